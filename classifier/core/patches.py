@@ -1,0 +1,186 @@
+"""From a mel power spectrogram to the fixed-size inputs of the network.
+
+Training reads quantised decibels, serving reads power from audio: both meet in `columns_db` and pass through the same
+`cut` and `normalise`, so that a network sees at work exactly what it was fitted on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+PATCH_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PatchParams:
+    """How a mel spectrogram is cut and scaled; stored with every release.
+
+    Parameters
+    ----------
+    sample_rate, hop_length
+        Of the spectrogram the columns are taken from, in Hz and samples.
+    n_mels
+        Mel bands.
+    frames_per_column
+        Spectrogram frames between two columns. The default is that of the training set: 387.5 columns for the
+        1,293 frames of a 30 s clip.
+    n_columns, hop_columns
+        Width of a patch and the largest distance between two of them, in columns.
+    reference_percentile
+        A patch is scaled relative to this percentile of its own cells. The maximum would follow a single knock on
+        a microphone; a percentile does not.
+    floor_db, ceiling_db
+        Range kept around the reference, in dB.
+    dynamic_range_db
+        Everything further below the loudest cell of the track is raised to this floor, as in the training set.
+    """
+
+    sample_rate: int = 22_050
+    hop_length: int = 512
+    n_mels: int = 128
+    frames_per_column: float = 1293 / 387.5
+    n_columns: int = 128
+    hop_columns: int = 32
+    reference_percentile: float = 95.0
+    floor_db: float = -50.0
+    ceiling_db: float = 25.0
+    dynamic_range_db: float = 80.0
+    version: int = PATCH_VERSION
+
+    @property
+    def column_seconds(self) -> float:
+        """Seconds between two columns."""
+        return self.frames_per_column * self.hop_length / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """The inputs cut from one track.
+
+    Attributes
+    ----------
+    inputs
+        (n_patches, n_mels, n_columns) float32, between floor_db / ceiling_db and 1.
+    level_db
+        (n_patches,) the reference of each patch, in dB relative to a mel power of 1.
+    start, end
+        (n_patches,) where each patch lies in the track, in seconds. A track shorter than one patch has a single
+        patch that ends where the track does.
+    """
+
+    inputs: FloatArray
+    level_db: FloatArray
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+
+def column_frames(n_frames: int, frames_per_column: float) -> NDArray[np.intp]:
+    """Indices of the spectrogram frames that become columns: ``floor((k + 0.5) * frames_per_column)``.
+
+    A spectrogram too short for one column gives its middle frame.
+    """
+    if n_frames < 1:
+        raise ValueError("a spectrogram needs at least one frame")
+    count = max(int(np.ceil(n_frames / frames_per_column - 0.5)), 1)
+    frames = np.floor((np.arange(count) + 0.5) * frames_per_column).astype(np.intp)
+    return np.minimum(frames, n_frames - 1)
+
+
+def columns_db(mel_power: FloatArray, params: PatchParams) -> FloatArray:
+    """Decibels of the columns of a mel power spectrogram.
+
+    Parameters
+    ----------
+    mel_power
+        (n_mels, n_frames) linear power.
+
+    Returns
+    -------
+    (n_mels, n_columns) float32, relative to a mel power of 1, with the floor ``params.dynamic_range_db`` below the
+    track's loudest cell.
+
+    Raises
+    ------
+    ValueError
+        The array does not have ``params.n_mels`` rows or has no frame.
+    """
+    if mel_power.ndim != 2 or mel_power.shape[0] != params.n_mels:
+        raise ValueError(f"expected ({params.n_mels}, n_frames), got {mel_power.shape}")
+    columns = mel_power[:, column_frames(mel_power.shape[1], params.frames_per_column)]
+    return power_to_db(columns, float(mel_power.max()) * 10 ** (-params.dynamic_range_db / 10))
+
+
+def power_to_db(power: FloatArray, floor: float = 0.0) -> FloatArray:
+    """``10 log10`` of a power, limited below by `floor` and, for digital silence, by 1e-12."""
+    return np.asarray(10.0 * np.log10(np.maximum(power, max(floor, 1e-12))), dtype=np.float32)
+
+
+def db_to_power(db: FloatArray) -> FloatArray:
+    """The inverse of `power_to_db`."""
+    return np.asarray(np.power(10.0, db / 10.0), dtype=np.float32)
+
+
+def patch_starts(n_columns: int, params: PatchParams) -> NDArray[np.intp]:
+    """First columns of evenly spread patches that cover a track from its first column to its last."""
+    room = n_columns - params.n_columns
+    if room <= 0:
+        return np.zeros(1, dtype=np.intp)
+    count = -(-room // params.hop_columns) + 1
+    return np.round(np.linspace(0, room, count)).astype(np.intp)
+
+
+def fill(db: FloatArray, n_columns: int) -> FloatArray:
+    """Continue a track shorter than `n_columns` by its own mirror image, which adds no seam of its own."""
+    missing = n_columns - db.shape[1]
+    if missing <= 0:
+        return db
+    return np.pad(db, ((0, 0), (0, missing)), mode="symmetric")
+
+
+def normalise(db: FloatArray, params: PatchParams) -> tuple[FloatArray, FloatArray]:
+    """Scale patches relative to their own reference, which makes them independent of gain.
+
+    Parameters
+    ----------
+    db
+        (n_patches, n_mels, n_columns) decibels.
+
+    Returns
+    -------
+    inputs : (n_patches, n_mels, n_columns) float32
+    level_db : (n_patches,) float32
+        The reference that was taken away.
+    """
+    flat = db.reshape(len(db), -1)
+    rank = round((flat.shape[1] - 1) * params.reference_percentile / 100)
+    level_db = np.partition(flat, rank, axis=1)[:, rank].astype(np.float32)
+    inputs = np.clip(db - level_db[:, None, None], params.floor_db, params.ceiling_db) / params.ceiling_db
+    return inputs.astype(np.float32), level_db
+
+
+def cut(db: FloatArray, params: PatchParams) -> Patches:
+    """Cut the columns of a track into overlapping patches.
+
+    Parameters
+    ----------
+    db
+        (n_mels, n_columns) decibels, from `columns_db` or from a training set; the reference does not matter.
+    """
+    total = db.shape[1]
+    starts = patch_starts(total, params)
+    filled = np.ascontiguousarray(fill(db, params.n_columns))
+    windows = np.lib.stride_tricks.sliding_window_view(filled, params.n_columns, axis=1)
+    inputs, level_db = normalise(windows[:, starts].transpose(1, 0, 2), params)
+    seconds = starts * params.column_seconds
+    width = min(total, params.n_columns) * params.column_seconds
+    return Patches(inputs=inputs, level_db=level_db, start=seconds, end=seconds + width)
+
+
+def from_power(mel_power: FloatArray, params: PatchParams) -> Patches:
+    """The patches of a track from its mel power spectrogram (n_mels, n_frames)."""
+    return cut(columns_db(mel_power, params), params)
