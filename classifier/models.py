@@ -1,0 +1,79 @@
+"""The genres a site knows, and the registry of classifiers trained to tell them apart."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+_colour = RegexValidator(r"^#[0-9a-f]{6}\Z", _("A colour is written like #1b9e77."))
+
+
+class Genre(models.Model):
+    """A genre: what the classifier's label means to a person."""
+
+    slug = models.SlugField(_("label"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    description = models.TextField(_("description"), blank=True)
+    colour = models.CharField(_("colour"), max_length=7, validators=[_colour])
+    position = models.PositiveSmallIntegerField(_("position"), default=100)
+
+    class Meta:
+        ordering = ["position", "slug"]
+        verbose_name = _("genre")
+        verbose_name_plural = _("genres")
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """The name in the reader's language, where the site has a translation."""
+        return gettext(self.name)
+
+    @property
+    def display_description(self) -> str:
+        return gettext(self.description) if self.description else ""
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def in_service(self) -> ModelVersion | None:
+        """Give the version that answers now."""
+        return self.filter(is_in_service=True).first()
+
+
+class ModelVersion(models.Model):
+    """One trained classifier. Its files never change; which one is in service does."""
+
+    class Source(models.TextChoices):
+        RELEASE = "release", _("shipped with Genreweb")
+        TRAINED = "trained", _("trained on this site")
+        IMPORTED = "imported", _("imported")
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    source = models.CharField(_("source"), max_length=10, choices=Source.choices)
+    # A shipped release names its folder under classifier/releases/, any other one a folder in the storage.
+    location = models.CharField(_("location"), max_length=200)
+    sha256 = models.CharField(_("SHA-256 of the network"), max_length=64)
+    labels = models.JSONField(_("labels"))
+    feature_version = models.CharField(_("feature version"), max_length=40)
+    metadata = models.JSONField(_("metadata"), default=dict)
+    is_in_service = models.BooleanField(_("in service"), default=False)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created"]
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_in_service"], condition=Q(is_in_service=True), name="one_version_in_service"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,80 @@
+"""Who uses the site: people, and the tokens their programs carry."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+from knox.models import AbstractAuthToken
+
+CURATORS = "curator"
+"""Name of the Django group whose members review clips and promote classifiers."""
+
+
+class UserManager(DjangoUserManager["User"]):
+    """People are made from an e-mail address; there are no user names."""
+
+    def _create(self, email: str, password: str | None, **fields: Any) -> User:
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_user(  # type: ignore[override]  # the base class asks for a user name
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> User:
+        return self._create(email, password, **{"is_staff": False, "is_superuser": False, **fields})
+
+    def create_superuser(  # type: ignore[override]  # the base class asks for a user name
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> User:
+        return self._create(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    """A person, known by their e-mail address."""
+
+    username = None  # type: ignore[assignment]  # Django's way to drop an inherited column
+    email = models.EmailField(_("e-mail address"), unique=True)
+    display_name = models.CharField(_("name to show"), max_length=80, blank=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()  # type: ignore[misc]  # narrower than AbstractUser's
+
+    class Meta(AbstractUser.Meta):  # type: ignore[name-defined]  # made by Django's metaclass
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_ignoring_case")]
+
+    def __str__(self) -> str:
+        return self.display_name or self.email
+
+    @cached_property
+    def is_curator(self) -> bool:
+        """Whether this person may review clips and promote classifiers; staff always may."""
+        return self.is_active and (self.is_staff or self.groups.filter(name=CURATORS).exists())
+
+
+class ApiToken(AbstractAuthToken):
+    """What a program shows instead of a password; only its hash is kept."""
+
+    name = models.CharField(_("name"), max_length=80, blank=True)
+    last_used = models.DateTimeField(_("last used"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["-created"]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.token_key}…"

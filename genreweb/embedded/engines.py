@@ -1,0 +1,142 @@
+"""Both private engines together, and how a command borrows them.
+
+``make run`` owns its engines. A ``manage.py`` command without one borrows them from a keeper: a process of its
+own that starts them, and stops them as soon as nobody holds the users' lock any more. The kernel lets go of a
+lock whose holder died, so that even a killed command leaves no engine behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+from typing import IO
+
+from genreweb.embedded import paths
+from genreweb.embedded.locks import FileLock
+from genreweb.embedded.postgres import Postgres
+from genreweb.embedded.process import EngineError
+from genreweb.embedded.redis import Redis
+
+START_SECONDS = 60
+Engine = Postgres | Redis
+
+
+def wanted() -> list[str]:
+    """Name the engines that this site keeps itself: those that no address is set for."""
+    return [
+        name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if not os.environ.get(variable)
+    ]
+
+
+def make(*, volatile: bool = False) -> list[Engine]:
+    """Give the engines of this site in the order in which they start."""
+    kinds: dict[str, type[Engine]] = {"postgres": Postgres, "redis": Redis}
+    return [kinds[name](volatile=volatile) for name in wanted()]
+
+
+def wait_ready(engine: Engine, process: subprocess.Popen[bytes], *, seconds: float = START_SECONDS) -> None:
+    """Wait until `engine` can be used, or raise `EngineError` with what its log says."""
+    end = time.monotonic() + seconds
+    while not engine.is_ready(process):
+        if process.poll() is not None or time.monotonic() > end:
+            raise EngineError(f"{engine.name} does not start; {log_path(engine.name)} says:\n{tail(engine.name)}")
+        time.sleep(0.02)
+
+
+def log_path(name: str) -> str:
+    return str(paths.log_dir() / f"{name}.log")
+
+
+def open_log(name: str) -> IO[bytes]:
+    return (paths.log_dir() / f"{name}.log").open("ab", buffering=0)
+
+
+def tail(name: str, *, lines: int = 12) -> str:
+    """Give the last lines of a log."""
+    with contextlib.suppress(OSError), (paths.log_dir() / f"{name}.log").open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+def keep(*, volatile: bool) -> int:
+    """Run the engines for as long as anybody borrows them. This is the keeper's whole life."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    owner, users = FileLock(paths.engines_lock()), FileLock(paths.users_lock())
+    if not owner.try_take():
+        return 0
+    owner.write(str(os.getpid()))
+    running: list[tuple[Engine, subprocess.Popen[bytes]]] = []
+    try:
+        for engine in make(volatile=volatile):
+            engine.prepare()
+            with open_log(engine.name) as log:
+                running.append((engine, engine.start(log)))
+        for engine, process in running:
+            wait_ready(engine, process)
+        while not stop.is_set() and all(process.poll() is None for _, process in running):
+            if users.try_take():
+                break
+            stop.wait(0.2)
+    finally:
+        for engine, process in reversed(running):
+            engine.stop(process)
+    return 0
+
+
+class Borrowed:
+    """The engines, for as long as one command needs them."""
+
+    def __init__(self, *, volatile: bool = False) -> None:
+        self._volatile = volatile
+        self._users = FileLock(paths.users_lock())
+
+    def __enter__(self) -> Borrowed:
+        """Find the engines running, or have them started; raise `EngineError` or `VarError` if that fails."""
+        if not wanted():
+            return self
+        paths.make_var()
+        self._users.share()
+        end = time.monotonic() + START_SECONDS
+        keeper: subprocess.Popen[bytes] | None = None
+        while not _answer():
+            if keeper is None and not FileLock(paths.engines_lock()).is_held():
+                keeper = self._start_keeper()
+            if (keeper is not None and keeper.poll() not in (None, 0)) or time.monotonic() > end:
+                self._users.release()
+                raise EngineError(f"The private engines do not start: {tail('keeper')}")
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._users.release()
+
+    def _start_keeper(self) -> subprocess.Popen[bytes]:
+        with open_log("keeper") as log:
+            log.truncate(0)
+            return subprocess.Popen(  # noqa: S603  # our own words
+                [sys.executable, "-m", "genreweb.embedded", "keep", *(["--volatile"] if self._volatile else [])],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=paths.REPOSITORY,
+                env={**os.environ, "GENREWEB_VAR": str(paths.var_dir())},
+                start_new_session=True,
+            )
+
+
+def _answer() -> bool:
+    """Say whether the engines that are wanted answer on their sockets."""
+    return all(kind.answers() for kind in (Postgres, Redis) if kind.name in wanted())

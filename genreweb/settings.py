@@ -1,0 +1,343 @@
+"""Every setting of Genreweb, read once from the environment and typed.
+
+With nothing set, the private PostgreSQL and Redis under ``GENREWEB_VAR`` are used. ``DATABASE_URL``,
+``REDIS_URL`` and ``S3_BUCKET`` each replace one engine and change nothing else. What a combination may not
+be is said by ``genreweb/checks.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+from environs import Env
+
+from genreweb.embedded import paths
+
+env = Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = paths.var_dir()
+
+# --- the site -------------------------------------------------------------------------------------------
+EMBEDDED = "DATABASE_URL" not in os.environ
+"""Whether the site keeps its own PostgreSQL; then it may also make its own secret key."""
+
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "") or (paths.secret_key() if EMBEDDED else "")
+SITE_URL = env.str("SITE_URL", "").rstrip("/")
+HOST = env.str("HOST", "127.0.0.1")
+PORT = env.int("PORT", 8000)
+LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+# A private site that its owner opened to the network is reached under names nobody can know beforehand.
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", []) or (
+    [] if not EMBEDDED else LOCAL_HOSTS if HOST in ("127.0.0.1", "::1", "localhost") else ["*"]
+)
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL] if SITE_URL else [])
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
+"""Whether a reverse proxy in front sets X-Forwarded-Proto and X-Forwarded-For."""
+SIGNUP_OPEN = env.bool("SIGNUP_OPEN", True)
+
+ROOT_URLCONF = "genreweb.urls"
+WSGI_APPLICATION = "genreweb.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+INSTALLED_APPS = [
+    "genreweb.apps.GenrewebConfig",
+    "genreweb.accounts.apps.AccountsConfig",
+    "classifier.apps.ClassifierConfig",
+    "library.apps.LibraryConfig",
+    "training.apps.TrainingConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "django_filters",
+    "django_htmx",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# --- rows -----------------------------------------------------------------------------------------------
+DATABASES: dict[str, Any] = {
+    "default": {
+        **(paths.database_settings() if EMBEDDED else env.dj_db_url("DATABASE_URL")),
+        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", 60),
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+
+# --- broker, cache, rate limits, locks ------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", "") or paths.redis_url()
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "genreweb",
+        # Redis only hurries things along: a page or an upload must work while it is away.
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
+    }
+}
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = False
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+# --- files ----------------------------------------------------------------------------------------------
+S3_BUCKET = env.str("S3_BUCKET", "")
+MEDIA_ROOT = VAR_DIR / "media"
+MEDIA_URL_LIFETIME = timedelta(hours=env.int("MEDIA_URL_HOURS", 12))
+STORAGES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": env.str("S3_ENDPOINT_URL", "") or None,
+            "access_key": env.str("S3_ACCESS_KEY_ID", "") or None,
+            "secret_key": env.str("S3_SECRET_ACCESS_KEY", "") or None,
+            "region_name": env.str("S3_REGION", "") or None,
+            "addressing_style": env.str("S3_ADDRESSING_STYLE", "auto"),
+            "querystring_auth": True,
+            "querystring_expire": int(MEDIA_URL_LIFETIME.total_seconds()),
+            "file_overwrite": False,
+            "default_acl": None,
+        },
+    }
+    if S3_BUCKET
+    else {"BACKEND": "genreweb.storage.SignedFileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    ("vendor/bootstrap", BASE_DIR / "node_modules/bootstrap/dist"),
+    ("vendor/htmx", BASE_DIR / "node_modules/htmx.org/dist"),
+    ("vendor/uplot", BASE_DIR / "node_modules/uplot/dist"),
+    ("vendor/wavesurfer", BASE_DIR / "node_modules/wavesurfer.js/dist"),
+]
+WHITENOISE_USE_FINDERS = DEBUG
+
+# --- sound: what is let in ------------------------------------------------------------------------------
+AUDIO_MIN_SECONDS = env.float("AUDIO_MIN_SECONDS", 1.0)
+AUDIO_MAX_SECONDS = env.float("AUDIO_MAX_SECONDS", 20 * 60.0)
+AUDIO_MAX_BYTES = env.int("AUDIO_MAX_MB", 100) * 2**20
+# Room for the form around the file; the file itself is measured by the service.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
+FILE_UPLOAD_HANDLERS = [
+    "genreweb.uploads.QuotaUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
+# --- jobs -----------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = paths.celery_url(REDIS_URL)
+CELERY_RESULT_BACKEND = CELERY_BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = 600
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # People's uploads go before catalogue imports: queues are emptied in the order a worker names them.
+    "queue_order_strategy": "priority",
+    "visibility_timeout": 6 * 3600,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 30,
+}
+# Rows are the truth: a request must not wait for a broker that is away, the sweeper comes by later.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
+CELERY_TASK_DEFAULT_QUEUE = "analysis"
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("ANALYSIS_TIME_LIMIT", 300)
+CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 30
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
+    "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
+}
+
+ANALYSIS_ATTEMPTS = 3
+ANALYSIS_HEARTBEAT_SECONDS = 5
+ANALYSIS_LOST_AFTER_SECONDS = 25
+"""A running analysis whose heart has not beaten for this long has lost its worker."""
+ANALYSIS_QUEUED_AGAIN_AFTER_SECONDS = 15
+"""A queued track whose message was lost is sent again after this long."""
+
+# --- people ---------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "library:home"
+ACCOUNT_ADAPTER = "genreweb.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_SESSION_REMEMBER = True
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
+
+# --- mail -----------------------------------------------------------------------------------------------
+EMAIL_URL = env.str("EMAIL_URL", "")
+_mail: dict[str, Any] = env.dj_email_url("EMAIL_URL", "console:")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Genreweb <genreweb@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+MAIL_IS_REAL = EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
+# Asked for as soon as a letter can arrive, not before.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_REAL else "none"
+
+# --- API ------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "genreweb.accounts.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "genreweb.api.Pagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "rest_framework.throttling.UserRateThrottle",
+        "rest_framework.throttling.ScopedRateThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": env.str("API_RATE_ANON", "60/min"),
+        "user": env.str("API_RATE_USER", "1200/min"),
+        "upload": env.str("API_RATE_UPLOAD", "600/min"),
+        "classify": env.str("API_RATE_CLASSIFY", "60/min"),
+        "login": env.str("API_RATE_LOGIN", "10/min"),
+    },
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
+    "EXCEPTION_HANDLER": "genreweb.api.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {
+    "TOKEN_MODEL": "accounts.ApiToken",
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_TTL": None,
+    "TOKEN_PREFIX": "gw_",
+}
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  # a model's name, not a secret
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Genreweb API",
+    "DESCRIPTION": "Upload music, learn its genre, find similar tracks.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- safety ---------------------------------------------------------------------------------------------
+HTTPS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Sound and pictures come from the bucket itself where there is one.
+_media_origins = [SELF, *([env.str("S3_PUBLIC_ORIGIN")] if env.str("S3_PUBLIC_ORIGIN", "") else [])]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF, "'unsafe-inline'"],
+        "img-src": [*_media_origins, "data:", "blob:"],
+        "media-src": [*_media_origins, "blob:"],
+        "connect-src": [*_media_origins, "blob:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- language and time ----------------------------------------------------------------------------------
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
+LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+
+# --- log ------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,24 @@
+"""Every address of the site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from genreweb.health import healthz
+from genreweb.media import media
+
+urlpatterns = [
+    path("", include("library.urls")),
+    path("account/", include("genreweb.accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("api/v1/", include("genreweb.api_urls")),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("media/<str:token>", media, name="media"),
+    path("healthz", healthz, name="healthz"),
+]
+
+handler404 = "genreweb.errors.not_found"
+handler403 = "genreweb.errors.forbidden"
+handler500 = "genreweb.errors.broken"

@@ -1,0 +1,63 @@
+"""What can go wrong with a track, as a code for programs and a sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext, gettext_lazy
+
+from classifier.core.audio import AUDIO_ERROR_MESSAGES, AudioError
+
+# Faults that are the site's, not the file's.
+_SITE_MESSAGES = {
+    "worker_lost": gettext_lazy(
+        "The analysis stopped three times before it was finished. Try again later; if it happens again, tell "
+        "whoever runs this site."
+    ),
+    "internal": gettext_lazy(
+        "Something went wrong on our side while this track was analysed. Your file is safe: try again."
+    ),
+    "time_limit": gettext_lazy("The analysis took too long and was stopped. Try a shorter piece of the track."),
+    "file_missing": gettext_lazy("The stored sound is gone, so it cannot be analysed. Upload the file again."),
+    "storage_full": gettext_lazy(
+        "There is no room left to store the file. Tell whoever runs this site, and try again later."
+    ),
+    "no_classifier": gettext_lazy(
+        "No classifier is in service at the moment. Your file is safe: try again in a while."
+    ),
+    "busy": gettext_lazy("The site is busy and could not answer in time. Try again in a moment."),
+    "unavailable": gettext_lazy("Part of the site is not reachable at the moment. Try again in a minute."),
+}
+
+
+def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
+    """Say in the reader's language what `code` means and what to do next."""
+    if code in AUDIO_ERROR_MESSAGES:
+        return gettext(AUDIO_ERROR_MESSAGES[code]).format(**(params or {}))  # type: ignore[index]  # a Literal key
+    return str(_SITE_MESSAGES.get(code, _SITE_MESSAGES["internal"]))
+
+
+class TrackError(Exception):
+    """A request about a track that cannot be met.
+
+    Attributes
+    ----------
+    code : str
+        One of ``AUDIO_ERROR_MESSAGES`` or of this module's own.
+    params : dict
+        What the sentence is formatted with.
+    """
+
+    def __init__(self, code: str, params: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = dict(params or {})
+
+    @classmethod
+    def of(cls, error: AudioError) -> TrackError:
+        return cls(error.code, error.params)
+
+    @property
+    def message(self) -> str:
+        return sentence(self.code, self.params)

@@ -1,0 +1,267 @@
+"""Tracks, and what the platform heard in them."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MaxLengthValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import HnswIndex, VectorField
+
+from classifier.core.chroma import DESCRIPTOR_SIZE
+from classifier.models import Genre, ModelVersion
+
+if TYPE_CHECKING:
+    from genreweb.accounts.models import User
+
+TITLE_LENGTH = 200
+
+
+def sound_key(track: Track, filename: str) -> str:
+    """Name a stored sound after nothing a stranger wrote; only a known ending is kept."""
+    return f"sounds/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+def rendition_key(track: Track, filename: str) -> str:
+    return f"renditions/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+def picture_key(analysis: Analysis, filename: str) -> str:
+    return f"pictures/{analysis.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+_KNOWN_SUFFIXES = {
+    *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".weba", ".mka"),
+    *(".aiff", ".aif", ".aifc", ".au", ".snd", ".wma", ".asf", ".webp", ".png", ".json", ".caf", ".wv", ".ape"),
+}
+
+
+def safe_suffix(filename: str) -> str:
+    """Give the ending of a name if it is one of the few the site stores, else nothing."""
+    suffix = PurePosixPath(filename).suffix.lower()
+    return suffix if suffix in _KNOWN_SUFFIXES else ""
+
+
+class TrackQuerySet(models.QuerySet["Track"]):
+    def visible_to(self, user: User | AnonymousUser) -> TrackQuerySet:
+        """Keep what `user` may see: the catalogue, and their own tracks."""
+        public = Q(visibility=Track.Visibility.CATALOGUE)
+        if not user.is_authenticated:
+            return self.filter(public)
+        return self.filter(public | Q(owner=user))
+
+    def owned_by(self, user: User | AnonymousUser) -> TrackQuerySet:
+        """Keep what `user` may change: their own tracks."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def in_catalogue(self) -> TrackQuerySet:
+        return self.filter(visibility=Track.Visibility.CATALOGUE)
+
+    def with_verdict(self) -> TrackQuerySet:
+        """Fetch each track's current analysis along with it, in one query, without its long columns."""
+        return self.select_related("current", "current__model_version").defer(
+            "current__descriptor", "current__embedding", "current__timeline", "current__peaks"
+        )
+
+
+class Track(models.Model):
+    """A piece of sound that somebody gave to the site."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("being analysed")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    class Step(models.TextChoices):
+        DECODE = "decode", _("decoding the sound")
+        FEATURES = "features", _("measuring its spectrum")
+        CLASSIFY = "classify", _("listening for the genre")
+        PICTURES = "pictures", _("drawing the pictures")
+        SAVE = "save", _("finding similar tracks")
+
+    class Visibility(models.TextChoices):
+        PRIVATE = "private", _("private")
+        CATALOGUE = "catalogue", _("in the catalogue")
+
+    class Source(models.TextChoices):
+        UPLOAD = "upload", _("uploaded")
+        RECORDING = "recording", _("recorded")
+        CATALOGUE = "catalogue", _("imported")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="tracks"
+    )
+    visibility = models.CharField(
+        _("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE
+    )
+    source = models.CharField(_("source"), max_length=10, choices=Source.choices, default=Source.UPLOAD)
+    title = models.CharField(_("title"), max_length=TITLE_LENGTH)
+    artist = models.CharField(_("artist"), max_length=TITLE_LENGTH, blank=True)
+    licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
+    labelled_genre = models.ForeignKey(
+        Genre,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("genre given by the catalogue"),
+    )
+    # Names are for display only: nothing is opened, stored or served by them.
+    original_name = models.TextField(_("original file name"), blank=True, validators=[MaxLengthValidator(1000)])
+    catalogue_key = models.CharField(_("place in the catalogue"), max_length=500, null=True, blank=True)
+
+    sound = models.FileField(_("sound"), upload_to=sound_key, max_length=200)
+    rendition = models.FileField(_("what browsers play"), upload_to=rendition_key, max_length=200, blank=True)
+    sha256 = models.CharField(_("SHA-256 of the file"), max_length=64)
+    size = models.PositiveBigIntegerField(_("size in bytes"))
+    duration = models.FloatField(_("duration in seconds"), null=True, blank=True)
+    sample_rate = models.PositiveIntegerField(_("sample rate in Hz"), null=True, blank=True)
+    channels = models.PositiveSmallIntegerField(_("channels"), null=True, blank=True)
+    codec = models.CharField(_("codec"), max_length=40, blank=True)
+    container = models.CharField(_("container"), max_length=60, blank=True)
+
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
+    step = models.CharField(_("step"), max_length=10, choices=Step.choices, blank=True)
+    # Counts claims. What a worker brings back is taken only if its attempt still stands.
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    # Attempts since a person last asked; the sweeper gives up on these.
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    error_params = models.JSONField(_("error details"), default=dict, blank=True)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    queued_at = models.DateTimeField(_("queued at"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    # An analysis goes only together with its track: the key is checked at the end of that transaction.
+    current = models.OneToOneField(
+        "Analysis", models.DO_NOTHING, null=True, blank=True, related_name="+", verbose_name=_("current analysis")
+    )
+
+    objects = TrackQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created", "id"]
+        verbose_name = _("track")
+        verbose_name_plural = _("tracks")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "sha256"],
+                condition=Q(owner__isnull=False),
+                name="one_track_per_owner_and_content",
+            ),
+            models.UniqueConstraint(fields=["catalogue_key"], name="one_track_per_catalogue_place"),
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running", "done", "failed"]), name="track_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="done") | Q(current__isnull=False), name="done_track_has_analysis"
+            ),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False) | Q(visibility="catalogue"), name="private_track_has_owner"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-created"], name="track_by_owner"),
+            models.Index(fields=["visibility", "title"], name="track_by_visibility"),
+            models.Index(
+                fields=["status", "heartbeat_at"],
+                condition=Q(status__in=["queued", "running"]),
+                name="track_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (self.Status.DONE, self.Status.FAILED)
+
+    @property
+    def is_in_catalogue(self) -> bool:
+        return self.visibility == self.Visibility.CATALOGUE
+
+    @property
+    def shown_genre(self) -> str:
+        """The genre's label to show beside the title: what the catalogue says, else what was heard, else ''."""
+        if self.labelled_genre is not None:
+            return self.labelled_genre.slug
+        return self.current.genre if self.current is not None else ""
+
+    @property
+    def player_url(self) -> str:
+        """An expiring link to something every browser plays."""
+        return str((self.rendition or self.sound).url)
+
+
+class Analysis(models.Model):
+    """What one version of the classifier heard in one track. Never rewritten; a newer one is added."""
+
+    track = models.ForeignKey(Track, models.CASCADE, related_name="analyses")
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    feature_version = models.CharField(_("feature version"), max_length=40)
+    descriptor_version = models.CharField(_("descriptor version"), max_length=40)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+
+    # Empty where no music was found.
+    genre = models.CharField(_("genre"), max_length=40, blank=True)
+    confidence = models.FloatField(_("confidence"))
+    unsure = models.BooleanField(_("unsure"))
+    probabilities = models.JSONField(_("probabilities"))
+    timeline = models.JSONField(_("genre over time"))
+
+    descriptor = VectorField(_("chroma descriptor"), dimensions=DESCRIPTOR_SIZE)
+    embedding = VectorField(_("embedding"), null=True)
+
+    # Pairs of lowest and highest amplitude, -127 to 127, over the whole track.
+    peaks = models.JSONField(_("waveform peaks"))
+    spectrogram = models.FileField(_("spectrogram"), upload_to=picture_key, max_length=200)
+    mel = models.FileField(_("mel spectrogram"), upload_to=picture_key, max_length=200)
+    chroma = models.FileField(_("chromagram"), upload_to=picture_key, max_length=200)
+    mfcc = models.FileField(_("MFCC"), upload_to=picture_key, max_length=200)
+    ticks = models.JSONField(_("axis marks of the pictures"), default=dict)
+    timings = models.JSONField(_("seconds per step"), default=dict)
+
+    PICTURES = ("spectrogram", "mel", "chroma", "mfcc")
+
+    class Meta:
+        ordering = ["-created"]
+        verbose_name = _("analysis")
+        verbose_name_plural = _("analyses")
+        indexes = [
+            HnswIndex(
+                name="analysis_descriptor_hnsw",
+                fields=["descriptor"],
+                m=16,
+                ef_construction=64,
+                opclasses=["vector_l2_ops"],
+            ),
+            models.Index(fields=["genre"], name="analysis_by_genre"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.genre or '—'} ({self.confidence:.0%})"
+
+    @property
+    def music(self) -> bool:
+        """Whether any music was found."""
+        return bool(self.genre)
+
+    @property
+    def likely(self) -> list[tuple[str, float]]:
+        """The labels that share most of the probability, two or three of them, the likeliest first."""
+        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        return [item for place, item in enumerate(ranked[:3]) if place < 2 or item[1] >= 0.15]
+
+    @property
+    def files(self) -> list[Any]:
+        return [getattr(self, name) for name in self.PICTURES]

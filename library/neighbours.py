@@ -1,0 +1,54 @@
+"""The tracks that sound nearest, out of those that the asker may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Value
+from pgvector.django import L2Distance
+
+from genreweb.accounts.models import User
+from library.models import Track, TrackQuerySet
+
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A similar track, its place and its distance (0 is identical, 2 is opposite)."""
+
+    rank: int
+    distance: float
+    track: Track
+
+
+def neighbours(*, track: Track, user: User | AnonymousUser, k: int = 3) -> list[Neighbour]:
+    """Give the `k` tracks nearest to `track` by chroma descriptor, the nearest first.
+
+    Never the track itself or another copy of the same file, and never one that `user` may not see. A track
+    that has no verdict yet has no neighbours.
+    """
+    if track.current_id is None or track.current is None:
+        return []
+    found = (
+        _comparable(track, user)
+        .annotate(distance=L2Distance("current__descriptor", Value(track.current.descriptor)))
+        .order_by("distance")[: min(k, MOST)]
+    )
+    return [
+        Neighbour(rank, float(other.distance), other)  # type: ignore[attr-defined]  # annotated above
+        for rank, other in enumerate(found, start=1)
+    ]
+
+
+def _comparable(track: Track, user: User | AnonymousUser) -> TrackQuerySet:
+    assert track.current is not None
+    return (
+        Track.objects.visible_to(user)
+        .filter(current__descriptor_version=track.current.descriptor_version)
+        .exclude(pk=track.pk)
+        .exclude(sha256=track.sha256)
+        .with_verdict()
+        .select_related("labelled_genre", "current__model_version")
+    )

@@ -1,0 +1,89 @@
+"""The small classic: one file in, one label out, nothing kept."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import TimeoutError as CeleryTimeoutError
+from django.core.files import File
+from django.core.files.storage import default_storage
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from classifier import registry
+from classifier.core.analysis import classify as classify_sound
+from classifier.core.audio import AudioError
+from library.errors import TrackError
+from library.models import safe_suffix
+from library.services import queue
+from library.services.tracks import examine, limits
+
+log = logging.getLogger(__name__)
+
+SCRATCH = "scratch"
+WAIT_SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verdict on a file that is not kept."""
+
+    label: str | None
+    confidence: float
+    unsure: bool
+    probabilities: dict[str, float]
+    model_version: str
+
+
+def classify(*, file: File[bytes], name: str) -> Answer:
+    """Have a worker name the genre of `file`; the copy it works on is gone when this returns.
+
+    Raises
+    ------
+    TrackError
+        If the file cannot be accepted, or no worker answered in time.
+    """
+    from library.tasks import classify_scratch
+
+    examine(file)
+    scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
+    try:
+        pending = classify_scratch.apply_async([scratch], queue=queue.INTERACTIVE, expires=WAIT_SECONDS)
+        answer: dict[str, Any] = pending.get(timeout=WAIT_SECONDS, disable_sync_subtasks=False)
+    except CeleryTimeoutError as error:
+        raise TrackError("busy") from error
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("the broker is away: %s", error)
+        raise TrackError("unavailable") from error
+    finally:
+        default_storage.delete(scratch)
+    if "error" in answer:
+        raise TrackError(answer["error"]["code"], answer["error"]["params"])
+    return Answer(**answer)
+
+
+def answer(*, name: str) -> dict[str, Any]:
+    """Classify a scratch file, in a worker; faults of the file are part of the answer."""
+    try:
+        loaded = registry.in_service()
+        with default_storage.open(name) as file:
+            prediction = classify_sound(cast(BinaryIO, file), classifier=loaded.classifier, limits=limits())
+    except AudioError as error:
+        return {"error": {"code": error.code, "params": error.params}}
+    except SoftTimeLimitExceeded:
+        return {"error": {"code": "time_limit", "params": {}}}
+    except registry.NoClassifierError:
+        return {"error": {"code": "no_classifier", "params": {}}}
+    except FileNotFoundError:
+        return {"error": {"code": "busy", "params": {}}}
+    return {
+        "label": prediction.label,
+        "confidence": prediction.confidence,
+        "unsure": prediction.unsure,
+        "probabilities": prediction.probabilities,
+        "model_version": loaded.version.name,
+    }

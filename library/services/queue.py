@@ -1,0 +1,43 @@
+"""Tell the workers that a track waits. The row is the truth; a message only hurries things along."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+INTERACTIVE = "analysis"
+BULK = "bulk"
+
+
+def send(track_id: UUID, *, bulk: bool) -> bool:
+    """Put a track on the queue; False where the broker is away, and then the sweeper will."""
+    from library.tasks import analyse_track
+
+    try:
+        analyse_track.apply_async([str(track_id)], queue=BULK if bulk else INTERACTIVE)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("track %s waits for the sweeper: the broker is away (%s)", track_id, error)
+        return False
+    return True
+
+
+def send_on_commit(track_id: UUID, *, bulk: bool) -> None:
+    """Put a track on the queue once its row is committed."""
+    transaction.on_commit(lambda: send(track_id, bulk=bulk), robust=True)
+
+
+def waiting() -> int | None:
+    """Count the messages that wait for a worker, or None where the broker is away."""
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1) as redis:
+            return sum(int(redis.llen(name)) for name in (INTERACTIVE, BULK))  # type: ignore[arg-type]
+    except (RedisError, OSError):
+        return None

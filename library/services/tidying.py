@@ -1,0 +1,66 @@
+"""Remove what no row knows: files left by a crash between writing a file and its row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.core.files.storage import Storage, default_storage
+from django.utils import timezone
+
+from library.models import Analysis, Track
+from library.services.classify import SCRATCH
+
+log = logging.getLogger(__name__)
+
+# A file younger than this may belong to a row that is just being written.
+GRACE = timedelta(hours=1)
+_BATCH = 500
+
+
+def tidy() -> int:
+    """Delete stored files older than GRACE that belong to nothing; give how many."""
+    removed = 0
+    batch: list[str] = []
+    for folder in ("sounds", "renditions", "pictures", SCRATCH):
+        for name in _files(default_storage, folder):
+            batch.append(name)
+            if len(batch) == _BATCH:
+                removed += _remove_unknown(batch)
+                batch = []
+    removed += _remove_unknown(batch)
+    if removed:
+        log.info("removed %d files that belonged to nothing", removed)
+    return removed
+
+
+def _files(storage: Storage, folder: str) -> Iterator[str]:
+    try:
+        folders, files = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    yield from (f"{folder}/{name}" for name in files)
+    for inner in folders:
+        yield from _files(storage, f"{folder}/{inner}")
+
+
+def _remove_unknown(names: list[str]) -> int:
+    known: set[str] = set()
+    for field in ("sound", "rendition"):
+        known.update(Track.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
+    for field in Analysis.PICTURES:
+        known.update(Analysis.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
+    removed = 0
+    for name in names:
+        if name in known:
+            continue
+        try:
+            if timezone.now() - default_storage.get_modified_time(name) < GRACE:
+                continue
+            default_storage.delete(name)
+        except OSError:
+            log.exception("could not remove %s", name)
+        else:
+            removed += 1
+    return removed

@@ -1,0 +1,218 @@
+"""What a person does with their tracks: add, rename, analyse again, delete."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from django.conf import settings
+from django.core.files import File
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from classifier.core.audio import AudioError, AudioInfo, AudioLimits, probe
+from classifier.models import Genre
+from genreweb.accounts.models import User
+from library.errors import TrackError
+from library.models import TITLE_LENGTH, Analysis, Track, TrackQuerySet
+from library.services import queue
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A track, and whether the person already had it."""
+
+    track: Track
+    duplicate: bool
+
+
+def limits() -> AudioLimits:
+    """Give the site's limits on what is let in."""
+    return AudioLimits(
+        min_duration=settings.AUDIO_MIN_SECONDS,
+        max_duration=settings.AUDIO_MAX_SECONDS,
+        max_bytes=settings.AUDIO_MAX_BYTES,
+    )
+
+
+def add_track(
+    *,
+    owner: User,
+    file: File[bytes],
+    name: str,
+    title: str = "",
+    source: str = Track.Source.UPLOAD,
+) -> Added:
+    """Store a sound and queue its analysis, or give the person's track that already holds the same bytes.
+
+    Raises
+    ------
+    TrackError
+        If the file cannot be accepted; then nothing is left behind.
+    """
+    info, sha256 = examine(file)
+    known = Track.objects.filter(owner=owner, sha256=sha256).first()
+    if known:
+        return Added(known, duplicate=True)
+    track = Track(
+        owner=owner,
+        title=clean_title(title) or title_from(name),
+        original_name=clean_name(name),
+        source=source,
+        sha256=sha256,
+        size=file.size,
+    )
+    describe(track, info)
+    try:
+        store(track, file, name)
+    except IntegrityError:
+        # The same file came twice at once; the other one was first.
+        return Added(Track.objects.get(owner=owner, sha256=sha256), duplicate=True)
+    return Added(track, duplicate=False)
+
+
+def examine(file: File[bytes]) -> tuple[AudioInfo, str]:
+    """Look whether a file is acceptable before anything is stored; give what it says of itself and its hash."""
+    stream = cast(BinaryIO, file)
+    file.seek(0)
+    try:
+        info = probe(stream, limits=limits())
+    except AudioError as error:
+        raise TrackError.of(error) from error
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    file.seek(0)
+    return info, digest.hexdigest()
+
+
+def describe(track: Track, info: AudioInfo) -> None:
+    track.duration = info.duration or None
+    track.sample_rate = info.sample_rate
+    track.channels = info.channels
+    track.codec = info.codec[:40]
+    track.container = info.container[:60]
+
+
+def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> None:
+    """Write the sound, then the row; a row that cannot be written takes its sound away again."""
+    track.queued_at = timezone.now()
+    file.seek(0)
+    try:
+        track.sound.save(name, file, save=False)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.exception("no room to store an upload")
+            raise TrackError("storage_full") from error
+        raise
+    try:
+        with transaction.atomic():
+            track.save(force_insert=True)
+            queue.send_on_commit(track.id, bulk=bulk)
+    except BaseException:
+        track.sound.delete(save=False)
+        raise
+
+
+def rename(*, track: Track, title: str) -> Track:
+    """Give a track another title; an empty one is refused with ValueError."""
+    cleaned = clean_title(title)
+    if not cleaned:
+        raise ValueError(gettext("A track needs a title."))
+    track.title = cleaned
+    track.save(update_fields=["title"])
+    return track
+
+
+def analyse_again(*, track: Track) -> bool:
+    """Queue a finished track once more; False where it already waits or runs.
+
+    The verdict it has stays in place until the new one is there.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        queued = Track.objects.filter(
+            pk=track.pk, status__in=[Track.Status.DONE, Track.Status.FAILED]
+        ).update(status=Track.Status.QUEUED, step="", tries=0, error_code="", error_params={}, queued_at=now)
+        if queued:
+            queue.send_on_commit(track.pk, bulk=False)
+    track.refresh_from_db()
+    return bool(queued)
+
+
+def delete_tracks(tracks: TrackQuerySet) -> int:
+    """Delete tracks with their sounds, pictures and vectors. A running analysis finds nothing to finish."""
+    with transaction.atomic():
+        ids = list(tracks.select_for_update().values_list("pk", flat=True))
+        rows = Track.objects.filter(pk__in=ids)
+        files = list(_stored_files(rows))
+        rows.delete()
+        transaction.on_commit(lambda: _remove(files))
+    return len(ids)
+
+
+def _stored_files(tracks: TrackQuerySet) -> Iterable[tuple[str, str]]:
+    """Give (field, storage key) of every file that belongs to `tracks`."""
+    for sound, rendition in tracks.values_list("sound", "rendition"):
+        yield "sound", sound
+        yield "rendition", rendition
+    for names in Analysis.objects.filter(track__in=tracks).values_list(*Analysis.PICTURES):
+        for name in names:
+            yield "picture", name
+
+
+def _remove(files: list[tuple[str, str]]) -> None:
+    storage = Track._meta.get_field("sound").storage
+    for _field, name in files:
+        if not name:
+            continue
+        try:
+            storage.delete(name)
+        except OSError:
+            # The row is gone, so nobody can reach the file; the hourly tidying tries again.
+            log.exception("could not delete %s", name)
+
+
+def clean_name(name: str) -> str:
+    """Make a file name fit to show: one line, no folder, no control or direction-changing characters."""
+    base = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
+    shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in base)
+    return " ".join(shown.split())[:1000]
+
+
+def clean_title(title: str) -> str:
+    """Make a title fit to show: one line, no control characters, at most TITLE_LENGTH characters."""
+    shown = "".join(
+        c if unicodedata.category(c)[0] != "C" else " " for c in unicodedata.normalize("NFC", title)
+    )
+    return " ".join(shown.split())[:TITLE_LENGTH].strip()
+
+
+def title_from(name: str) -> str:
+    """Make a title of a file name: without its ending, underscores read as spaces."""
+    shown = clean_name(name)
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}\Z", "", shown)
+    return clean_title(stem.replace("_", " ")) or gettext("Untitled")
+
+
+def genre_for(slug: str) -> Genre | None:
+    """Find the genre that a catalogue's word means, forgiving case, spaces and hyphens."""
+    wanted = re.sub(r"[\s_-]+", "", slug).lower()
+    for genre in Genre.objects.all():
+        if wanted in (genre.slug.replace("-", ""), re.sub(r"[\s_-]+", "", genre.name).lower()):
+            return genre
+    return None
+
+

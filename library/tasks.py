@@ -1,0 +1,30 @@
+"""What the workers run. Each task fetches nothing itself: it calls a service."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+
+from library.services import analysis, classify, tidying
+
+
+@shared_task
+def analyse_track(track_id: str) -> None:
+    analysis.analyse_track(track_id=UUID(track_id))
+
+
+@shared_task(ignore_result=False)
+def classify_scratch(name: str) -> dict[str, Any]:
+    return classify.answer(name=name)
+
+
+@shared_task
+def sweep() -> None:
+    analysis.sweep()
+
+
+@shared_task
+def tidy() -> None:
+    tidying.tidy()
