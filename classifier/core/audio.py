@@ -1,117 +1,251 @@
-"""Any audio file FFmpeg reads, from a file object, to mono float32 samples; or a reason a person can act on."""
+"""Any audio file FFmpeg reads, from a file object, to mono float32; or a reason a person can act on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import BinaryIO, Literal
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from classifier.core.playback import (
+    PLAYBACK_MEDIA_TYPE,
+    PLAYBACK_SUFFIX,
+    encode_playback,
+    is_browser_playable,
+)
+from classifier.core.sources import (
+    AUDIO_ERROR_MESSAGES,
+    DEFAULT_LIMITS,
+    AudioError,
+    AudioErrorCode,
+    AudioInfo,
+    AudioLimits,
+    Source,
+    open_source,
+)
+
+__all__ = [
+    "AUDIO_ERROR_MESSAGES",
+    "DEFAULT_LIMITS",
+    "PLAYBACK_MEDIA_TYPE",
+    "PLAYBACK_SUFFIX",
+    "SAMPLE_RATE",
+    "Audio",
+    "AudioError",
+    "AudioErrorCode",
+    "AudioInfo",
+    "AudioLimits",
+    "decode",
+    "encode_playback",
+    "is_browser_playable",
+    "probe",
+]
+
+Float32 = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 22050
 
-AudioErrorCode = Literal[
-    "empty",
-    "not_audio",
-    "no_audio_stream",
-    "truncated",
-    "too_short",
-    "too_long",
-    "too_large",
-    "encrypted",
-    "unsupported",
-]
-
-AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
-    "empty": "The file is empty. Choose the file again, or record a new take.",
-    "not_audio": "This is not an audio file. Upload music as MP3, WAV, FLAC, Ogg, M4A or WebM.",
-    "no_audio_stream": "The file holds no sound, only pictures or data. Upload a file with an audio track.",
-    "truncated": "The file is damaged or incomplete. Export or download it again and retry.",
-    "too_short": "The recording is too short. At least {minimum} s of sound are needed.",
-    "too_long": "The recording is too long. At most {maximum} minutes can be analysed: cut it and retry.",
-    "too_large": "The file is too large. At most {maximum} MB are accepted: send it as MP3 or shorten it.",
-    "encrypted": "The file is copy-protected (DRM) and cannot be read. Upload an unprotected copy.",
-    "unsupported": "The file uses an audio format ({codec}) that cannot be read. Convert it to MP3, WAV or FLAC.",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioLimits:
-    """What is accepted.
-
-    Attributes
-    ----------
-    min_duration, max_duration : float
-        Seconds of decoded audio.
-    max_bytes : int
-        Size of the file as it is sent.
-    """
-
-    min_duration: float = 1.0
-    max_duration: float = 1200.0
-    max_bytes: int = 100 * 2**20
-
-
-class AudioError(Exception):
-    """A file that cannot be analysed, and why.
-
-    Attributes
-    ----------
-    code : AudioErrorCode
-        Stable, for programs.
-    params : dict
-        What the template ``AUDIO_ERROR_MESSAGES[code]`` is formatted with.
-    message : str
-        An English sentence a person can act on.
-    """
-
-    def __init__(self, code: AudioErrorCode, **params: str | float) -> None:
-        self.code: AudioErrorCode = code
-        self.params: dict[str, str | float] = params
-        self.message: str = AUDIO_ERROR_MESSAGES[code].format(**params)
-        super().__init__(self.message)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioInfo:
-    """What a file says of itself, corrected by what was decoded.
-
-    Attributes
-    ----------
-    duration : float
-        Seconds; from ``probe`` an estimate, 0.0 when unknown; from ``decode`` exact.
-    sample_rate : int
-        Of the source, in hertz.
-    channels : int
-        Of the source.
-    codec, container : str
-        FFmpeg's names, such as ``mp3`` and ``mov,mp4,m4a,3gp,3g2,mj2``.
-    bit_rate : int or None
-        Bits per second, where known.
-    """
-
-    duration: float
-    sample_rate: int
-    channels: int
-    codec: str
-    container: str
-    bit_rate: int | None = None
+_BLOCK_SECONDS = 2.0
+_FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
+# Float files may hold integers' range; beyond this nothing was meant as sound.
+_LOUDEST = 1e10
+# A mix this far (50 dB) below its own first channel has cancelled out.
+_CANCELLED = 0.003
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Audio:
     """Decoded sound: mono ``samples`` (n,) float32, nominally in [-1, 1], at ``sample_rate`` hertz."""
 
-    samples: npt.NDArray[np.float32]
+    samples: Float32
     sample_rate: int = SAMPLE_RATE
     info: AudioInfo
 
 
-def probe(file: BinaryIO, *, limits: AudioLimits = AudioLimits()) -> AudioInfo:
-    """Look into a file without decoding it whole."""
-    raise NotImplementedError
+def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
+    """Look into a file, decoding only its first second or so: quick enough for a web request.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable; read from its start.
+    limits : AudioLimits
+
+    Returns
+    -------
+    AudioInfo
+        Its ``duration`` is the header's, or 0.0 where the header does not know.
+
+    Raises
+    ------
+    AudioError
+        For everything that can be told at once.
+    OSError
+        When the file object itself fails.
+    """
+    with open_source(file, limits=limits) as source:
+        slack = 1.0 if source.duration_is_exact else limits.max_duration / 2
+        if source.info.duration > limits.max_duration + slack:
+            raise _too_long(limits)
+        seconds = 0.0
+        for frame in source.frames():
+            seconds += frame.samples / frame.sample_rate
+            if seconds >= limits.min_duration:
+                duration = source.info.duration
+                return replace(source.info, duration=max(duration, seconds) if duration else 0.0)
+        _check_length(seconds, limits)
+        return replace(source.info, duration=seconds)
 
 
-def decode(file: BinaryIO, *, limits: AudioLimits = AudioLimits()) -> Audio:
-    """Decode a whole file."""
-    raise NotImplementedError
+def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
+    """Decode a whole file to mono float32 at 22,050 Hz.
+
+    Damaged passages are skipped. Channels are averaged, as librosa does; where they cancel out (a stereo
+    recording with one side inverted) the first channel is taken.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable; read from its start and left open.
+    limits : AudioLimits
+        The duration is checked against what is decoded, never against what the header claims.
+
+    Raises
+    ------
+    AudioError
+        When the file is no audio, too damaged, protected, too short or too long.
+    OSError
+        When the file object itself fails.
+    """
+    samples, info, cancelled = _decode(file, limits=limits, channel=None)
+    if cancelled:
+        samples, info, _ = _decode(file, limits=limits, channel=0)
+    peak = float(np.abs(samples).max())
+    if peak > 4.0:
+        samples *= np.float32(1.0 / peak)
+    return Audio(samples=samples, info=info)
+
+
+def _decode(file: BinaryIO, *, limits: AudioLimits, channel: int | None) -> tuple[Float32, AudioInfo, bool]:
+    with open_source(file, limits=limits) as source:
+        output = _Output(source.info.duration, limits)
+        loudest_channel = loudest_mix = 0.0
+        for rate, channels in _blocks(source):
+            mono = _mix(channels, channel)
+            if channel is None and len(channels) > 1:
+                loudest_channel = max(loudest_channel, float(channels[0].max()))
+                loudest_mix = max(loudest_mix, float(mono.max()))
+            output.push(mono, rate)
+        samples = output.finish()
+        _check_length(samples.size / SAMPLE_RATE, limits)
+        info = replace(source.info, duration=samples.size / SAMPLE_RATE)
+    return samples, info, loudest_mix < _CANCELLED * loudest_channel
+
+
+def _blocks(source: Source) -> Iterator[tuple[int, Float32]]:
+    """Yield (sample rate, channels (n_channels, n)) in blocks large enough to be worth NumPy's calls."""
+    shape: tuple[int, str, int] = (0, "", 0)
+    parts: list[npt.NDArray[np.generic]] = []
+    length = 0
+    for frame in source.frames():
+        frame_shape = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
+        if parts and (frame_shape != shape or length >= _BLOCK_SECONDS * shape[0]):
+            yield shape[0], _to_channels(parts, kind=shape[1], n_channels=shape[2])
+            parts, length = [], 0
+        shape = frame_shape
+        parts.append(frame.to_ndarray())
+        length += frame.samples
+    if parts:
+        yield shape[0], _to_channels(parts, kind=shape[1], n_channels=shape[2])
+
+
+def _to_channels(parts: list[npt.NDArray[np.generic]], *, kind: str, n_channels: int) -> Float32:
+    data = np.concatenate(parts, axis=1)
+    if not kind.endswith("p"):
+        data = data.reshape(-1, n_channels).T
+    kind = kind.removesuffix("p")
+    if kind == "dbl":
+        data = np.clip(data, -_LOUDEST, _LOUDEST)
+    channels = data.astype(np.float32, copy=False)
+    if kind in {"flt", "dbl"}:
+        # A sum is finite only if every term is, and costs a fraction of asking each.
+        if not math.isfinite(float(channels.sum())):
+            channels = np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0)
+            np.clip(channels, -_LOUDEST, _LOUDEST, out=channels)
+        return channels
+    offset = 128 if kind == "u8" else 0
+    scaled: Float32 = (channels - np.float32(offset)) * np.float32(1.0 / _FULL_SCALE[kind])
+    return scaled
+
+
+def _mix(channels: Float32, channel: int | None) -> Float32:
+    if len(channels) == 1 or channel is not None:
+        return np.ascontiguousarray(channels[0 if channel is None else min(channel, len(channels) - 1)])
+    mono = channels[0] + channels[1]
+    for other in channels[2:]:
+        mono += other
+    mono *= np.float32(1.0 / len(channels))
+    return mono
+
+
+class _Output:
+    """Resamples blocks into one array that grows only with what is decoded."""
+
+    def __init__(self, expected_duration: float, limits: AudioLimits) -> None:
+        self._limits = limits
+        self._most = int((limits.max_duration + 0.1) * SAMPLE_RATE)
+        # Pages of an array are taken from the system as they are written: a wrong guess costs no memory.
+        self._samples = np.empty(min(self._most, int((expected_duration + 5.0) * SAMPLE_RATE)), np.float32)
+        self._length = 0
+        self._rate = 0
+        self._resampler: AudioResampler | None = None
+
+    def push(self, mono: Float32, rate: int) -> None:
+        if rate != self._rate:
+            self._flush()
+            self._rate = rate
+            self._resampler = None if rate == SAMPLE_RATE else AudioResampler("flt", "mono", SAMPLE_RATE)
+        if self._resampler is None:
+            self._append(mono)
+            return
+        frame = AudioFrame.from_ndarray(mono[np.newaxis], "flt", "mono")
+        frame.sample_rate = rate
+        for ready in self._resampler.resample(frame):
+            self._append(ready.to_ndarray()[0])
+
+    def finish(self) -> Float32:
+        self._flush()
+        return self._samples[: self._length]
+
+    def _flush(self) -> None:
+        if self._resampler is not None:
+            for ready in self._resampler.resample(None):
+                self._append(ready.to_ndarray()[0])
+            self._resampler = None
+
+    def _append(self, samples: Float32) -> None:
+        end = self._length + samples.size
+        if end > self._most:
+            raise _too_long(self._limits)
+        if end > self._samples.size:
+            grown = np.empty(min(self._most, max(end, 2 * self._samples.size)), np.float32)
+            grown[: self._length] = self._samples[: self._length]
+            self._samples = grown
+        self._samples[self._length : end] = samples
+        self._length = end
+
+
+def _too_long(limits: AudioLimits) -> AudioError:
+    return AudioError("too_long", maximum=round(limits.max_duration / 60, 1))
+
+
+def _check_length(seconds: float, limits: AudioLimits) -> None:
+    if seconds == 0:
+        raise AudioError("truncated")
+    if seconds < limits.min_duration:
+        raise AudioError("too_short", minimum=limits.min_duration)

@@ -1,0 +1,82 @@
+"""Renditions that every browser plays, for files that some do not."""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO
+
+import av
+from av.audio.resampler import AudioResampler
+
+from classifier.core.sources import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits, open_source
+
+PLAYBACK_MEDIA_TYPE = "audio/mpeg"
+PLAYBACK_SUFFIX = ".mp3"
+
+_PLAYABLE = {
+    "wav": {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_f32le"},
+    "mp3": {"mp3"},
+    "aac": {"aac"},
+    "flac": {"flac"},
+    "ogg": {"vorbis", "opus", "flac"},
+    "mov": {"aac", "mp3", "flac", "opus"},
+    "matroska": {"vorbis", "opus"},
+}
+_BIT_RATE = {1: 112_000, 2: 192_000}
+
+
+def is_browser_playable(info: AudioInfo) -> bool:
+    """Whether the browsers in use play this codec in this container as it is."""
+    return any(info.codec in _PLAYABLE.get(name, ()) for name in info.container.split(","))
+
+
+def encode_playback(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> bytes:
+    """Render ``file`` as MP3, mono or stereo as it is.
+
+    MP3 at a constant bit rate because it is the one compressed format that every browser plays and in which
+    it finds any second exactly without an index.
+
+    Returns
+    -------
+    bytes
+        An MP3 file, media type ``PLAYBACK_MEDIA_TYPE``.
+
+    Raises
+    ------
+    AudioError
+        As for ``audio.decode``.
+    """
+    output = io.BytesIO()
+    seconds = 0.0
+    with open_source(file, limits=limits) as source:
+        channels = 1 if source.info.channels == 1 else 2
+        rate = 48000 if source.info.sample_rate % 8000 == 0 else 44100
+        with av.open(output, "w", format="mp3") as container:
+            stream = container.add_stream("libmp3lame", rate=rate)
+            stream.layout = "mono" if channels == 1 else "stereo"
+            stream.format = "fltp"
+            stream.bit_rate = _BIT_RATE[channels]
+            resampler: AudioResampler | None = None
+            shape: tuple[str, str, int] | None = None
+            for frame in source.frames():
+                seconds += frame.samples / frame.sample_rate
+                if seconds > limits.max_duration:
+                    raise AudioError("too_long", maximum=round(limits.max_duration / 60, 1))
+                frame.pts = None
+                if shape != (frame.format.name, frame.layout.name, frame.sample_rate):
+                    for ready in resampler.resample(None) if resampler is not None else []:
+                        container.mux(stream.encode(ready))
+                    shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+                    resampler = AudioResampler(
+                        "fltp", stream.layout, rate, stream.frame_size, {"rematrix_maxval": "1.0"}
+                    )
+                for ready in resampler.resample(frame) if resampler is not None else []:
+                    ready.pts = None
+                    container.mux(stream.encode(ready))
+            for ready in resampler.resample(None) if resampler is not None else []:
+                ready.pts = None
+                container.mux(stream.encode(ready))
+            container.mux(stream.encode(None))
+    if seconds < limits.min_duration:
+        raise AudioError("too_short", minimum=limits.min_duration)
+    return output.getvalue()
