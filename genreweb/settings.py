@@ -114,6 +114,10 @@ DATABASES: dict[str, Any] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# A filtered nearest-neighbour search goes on along the index until it has enough rows that the asker may see.
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
+    "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100"
+)
 
 # --- broker, cache, rate limits, locks ------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", "") or paths.redis_url()
