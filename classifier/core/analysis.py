@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
-from classifier.core.audio import AudioInfo, AudioLimits
-from classifier.core.features import FeatureParams
+from classifier.core import pictures
+from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, decode
+from classifier.core.chroma import DESCRIPTOR_VERSION, descriptor
+from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
 from classifier.core.pictures import Picture
 
 if TYPE_CHECKING:
@@ -52,9 +55,68 @@ def analyse(
     file: BinaryIO,
     *,
     classifier: Classifier,
-    limits: AudioLimits = AudioLimits(),
-    params: FeatureParams = FeatureParams(),
+    limits: AudioLimits = DEFAULT_LIMITS,
+    params: FeatureParams = DEFAULT_PARAMS,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrackAnalysis:
-    """Decode, describe, classify and draw one track."""
-    raise NotImplementedError
+    """Decode, describe, classify and draw one track.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable; read from its start and left open.
+    classifier : Classifier
+    limits : AudioLimits
+    params : FeatureParams
+        Must be what ``classifier`` was trained on.
+    on_step : callable, optional
+        Told the name of each step as it begins.
+
+    Raises
+    ------
+    AudioError
+        When the file is no audio that can be analysed.
+    OSError
+        When the file object itself fails.
+    """
+    clock = _Clock(on_step)
+    clock.begin("decode")
+    audio = decode(file, limits=limits)
+    clock.begin("features")
+    features = extract(audio.samples, params)
+    vector = descriptor(features.chroma)
+    clock.begin("classify")
+    prediction = classifier.predict(features.mel_power, duration=audio.info.duration)
+    clock.begin("pictures")
+    peaks = pictures.waveform_peaks(audio.samples)
+    drawn = pictures.draw(features)
+    return TrackAnalysis(
+        info=audio.info,
+        prediction=prediction,
+        descriptor=vector,
+        peaks=peaks,
+        pictures=drawn,
+        feature_version=params.version,
+        descriptor_version=DESCRIPTOR_VERSION,
+        timings=clock.end(),
+    )
+
+
+class _Clock:
+    def __init__(self, on_step: Callable[[Step], None] | None) -> None:
+        self._on_step = on_step
+        self._step: Step | None = None
+        self._since = 0.0
+        self._timings: dict[str, float] = {}
+
+    def begin(self, step: Step) -> None:
+        self.end()
+        if self._on_step is not None:
+            self._on_step(step)
+        self._step, self._since = step, time.perf_counter()
+
+    def end(self) -> dict[str, float]:
+        if self._step is not None:
+            self._timings[self._step] = time.perf_counter() - self._since
+            self._step = None
+        return self._timings

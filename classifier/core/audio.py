@@ -179,8 +179,7 @@ def _to_channels(parts: list[npt.NDArray[np.generic]], *, kind: str, n_channels:
             np.clip(channels, -_LOUDEST, _LOUDEST, out=channels)
         return channels
     offset = 128 if kind == "u8" else 0
-    scaled: Float32 = (channels - np.float32(offset)) * np.float32(1.0 / _FULL_SCALE[kind])
-    return scaled
+    return np.multiply(channels - np.float32(offset), np.float32(1.0 / _FULL_SCALE[kind]), dtype=np.float32)
 
 
 def _mix(channels: Float32, channel: int | None) -> Float32:

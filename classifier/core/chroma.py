@@ -13,4 +13,10 @@ DESCRIPTOR_VERSION = "1"
 
 def descriptor(chroma: Float32) -> Float32:
     """Summarise a chromagram (12, n_frames) as a unit vector (DESCRIPTOR_SIZE,)."""
-    raise NotImplementedError
+    peak = chroma.max(axis=0, keepdims=True)
+    frames = chroma / np.maximum(peak, np.float32(1e-20))
+    mean, std = frames.mean(axis=1), frames.std(axis=1)
+    vector = np.zeros(DESCRIPTOR_SIZE, np.float32)
+    vector[:12], vector[12:24] = mean, std
+    vector[24] = 1e-6
+    return vector / np.float32(np.linalg.norm(vector))

@@ -2,7 +2,44 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from classifier.core import filters
+from classifier.core.features import Features, power_to_db
+
+Float32 = npt.NDArray[np.float32]
+Int8 = npt.NDArray[np.int8]
+
+WIDTH = 1600
+MEDIA_TYPE = "image/webp"
+PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+
+_HEIGHTS = {"spectrogram": 256, "mel": 256, "chroma": 192, "mfcc": 200}
+_DYNAMIC_RANGE_DB = 80.0
+_MARKED_HZ = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+
+# Dark to bright in even steps of lightness (CIELAB L* from 0 to 97), through violet and orange: readable in
+# greyscale and to colour-blind eyes.
+_ANCHORS = (
+    (0, 0, 4),
+    (20, 14, 54),
+    (59, 15, 112),
+    (100, 26, 128),
+    (140, 41, 129),
+    (183, 55, 121),
+    (222, 73, 104),
+    (247, 112, 92),
+    (254, 159, 109),
+    (254, 207, 146),
+    (252, 253, 191),
+)
 
 
 @dataclass(frozen=True)
@@ -22,3 +59,138 @@ class Picture:
     height: int
     media_type: str
     ticks: tuple[Tick, ...]
+
+
+def waveform_peaks(samples: Float32, n: int = 1200) -> Int8:
+    """Reduce a waveform to the extremes of ``n`` slices of equal length.
+
+    Parameters
+    ----------
+    samples : ndarray (n_samples,) float32
+    n : int
+        Slices; a track with fewer samples than that repeats some.
+
+    Returns
+    -------
+    ndarray (n, 2) int8
+        Minimum and maximum of each slice, scaled so that the loudest sample of the track is 127.
+    """
+    starts = (np.arange(n) * samples.size) // n
+    low = np.minimum.reduceat(samples, starts)
+    high = np.maximum.reduceat(samples, starts)
+    peak = max(float(-low.min()), float(high.max()))
+    scale = 127.0 / peak if peak > 0 else 0.0
+    return np.rint(np.stack((low, high), axis=1) * scale).clip(-127, 127).astype(np.int8)
+
+
+def peaks_to_json(peaks: Int8) -> dict[str, object]:
+    """The peaks as wavesurfer.js takes them: one channel of alternating minima and maxima in [-1, 1]."""
+    return {"version": 1, "length": len(peaks), "peaks": [np.round(peaks.ravel() / 127.0, 3).tolist()]}
+
+
+def peaks_to_bytes(peaks: Int8) -> str:
+    """The peaks in base64, for a row or an attribute."""
+    return base64.b64encode(peaks.tobytes()).decode("ascii")
+
+
+def draw(features: Features) -> dict[str, Picture]:
+    """Draw every picture of a track: ``spectrogram``, ``mel``, ``chroma`` and ``mfcc``."""
+    return {
+        "spectrogram": spectrogram(features),
+        "mel": mel(features),
+        "chroma": chroma(features),
+        "mfcc": mfcc(features),
+    }
+
+
+def spectrogram(features: Features) -> Picture:
+    """Power in decibels on a logarithmic frequency axis."""
+    frequencies = features.spectrogram_frequencies
+    height = _HEIGHTS["spectrogram"]
+    axis = np.geomspace(frequencies[0], frequencies[-1], height)
+    rows = np.clip(np.round(np.interp(axis, frequencies, np.arange(frequencies.size))), 0, None).astype(
+        np.intp
+    )
+    ticks = tuple(
+        Tick(round(float(np.log(hz / axis[0]) / np.log(axis[-1] / axis[0])), 4), _hertz(hz))
+        for hz in _MARKED_HZ
+        if axis[0] <= hz <= axis[-1]
+    )
+    return _picture(_brightness(features.spectrogram)[rows], height, ticks)
+
+
+def mel(features: Features) -> Picture:
+    """Mel spectrogram in decibels."""
+    power = _pool(features.mel_power)
+    top = filters.hz_to_mel(np.array([features.params.sample_rate / 2.0]))[0]
+    ticks = tuple(
+        Tick(round(float(filters.hz_to_mel(np.array([hz]))[0] / top), 4), _hertz(hz))
+        for hz in _MARKED_HZ
+        if hz >= 256
+    )
+    return _picture(_brightness(power), _HEIGHTS["mel"], ticks)
+
+
+def chroma(features: Features) -> Picture:
+    """Chromagram, each frame scaled to its strongest pitch class."""
+    energy = _pool(features.chroma)
+    peak = energy.max(axis=0, keepdims=True)
+    relative = energy / np.maximum(peak, np.float32(1e-10))
+    ticks = tuple(Tick(round((i + 0.5) / 12, 4), name) for i, name in enumerate(PITCH_CLASSES))
+    return _picture((relative * 255).astype(np.uint8), _HEIGHTS["chroma"], ticks, smooth=False)
+
+
+def mfcc(features: Features) -> Picture:
+    """Mel-frequency cepstral coefficients, each scaled to its own range."""
+    coefficients = features.mfcc
+    low, high = np.percentile(coefficients[:, :: max(1, coefficients.shape[1] // 2000)], (1, 99), axis=1)
+    span = np.maximum(high - low, 1e-6)[:, np.newaxis]
+    scaled = (_pool(coefficients, mean=True) - low[:, np.newaxis]) / span
+    n = len(coefficients)
+    ticks = tuple(Tick(round((i + 0.5) / n, 4), str(i)) for i in range(0, n, 5))
+    levels = (np.clip(scaled, 0.0, 1.0) * 255).astype(np.uint8)
+    return _picture(levels, _HEIGHTS["mfcc"], ticks, smooth=False)
+
+
+def _hertz(hz: int) -> str:
+    return f"{hz / 1000:.0f} kHz" if hz >= 1000 else f"{hz} Hz"
+
+
+def _pool(rows: Float32, *, mean: bool = False) -> Float32:
+    """Reduce a long track to a few thousand columns, keeping its loudest moments."""
+    factor = rows.shape[1] // WIDTH
+    if factor < 2:
+        return rows
+    starts = np.arange(0, rows.shape[1], factor)
+    if mean:
+        lengths = np.diff(np.append(starts, rows.shape[1])).astype(np.float32)
+        averaged: Float32 = np.divide(np.add.reduceat(rows, starts, axis=1), lengths, dtype=np.float32)
+        return averaged
+    return np.maximum.reduceat(rows, starts, axis=1)
+
+
+def _brightness(power: Float32) -> npt.NDArray[np.uint8]:
+    db = power_to_db(power, ref=max(float(power.max()), 1e-10))
+    levels: npt.NDArray[np.uint8] = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
+    return levels
+
+
+@lru_cache(maxsize=1)
+def _palette() -> list[int]:
+    at = np.linspace(0, 255, len(_ANCHORS))
+    channels = [np.interp(np.arange(256), at, [anchor[i] for anchor in _ANCHORS]) for i in range(3)]
+    colours = np.stack(channels, axis=1).round().astype(int)
+    return [int(value) for value in colours.ravel()]
+
+
+def _picture(
+    levels: npt.NDArray[np.uint8], height: int, ticks: tuple[Tick, ...], *, smooth: bool = True
+) -> Picture:
+    """Colour ``levels`` (rows from the lowest, columns in time), stretched over the picture."""
+    image = Image.fromarray(levels[::-1])
+    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    image = image.resize((WIDTH, height), how)
+    image.putpalette(_palette())
+    output = io.BytesIO()
+    image.convert("RGB").save(output, "WEBP", quality=70, method=0)
+    return Picture(data=output.getvalue(), width=WIDTH, height=height, media_type=MEDIA_TYPE, ticks=ticks)
