@@ -12,3 +12,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "genreweb.settings")
 app = Celery("genreweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Named, not imported: everything imports this package, and only a worker beats.
+app.steps["worker"].add("genreweb.heartbeat:Heartbeat")

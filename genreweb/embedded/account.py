@@ -38,7 +38,16 @@ def identity(data: Path) -> Identity:
         return _of(pwd.getpwnam(ACCOUNT))
     if useradd := shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
         subprocess.run(  # noqa: S603  # fixed words
-            [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/false", ACCOUNT],
+            [
+                useradd,
+                "--system",
+                "--no-create-home",
+                "--home-dir",
+                "/nonexistent",
+                "--shell",
+                "/bin/false",
+                ACCOUNT,
+            ],
             check=False,
             capture_output=True,
         )
@@ -64,3 +73,18 @@ def let_through(path: Path) -> None:
                     f"The database cannot run as root, and others cannot pass {folder} ({error.strerror}): "
                     "run as another user or name another folder in GENREWEB_VAR."
                 ) from error
+
+
+def let_read(tree: Path) -> None:
+    """Let others read and run what lies under `tree`: an installer with a strict umask kept it to root."""
+    if not tree.exists():
+        return
+    let_through(tree)
+    for path in (tree, *tree.rglob("*")):
+        if path.is_symlink():
+            continue
+        mode = stat.S_IMODE(path.stat().st_mode)
+        # Whoever may be run by its owner may be run by others.
+        wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+        if wanted != mode:
+            path.chmod(wanted)

@@ -24,13 +24,17 @@ from genreweb.embedded.process import EngineError
 from genreweb.embedded.redis import Redis
 
 START_SECONDS = 60
+READY = "ready"
+"""What the owner of the engines writes into its lock once they can be used."""
 Engine = Postgres | Redis
 
 
 def wanted() -> list[str]:
     """Name the engines that this site keeps itself: those that no address is set for."""
     return [
-        name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if not os.environ.get(variable)
+        name
+        for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL"))
+        if not os.environ.get(variable)
     ]
 
 
@@ -45,7 +49,9 @@ def wait_ready(engine: Engine, process: subprocess.Popen[bytes], *, seconds: flo
     end = time.monotonic() + seconds
     while not engine.is_ready(process):
         if process.poll() is not None or time.monotonic() > end:
-            raise EngineError(f"{engine.name} does not start; {log_path(engine.name)} says:\n{tail(engine.name)}")
+            raise EngineError(
+                f"{engine.name} does not start; {log_path(engine.name)} says:\n{tail(engine.name)}"
+            )
         time.sleep(0.02)
 
 
@@ -75,9 +81,9 @@ def keep(*, volatile: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
     owner, users = FileLock(paths.engines_lock()), FileLock(paths.users_lock())
-    if not owner.try_take():
+    if not owner.try_take(seconds=1):
         return 0
-    owner.write(str(os.getpid()))
+    owner.write("starting")
     running: list[tuple[Engine, subprocess.Popen[bytes]]] = []
     try:
         for engine in make(volatile=volatile):
@@ -86,6 +92,7 @@ def keep(*, volatile: bool) -> int:
                 running.append((engine, engine.start(log)))
         for engine, process in running:
             wait_ready(engine, process)
+        owner.write(READY)
         while not stop.is_set() and all(process.poll() is None for _, process in running):
             if users.try_take():
                 break
@@ -93,6 +100,7 @@ def keep(*, volatile: bool) -> int:
     finally:
         for engine, process in reversed(running):
             engine.stop(process)
+        owner.write("")
     return 0
 
 
@@ -102,6 +110,7 @@ class Borrowed:
     def __init__(self, *, volatile: bool = False) -> None:
         self._volatile = volatile
         self._users = FileLock(paths.users_lock())
+        self._keeper: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Borrowed:
         """Find the engines running, or have them started; raise `EngineError` or `VarError` if that fails."""
@@ -110,13 +119,14 @@ class Borrowed:
         paths.make_var()
         self._users.share()
         end = time.monotonic() + START_SECONDS
-        keeper: subprocess.Popen[bytes] | None = None
-        while not _answer():
-            if keeper is None and not FileLock(paths.engines_lock()).is_held():
-                keeper = self._start_keeper()
-            if (keeper is not None and keeper.poll() not in (None, 0)) or time.monotonic() > end:
+        owner = FileLock(paths.engines_lock())
+        while not (held := owner.is_held()) or owner.read() != READY:
+            status = self._keeper.poll() if self._keeper else 0
+            if not held and status == 0:
+                self._keeper = self._start_keeper()
+            elif status or time.monotonic() > end:
                 self._users.release()
-                raise EngineError(f"The private engines do not start: {tail('keeper')}")
+                raise EngineError(tail("keeper") or "The private engines do not start.")
             time.sleep(0.02)
         return self
 
@@ -127,7 +137,13 @@ class Borrowed:
         with open_log("keeper") as log:
             log.truncate(0)
             return subprocess.Popen(  # noqa: S603  # our own words
-                [sys.executable, "-m", "genreweb.embedded", "keep", *(["--volatile"] if self._volatile else [])],
+                [
+                    sys.executable,
+                    "-m",
+                    "genreweb.embedded",
+                    "keep",
+                    *(["--volatile"] if self._volatile else []),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -135,8 +151,3 @@ class Borrowed:
                 env={**os.environ, "GENREWEB_VAR": str(paths.var_dir())},
                 start_new_session=True,
             )
-
-
-def _answer() -> bool:
-    """Say whether the engines that are wanted answer on their sockets."""
-    return all(kind.answers() for kind in (Postgres, Redis) if kind.name in wanted())

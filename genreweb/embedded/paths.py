@@ -52,7 +52,9 @@ def run_dir() -> Path:
     PostgreSQL, Redis and the URLs of both quote odd characters in three different ways.
     """
     inside = var_dir() / "run"
-    if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES - len("/postgres/.s.PGSQL.5432") and _PLAIN.fullmatch(str(inside)):
+    if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES - len("/postgres/.s.PGSQL.5432") and _PLAIN.fullmatch(
+        str(inside)
+    ):
         return inside
     name = hashlib.sha256(os.fsencode(var_dir())).hexdigest()[:16]
     return Path(tempfile.gettempdir()).resolve() / f"genreweb-{os.getuid()}-{name}"
@@ -122,18 +124,21 @@ def make_var() -> Path:
     mode = 0o711 if os.getuid() == 0 else 0o700
     try:
         if not var.exists():
-            var.mkdir(parents=True, mode=mode)
+            var.mkdir(parents=True)
+            var.chmod(mode)
         probe = var / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
         log_dir().mkdir(mode=0o700, exist_ok=True)
-        run_dir().mkdir(mode=mode, exist_ok=True)
+        if not run_dir().exists():
+            run_dir().mkdir()
+            run_dir().chmod(mode)
     except OSError as error:
         raise VarError(
             f"Cannot write to {error.filename or var} ({error.strerror}): "
             "make it writable or name another folder in GENREWEB_VAR."
         ) from error
-    found = run_dir().stat()
+    found = run_dir().lstat()
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o066:
         raise VarError(f"The folder {run_dir()} belongs to somebody else or is open to others: remove it.")
     return var

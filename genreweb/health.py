@@ -1,0 +1,120 @@
+"""``GET /healthz``: whether the site can do its work, and if not, which part of it is missing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from secrets import token_hex
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from genreweb import heartbeat
+
+PROBE_SECONDS = 2.0
+logger = logging.getLogger(__name__)
+
+
+class Probe:
+    """One question to one engine, asked at most once at a time and not more often than every few seconds.
+
+    An engine that hangs, hangs one thread and no request.
+    """
+
+    def __init__(self, name: str, ask: Callable[[], None], *, good_for: float) -> None:
+        self.name = name
+        self._ask = ask
+        self._good_for = good_for
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._answer: Future[None] | None = None
+        self._asked = 0.0
+
+    def begin(self) -> Future[None]:
+        """Give the answer to come, or the last one where it is fresh."""
+        with self._lock:
+            last = self._answer
+            if last is not None and (not last.done() or (self._is_fresh() and last.exception() is None)):
+                return last
+            if self._pool is None:
+                # Made on first use: a thread does not outlive the fork of a web worker.
+                self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"probe-{self.name}")
+            self._asked = time.monotonic()
+            self._answer = self._pool.submit(self._ask)
+            return self._answer
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self._asked < self._good_for
+
+    def forget(self) -> None:
+        """Ask anew next time."""
+        with self._lock:
+            self._asked = float("-inf")
+
+
+def _database() -> None:
+    # A connection of its own: this thread lives as long as the process, and the server may be restarted.
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
+
+
+def _broker() -> None:
+    with heartbeat.connect(timeout=PROBE_SECONDS) as client:
+        client.ping()
+
+
+def _storage() -> None:
+    name = default_storage.save(f"healthz/{token_hex(8)}", ContentFile(b"ok"))
+    try:
+        with default_storage.open(name) as file:
+            if file.read() != b"ok":
+                raise OSError("read back something else than was written")
+    finally:
+        default_storage.delete(name)
+
+
+def _worker() -> None:
+    with heartbeat.connect(timeout=PROBE_SECONDS) as client:
+        if not heartbeat.live_workers(client, queue="analysis"):
+            raise LookupError("no analysis worker has been heard of lately")
+
+
+PROBES = (
+    Probe("database", _database, good_for=1),
+    Probe("broker", _broker, good_for=1),
+    Probe("storage", _storage, good_for=10),
+    Probe("worker", _worker, good_for=1),
+)
+
+
+def examine() -> dict[str, bool]:
+    """Ask every engine at once and say which of them answered in time."""
+    answers = {probe.name: probe.begin() for probe in PROBES}
+    wait(answers.values(), timeout=PROBE_SECONDS)
+    for name, answer in answers.items():
+        if not answer.done():
+            logger.warning("%s: no answer within %g s", name, PROBE_SECONDS)
+        elif (error := answer.exception()) is not None:
+            logger.warning("%s: %s", name, error)
+    return {name: answer.done() and answer.exception() is None for name, answer in answers.items()}
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 if every engine answers, else 503; either way which ones do."""
+    checks = {name: "ok" if answered else "unavailable" for name, answered in examine().items()}
+    well = all(state == "ok" for state in checks.values())
+    return JsonResponse(
+        {"status": "ok" if well else "unavailable", "checks": checks}, status=200 if well else 503
+    )

@@ -1,0 +1,84 @@
+"""Workers say that they are alive, in Redis, so that nobody has to ask each of them and wait."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import redis
+from celery import bootsteps
+from django.conf import settings
+
+SECONDS = 5.0
+LOST_AFTER_SECONDS = 20.0
+_KEY = "genreweb:workers:{}"
+
+logger = logging.getLogger(__name__)
+
+
+def connect(*, timeout: float = 2.0) -> redis.Redis:
+    """Open the broker without the patience that a queue has."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout)
+
+
+def _now(client: redis.Redis) -> float:
+    # The broker's own clock: those of twenty machines differ.
+    seconds, microseconds = client.time()  # type: ignore[misc]  # typed for the asynchronous client too
+    return float(seconds) + float(microseconds) / 1e6
+
+
+def beat(client: redis.Redis, *, queues: list[str], worker: str) -> None:
+    """Note that `worker` empties `queues` right now."""
+    now = _now(client)
+    with client.pipeline() as pipeline:
+        for queue in queues:
+            key = _KEY.format(queue)
+            pipeline.zadd(key, {worker: now})
+            pipeline.zremrangebyscore(key, "-inf", now - LOST_AFTER_SECONDS)
+            pipeline.expire(key, int(LOST_AFTER_SECONDS))
+        pipeline.execute()
+
+
+def leave(client: redis.Redis, *, queues: list[str], worker: str) -> None:
+    """Note that `worker` stops."""
+    for queue in queues:
+        client.zrem(_KEY.format(queue), worker)
+
+
+def live_workers(client: redis.Redis, *, queue: str) -> int:
+    """Count the workers that emptied `queue` a moment ago."""
+    return int(client.zcount(_KEY.format(queue), _now(client) - LOST_AFTER_SECONDS, "+inf"))  # type: ignore[arg-type]
+
+
+class Heartbeat(bootsteps.StartStopStep):
+    """The part of a Celery worker that beats, in its main loop: a worker that hangs falls silent."""
+
+    requires = {"celery.worker.components:Timer"}
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self.client = connect()
+        self.timer_entry: Any = None
+
+    def start(self, worker: Any) -> None:
+        self._beat(worker)
+        self.timer_entry = worker.timer.call_repeatedly(SECONDS, self._beat, (worker,))
+
+    def stop(self, worker: Any) -> None:
+        if self.timer_entry is not None:
+            self.timer_entry.cancel()
+        try:
+            leave(self.client, queues=self._queues(worker), worker=worker.hostname)
+        except redis.RedisError:
+            logger.debug("left without a word: the broker is away")
+        self.client.close()
+
+    def _beat(self, worker: Any) -> None:
+        try:
+            beat(self.client, queues=self._queues(worker), worker=worker.hostname)
+        except redis.RedisError as error:
+            logger.warning("no heartbeat: %s", error)
+
+    @staticmethod
+    def _queues(worker: Any) -> list[str]:
+        return list(worker.app.amqp.queues.consume_from)

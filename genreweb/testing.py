@@ -1,0 +1,84 @@
+"""A pytest plugin (``-p genreweb.testing``): every run of the tests has its own folder, PostgreSQL and Redis.
+
+It must be imported before Django's settings are. Several runs may go on at once; whatever ends a run, its
+engines end too. With ``DATABASE_URL`` or ``REDIS_URL`` set, those are used instead. Tests of the pure core wait
+for nothing: the engines start only if a collected test can need them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from genreweb.embedded import paths
+from genreweb.embedded.engines import Borrowed
+from genreweb.embedded.locks import FileLock
+from genreweb.embedded.process import EngineError
+
+_DATABASE_FIXTURES = {
+    "db",
+    "transactional_db",
+    "django_db_reset_sequences",
+    "live_server",
+    "broker",
+    "client",
+}
+_PURE = paths.REPOSITORY / "classifier"
+"""The one app whose tests need no engines unless they ask for them."""
+
+_folder = Path(tempfile.mkdtemp(prefix="genreweb-test-"))
+os.environ["GENREWEB_VAR"] = str(_folder)
+os.environ.setdefault("SECRET_KEY", "for tests only, and the same in every process of a run")
+_engines = Borrowed(volatile=True)
+
+
+def _remove() -> None:
+    _engines.__exit__()
+    # The keeper stops the engines as soon as nobody borrows them; their files go when they have.
+    FileLock(paths.engines_lock()).try_take(seconds=30)
+    shutil.rmtree(paths.run_dir(), ignore_errors=True)
+    shutil.rmtree(_folder, ignore_errors=True)
+
+
+_owner = os.getpid()
+
+
+@atexit.register
+def _remove_at_exit() -> None:
+    # A forked child that exits in the middle of a test must not take the database away.
+    if os.getpid() == _owner:
+        _remove()
+
+
+def _needs_engines(item: pytest.Item) -> bool:
+    return (
+        not item.path.is_relative_to(_PURE)
+        or item.get_closest_marker("django_db") is not None
+        or not _DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.option.collectonly or not any(_needs_engines(item) for item in session.items):
+        return
+    started = time.monotonic()
+    try:
+        _engines.__enter__()
+    except (EngineError, paths.VarError) as error:
+        pytest.exit(str(error), returncode=3)
+    session.config.stash[_STARTED] = time.monotonic() - started
+
+
+_STARTED: pytest.StashKey[float] = pytest.StashKey()
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
+    took = config.stash.get(_STARTED, None)
+    return None if took is None else f"private PostgreSQL and Redis under {_folder} ({took:.1f} s)"
