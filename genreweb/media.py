@@ -20,12 +20,18 @@ CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 # What a browser may show by itself; anything else is handed over as a download.
 _INLINE = ("audio/", "image/webp", "image/png", "application/json")
-_TYPES = {".opus": "audio/ogg", ".oga": "audio/ogg", ".weba": "audio/webm", ".m4a": "audio/mp4", ".webp": "image/webp"}
+_TYPES = {
+    ".opus": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".weba": "audio/webm",
+    ".m4a": "audio/mp4",
+    ".webp": "image/webp",
+}
 
 
 @require_safe
 def media(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Answer 200 or 206 with the file behind `token`, 404 where link or file is gone, 416 where no byte fits."""
+    """Answer 200 or 206 with the file, 404 where link or file is gone, 416 where no byte fits."""
     name = name_of(token)
     if name is None or not default_storage.exists(name):
         raise Http404
@@ -40,7 +46,9 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     if request.method == "HEAD" or size == 0:
         response = HttpResponse(content_type=content_type)
     else:
-        response = StreamingHttpResponse(_stream(default_storage.open(name), first, last), content_type=content_type)
+        response = StreamingHttpResponse(
+            _stream(default_storage.open(name), first, last), content_type=content_type
+        )
     response["Content-Length"] = str(last - first + 1)
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, max-age=3600"

@@ -18,8 +18,12 @@ _SITE_MESSAGES = {
     "internal": gettext_lazy(
         "Something went wrong on our side while this track was analysed. Your file is safe: try again."
     ),
-    "time_limit": gettext_lazy("The analysis took too long and was stopped. Try a shorter piece of the track."),
-    "file_missing": gettext_lazy("The stored sound is gone, so it cannot be analysed. Upload the file again."),
+    "time_limit": gettext_lazy(
+        "The analysis took too long and was stopped. Try a shorter piece of the track."
+    ),
+    "file_missing": gettext_lazy(
+        "The stored sound is gone, so it cannot be analysed. Upload the file again."
+    ),
     "storage_full": gettext_lazy(
         "There is no room left to store the file. Tell whoever runs this site, and try again later."
     ),
@@ -34,7 +38,7 @@ _SITE_MESSAGES = {
 def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
     """Say in the reader's language what `code` means and what to do next."""
     if code in AUDIO_ERROR_MESSAGES:
-        return gettext(AUDIO_ERROR_MESSAGES[code]).format(**(params or {}))  # type: ignore[index]  # a Literal key
+        return gettext(AUDIO_ERROR_MESSAGES[code]).format(**(params or {}))
     return str(_SITE_MESSAGES.get(code, _SITE_MESSAGES["internal"]))
 
 

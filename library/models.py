@@ -38,7 +38,21 @@ def picture_key(analysis: Analysis, filename: str) -> str:
 
 _KNOWN_SUFFIXES = {
     *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".weba", ".mka"),
-    *(".aiff", ".aif", ".aifc", ".au", ".snd", ".wma", ".asf", ".webp", ".png", ".json", ".caf", ".wv", ".ape"),
+    *(
+        ".aiff",
+        ".aif",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".wma",
+        ".asf",
+        ".webp",
+        ".png",
+        ".json",
+        ".caf",
+        ".wv",
+        ".ape",
+    ),
 }
 
 
@@ -115,8 +129,12 @@ class Track(models.Model):
         verbose_name=_("genre given by the catalogue"),
     )
     # Names are for display only: nothing is opened, stored or served by them.
-    original_name = models.TextField(_("original file name"), blank=True, validators=[MaxLengthValidator(1000)])
-    catalogue_key = models.CharField(_("place in the catalogue"), max_length=500, null=True, blank=True)
+    original_name = models.TextField(
+        _("original file name"), blank=True, validators=[MaxLengthValidator(1000)]
+    )
+    catalogue_key = models.CharField(  # noqa: DJ001  # null is "not imported"; two such are not the same place
+        _("place in the catalogue"), max_length=500, null=True, blank=True
+    )
 
     sound = models.FileField(_("sound"), upload_to=sound_key, max_length=200)
     rendition = models.FileField(_("what browsers play"), upload_to=rendition_key, max_length=200, blank=True)
@@ -143,7 +161,12 @@ class Track(models.Model):
 
     # An analysis goes only together with its track: the key is checked at the end of that transaction.
     current = models.OneToOneField(
-        "Analysis", models.DO_NOTHING, null=True, blank=True, related_name="+", verbose_name=_("current analysis")
+        "Analysis",
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("current analysis"),
     )
 
     objects = TrackQuerySet.as_manager()
@@ -192,7 +215,7 @@ class Track(models.Model):
 
     @property
     def shown_genre(self) -> str:
-        """The genre's label to show beside the title: what the catalogue says, else what was heard, else ''."""
+        """The label to show beside the title: what the catalogue says, else what was heard, else ''."""
         if self.labelled_genre is not None:
             return self.labelled_genre.slug
         return self.current.genre if self.current is not None else ""

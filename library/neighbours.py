@@ -9,7 +9,7 @@ from django.db.models import Value
 from pgvector.django import L2Distance
 
 from genreweb.accounts.models import User
-from library.models import Track, TrackQuerySet
+from library.models import Analysis, Track, TrackQuerySet
 
 MOST = 50
 
@@ -29,10 +29,10 @@ def neighbours(*, track: Track, user: User | AnonymousUser, k: int = 3) -> list[
     Never the track itself or another copy of the same file, and never one that `user` may not see. A track
     that has no verdict yet has no neighbours.
     """
-    if track.current_id is None or track.current is None:
+    if track.current is None:
         return []
     found = (
-        _comparable(track, user)
+        _comparable(track, track.current, user)
         .annotate(distance=L2Distance("current__descriptor", Value(track.current.descriptor)))
         .order_by("distance")[: min(k, MOST)]
     )
@@ -42,11 +42,10 @@ def neighbours(*, track: Track, user: User | AnonymousUser, k: int = 3) -> list[
     ]
 
 
-def _comparable(track: Track, user: User | AnonymousUser) -> TrackQuerySet:
-    assert track.current is not None
+def _comparable(track: Track, heard: Analysis, user: User | AnonymousUser) -> TrackQuerySet:
     return (
         Track.objects.visible_to(user)
-        .filter(current__descriptor_version=track.current.descriptor_version)
+        .filter(current__descriptor_version=heard.descriptor_version)
         .exclude(pk=track.pk)
         .exclude(sha256=track.sha256)
         .with_verdict()

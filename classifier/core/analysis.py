@@ -102,6 +102,22 @@ def analyse(
     )
 
 
+def classify(
+    file: BinaryIO,
+    *,
+    classifier: Classifier,
+    limits: AudioLimits = DEFAULT_LIMITS,
+    params: FeatureParams = DEFAULT_PARAMS,
+) -> Prediction:
+    """Decode and classify one track, and nothing else: for who only asks for the genre.
+
+    The parameters and the errors are those of `analyse`.
+    """
+    audio = decode(file, limits=limits)
+    features = extract(audio.samples, params)
+    return classifier.predict(features.mel_power, duration=audio.info.duration)
+
+
 class _Clock:
     def __init__(self, on_step: Callable[[Step], None] | None) -> None:
         self._on_step = on_step

@@ -51,7 +51,7 @@ class User(AbstractUser):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()  # type: ignore[misc]  # narrower than AbstractUser's
+    objects = UserManager()
 
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined]  # made by Django's metaclass
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_ignoring_case")]

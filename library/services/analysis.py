@@ -20,8 +20,9 @@ from django.utils import timezone
 
 from classifier import registry
 from classifier.core.analysis import TrackAnalysis, analyse
-from classifier.core.audio import AudioError, encode_playback, is_browser_playable
+from classifier.core.audio import AudioError
 from classifier.core.inference import Segment
+from classifier.core.playback import PLAYBACK_SUFFIX, encode_playback, is_browser_playable
 from classifier.models import ModelVersion
 from library.models import Analysis, Track
 from library.services import queue
@@ -40,9 +41,9 @@ class Claim:
     def update(self, **fields: object) -> bool:
         """Change the track if this claim still stands."""
         return bool(
-            Track.objects.filter(
-                pk=self.track.pk, attempt=self.attempt, status=Track.Status.RUNNING
-            ).update(**fields)
+            Track.objects.filter(pk=self.track.pk, attempt=self.attempt, status=Track.Status.RUNNING).update(
+                **fields
+            )
         )
 
 
@@ -125,9 +126,7 @@ def _listen(claim: Claim, loaded: registry.Loaded) -> TrackAnalysis:
             raise ClaimLostError
 
     with claim.track.sound.open("rb") as file:
-        return analyse(
-            cast(BinaryIO, file), classifier=loaded.classifier, limits=limits(), on_step=on_step
-        )
+        return analyse(cast(BinaryIO, file), classifier=loaded.classifier, limits=limits(), on_step=on_step)
 
 
 def _save(claim: Claim, result: TrackAnalysis, version: ModelVersion) -> None:
@@ -160,12 +159,14 @@ def _save(claim: Claim, result: TrackAnalysis, version: ModelVersion) -> None:
     try:
         for name, picture in result.pictures.items():
             field = getattr(analysis, name)
-            field.save(f"{name}.{picture.media_type.rpartition('/')[2]}", ContentFile(picture.data), save=False)
+            field.save(
+                f"{name}.{picture.media_type.rpartition('/')[2]}", ContentFile(picture.data), save=False
+            )
             written.append((field.storage, field.name))
         if not track.rendition and not is_browser_playable(result.info):
             with track.sound.open("rb") as file:
                 encoded = encode_playback(cast(BinaryIO, file), limits=limits())
-            track.rendition.save("playback.m4a", ContentFile(encoded), save=False)
+            track.rendition.save(f"playback{PLAYBACK_SUFFIX}", ContentFile(encoded), save=False)
             written.append((track.rendition.storage, str(track.rendition.name)))
         with transaction.atomic():
             # The track's row is locked first: a deletion waits for us, or we find it gone.
@@ -237,7 +238,9 @@ def sweep() -> int:
     long_ago = now - timedelta(seconds=settings.ANALYSIS_QUEUED_AGAIN_AFTER_SECONDS)
     put_back = lost.update(status=Track.Status.QUEUED, step="", queued_at=long_ago)
     if given_up or put_back:
-        log.warning("%d analyses had lost their worker, %d of them for the last time", given_up + put_back, given_up)
+        log.warning(
+            "%d analyses had lost their worker, %d of them for the last time", given_up + put_back, given_up
+        )
     messages = queue.waiting()
     if messages is None or messages >= _SHORT_QUEUE:
         return 0

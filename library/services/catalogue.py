@@ -103,7 +103,9 @@ def _from_table(table: Path, collection: str) -> Iterator[Entry]:
         with table.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
             if "path" not in (reader.fieldnames or ()):
-                raise CatalogueError(f"{table} needs a first line that names its columns, one of them “path”.")
+                raise CatalogueError(
+                    f"{table} needs a first line that names its columns, one of them “path”."
+                )
             for row in reader:
                 place = (row.get("path") or "").strip()
                 if place:

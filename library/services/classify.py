@@ -52,7 +52,7 @@ def classify(*, file: File[bytes], name: str) -> Answer:
     examine(file)
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
-        pending = classify_scratch.apply_async([scratch], queue=queue.INTERACTIVE, expires=WAIT_SECONDS)
+        pending = classify_scratch.apply_async((scratch,), queue=queue.INTERACTIVE, expires=WAIT_SECONDS)
         answer: dict[str, Any] = pending.get(timeout=WAIT_SECONDS, disable_sync_subtasks=False)
     except CeleryTimeoutError as error:
         raise TrackError("busy") from error

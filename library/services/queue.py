@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
-from redis import Redis
 from redis.exceptions import RedisError
+
+from genreweb import heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def send(track_id: UUID, *, bulk: bool) -> bool:
     from library.tasks import analyse_track
 
     try:
-        analyse_track.apply_async([str(track_id)], queue=BULK if bulk else INTERACTIVE)
+        analyse_track.apply_async((str(track_id),), queue=BULK if bulk else INTERACTIVE)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("track %s waits for the sweeper: the broker is away (%s)", track_id, error)
         return False
@@ -34,10 +34,19 @@ def send_on_commit(track_id: UUID, *, bulk: bool) -> None:
     transaction.on_commit(lambda: send(track_id, bulk=bulk), robust=True)
 
 
+def has_worker() -> bool:
+    """Tell whether an analysis worker is alive; False too where the broker is away."""
+    try:
+        with heartbeat.connect() as redis:
+            return heartbeat.live_workers(redis, queue=INTERACTIVE) > 0
+    except (RedisError, OSError):
+        return False
+
+
 def waiting() -> int | None:
     """Count the messages that wait for a worker, or None where the broker is away."""
     try:
-        with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1) as redis:
-            return sum(int(redis.llen(name)) for name in (INTERACTIVE, BULK))  # type: ignore[arg-type]
+        with heartbeat.connect() as redis:
+            return sum(int(redis.llen(name)) for name in (INTERACTIVE, BULK))
     except (RedisError, OSError):
         return None

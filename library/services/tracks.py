@@ -84,7 +84,7 @@ def add_track(
 
 
 def examine(file: File[bytes]) -> tuple[AudioInfo, str]:
-    """Look whether a file is acceptable before anything is stored; give what it says of itself and its hash."""
+    """Look whether a file is acceptable before anything is stored; give what it says, and its hash."""
     stream = cast(BinaryIO, file)
     file.seek(0)
     try:
@@ -243,5 +243,3 @@ def genre_for(slug: str) -> Genre | None:
         if wanted in (genre.slug.replace("-", ""), re.sub(r"[\s_-]+", "", genre.name).lower()):
             return genre
     return None
-
-

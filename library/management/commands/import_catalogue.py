@@ -8,15 +8,19 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 
 from library.models import Track
-from library.services import catalogue
+from library.services import catalogue, queue
+
+
+_LOG_EVERY_SECONDS = 10
 
 
 class Command(BaseCommand):
+    _shown = 0.0
+
     help = (
         "Import a folder of genre/name.ext, or a CSV table (path, title, artist, genre, licence), into the "
         "catalogue. The workers analyse it; run it again to go on or to pick up what is new."
@@ -25,7 +29,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("source", type=Path, metavar="FOLDER|TABLE.csv")
         parser.add_argument(
-            "--collection", default="", help="a name that tells this collection from others (default: the folder's)"
+            "--collection",
+            default="",
+            help="tells this collection from others (by default the folder's name)",
         )
         parser.add_argument("--no-wait", action="store_true", help="do not wait for the analyses")
 
@@ -67,7 +73,7 @@ class Command(BaseCommand):
             total = sum(counts.values())
             if not finished < total:
                 break
-            idle = "" if cache.get("worker:analysis", True) else " (no analysis worker is running: make run)"
+            idle = "" if queue.has_worker() else " (no analysis worker is running: start it with make run)"
             self._line(f"Analysed {finished}/{total}{idle}")
             time.sleep(1)
         self._line(f"Analysed {finished}/{total}", last=True)
@@ -79,5 +85,6 @@ class Command(BaseCommand):
         if sys.stdout.isatty():
             self.stdout.write(f"\r\033[K{text}", ending="\n" if last else "")
             self.stdout.flush()
-        elif last or not text.endswith(tuple("123456789")):
+        elif last or time.monotonic() - self._shown >= _LOG_EVERY_SECONDS:
+            self._shown = time.monotonic()
             self.stdout.write(text)
