@@ -1,8 +1,8 @@
 """``make bench``: how fast the core is, and how long a person waits, in one table and in ``var/bench.json``.
 
-The core's figures come from ``classifier.benchmarks``, measured beside a plain implementation. This module adds
-what only the whole platform can show: it starts a site of its own on a free port, with its own database, queue
-and workers, and sends music through the API.
+The core's figures come from ``classifier.benchmarks``, measured beside a plain implementation. This module
+adds what only the whole platform can show: it starts a site of its own on a free port, with its own database,
+queue and workers, and sends music through the API.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from classifier.benchmarks.sounds import variants
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -117,9 +116,13 @@ class Site:
         """Send `sound` and wait for its verdict; give the seconds that a person waited."""
         boundary = secrets.token_hex(16)
         body = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="bench.mp3"\r\n'
-            "Content-Type: audio/mpeg\r\n\r\n"
-        ).encode() + sound + f"\r\n--{boundary}--\r\n".encode()
+            (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="bench.mp3"\r\n'
+                "Content-Type: audio/mpeg\r\n\r\n"
+            ).encode()
+            + sound
+            + f"\r\n--{boundary}--\r\n".encode()
+        )
         started = time.perf_counter()
         status, track = self.request(
             "POST",

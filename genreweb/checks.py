@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 _OWN_KEYS = ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
@@ -46,7 +47,7 @@ def _site() -> Iterator[CheckMessage]:
     if not settings.EMBEDDED and not settings.ALLOWED_HOSTS:
         yield Error(
             "DATABASE_URL is set, but ALLOWED_HOSTS is empty: every request would be refused.",
-            hint="Set ALLOWED_HOSTS to the names the site is reached under, e.g. ALLOWED_HOSTS=music.example.org",
+            hint="Set it to the names the site is reached under, e.g. ALLOWED_HOSTS=music.example.org",
             id="genreweb.E002",
         )
     if settings.SITE_URL and not settings.SITE_URL.startswith(("http://", "https://")):
@@ -70,13 +71,13 @@ def _engines() -> Iterator[CheckMessage]:
     if engine != "django.db.backends.postgresql":
         yield Error(
             f"DATABASE_URL names {engine or 'no engine'}, and Genreweb needs PostgreSQL with pgvector.",
-            hint="Write it as postgresql://user:password@host:5432/name, or leave it out for a private server.",
+            hint="Write it as postgresql://user:password@host:5432/name, or leave it out.",
             id="genreweb.E010",
         )
     if not settings.REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
         yield Error(
             "REDIS_URL is no address of a Redis.",
-            hint="Write it as redis://host:6379/0, rediss://… or unix:///path?db=0, or leave it out for a private one.",
+            hint="Write it as redis://host:6379/0, rediss://… or unix:///path?db=0, or leave it out.",
             id="genreweb.E011",
         )
 
@@ -104,14 +105,14 @@ def _files() -> Iterator[CheckMessage]:
             id="genreweb.E021",
         )
     elif not _is_set(*_OWN_KEYS, *_AMBIENT_CREDENTIALS):
-        yield Warning(
+        yield checks.Warning(
             "S3_BUCKET is set without credentials.",
-            hint="Set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, unless the machine's own role opens the bucket.",
+            hint="Set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, unless the machine's role opens it.",
             id="genreweb.W022",
         )
     if not _is_set("S3_REGION", "S3_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
         yield Error(
-            "S3_BUCKET is set, but neither S3_REGION nor S3_ENDPOINT_URL: links to its files could not be signed.",
+            "S3_BUCKET is set, but neither S3_REGION nor S3_ENDPOINT_URL: its links cannot be signed.",
             hint="Set S3_REGION (e.g. eu-central-1), or S3_ENDPOINT_URL for a service of your own.",
             id="genreweb.E023",
         )

@@ -23,7 +23,7 @@ def connect(*, timeout: float = 2.0) -> redis.Redis:
 
 def _now(client: redis.Redis) -> float:
     # The broker's own clock: those of twenty machines differ.
-    seconds, microseconds = client.time()  # type: ignore[misc]  # typed for the asynchronous client too
+    seconds, microseconds = client.time()
     return float(seconds) + float(microseconds) / 1e6
 
 
@@ -47,13 +47,13 @@ def leave(client: redis.Redis, *, queues: list[str], worker: str) -> None:
 
 def live_workers(client: redis.Redis, *, queue: str) -> int:
     """Count the workers that emptied `queue` a moment ago."""
-    return int(client.zcount(_KEY.format(queue), _now(client) - LOST_AFTER_SECONDS, "+inf"))  # type: ignore[arg-type]
+    return int(client.zcount(_KEY.format(queue), _now(client) - LOST_AFTER_SECONDS, "+inf"))
 
 
 class Heartbeat(bootsteps.StartStopStep):
     """The part of a Celery worker that beats, in its main loop: a worker that hangs falls silent."""
 
-    requires = {"celery.worker.components:Timer"}
+    requires = ("celery.worker.components:Timer",)
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)

@@ -24,7 +24,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = paths.var_dir()
 
 # --- the site -------------------------------------------------------------------------------------------
-EMBEDDED = "DATABASE_URL" not in os.environ
+EMBEDDED = not os.environ.get("DATABASE_URL")
 """Whether the site keeps its own PostgreSQL; then it may also make its own secret key."""
 
 DEBUG = env.bool("DEBUG", False)
@@ -155,7 +155,7 @@ STORAGES: dict[str, Any] = {
     }
     if S3_BUCKET
     else {"BACKEND": "genreweb.storage.SignedFileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "genreweb.storage.StaticStorage"},
 }
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"

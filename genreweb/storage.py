@@ -1,4 +1,4 @@
-"""Files on this machine's disk, reachable only through links that expire."""
+"""Files on this machine's disk reachable only through links that expire, and the site's own static files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.core import signing
 from django.core.files.storage import FileSystemStorage
 from django.urls import reverse
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 _signer = signing.Signer(salt="genreweb.media")
 
@@ -36,3 +38,20 @@ def name_of(token: str) -> str | None:
     except (signing.BadSignature, ValueError):
         return None
     return str(name) if time.time() < expires else None
+
+
+class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
+    """Static files under names that hold their hash, so that browsers may keep them for ever.
+
+    The imports between the site's own ES modules are rewritten too. Django's switch for that would do the same
+    to every library it finds, whose imports are not all meant for browsers; so the pattern is narrowed here.
+    """
+
+    patterns = (
+        *HashedFilesMixin.patterns,
+        ("js/*.js", HashedFilesMixin._js_module_import_aggregation_patterns[1]),
+    )
+
+    def stored_name(self, name: str) -> str:
+        # Before the first `collectstatic`, as in tests, there is no list of hashes to look in.
+        return str(super().stored_name(name)) if self.hashed_files else name

@@ -1,8 +1,8 @@
 """A pytest plugin (``-p genreweb.testing``): every run of the tests has its own folder, PostgreSQL and Redis.
 
 It must be imported before Django's settings are. Several runs may go on at once; whatever ends a run, its
-engines end too. With ``DATABASE_URL`` or ``REDIS_URL`` set, those are used instead. Tests of the pure core wait
-for nothing: the engines start only if a collected test can need them.
+engines end too. With ``DATABASE_URL`` or ``REDIS_URL`` set, those are used instead. Tests of the pure core
+wait for nothing: the engines start only if a collected test can need them.
 """
 
 from __future__ import annotations

@@ -32,5 +32,3 @@ class QuotaUploadHandler(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> None:
         return None
-
-

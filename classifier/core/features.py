@@ -179,8 +179,8 @@ def _tuning(samples: Float32, n_frames: int, params: FeatureParams) -> float:
     """Estimate the tuning from a few hundred frames spread evenly over the track.
 
     The circular mean of the deviation of spectral peaks from the tempered scale. librosa's
-    ``estimate_tuning`` takes the same peaks (parabolic interpolation; Smith, Spectral Audio Signal Processing,
-    2011) but the mode of their histogram, which needs every frame and jumps between two halves of one clip.
+    ``estimate_tuning`` takes the same peaks (parabolic interpolation; Smith, Spectral Audio Signal
+    Processing, 2011) but the mode of their histogram, which needs every frame to settle.
     """
     chosen = np.unique(np.linspace(0, n_frames - 1, min(n_frames, _TUNING_FRAMES)).astype(int))
     frames = np.concatenate([_frames(samples, i, i + 1, params) for i in chosen])

@@ -26,9 +26,10 @@ class Identity(TypedDict, total=False):
 
 
 def identity(data: Path) -> Identity:
-    """Say as whom the database runs: the owner of its data, else an account made for it; nothing to say without root.
+    """Say as whom the database runs: the owner of its data, else an account made for it.
 
-    Where no account can be made, those that other software made for the same purpose serve.
+    Without root there is nothing to say. Where no account can be made, those that other software made for
+    the same purpose serve.
     """
     if os.getuid() != 0:
         return {}
@@ -42,8 +43,6 @@ def identity(data: Path) -> Identity:
                 useradd,
                 "--system",
                 "--no-create-home",
-                "--home-dir",
-                "/nonexistent",
                 "--shell",
                 "/bin/false",
                 ACCOUNT,

@@ -1,8 +1,8 @@
 """Both private engines together, and how a command borrows them.
 
-``make run`` owns its engines. A ``manage.py`` command without one borrows them from a keeper: a process of its
-own that starts them, and stops them as soon as nobody holds the users' lock any more. The kernel lets go of a
-lock whose holder died, so that even a killed command leaves no engine behind.
+``make run`` owns its engines. A ``manage.py`` command without one borrows them from a keeper: a process of
+its own that starts them, and stops them as soon as nobody holds the users' lock any more. The kernel lets go
+of a lock whose holder died, so that even a killed command leaves no engine behind.
 """
 
 from __future__ import annotations
@@ -27,15 +27,12 @@ START_SECONDS = 60
 READY = "ready"
 """What the owner of the engines writes into its lock once they can be used."""
 Engine = Postgres | Redis
+_ADDRESSES = {"postgres": "DATABASE_URL", "redis": "REDIS_URL"}
 
 
 def wanted() -> list[str]:
     """Name the engines that this site keeps itself: those that no address is set for."""
-    return [
-        name
-        for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL"))
-        if not os.environ.get(variable)
-    ]
+    return [name for name, variable in _ADDRESSES.items() if not os.environ.get(variable)]
 
 
 def make(*, volatile: bool = False) -> list[Engine]:

@@ -18,8 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
-SOCKET_PATH_BYTES = 90
-"""Room for a folder of sockets: ``sun_path`` holds 104 bytes on macOS, 108 on Linux, the name included."""
+RUN_DIR_BYTES = 100 - len("/postgres/.s.PGSQL.5432")
+"""Room for the folder of sockets: ``sun_path`` holds 104 bytes on macOS, 108 on Linux, the name included."""
 
 _DATABASE = "genreweb"
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
@@ -52,9 +52,7 @@ def run_dir() -> Path:
     PostgreSQL, Redis and the URLs of both quote odd characters in three different ways.
     """
     inside = var_dir() / "run"
-    if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES - len("/postgres/.s.PGSQL.5432") and _PLAIN.fullmatch(
-        str(inside)
-    ):
+    if len(os.fsencode(inside)) <= RUN_DIR_BYTES and _PLAIN.fullmatch(str(inside)):
         return inside
     name = hashlib.sha256(os.fsencode(var_dir())).hexdigest()[:16]
     return Path(tempfile.gettempdir()).resolve() / f"genreweb-{os.getuid()}-{name}"

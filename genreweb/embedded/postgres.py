@@ -149,7 +149,7 @@ class Postgres:
             os.chown(folder, who["user"], who["group"])
 
     def _initialise(self) -> None:
-        """Write a new data folder beside the final place, so that a half-made one is never taken for whole."""
+        """Write the data folder beside its place, so that a half-made one is never taken for whole."""
         fresh = self.data.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
         if self.data.exists():

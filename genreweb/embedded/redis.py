@@ -90,7 +90,10 @@ class Redis:
             wait_for_exit(process, seconds)
 
     def set_aside(self) -> None:
-        """Start afresh beside data that this Redis cannot read: rows are the truth, queues are made again from them."""
+        """Start afresh beside data that this Redis cannot read.
+
+        Rows are the truth; what was queued is queued again from them.
+        """
         aside = self.data.with_name("redis.unreadable")
         shutil.rmtree(aside, ignore_errors=True)
         self.data.rename(aside)

@@ -12,128 +12,304 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('classifier', '0001_initial'),
+        ("classifier", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         VectorExtension(),
         migrations.CreateModel(
-            name='Analysis',
+            name="Analysis",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('feature_version', models.CharField(max_length=40, verbose_name='feature version')),
-                ('descriptor_version', models.CharField(max_length=40, verbose_name='descriptor version')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('genre', models.CharField(blank=True, max_length=40, verbose_name='genre')),
-                ('confidence', models.FloatField(verbose_name='confidence')),
-                ('unsure', models.BooleanField(verbose_name='unsure')),
-                ('probabilities', models.JSONField(verbose_name='probabilities')),
-                ('timeline', models.JSONField(verbose_name='genre over time')),
-                ('descriptor', pgvector.django.vector.VectorField(dimensions=128, verbose_name='chroma descriptor')),
-                ('embedding', pgvector.django.vector.VectorField(null=True, verbose_name='embedding')),
-                ('peaks', models.JSONField(verbose_name='waveform peaks')),
-                ('spectrogram', models.FileField(max_length=200, upload_to=library.models.picture_key, verbose_name='spectrogram')),
-                ('mel', models.FileField(max_length=200, upload_to=library.models.picture_key, verbose_name='mel spectrogram')),
-                ('chroma', models.FileField(max_length=200, upload_to=library.models.picture_key, verbose_name='chromagram')),
-                ('mfcc', models.FileField(max_length=200, upload_to=library.models.picture_key, verbose_name='MFCC')),
-                ('ticks', models.JSONField(default=dict, verbose_name='axis marks of the pictures')),
-                ('timings', models.JSONField(default=dict, verbose_name='seconds per step')),
-                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("feature_version", models.CharField(max_length=40, verbose_name="feature version")),
+                ("descriptor_version", models.CharField(max_length=40, verbose_name="descriptor version")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("genre", models.CharField(blank=True, max_length=40, verbose_name="genre")),
+                ("confidence", models.FloatField(verbose_name="confidence")),
+                ("unsure", models.BooleanField(verbose_name="unsure")),
+                ("probabilities", models.JSONField(verbose_name="probabilities")),
+                ("timeline", models.JSONField(verbose_name="genre over time")),
+                (
+                    "descriptor",
+                    pgvector.django.vector.VectorField(dimensions=128, verbose_name="chroma descriptor"),
+                ),
+                ("embedding", pgvector.django.vector.VectorField(null=True, verbose_name="embedding")),
+                ("peaks", models.JSONField(verbose_name="waveform peaks")),
+                (
+                    "spectrogram",
+                    models.FileField(
+                        max_length=200, upload_to=library.models.picture_key, verbose_name="spectrogram"
+                    ),
+                ),
+                (
+                    "mel",
+                    models.FileField(
+                        max_length=200, upload_to=library.models.picture_key, verbose_name="mel spectrogram"
+                    ),
+                ),
+                (
+                    "chroma",
+                    models.FileField(
+                        max_length=200, upload_to=library.models.picture_key, verbose_name="chromagram"
+                    ),
+                ),
+                (
+                    "mfcc",
+                    models.FileField(
+                        max_length=200, upload_to=library.models.picture_key, verbose_name="MFCC"
+                    ),
+                ),
+                ("ticks", models.JSONField(default=dict, verbose_name="axis marks of the pictures")),
+                ("timings", models.JSONField(default=dict, verbose_name="seconds per step")),
+                (
+                    "model_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="classifier.modelversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'analysis',
-                'verbose_name_plural': 'analyses',
-                'ordering': ['-created'],
+                "verbose_name": "analysis",
+                "verbose_name_plural": "analyses",
+                "ordering": ["-created"],
             },
         ),
         migrations.CreateModel(
-            name='Track',
+            name="Track",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('visibility', models.CharField(choices=[('private', 'private'), ('catalogue', 'in the catalogue')], default='private', max_length=10, verbose_name='visibility')),
-                ('source', models.CharField(choices=[('upload', 'uploaded'), ('recording', 'recorded'), ('catalogue', 'imported')], default='upload', max_length=10, verbose_name='source')),
-                ('title', models.CharField(max_length=200, verbose_name='title')),
-                ('artist', models.CharField(blank=True, max_length=200, verbose_name='artist')),
-                ('licence', models.CharField(blank=True, max_length=200, verbose_name='licence')),
-                ('original_name', models.TextField(blank=True, validators=[django.core.validators.MaxLengthValidator(1000)], verbose_name='original file name')),
-                ('catalogue_key', models.CharField(blank=True, max_length=500, null=True, verbose_name='place in the catalogue')),
-                ('sound', models.FileField(max_length=200, upload_to=library.models.sound_key, verbose_name='sound')),
-                ('rendition', models.FileField(blank=True, max_length=200, upload_to=library.models.rendition_key, verbose_name='what browsers play')),
-                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the file')),
-                ('size', models.PositiveBigIntegerField(verbose_name='size in bytes')),
-                ('duration', models.FloatField(blank=True, null=True, verbose_name='duration in seconds')),
-                ('sample_rate', models.PositiveIntegerField(blank=True, null=True, verbose_name='sample rate in Hz')),
-                ('channels', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='channels')),
-                ('codec', models.CharField(blank=True, max_length=40, verbose_name='codec')),
-                ('container', models.CharField(blank=True, max_length=60, verbose_name='container')),
-                ('status', models.CharField(choices=[('queued', 'waiting'), ('running', 'being analysed'), ('done', 'done'), ('failed', 'failed')], default='queued', max_length=10, verbose_name='status')),
-                ('step', models.CharField(blank=True, choices=[('decode', 'decoding the sound'), ('features', 'measuring its spectrum'), ('classify', 'listening for the genre'), ('pictures', 'drawing the pictures'), ('save', 'finding similar tracks')], max_length=10, verbose_name='step')),
-                ('attempt', models.PositiveIntegerField(default=0, verbose_name='attempt')),
-                ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
-                ('error_code', models.CharField(blank=True, max_length=40, verbose_name='error code')),
-                ('error_params', models.JSONField(blank=True, default=dict, verbose_name='error details')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('queued_at', models.DateTimeField(blank=True, null=True, verbose_name='queued at')),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True, verbose_name='last sign of life')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
-                ('current', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='library.analysis', verbose_name='current analysis')),
-                ('labelled_genre', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.genre', verbose_name='genre given by the catalogue')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tracks', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "visibility",
+                    models.CharField(
+                        choices=[("private", "private"), ("catalogue", "in the catalogue")],
+                        default="private",
+                        max_length=10,
+                        verbose_name="visibility",
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("upload", "uploaded"),
+                            ("recording", "recorded"),
+                            ("catalogue", "imported"),
+                        ],
+                        default="upload",
+                        max_length=10,
+                        verbose_name="source",
+                    ),
+                ),
+                ("title", models.CharField(max_length=200, verbose_name="title")),
+                ("artist", models.CharField(blank=True, max_length=200, verbose_name="artist")),
+                ("licence", models.CharField(blank=True, max_length=200, verbose_name="licence")),
+                (
+                    "original_name",
+                    models.TextField(
+                        blank=True,
+                        validators=[django.core.validators.MaxLengthValidator(1000)],
+                        verbose_name="original file name",
+                    ),
+                ),
+                (
+                    "catalogue_key",
+                    models.CharField(
+                        blank=True, max_length=500, null=True, verbose_name="place in the catalogue"
+                    ),
+                ),
+                (
+                    "sound",
+                    models.FileField(
+                        max_length=200, upload_to=library.models.sound_key, verbose_name="sound"
+                    ),
+                ),
+                (
+                    "rendition",
+                    models.FileField(
+                        blank=True,
+                        max_length=200,
+                        upload_to=library.models.rendition_key,
+                        verbose_name="what browsers play",
+                    ),
+                ),
+                ("sha256", models.CharField(max_length=64, verbose_name="SHA-256 of the file")),
+                ("size", models.PositiveBigIntegerField(verbose_name="size in bytes")),
+                ("duration", models.FloatField(blank=True, null=True, verbose_name="duration in seconds")),
+                (
+                    "sample_rate",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="sample rate in Hz"),
+                ),
+                (
+                    "channels",
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="channels"),
+                ),
+                ("codec", models.CharField(blank=True, max_length=40, verbose_name="codec")),
+                ("container", models.CharField(blank=True, max_length=60, verbose_name="container")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "waiting"),
+                            ("running", "being analysed"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "step",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("decode", "decoding the sound"),
+                            ("features", "measuring its spectrum"),
+                            ("classify", "listening for the genre"),
+                            ("pictures", "drawing the pictures"),
+                            ("save", "finding similar tracks"),
+                        ],
+                        max_length=10,
+                        verbose_name="step",
+                    ),
+                ),
+                ("attempt", models.PositiveIntegerField(default=0, verbose_name="attempt")),
+                ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),
+                ("error_code", models.CharField(blank=True, max_length=40, verbose_name="error code")),
+                ("error_params", models.JSONField(blank=True, default=dict, verbose_name="error details")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("queued_at", models.DateTimeField(blank=True, null=True, verbose_name="queued at")),
+                (
+                    "heartbeat_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last sign of life"),
+                ),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished at")),
+                (
+                    "current",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="library.analysis",
+                        verbose_name="current analysis",
+                    ),
+                ),
+                (
+                    "labelled_genre",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="classifier.genre",
+                        verbose_name="genre given by the catalogue",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tracks",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'track',
-                'verbose_name_plural': 'tracks',
-                'ordering': ['-created', 'id'],
+                "verbose_name": "track",
+                "verbose_name_plural": "tracks",
+                "ordering": ["-created", "id"],
             },
         ),
         migrations.AddField(
-            model_name='analysis',
-            name='track',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='analyses', to='library.track'),
+            model_name="analysis",
+            name="track",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="analyses", to="library.track"
+            ),
         ),
         migrations.AddIndex(
-            model_name='track',
-            index=models.Index(fields=['owner', '-created'], name='track_by_owner'),
+            model_name="track",
+            index=models.Index(fields=["owner", "-created"], name="track_by_owner"),
         ),
         migrations.AddIndex(
-            model_name='track',
-            index=models.Index(fields=['visibility', 'title'], name='track_by_visibility'),
+            model_name="track",
+            index=models.Index(fields=["visibility", "title"], name="track_by_visibility"),
         ),
         migrations.AddIndex(
-            model_name='track',
-            index=models.Index(condition=models.Q(('status__in', ['queued', 'running'])), fields=['status', 'heartbeat_at'], name='track_unfinished'),
+            model_name="track",
+            index=models.Index(
+                condition=models.Q(("status__in", ["queued", "running"])),
+                fields=["status", "heartbeat_at"],
+                name="track_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='track',
-            constraint=models.UniqueConstraint(condition=models.Q(('owner__isnull', False)), fields=('owner', 'sha256'), name='one_track_per_owner_and_content'),
+            model_name="track",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("owner__isnull", False)),
+                fields=("owner", "sha256"),
+                name="one_track_per_owner_and_content",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='track',
-            constraint=models.UniqueConstraint(fields=('catalogue_key',), name='one_track_per_catalogue_place'),
+            model_name="track",
+            constraint=models.UniqueConstraint(
+                fields=("catalogue_key",), name="one_track_per_catalogue_place"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='track',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'done', 'failed'])), name='track_status_known'),
+            model_name="track",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["queued", "running", "done", "failed"])),
+                name="track_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='track',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'done'), _negated=True), ('current__isnull', False), _connector='OR'), name='done_track_has_analysis'),
+            model_name="track",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "done"), _negated=True), ("current__isnull", False), _connector="OR"
+                ),
+                name="done_track_has_analysis",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='track',
-            constraint=models.CheckConstraint(condition=models.Q(('owner__isnull', False), ('visibility', 'catalogue'), _connector='OR'), name='private_track_has_owner'),
+            model_name="track",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("owner__isnull", False), ("visibility", "catalogue"), _connector="OR"),
+                name="private_track_has_owner",
+            ),
         ),
         migrations.AddIndex(
-            model_name='analysis',
-            index=pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['descriptor'], m=16, name='analysis_descriptor_hnsw', opclasses=['vector_l2_ops']),
+            model_name="analysis",
+            index=pgvector.django.indexes.HnswIndex(
+                ef_construction=64,
+                fields=["descriptor"],
+                m=16,
+                name="analysis_descriptor_hnsw",
+                opclasses=["vector_l2_ops"],
+            ),
         ),
         migrations.AddIndex(
-            model_name='analysis',
-            index=models.Index(fields=['genre'], name='analysis_by_genre'),
+            model_name="analysis",
+            index=models.Index(fields=["genre"], name="analysis_by_genre"),
         ),
     ]

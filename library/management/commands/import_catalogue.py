@@ -14,7 +14,6 @@ from django.db.models import Count
 from library.models import Track
 from library.services import catalogue, queue
 
-
 _LOG_EVERY_SECONDS = 10
 
 
@@ -60,7 +59,7 @@ class Command(BaseCommand):
                 self._wait([entry.key for entry in found])
         except KeyboardInterrupt:
             raise CommandError(
-                "Interrupted. What was added stays and the workers go on; run the same command again to go on.",
+                "Interrupted. What was added stays and the workers go on; run the command again to continue.",
                 returncode=130,
             ) from None
 
