@@ -260,6 +260,11 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "genreweb.api.JSONParser",
+        "genreweb.api.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "genreweb.api.Pagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -279,6 +284,10 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "genreweb.api.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+API_ANONYMOUS_CLASSIFY = env.bool("API_ANONYMOUS_CLASSIFY", True)
+"""Whether people without an account may have a sound classified; it is not kept."""
+API_WAITING_REQUESTS = env.int("API_WAITING_REQUESTS", 8)
+"""How many requests per web process may wait for their track; each holds one of the server's threads."""
 REST_KNOX = {
     "TOKEN_MODEL": "accounts.ApiToken",
     "AUTH_HEADER_PREFIX": "Bearer",
@@ -295,6 +304,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "genreweb.api.describe_errors",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

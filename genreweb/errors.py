@@ -1,0 +1,39 @@
+"""What is answered when a request cannot be: a page that says what to do next, or JSON under /api/."""
+
+from __future__ import annotations
+
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+_TOO_BIG = (RequestDataTooBig, TooManyFilesSent, TooManyFieldsSent)
+
+
+def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": {"code": code, "message": message}}, status=status)
+    return render(request, f"{status}.html", status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, _TOO_BIG):
+        return _answer(request, 413, "too_large", _("The request is too large. Send fewer or smaller files at once."))
+    return _answer(request, 400, "bad_request", _("The request could not be understood."))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "permission_denied", _("You may not do this."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 404, "not_found", _("There is nothing here, or it is not yours to see."))
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer without the database, the session or a context processor: any of them may be what broke."""
+    if request.path.startswith("/api/"):
+        message = _("Something went wrong on our side. Try again in a moment.")
+        return JsonResponse({"error": {"code": "internal", "message": message}}, status=500)
+    return HttpResponse(render_to_string("500.html"), status=500)

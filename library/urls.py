@@ -1,0 +1,25 @@
+"""The pages of the library: a person's tracks, and the catalogue."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from library.views import actions, catalogue, history, home, record, track, upload
+
+app_name = "library"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("upload/", upload.upload, name="upload"),
+    path("record/", record.record, name="record"),
+    path("tracks/", history.history, name="history"),
+    path("tracks/rows/", history.rows, name="rows"),
+    path("tracks/bulk/", actions.bulk, name="bulk"),
+    path("tracks/<uuid:pk>/rename/", actions.rename, name="rename"),
+    path("tracks/<uuid:pk>/again/", actions.again, name="again"),
+    path("tracks/<uuid:pk>/delete/", actions.delete, name="delete"),
+    path("tracks/<uuid:pk>/", track.page, name="track"),
+    path("tracks/<uuid:pk>/result/", track.result, name="track-result"),
+    path("tracks/<uuid:pk>/data.json", track.data, name="track-data"),
+    path("catalogue/", catalogue.browse, name="catalogue"),
+]

@@ -1,0 +1,89 @@
+// What every page needs: toasts, the dialog, menus, and a word when a request fails.
+
+const LASTS = 6000;
+const toasts = document.getElementById("toasts");
+const dialog = document.getElementById("dialog");
+
+// Shows a message that goes by itself; an action (its label and what it does) makes it stay longer.
+export function toast(text, kind = "", action = null) {
+  const card = document.createElement("div");
+  card.className = `toast-card${kind ? ` is-${kind}` : ""}`;
+  const line = document.createElement("p");
+  line.textContent = text;
+  card.append(line);
+  if (action) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = action.label;
+    button.addEventListener("click", () => {
+      card.remove();
+      action.run();
+    });
+    card.append(button);
+  }
+  toasts.append(card);
+  expire(card, action || kind === "bad" ? 2 * LASTS : LASTS);
+  return card;
+}
+
+function expire(card, after) {
+  let timer = setTimeout(() => card.remove(), after);
+  // Whoever reads or reaches for it keeps it.
+  const hold = () => clearTimeout(timer);
+  const release = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => card.remove(), LASTS);
+  };
+  card.addEventListener("pointerenter", hold);
+  card.addEventListener("focusin", hold);
+  card.addEventListener("pointerleave", release);
+  card.addEventListener("focusout", release);
+}
+
+for (const card of toasts.querySelectorAll(".toast-card")) {
+  expire(card, card.classList.contains("is-bad") ? 2 * LASTS : LASTS);
+}
+
+document.addEventListener("toast", (event) => {
+  const { text, kind } = event.detail;
+  if (text) toast(text, kind);
+});
+
+// --- the dialog ---
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id === "dialog-content" && event.target.childElementCount && !dialog.open) dialog.showModal();
+});
+document.addEventListener("dialog-close", () => dialog.close());
+dialog.addEventListener("close", () => document.getElementById("dialog-content").replaceChildren());
+dialog.addEventListener("click", (event) => {
+  if (event.target === dialog || event.target.closest("[data-dialog-close]")) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+
+// --- menus ---
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// --- requests that fail ---
+document.addEventListener("htmx:responseError", (event) => {
+  const { status } = event.detail.xhr;
+  // A poll that fails is tried again; only what a person asked for deserves a word.
+  if (event.detail.requestConfig.headers["X-Quiet"]) return;
+  if (status === 401 || (status === 403 && !event.detail.xhr.responseText)) location.reload();
+  else toast(toasts.dataset[status === 404 ? "gone" : "failed"], "bad");
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (!event.detail.requestConfig.headers["X-Quiet"]) toast(toasts.dataset.offline, "bad");
+});
