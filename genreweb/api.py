@@ -1,0 +1,210 @@
+"""What every part of the API shares: one shape of errors, pages, bounded bodies.
+
+Every error, whatever raised it, is answered as ``{"error": {"code", "message"}}``; where fields of the
+request are at fault, ``fields`` names them with a sentence each. Programs read the code, people the message.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, cast
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.signals import got_request_exception
+from django.http import HttpResponseBase, UnreadablePostError
+from django.http.response import HttpResponsePermanentRedirect
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext
+from rest_framework import exceptions, parsers
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.views import exception_handler as rest_framework_handler
+
+from library.errors import TrackError
+
+log = logging.getLogger(__name__)
+
+_STATUSES = {
+    "too_large": 413,
+    "storage_full": 507,
+    "busy": 503,
+    "unavailable": 503,
+    "no_classifier": 503,
+    "time_limit": 503,
+    "internal": 500,
+}
+"""Of the codes of `TrackError`; the others are faults of the file and answer 400."""
+_RETRY_AFTER_SECONDS = 10
+
+
+class Pagination(PageNumberPagination):
+    """``?page=2&page_size=50``."""
+
+    page_size = 20
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
+class _BoundedParser(parsers.BaseParser):
+    """Refuse a body that is parsed in memory once it is larger than a form may be."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        length = (parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0"
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if limit is not None and (not length.isdigit() or int(length) > limit):
+            raise RequestDataTooBig
+        return super().parse(stream, media_type, parser_context)
+
+
+class JSONParser(_BoundedParser, parsers.JSONParser):
+    """JSON, as large as a form may be."""
+
+
+class FormParser(_BoundedParser, parsers.FormParser):
+    """A URL-encoded form, as large as a form may be."""
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn whatever a view raised into an answer of the one shape."""
+    if isinstance(exc, TrackError):
+        status = _STATUSES.get(exc.code, 400)
+        headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else None
+        return Response(_error(exc.code, exc.message), status=status, headers=headers)
+    response = rest_framework_handler(exc, context)
+    if response is not None:
+        if isinstance(exc, exceptions.ValidationError):
+            response.data = _validation_error(exc)
+        elif isinstance(exc, exceptions.APIException):
+            response.data = _error(_code(exc), _first(exc.detail))
+        else:
+            # Django's own Http404 and PermissionDenied.
+            response.data = _error(
+                "not_found" if response.status_code == 404 else "permission_denied",
+                str(response.data["detail"]),
+            )
+        return response
+    return _unexpected(exc, context)
+
+
+def _unexpected(exc: Exception, context: dict[str, Any]) -> Response:
+    if isinstance(exc, RequestDataTooBig):
+        return Response(_error("request_too_large", gettext("The request is too large.")), status=413)
+    if isinstance(exc, SuspiciousOperation | UnreadablePostError):
+        return Response(_error("bad_request", gettext("The request could not be understood.")), status=400)
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("no room to take in a request", exc_info=exc)
+        full = TrackError("storage_full")
+        return Response(_error(full.code, full.message), status=507)
+    request = cast(Request, context["request"])
+    log.error("%s %s failed", request.method, request.path, exc_info=exc)
+    got_request_exception.send(sender=None, request=request)
+    message = gettext("Something went wrong on our side. Try again in a while.")
+    return Response(_error("internal", message), status=500)
+
+
+def _error(code: str, message: str, fields: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": code, "message": message}
+    if fields:
+        body["fields"] = fields
+    return {"error": body}
+
+
+def _code(exc: exceptions.APIException) -> str:
+    codes = exc.get_codes()
+    return codes if isinstance(codes, str) else exc.default_code
+
+
+def _validation_error(exc: exceptions.ValidationError) -> dict[str, Any]:
+    if not isinstance(exc.detail, dict):
+        code = next(_leaves(exc.get_codes()), exc.default_code)
+        return _error(code, _first(exc.detail))
+    fields = {str(name): list(_leaves(detail)) for name, detail in exc.detail.items()}
+    general = fields.pop("non_field_errors", [])
+    if general and not fields:
+        return _error(next(_leaves(exc.get_codes()), exc.default_code), general[0])
+    name, sentences = next(iter(fields.items()))
+    return _error("invalid", f"{name}: {sentences[0]}", fields)
+
+
+def _leaves(detail: Any) -> Iterator[str]:
+    """Give every sentence (or code) in a nested detail."""
+    if isinstance(detail, dict):
+        for inner in detail.values():
+            yield from _leaves(inner)
+    elif isinstance(detail, list | tuple):
+        for inner in detail:
+            yield from _leaves(inner)
+    else:
+        yield str(detail)
+
+
+def _first(detail: Any) -> str:
+    return next(_leaves(detail), gettext("The request could not be understood."))
+
+
+class UnknownAddress(APIView):
+    """Answer in JSON for addresses that are none; help along who forgot the last slash."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    schema = None
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.path_info.endswith("/") and _is_address(request.path_info + "/"):
+            # Unlike 301, 308 keeps method and body.
+            target = request.get_full_path(force_append_slash=True)
+            return HttpResponsePermanentRedirect(target, status=308)
+        return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise exceptions.NotFound(gettext("There is nothing at this address."))
+
+
+def _is_address(path: str) -> bool:
+    try:
+        return resolve(path).url_name != "unknown"
+    except Resolver404:
+        return False
+
+
+def describe_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Tell, in the API's description, that each operation answers errors in the one shape."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Error"] = {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "code": {"type": "string", "description": "For programs.", "example": "too_short"},
+                    "message": {"type": "string", "description": "For people, in their language."},
+                    "fields": {
+                        "type": "object",
+                        "description": "The fields of the request that are at fault.",
+                        "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                    },
+                },
+            }
+        },
+    }
+    components.setdefault("responses", {})["Error"] = {
+        "description": "Anything that went wrong.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+    for path in result.get("paths", {}).values():
+        for operation in path.values():
+            operation["responses"]["default"] = {"$ref": "#/components/responses/Error"}
+    return result

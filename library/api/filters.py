@@ -1,0 +1,101 @@
+"""Which tracks a list shows, and in which order."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import django_filters
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import NotAuthenticated
+
+from classifier.models import Genre
+from library.models import Track, TrackQuerySet
+
+MINE, CATALOGUE, ALL = "mine", "catalogue", "all"
+
+_ORDERS: dict[str, F | Func] = {
+    "created": F("created"),
+    "title": Lower("title"),
+    "duration": F("duration"),
+    "genre": Coalesce(F("labelled_genre__slug"), NullIf(F("current__genre"), Value(""))),
+    "confidence": F("current__confidence"),
+}
+
+
+class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped package
+    """Order with what is unknown last, and the same every time: pages must not overlap."""
+
+    def filter(self, qs: TrackQuerySet, value: list[str] | None) -> TrackQuerySet:
+        orders = []
+        for name in value or ["-created"]:
+            column = _ORDERS[name.removeprefix("-")]
+            descends = name.startswith("-")
+            orders.append(column.desc(nulls_last=True) if descends else column.asc(nulls_last=True))
+        return qs.order_by(*orders, "pk")
+
+
+class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped package
+    """The parameters of a list of tracks."""
+
+    scope = django_filters.ChoiceFilter(
+        choices=[(MINE, _("yours")), (CATALOGUE, _("the catalogue")), (ALL, _("everything you may see"))],
+        method="keep",
+        label="Whose tracks: mine (unless said otherwise), catalogue or all.",
+    )
+    status = django_filters.MultipleChoiceFilter(choices=Track.Status.choices)
+    genre = django_filters.ModelMultipleChoiceFilter(
+        queryset=Genre.objects.all(),
+        to_field_name="slug",
+        method="by_genre",
+        label="A genre's slug: what the catalogue says, else what was heard.",
+    )
+    source = django_filters.MultipleChoiceFilter(choices=Track.Source.choices)
+    created = django_filters.IsoDateTimeFromToRangeFilter()
+    unsure = django_filters.BooleanFilter(field_name="current__unsure")
+    search = django_filters.CharFilter(
+        method="by_words", label="Words that the title, the artist or the file name hold, all of them."
+    )
+    ordering = _Order(fields=[(name, name) for name in _ORDERS])
+
+    class Meta:
+        model = Track
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: TrackQuerySet) -> TrackQuerySet:
+        return cast(TrackQuerySet, super().filter_queryset(self._in_scope(queryset)))
+
+    def _in_scope(self, queryset: TrackQuerySet) -> TrackQuerySet:
+        user = self.request.user
+        scope = self.form.cleaned_data["scope"] or MINE
+        if scope == CATALOGUE:
+            return queryset.in_catalogue()
+        if scope == ALL:
+            return queryset.visible_to(user)
+        if not user.is_authenticated:
+            # Rather than an empty list, which would hide that a program forgot its token.
+            raise NotAuthenticated
+        return queryset.owned_by(user)
+
+    def keep(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
+        return queryset
+
+    def by_genre(self, queryset: TrackQuerySet, name: str, value: list[Genre]) -> TrackQuerySet:
+        if not value:
+            return queryset
+        slugs = [genre.slug for genre in value]
+        return queryset.filter(
+            Q(labelled_genre__in=value) | Q(labelled_genre__isnull=True, current__genre__in=slugs)
+        )
+
+    def by_words(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
+        user: Any = self.request.user
+        for word in value.split()[:_MOST_WORDS]:
+            # File names are their owner's business.
+            file_name = Q(original_name__icontains=word, owner=user) if user.is_authenticated else Q()
+            queryset = queryset.filter(Q(title__icontains=word) | Q(artist__icontains=word) | file_name)
+        return queryset
+
+
+_MOST_WORDS = 10

@@ -1,0 +1,21 @@
+"""The genres that the site knows."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny
+
+from classifier.models import Genre
+from library.api.serializers import GenreSerializer
+
+
+@extend_schema(operation_id="list_genres", tags=["genres"])
+class GenreListView(ListAPIView[Genre]):
+    """The genres that the site knows, all at once."""
+
+    queryset = Genre.objects.all()
+    serializer_class = GenreSerializer
+    permission_classes = (AllowAny,)
+    pagination_class = None
+    filter_backends = ()

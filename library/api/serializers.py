@@ -1,0 +1,269 @@
+"""Tracks and what was heard in them, as the API writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from classifier.models import Genre
+from library.errors import sentence
+from library.models import TITLE_LENGTH, Analysis, Track
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Why an analysis failed."""
+
+    code = serializers.CharField(help_text="For programs: too_short, not_audio, …")
+    message = serializers.CharField(help_text="For people, in their language.")
+
+
+class SegmentSerializer(serializers.Serializer[Any]):
+    """The genres of one stretch of a track."""
+
+    start = serializers.FloatField(help_text="Seconds from the beginning.")
+    end = serializers.FloatField()
+    probabilities = serializers.DictField(child=serializers.FloatField())
+
+
+class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
+    """What one version of the classifier heard in a track."""
+
+    genre = serializers.SerializerMethodField(help_text="Null where no music was found.")
+    music = serializers.BooleanField(read_only=True, help_text="Whether any music was found.")
+    likely = serializers.SerializerMethodField(help_text="The likeliest genres, the first one first.")
+    probabilities = serializers.SerializerMethodField(help_text="By genre, summing to 1.")
+    model_version = serializers.CharField(source="model_version.name", read_only=True)
+    stale = serializers.SerializerMethodField(help_text="Whether another version is in service by now.")
+
+    class Meta:
+        model = Analysis
+        fields: tuple[str, ...] = (
+            "genre",
+            "confidence",
+            "unsure",
+            "music",
+            "likely",
+            "probabilities",
+            "model_version",
+            "stale",
+            "created",
+        )
+        read_only_fields = fields
+
+    def get_genre(self, analysis: Analysis) -> str | None:
+        return analysis.genre or None
+
+    def get_likely(self, analysis: Analysis) -> list[str]:
+        return [label for label, _ in analysis.likely]
+
+    def get_probabilities(self, analysis: Analysis) -> dict[str, float]:
+        return _in_order(analysis.probabilities, analysis)
+
+    def get_stale(self, analysis: Analysis) -> bool:
+        return not analysis.model_version.is_in_service
+
+
+class AnalysisSerializer(AnalysisSummarySerializer):
+    """What one version of the classifier heard in a track, and when in it."""
+
+    timeline = serializers.SerializerMethodField(help_text="The genre over time, without gaps.")
+
+    class Meta(AnalysisSummarySerializer.Meta):
+        fields = (*AnalysisSummarySerializer.Meta.fields, "timeline")
+        read_only_fields = fields
+
+    @extend_schema_field(SegmentSerializer(many=True))
+    def get_timeline(self, analysis: Analysis) -> list[dict[str, Any]]:
+        return [
+            {**segment, "probabilities": _in_order(segment["probabilities"], analysis)}
+            for segment in analysis.timeline
+        ]
+
+
+def _in_order(probabilities: dict[str, float], analysis: Analysis) -> dict[str, float]:
+    """Put labels in the classifier's order, which the database's JSON does not keep."""
+    return {label: probabilities[label] for label in analysis.model_version.labels if label in probabilities}
+
+
+class LinksSerializer(serializers.Serializer[Any]):
+    """Where to go from a track."""
+
+    self = serializers.URLField()
+    similar = serializers.URLField()
+    pictures = serializers.URLField()
+
+
+class TrackSummarySerializer(serializers.ModelSerializer[Track]):
+    """A track, as lists show it: without the genre over time."""
+
+    genre = serializers.SerializerMethodField(
+        help_text="What the catalogue says, else what was heard; null where neither is known."
+    )
+    step = serializers.SerializerMethodField(help_text="What a running analysis is doing.")
+    error = serializers.SerializerMethodField(help_text="Why the last analysis failed, else null.")
+    duration = serializers.FloatField(read_only=True, allow_null=True, help_text="In seconds.")
+    sample_rate = serializers.IntegerField(read_only=True, allow_null=True, help_text="In hertz.")
+    mine = serializers.SerializerMethodField(help_text="Whether you may change this track.")
+    file_name = serializers.SerializerMethodField(help_text="As it was uploaded; null for others' tracks.")
+    links = serializers.SerializerMethodField()
+    analysis = AnalysisSummarySerializer(
+        source="current",
+        read_only=True,
+        allow_null=True,
+        help_text="Null until the first one is done; the old one stays while the track is analysed again.",
+    )
+
+    class Meta:
+        model = Track
+        fields: tuple[str, ...] = (
+            "id",
+            "title",
+            "artist",
+            "genre",
+            "status",
+            "step",
+            "error",
+            "duration",
+            "sample_rate",
+            "channels",
+            "created",
+            "source",
+            "visibility",
+            "mine",
+            "file_name",
+            "links",
+            "analysis",
+        )
+        read_only_fields = fields
+
+    def get_genre(self, track: Track) -> str | None:
+        return track.shown_genre or None
+
+    def get_step(self, track: Track) -> str | None:
+        return track.step or None
+
+    @extend_schema_field(ErrorSerializer(allow_null=True))
+    def get_error(self, track: Track) -> dict[str, str] | None:
+        if not track.error_code:
+            return None
+        return {"code": track.error_code, "message": sentence(track.error_code, track.error_params)}
+
+    def get_mine(self, track: Track) -> bool:
+        return track.owner_id is not None and track.owner_id == self.context["request"].user.pk
+
+    def get_file_name(self, track: Track) -> str | None:
+        return track.original_name if self.get_mine(track) else None
+
+    @extend_schema_field(LinksSerializer)
+    def get_links(self, track: Track) -> dict[str, str]:
+        request = self.context["request"]
+        views = {"self": "track", "similar": "track-similar", "pictures": "track-pictures"}
+        return {
+            name: reverse(f"api:{view}", args=[track.pk], request=request) for name, view in views.items()
+        }
+
+
+class TrackSerializer(TrackSummarySerializer):
+    """A track with everything that was heard in it."""
+
+    analysis = AnalysisSerializer(
+        source="current",
+        read_only=True,
+        allow_null=True,
+        help_text="Null until the first one is done; the old one stays while the track is analysed again.",
+    )
+
+
+class AddedTrackSerializer(TrackSerializer):
+    """A track that was just sent."""
+
+    duplicate = serializers.SerializerMethodField(
+        help_text="Whether you had sent the same file before; then this is the track of that time."
+    )
+
+    class Meta(TrackSerializer.Meta):
+        fields = (*TrackSerializer.Meta.fields, "duplicate")
+        read_only_fields = fields
+
+    def get_duplicate(self, track: Track) -> bool:
+        return bool(self.context.get("duplicate"))
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """A sound to keep and to analyse."""
+
+    # Whether an empty file is refused, and how, is the service's to say.
+    file = serializers.FileField(allow_empty_file=True, help_text="Any audio file.")
+    title = serializers.CharField(
+        required=False, allow_blank=True, max_length=TITLE_LENGTH, help_text="The file's name if not given."
+    )
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not DRF's own attribute
+        choices=[choice for choice in Track.Source.choices if choice[0] != Track.Source.CATALOGUE],
+        default=Track.Source.UPLOAD,
+    )
+
+
+class RenameSerializer(serializers.Serializer[Any]):
+    """The one thing about a track that its owner may write."""
+
+    title = serializers.CharField(max_length=TITLE_LENGTH)
+
+
+class SoundSerializer(serializers.Serializer[Any]):
+    """A sound to classify."""
+
+    file = serializers.FileField(allow_empty_file=True, help_text="Any audio file.")
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """A verdict on a sound that is not kept."""
+
+    label = serializers.CharField(  # type: ignore[assignment]  # a field, not DRF's own attribute
+        allow_null=True, help_text="Null where no music was found."
+    )
+    confidence = serializers.FloatField()
+    unsure = serializers.BooleanField()
+    probabilities = serializers.DictField(child=serializers.FloatField(), help_text="Summing to 1.")
+    model_version = serializers.CharField()
+
+
+class NeighbourSerializer(serializers.Serializer[Any]):
+    """A similar track."""
+
+    rank = serializers.IntegerField()
+    distance = serializers.FloatField(help_text="0 is identical, 2 is opposite.")
+    track = TrackSummarySerializer()
+
+
+class PicturesSerializer(serializers.Serializer[Any]):
+    """Links to a track's sound and pictures; they expire after some hours."""
+
+    sound = serializers.URLField(help_text="The file as it was sent.")
+    playable = serializers.URLField(help_text="The same sound in a format that every browser plays.")
+    spectrogram = serializers.URLField(allow_null=True)
+    mel = serializers.URLField(allow_null=True)
+    chroma = serializers.URLField(allow_null=True)
+    mfcc = serializers.URLField(allow_null=True)
+    peaks = serializers.ListField(
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text="The waveform: lowest and highest amplitude in turn, -127 to 127.",
+    )
+    ticks = serializers.DictField(
+        allow_null=True, help_text="Axis marks by picture: [position from 0 to 1, label]."
+    )
+
+
+class GenreSerializer(serializers.ModelSerializer[Genre]):
+    """A genre."""
+
+    name = serializers.CharField(source="display_name", read_only=True)
+    description = serializers.CharField(source="display_description", read_only=True)
+
+    class Meta:
+        model = Genre
+        fields = ("slug", "name", "description", "colour")
+        read_only_fields = fields

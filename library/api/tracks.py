@@ -1,0 +1,181 @@
+"""Tracks: send, list, look at, rename, analyse again, delete."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from django.utils.cache import patch_vary_headers
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from genreweb.accounts.models import User
+from library.api.access import readable_track, writable_track
+from library.api.filters import TrackFilter
+from library.api.preferences import wait_preference, wait_until_finished
+from library.api.serializers import (
+    AddedTrackSerializer,
+    RenameSerializer,
+    TrackSerializer,
+    TrackSummarySerializer,
+    UploadSerializer,
+)
+from library.models import Track, TrackQuerySet
+from library.services.tracks import add_track, analyse_again, delete_tracks, rename
+
+PREFER = OpenApiParameter(
+    "Prefer",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="`wait=30` answers with the finished track if it is finished within 30 seconds (60 at most).",
+)
+LOCATION = OpenApiParameter(
+    "Location",
+    OpenApiTypes.URI,
+    OpenApiParameter.HEADER,
+    response=[200, 202],
+    description="The address of the track.",
+)
+APPLIED = OpenApiParameter(
+    "Preference-Applied",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[200, 202],
+    description="The preference that was heeded, such as `wait=30`.",
+)
+
+
+def whole_tracks() -> TrackQuerySet:
+    """Give tracks as one track is shown: with the genre over time, in one query."""
+    return Track.objects.select_related("labelled_genre", "current__model_version").defer(
+        "current__descriptor", "current__embedding", "current__peaks", "current__model_version__metadata"
+    )
+
+
+def listed_tracks() -> TrackQuerySet:
+    """Give tracks as lists show them, in one query."""
+    return Track.objects.with_verdict().select_related("labelled_genre", "current__model_version")
+
+
+@extend_schema_view(get=extend_schema(operation_id="list_tracks", tags=["tracks"]))
+class TrackListView(ListAPIView[Track]):
+    """Your tracks and the catalogue."""
+
+    serializer_class = TrackSummarySerializer
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+    parser_classes = (MultiPartParser,)
+    filterset_class = TrackFilter
+
+    @property
+    def throttle_scope(self) -> str | None:
+        return "upload" if self.request.method == "POST" else None
+
+    def get_queryset(self) -> TrackQuerySet:
+        return listed_tracks()
+
+    @extend_schema(
+        operation_id="add_track",
+        tags=["tracks"],
+        summary="Send a sound",
+        description="Stores a sound and queues its analysis. The same file sent twice is recognised.",
+        parameters=[PREFER, LOCATION, APPLIED],
+        request={"multipart/form-data": UploadSerializer},
+        responses={200: AddedTrackSerializer, 202: AddedTrackSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        form = UploadSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        sound = form.validated_data["file"]
+        added = add_track(
+            owner=cast(User, request.user),
+            file=sound,
+            name=sound.name,
+            title=form.validated_data.get("title", ""),
+            source=form.validated_data["source"],
+        )
+        return _answer(request, added.track.pk, duplicate=added.duplicate)
+
+
+class TrackView(APIView):
+    """One track."""
+
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+
+    @extend_schema(operation_id="track", tags=["tracks"], responses=TrackSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """Give a track with everything that was heard in it."""
+        return _response(request, readable_track(request, pk, among=whole_tracks()))
+
+    @extend_schema(
+        operation_id="rename_track", tags=["tracks"], request=RenameSerializer, responses=TrackSerializer
+    )
+    def patch(self, request: Request, pk: UUID) -> Response:
+        """Give a track another title."""
+        track = writable_track(request, pk, among=whole_tracks())
+        form = RenameSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        try:
+            rename(track=track, title=form.validated_data["title"])
+        except ValueError as error:
+            raise ValidationError({"title": [str(error)]}) from error
+        return _response(request, track)
+
+    @extend_schema(operation_id="delete_track", tags=["tracks"], responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Delete a track with its sound, its pictures and everything that was heard in it."""
+        track = writable_track(request, pk, among=Track.objects.only("pk", "owner"))
+        delete_tracks(Track.objects.filter(pk=track.pk))
+        return Response(status=204)
+
+
+class AnalyseView(APIView):
+    """One more analysis of a track."""
+
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+    throttle_scope = "upload"
+
+    @extend_schema(
+        operation_id="analyse_track",
+        tags=["tracks"],
+        summary="Analyse again",
+        parameters=[PREFER, LOCATION, APPLIED],
+        request=None,
+        responses={200: TrackSerializer, 202: TrackSerializer},
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Queue a track once more; one that waits or runs already is left alone."""
+        track = writable_track(request, pk, among=Track.objects.all())
+        analyse_again(track=track)
+        return _answer(request, track.pk)
+
+
+def _answer(request: Request, pk: UUID, *, duplicate: bool | None = None) -> Response:
+    """Answer 200 with the finished track if the asker waits for it and it is finished in time, else 202."""
+    seconds = wait_preference(request.headers.get("Prefer", ""))
+    in_time = seconds is not None and wait_until_finished(pk, seconds=seconds)
+    track = whole_tracks().filter(pk=pk).first()
+    if track is None:
+        raise NotFound
+    context = {"request": request, "duplicate": duplicate}
+    serializer = TrackSerializer if duplicate is None else AddedTrackSerializer
+    response = Response(
+        serializer(track, context=context).data,
+        status=200 if duplicate or (in_time and track.is_finished) else 202,
+        headers={"Location": reverse("api:track", args=[pk], request=request)},
+    )
+    if seconds is not None:
+        response["Preference-Applied"] = f"wait={seconds}"
+    patch_vary_headers(response, ["Prefer"])
+    return response
+
+
+def _response(request: Request, track: Track) -> Response:
+    return Response(TrackSerializer(track, context={"request": request}).data)

@@ -1,0 +1,21 @@
+"""Addresses of tracks, of the one-call classifier and of genres."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from library.api.classify import ClassifyView
+from library.api.genres import GenreListView
+from library.api.pictures import PicturesView
+from library.api.similar import SimilarView
+from library.api.tracks import AnalyseView, TrackListView, TrackView
+
+urlpatterns = [
+    path("tracks/", TrackListView.as_view(), name="tracks"),
+    path("tracks/<uuid:pk>/", TrackView.as_view(), name="track"),
+    path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
+    path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),
+    path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
+    path("classify/", ClassifyView.as_view(), name="classify"),
+    path("genres/", GenreListView.as_view(), name="genres"),
+]
