@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Value
 from pgvector.django import L2Distance
 
 from genreweb.accounts.models import User
@@ -33,7 +32,7 @@ def neighbours(*, track: Track, user: User | AnonymousUser, k: int = 3) -> list[
         return []
     found = (
         _comparable(track, track.current, user)
-        .annotate(distance=L2Distance("current__descriptor", Value(track.current.descriptor)))
+        .annotate(distance=L2Distance("current__descriptor", track.current.descriptor))
         .order_by("distance")[: min(k, MOST)]
     )
     return [

@@ -1,0 +1,177 @@
+"""The whole platform, started as a newcomer starts it, used through the API, and hurt on purpose."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from genreweb.trial import REPOSITORY, Site
+
+SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
+AUDIO = SHARED / "data" / "gtzan" / "audio"
+GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
+needs_music = pytest.mark.skipif(not AUDIO.is_dir(), reason=f"no real music at {AUDIO}")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site() as running:
+        yield running
+
+
+def chords(seconds: float, *, seed: int = 0) -> bytes:
+    """Make a WAV of changing chords, different for every seed."""
+    rate = 22050
+    rng = np.random.default_rng(seed)
+    time_axis = np.arange(int(rate * seconds)) / rate
+    sound = np.zeros_like(time_axis)
+    for start in range(0, int(seconds) + 1, 2):
+        part = slice(start * rate, (start + 2) * rate)
+        for semitone in rng.integers(-12, 18, size=4):
+            sound[part] += np.sin(2 * np.pi * 220 * 2 ** (semitone / 12) * time_axis[part])
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes((sound / 5 * 32767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def finished(site: Site, track_id: str, *, within: float) -> dict[str, Any]:
+    """Wait until a track is done or failed."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        status, track = site.request("GET", f"/api/v1/tracks/{track_id}/")
+        if status == 200 and track["status"] in ("done", "failed"):
+            assert isinstance(track, dict)
+            return track
+        time.sleep(0.2)
+    raise AssertionError(f"not finished: {track}")
+
+
+@needs_music
+def test_one_real_clip_of_each_genre_is_answered(site: Site) -> None:
+    for genre in GENRES:
+        clip = sorted((AUDIO / genre).iterdir())[0]
+        status, track = site.upload(clip.read_bytes(), name=clip.name)
+        assert status == 200, track
+        assert track["status"] == "done", track
+        probabilities = track["analysis"]["probabilities"]
+        assert sorted(probabilities) == GENRES
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
+        timeline = track["analysis"]["timeline"]
+        assert timeline[0]["start"] == 0
+        assert timeline[-1]["end"] == pytest.approx(track["duration"], abs=0.01)
+
+
+def test_eight_uploads_at_once_are_answered_each_for_itself(site: Site) -> None:
+    sounds = [chords(6 + 0.5 * n, seed=n) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(site.upload, sounds))
+    assert [status for status, _ in answers] == [200] * 8
+    # Each answer is about its own sound, whose length tells it apart.
+    assert [track["duration"] for _, track in answers] == pytest.approx([6 + 0.5 * n for n in range(8)], abs=0.1)
+    assert len({track["id"] for _, track in answers}) == 8
+
+
+def test_a_worker_killed_in_the_middle_loses_nothing(site: Site) -> None:
+    status, track = site.upload(chords(900, seed=100), name="long.wav", wait=0)
+    assert status == 202
+    deadline = time.monotonic() + 20
+    while site.request("GET", f"/api/v1/tracks/{track['id']}/")[1]["status"] != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    killed = site.workers()
+    for process in killed:
+        process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(killed, timeout=5)
+    answer = finished(site, track["id"], within=90)
+    assert answer["status"] == "done", answer
+    assert answer["duration"] == pytest.approx(900, abs=0.1)
+
+
+def test_redis_away_during_an_upload_loses_nothing(site: Site) -> None:
+    (redis,) = [
+        child
+        for child in psutil.Process(site.process.pid if site.process else 0).children(recursive=True)
+        if "redis-server" in child.name() or "valkey-server" in child.name() or "redis" in child.name()
+    ]
+    redis.send_signal(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        status, track = site.upload(chords(5, seed=200), name="while-away.wav", wait=0)
+        assert status == 202, track
+        # The person is not made to wait for a broker that does not answer.
+        assert time.monotonic() - started < 30
+    finally:
+        redis.send_signal(signal.SIGKILL)
+    assert site.healthy(within=60)
+    assert finished(site, track["id"], within=60)["status"] == "done"
+
+
+def test_a_catalogue_is_imported_once_and_compared_with(site: Site, tmp_path: Path) -> None:
+    for n in range(20):
+        folder = tmp_path / GENRES[n % 10]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{n}.wav").write_bytes(chords(4, seed=300 + n))
+    (tmp_path / "blues" / "broken.mp3").write_text("not music at all")
+    first = _import(site, tmp_path)
+    assert "20 added" in first
+    assert "broken.mp3" in first
+    assert "0 added" in _import(site, tmp_path)
+    _, page = site.request("GET", "/api/v1/tracks/?scope=catalogue&page_size=100")
+    assert page["count"] == 20
+    assert {track["status"] for track in page["results"]} == {"done"}
+    _, track = site.upload(chords(4, seed=400))
+    status, near = site.request("GET", f"/api/v1/tracks/{track['id']}/similar/?k=3")
+    assert status == 200
+    assert [other["rank"] for other in near] == [1, 2, 3]
+    assert [other["distance"] for other in near] == sorted(other["distance"] for other in near)
+    assert track["id"] not in {other["track"]["id"] for other in near}
+
+
+@needs_music
+def test_two_hundred_imports_do_not_grow_the_workers(site: Site, tmp_path: Path) -> None:
+    clips = [clip for genre in GENRES for clip in sorted((AUDIO / genre).iterdir())][:200]
+
+    def bring(part: list[Path], name: str) -> int:
+        for clip in part:
+            target = tmp_path / name / clip.parent.name / clip.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(clip)
+        assert f"{len(part)} added" in _import(site, tmp_path / name)
+        return max(process.memory_info().rss for process in site.workers())
+
+    warm = bring(clips[:40], "warm")
+    after = bring(clips[40:], "rest")
+    assert after < 350 * 2**20
+    assert after - warm < 40 * 2**20
+
+
+def _import(site: Site, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "import_catalogue", str(folder)],
+        cwd=REPOSITORY,
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
