@@ -19,7 +19,7 @@ from genreweb.storage import name_of
 CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 # What a browser may show by itself; anything else is handed over as a download.
-_INLINE = ("audio/", "image/webp", "image/png", "application/json")
+_INLINE = ("audio/", "image/webp", "image/png", "image/jpeg", "application/json")
 _TYPES = {
     ".opus": "audio/ogg",
     ".oga": "audio/ogg",

@@ -48,6 +48,7 @@ _KNOWN_SUFFIXES = {
         ".asf",
         ".webp",
         ".png",
+        ".jpeg",
         ".json",
         ".caf",
         ".wv",
