@@ -109,13 +109,27 @@ def classify(
     limits: AudioLimits = DEFAULT_LIMITS,
     params: FeatureParams = DEFAULT_PARAMS,
 ) -> Prediction:
-    """Decode and classify one track, and nothing else: for who only asks for the genre.
+    """Name the genre of one track and nothing else.
 
-    The parameters and the errors are those of `analyse`.
+    Raises
+    ------
+    AudioError, OSError
+        As for ``analyse``.
     """
+    return classify_with_info(file, classifier=classifier, limits=limits, params=params)[1]
+
+
+def classify_with_info(
+    file: BinaryIO,
+    *,
+    classifier: Classifier,
+    limits: AudioLimits = DEFAULT_LIMITS,
+    params: FeatureParams = DEFAULT_PARAMS,
+) -> tuple[AudioInfo, Prediction]:
+    """As ``classify``, together with what the file is."""
     audio = decode(file, limits=limits)
-    features = extract(audio.samples, params)
-    return classifier.predict(features.mel_power, duration=audio.info.duration)
+    mel_power = extract(audio.samples, params).mel_power
+    return audio.info, classifier.predict(mel_power, duration=audio.info.duration)
 
 
 class _Clock:

@@ -171,15 +171,16 @@ def _to_channels(parts: list[npt.NDArray[np.generic]], *, kind: str, n_channels:
     kind = kind.removesuffix("p")
     if kind == "dbl":
         data = np.clip(data, -_LOUDEST, _LOUDEST)
-    channels = data.astype(np.float32, copy=False)
-    if kind in {"flt", "dbl"}:
-        # A sum is finite only if every term is, and costs a fraction of asking each.
-        if not math.isfinite(float(channels.sum())):
-            channels = np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0)
-            np.clip(channels, -_LOUDEST, _LOUDEST, out=channels)
-        return channels
-    offset = 128 if kind == "u8" else 0
-    return np.multiply(channels - np.float32(offset), np.float32(1.0 / _FULL_SCALE[kind]), dtype=np.float32)
+    channels: Float32 = data.astype(np.float32, copy=False)
+    if kind in _FULL_SCALE:
+        zero = 128.0 if kind == "u8" else 0.0
+        channels = np.subtract(channels, zero, dtype=np.float32)
+        channels *= np.float32(1.0 / _FULL_SCALE[kind])
+    # A sum is finite only if every term is, and costs a fraction of asking each.
+    elif not math.isfinite(float(channels.sum())):
+        channels = np.asarray(np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0), np.float32)
+        np.clip(channels, -_LOUDEST, _LOUDEST, out=channels)
+    return channels
 
 
 def _mix(channels: Float32, channel: int | None) -> Float32:

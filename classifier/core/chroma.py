@@ -16,8 +16,8 @@ _CHANGE_FRAMES = 4
 _UPPER = np.triu_indices(12, 1)
 
 # Chosen on 461 clips of GTZAN. The first half of a clip finds its second half: 41 % (30 % with mean and
-# deviation alone); an excerpt of 2 to 3 s finds its clip: 46 % (25 %); the three nearest, the same artist left
-# out, share the genre: 53 % (39 %).
+# deviation alone); an excerpt of 2 to 3 s finds its clip: 46 % (25 %); the three nearest, the same artist
+# left out, share the genre: 53 % (39 %).
 _WEIGHTS = {
     "mean": 0.7,
     "deviation": 0.55,
@@ -42,8 +42,8 @@ def descriptor(chroma: Float32) -> Float32:
     Half of it says which pitch classes sound: mean, deviation and covariance over time, and how fast each
     comes and goes. The other half is the same in every key: the profile of a frame ranked by strength, and
     the magnitude of its Fourier transform over the pitch circle (how strongly it is built of fifths, thirds
-    or semitones; Quinn, General equal-tempered harmony, 2006). The first finds the same music again; the second
-    tells kinds of music apart.
+    or semitones; Quinn, General equal-tempered harmony, 2006). The first finds the same music again; the
+    second tells kinds of music apart.
 
     Parameters
     ----------
