@@ -1,4 +1,4 @@
-"""What every part of the API shares: one shape of errors, pages, bounded bodies.
+"""What every part of the API shares: one shape of errors, pages, unknown addresses.
 
 Every error, whatever raised it, is answered as ``{"error": {"code", "message"}}``; where fields of the
 request are at fault, ``fields`` names them with a sentence each. Programs read the code, people the message.
@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator, Mapping
-from typing import IO, Any, cast
+from collections.abc import Iterator
+from typing import Any, cast
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.http import HttpResponseBase, UnreadablePostError
 from django.http.response import HttpResponsePermanentRedirect
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
-from rest_framework import exceptions, parsers
+from rest_framework import exceptions
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -49,30 +48,6 @@ class Pagination(PageNumberPagination):
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
-
-
-class _BoundedParser(parsers.BaseParser):
-    """Refuse a body that is parsed in memory once it is larger than a form may be."""
-
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        length = (parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0"
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if limit is not None and (not length.isdigit() or int(length) > limit):
-            raise RequestDataTooBig
-        return super().parse(stream, media_type, parser_context)
-
-
-class JSONParser(_BoundedParser, parsers.JSONParser):
-    """JSON, as large as a form may be."""
-
-
-class FormParser(_BoundedParser, parsers.FormParser):
-    """A URL-encoded form, as large as a form may be."""
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:

@@ -41,6 +41,9 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL] if
 BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
 """Whether a reverse proxy in front sets X-Forwarded-Proto and X-Forwarded-For."""
 SIGNUP_OPEN = env.bool("SIGNUP_OPEN", True)
+ADMIN_EMAIL = env.str("GENREWEB_ADMIN_EMAIL", "")
+ADMIN_PASSWORD = env.str("GENREWEB_ADMIN_PASSWORD", "")
+"""Of the administrator that ``manage.py ensure_admin`` makes; read by nothing else."""
 
 ROOT_URLCONF = "genreweb.urls"
 WSGI_APPLICATION = "genreweb.wsgi.application"
@@ -234,8 +237,21 @@ ACCOUNT_ADAPTER = "genreweb.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_FORMS = {"add_email": "genreweb.accounts.forms.ChangeEmailForm"}
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Genreweb] "
+# One form sent is one attempt; failed ones are counted per account besides. Reset letters cost a mailbox.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "signup": "20/m/ip",
+    "reset_password": "20/m/ip,5/m/key",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
 
 # --- mail -----------------------------------------------------------------------------------------------
@@ -251,6 +267,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 MAIL_IS_REAL = EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
 # Asked for as soon as a letter can arrive, not before.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_REAL else "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_IS_REAL
 
 # --- API ------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -261,8 +278,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "genreweb.api.JSONParser",
-        "genreweb.api.FormParser",
+        "genreweb.api_parsers.JSONParser",
+        "genreweb.api_parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -1,0 +1,34 @@
+"""How bodies that are read into memory are kept small; files go to the disk, and past these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from rest_framework import parsers
+
+
+class _BoundedParser(parsers.BaseParser):
+    """Refuse a body that is parsed in memory once it is larger than a form may be."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        length = (parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0"
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if limit is not None and (not length.isdigit() or int(length) > limit):
+            raise RequestDataTooBig
+        return super().parse(stream, media_type, parser_context)
+
+
+class JSONParser(_BoundedParser, parsers.JSONParser):
+    """JSON, as large as a form may be."""
+
+
+class FormParser(_BoundedParser, parsers.FormParser):
+    """A URL-encoded form, as large as a form may be."""

@@ -1,0 +1,240 @@
+"""What the tests of the library share: people, their programs, sounds and tracks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import AnonymousUser, Group
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from classifier import registry
+from classifier.core.chroma import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
+from classifier.genres import SHIPPED_GENRES
+from classifier.models import Genre, ModelVersion
+from genreweb.accounts.models import CURATORS, ApiToken, User
+from library.models import Analysis, Track
+from library.services.analysis import analyse_track
+from library.services.tracks import add_track
+from library.tests.sounds import chords, wav
+from library.tests.storages import stored_names
+
+LABELS = [genre.slug for genre in SHIPPED_GENRES]
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(settings: Settings) -> None:
+    """Keep files in memory, without paths; take static files as they lie; forget who asked how often."""
+    settings.STORAGES = {
+        "default": {"BACKEND": "library.tests.storages.PathlessStorage"},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    cache.clear()
+
+
+@pytest.fixture
+def stored() -> Callable[[], list[str]]:
+    """Give the names of all stored files, now."""
+    return lambda: sorted(stored_names(default_storage))
+
+
+# --- people ----------------------------------------------------------------------------------------------
+@pytest.fixture
+def anonymous() -> AnonymousUser:
+    return AnonymousUser()
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return User.objects.create_user("owner@example.org")
+
+
+@pytest.fixture
+def other(db: None) -> User:
+    return User.objects.create_user("other@example.org")
+
+
+@pytest.fixture
+def curator(db: None) -> User:
+    person = User.objects.create_user("curator@example.org")
+    person.groups.add(Group.objects.get_or_create(name=CURATORS)[0])
+    return person
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return User.objects.create_superuser("staff@example.org")
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Everybody who may come along."""
+
+    anonymous: AnonymousUser
+    owner: User
+    other: User
+    curator: User
+    staff: User
+
+    @property
+    def strangers(self) -> list[User]:
+        """Those with an account who do not own the owner's tracks."""
+        return [self.other, self.curator, self.staff]
+
+
+@pytest.fixture
+def matrix(anonymous: AnonymousUser, owner: User, other: User, curator: User, staff: User) -> Matrix:
+    return Matrix(anonymous, owner, other, curator, staff)
+
+
+Api = Callable[[User | AnonymousUser], APIClient]
+
+
+@pytest.fixture
+def api(db: None) -> Api:
+    """Give a program that carries its person's token; without an account, none."""
+
+    def make(person: User | AnonymousUser) -> APIClient:
+        client = APIClient()
+        if isinstance(person, User):
+            _row, secret = ApiToken.objects.create(user=person)
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def owner_api(api: Api, owner: User) -> APIClient:
+    return api(owner)
+
+
+# --- tracks ----------------------------------------------------------------------------------------------
+@pytest.fixture
+def genres(db: None) -> dict[str, Genre]:
+    """Give the ten shipped genres by slug."""
+    for position, genre in enumerate(SHIPPED_GENRES):
+        Genre.objects.get_or_create(
+            slug=genre.slug,
+            defaults={
+                "name": genre.name,
+                "description": genre.description,
+                "colour": genre.colour,
+                "position": position,
+            },
+        )
+    return Genre.objects.in_bulk(field_name="slug")
+
+
+@pytest.fixture
+def version(db: None) -> ModelVersion:
+    """Give the row of a version in service whose files nobody needs."""
+    return ModelVersion.objects.create(
+        name="test",
+        source=ModelVersion.Source.TRAINED,
+        location="test",
+        sha256="0" * 64,
+        labels=LABELS,
+        feature_version="1",
+        metadata={"accuracy": 0.6},
+        is_in_service=True,
+    )
+
+
+@pytest.fixture
+def queued_track(db: None) -> Callable[..., Track]:
+    """Make a stored track that waits for a worker."""
+
+    def make(owner: User | None, **fields: Any) -> Track:
+        made: dict[str, Any] = {
+            "title": "Song",
+            "visibility": Track.Visibility.PRIVATE if owner else Track.Visibility.CATALOGUE,
+            "source": Track.Source.UPLOAD if owner else Track.Source.CATALOGUE,
+            "original_name": "song.wav",
+            "sha256": uuid.uuid4().hex * 2,
+            "size": 4,
+            "queued_at": timezone.now(),
+            **fields,
+        }
+        track = Track(owner=owner, **made)
+        track.sound.save("song.wav", ContentFile(b"RIFF"), save=False)
+        track.save(force_insert=True)
+        return track
+
+    return make
+
+
+@pytest.fixture
+def heard_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
+    """Make a track with a verdict that no classifier gave, at once.
+
+    Its descriptor points in the direction of `angle` degrees, so that distances are known.
+    """
+
+    def make(
+        owner: User | None,
+        *,
+        genre: str = "blues",
+        confidence: float = 0.82,
+        unsure: bool = False,
+        angle: float = 0.0,
+        **fields: Any,
+    ) -> Track:
+        track = queued_track(owner, **{"duration": 3.0, "sample_rate": 22050, "channels": 1, **fields})
+        rest = (1 - confidence) / (len(LABELS) - 1)
+        probabilities = {label: confidence if label == genre else rest for label in LABELS}
+        descriptor = np.zeros(DESCRIPTOR_SIZE, np.float32)
+        descriptor[:2] = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+        analysis = Analysis(
+            track=track,
+            model_version=version,
+            feature_version="1",
+            descriptor_version=DESCRIPTOR_VERSION,
+            genre=genre,
+            confidence=confidence,
+            unsure=unsure,
+            probabilities=probabilities,
+            timeline=[
+                {"start": 0.0, "end": 1.5, "probabilities": probabilities},
+                {"start": 1.5, "end": 3.0, "probabilities": probabilities},
+            ],
+            descriptor=descriptor,
+            peaks=[-100, 100, -50, 127],
+            ticks={name: [[0.5, "1 kHz"]] for name in Analysis.PICTURES},
+        )
+        for name in Analysis.PICTURES:
+            getattr(analysis, name).save(f"{name}.webp", ContentFile(b"RIFFwebp"), save=False)
+        analysis.save(force_insert=True)
+        track.status, track.current, track.finished_at = Track.Status.DONE, analysis, timezone.now()
+        track.save(update_fields=["status", "current", "finished_at"])
+        return track
+
+    return make
+
+
+@pytest.fixture
+def classifier_in_service(db: None) -> ModelVersion:
+    """Put the shipped classifier into service, with its genres."""
+    return registry.sync_release()
+
+
+@pytest.fixture
+def finished_track(classifier_in_service: ModelVersion) -> Callable[..., Track]:
+    """Make a track and let it be analysed as a worker does, in this process."""
+
+    def make(owner: User, *, sound: bytes | None = None, seed: int = 0, name: str = "song.wav") -> Track:
+        data = wav(chords(seed=seed)) if sound is None else sound
+        track = add_track(owner=owner, file=ContentFile(data, name=name), name=name).track
+        analyse_track(track_id=track.pk)
+        return Track.objects.with_verdict().get(pk=track.pk)
+
+    return make
