@@ -1,7 +1,7 @@
 """The classifier in service: patches -> probabilities over time, a verdict and an embedding.
 
-A release is a folder with the network as a LiteRT file and `metadata.json`, which says what the network expects and
-how its outputs are to be read. Nothing here imports TensorFlow.
+A release is a folder with the network as a LiteRT file and `metadata.json`, which says what the network
+expects and how its outputs are to be read. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Prediction:
     embedding: FloatArray
 
     def likely(self, k: int = 3) -> list[str]:
-        """The genres to name when unsure: at least two, at most `k`, none under half of the best one after that."""
+        """The genres to name when unsure: the best two, then, up to `k`, those at least half as probable."""
         ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
         best = ranked[0][1]
         return [label for i, (label, p) in enumerate(ranked[: max(k, 2)]) if i < 2 or p >= best / 2]
@@ -121,21 +121,44 @@ def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))))
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Classifier:
-    """A release, verified and ready. Safe to share between threads and to carry through a fork.
+class Network:
+    """A LiteRT network. Safe to share between threads and to carry through a fork.
 
     An interpreter is neither, so each thread of each process makes its own on first use.
     """
 
-    def __init__(self, *, model: bytes, metadata: Mapping[str, Any]) -> None:
+    def __init__(self, model: bytes) -> None:
         self._model = model
         self._local = threading.local()
+
+    def run(self, inputs: FloatArray) -> NetworkOutput:
+        """Raw outputs of the network for (n_patches, n_mels, n_columns) inputs, one patch at a time.
+
+        A convolution over one patch already fills a core, so batches would only cost memory.
+        """
+        runner = self._runner()
+        rows = [runner(patches=patch[None, :, :, None]) for patch in inputs]
+        return NetworkOutput(
+            logits=np.concatenate([row["logits"] for row in rows]),
+            music_logits=np.concatenate([row["music"] for row in rows])[:, 0],
+            embeddings=np.concatenate([row["embedding"] for row in rows]),
+        )
+
+    def _runner(self) -> Any:
+        if getattr(self._local, "pid", None) != os.getpid():
+            from ai_edge_litert.interpreter import Interpreter
+
+            self._local.interpreter = Interpreter(model_content=self._model, num_threads=1)
+            self._local.runner = self._local.interpreter.get_signature_runner()
+            self._local.pid = os.getpid()
+        return self._local.runner
+
+
+class Classifier:
+    """A release, verified and ready. Safe to share between threads and to carry through a fork."""
+
+    def __init__(self, *, model: bytes, metadata: Mapping[str, Any]) -> None:
+        self.network = Network(model)
         self.metadata = metadata
         self.name: str = metadata["name"]
         self.labels: tuple[str, ...] = tuple(metadata["labels"])
@@ -162,19 +185,6 @@ class Classifier:
             )
         return cls(model=model, metadata=metadata)
 
-    def run(self, inputs: FloatArray) -> NetworkOutput:
-        """Raw outputs of the network for (n_patches, n_mels, n_columns) inputs, one patch at a time.
-
-        A convolution over one patch already fills a core, so batches would only cost memory.
-        """
-        runner = self._runner()
-        rows = [runner(patches=patch[None, :, :, None]) for patch in inputs]
-        return NetworkOutput(
-            logits=np.concatenate([row["logits"] for row in rows]),
-            music_logits=np.concatenate([row["music"] for row in rows])[:, 0],
-            embeddings=np.concatenate([row["embedding"] for row in rows]),
-        )
-
     def predict(self, mel_power: FloatArray, *, duration: float) -> Prediction:
         """Classify a track.
 
@@ -186,7 +196,7 @@ class Classifier:
             Length of the track in seconds; the timeline ends there.
         """
         cut = patches.from_power(mel_power, self.patch_params)
-        return self.read(self.run(cut.inputs), cut, duration=duration)
+        return self.read(self.network.run(cut.inputs), cut, duration=duration)
 
     def read(self, output: NetworkOutput, cut: patches.Patches, *, duration: float) -> Prediction:
         """Turn raw outputs into a verdict."""
@@ -220,15 +230,6 @@ class Classifier:
 
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
-
-    def _runner(self) -> Any:
-        if getattr(self._local, "pid", None) != os.getpid():
-            from ai_edge_litert.interpreter import Interpreter
-
-            self._local.interpreter = Interpreter(model_content=self._model, num_threads=1)
-            self._local.runner = self._local.interpreter.get_signature_runner()
-            self._local.pid = os.getpid()
-        return self._local.runner
 
 
 def pooled(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64]:
@@ -272,6 +273,6 @@ def read_metadata(path: Path) -> dict[str, Any]:
     ):
         if version != current:
             raise ReleaseError(
-                f"Release {path.name} was trained on version {version} of the {what}; this program makes {current}."
+                f"Release {path.name} was trained on {what} {version}; this program makes {what} {current}."
             )
     return dict(metadata)

@@ -1,7 +1,7 @@
 """From a mel power spectrogram to the fixed-size inputs of the network.
 
-Training reads quantised decibels, serving reads power from audio: both meet in `columns_db` and pass through the same
-`cut` and `normalise`, so that a network sees at work exactly what it was fitted on.
+Training reads quantised decibels, serving reads power from audio: both meet in decibels and pass through the
+same `cut`, so that a network sees at work exactly what it was fitted on.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class PatchParams:
     n_columns, hop_columns
         Width of a patch and the largest distance between two of them, in columns.
     reference_percentile
-        A patch is scaled relative to this percentile of its own cells. The maximum would follow a single knock on
-        a microphone; a percentile does not.
+        A patch is scaled relative to this percentile of its own cells. The maximum would follow a single
+        knock on a microphone; a percentile does not.
     floor_db, ceiling_db
         Range kept around the reference, in dB.
     dynamic_range_db
-        Everything further below the loudest cell of the track is raised to this floor, as in the training set.
+        Everything further below the loudest cell of the track is raised to this floor, as in training.
     """
 
     sample_rate: int = 22_050
@@ -69,8 +69,8 @@ class Patches:
     level_db
         (n_patches,) the reference of each patch, in dB relative to a mel power of 1.
     start, end
-        (n_patches,) where each patch lies in the track, in seconds. A track shorter than one patch has a single
-        patch that ends where the track does.
+        (n_patches,) where each patch lies in the track, in seconds. A track shorter than one patch has a
+        single patch that ends where the track does.
     """
 
     inputs: FloatArray
@@ -88,7 +88,7 @@ def column_frames(n_frames: int, frames_per_column: float) -> NDArray[np.intp]:
         raise ValueError("a spectrogram needs at least one frame")
     count = max(int(np.ceil(n_frames / frames_per_column - 0.5)), 1)
     frames = np.floor((np.arange(count) + 0.5) * frames_per_column).astype(np.intp)
-    return np.minimum(frames, n_frames - 1)
+    return np.asarray(np.minimum(frames, n_frames - 1), dtype=np.intp)
 
 
 def columns_db(mel_power: FloatArray, params: PatchParams) -> FloatArray:
@@ -101,8 +101,8 @@ def columns_db(mel_power: FloatArray, params: PatchParams) -> FloatArray:
 
     Returns
     -------
-    (n_mels, n_columns) float32, relative to a mel power of 1, with the floor ``params.dynamic_range_db`` below the
-    track's loudest cell.
+    (n_mels, n_columns) float32, relative to a mel power of 1, with the floor ``params.dynamic_range_db``
+    below the track's loudest cell.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def cut(db: FloatArray, params: PatchParams) -> Patches:
     filled = np.ascontiguousarray(fill(db, params.n_columns))
     windows = np.lib.stride_tricks.sliding_window_view(filled, params.n_columns, axis=1)
     inputs, level_db = normalise(windows[:, starts].transpose(1, 0, 2), params)
-    seconds = starts * params.column_seconds
+    seconds = np.asarray(starts * params.column_seconds, dtype=np.float64)
     width = min(total, params.n_columns) * params.column_seconds
     return Patches(inputs=inputs, level_db=level_db, start=seconds, end=seconds + width)
 

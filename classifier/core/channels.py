@@ -1,0 +1,210 @@
+"""What happens to music on its way to a microphone, simulated on mel power spectrograms.
+
+A channel is ``H(f) P(f, t) + N(f, t)`` in the power domain, so loudspeakers, rooms, noise and codecs need no
+audio. Every function takes (n_mels, n_columns) linear power and a generator, and returns a new array of that
+shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.core.patches import PatchParams
+
+FloatArray = NDArray[np.float32]
+Channel = Callable[[FloatArray, np.random.Generator], FloatArray]
+
+
+def mel_frequencies(n_mels: int, sample_rate: int) -> NDArray[np.float64]:
+    """Centres of the bands of Slaney's mel scale between 0 and half the sample rate, in Hz."""
+    break_hz, linear_step, log_step = 1000.0, 200.0 / 3.0, np.log(6.4) / 27.0
+    break_mel = break_hz / linear_step
+    top = break_mel + np.log(sample_rate / 2 / break_hz) / log_step
+    mels = np.linspace(0.0, top, n_mels + 2)[1:-1]
+    return np.where(mels < break_mel, mels * linear_step, break_hz * np.exp(log_step * (mels - break_mel)))
+
+
+_DEFAULTS: Final = PatchParams()
+FREQUENCIES: Final = mel_frequencies(_DEFAULTS.n_mels, _DEFAULTS.sample_rate)
+COLUMN_SECONDS: Final = _DEFAULTS.column_seconds
+
+
+def _gain(power: FloatArray, db: NDArray[np.floating]) -> FloatArray:
+    return np.asarray(power * np.power(10.0, db / 10.0)[:, None], dtype=np.float32)
+
+
+def _smooth_curve(rng: np.random.Generator, *, knots: int, deviation_db: float) -> NDArray[np.float64]:
+    places = np.linspace(0, len(FREQUENCIES) - 1, knots)
+    return np.interp(np.arange(len(FREQUENCIES)), places, rng.normal(0.0, deviation_db, knots))
+
+
+def _pass_db(*, low: float, high: float, low_slope: float, high_slope: float) -> NDArray[np.float64]:
+    """Response of a band pass: slopes in dB per octave outside `low` to `high` Hz."""
+    below = np.maximum(np.log2(low / FREQUENCIES), 0.0) * low_slope
+    above = np.maximum(np.log2(FREQUENCIES / high), 0.0) * high_slope
+    return -(below + above)
+
+
+def _fluctuating(spectrum: NDArray[np.floating], n_columns: int, rng: np.random.Generator) -> FloatArray:
+    """Stationary noise of a given spectrum: power is gamma distributed, the wider a band the steadier."""
+    width_bins = np.maximum(np.gradient(FREQUENCIES) / (_DEFAULTS.sample_rate / 2048), 1.0)
+    shape = width_bins[:, None]
+    return (spectrum[:, None] * rng.gamma(shape, 1.0 / shape, (len(spectrum), n_columns))).astype(np.float32)
+
+
+def _loudness(power: FloatArray) -> float:
+    return float(power.sum(axis=0).mean())
+
+
+def _mix(power: FloatArray, noise: FloatArray, snr_db: float) -> FloatArray:
+    scale = _loudness(power) / max(_loudness(noise), 1e-20) * 10 ** (-snr_db / 10)
+    return (power + scale * noise).astype(np.float32)
+
+
+def equaliser(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Tone controls, mastering, old records: a smooth curve and a tilt."""
+    tilt = np.linspace(-1.0, 1.0, len(FREQUENCIES)) * rng.normal(0.0, 6.0)
+    return _gain(power, _smooth_curve(rng, knots=int(rng.integers(3, 9)), deviation_db=4.0) + tilt)
+
+
+def loudspeaker(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A small loudspeaker: little or nothing under some hundred Hz up to 1 kHz, resonances above."""
+    response = _pass_db(
+        low=float(np.exp(rng.uniform(np.log(200), np.log(1200)))),
+        high=float(rng.uniform(5000, 12000)),
+        low_slope=float(rng.uniform(12, 36)),
+        high_slope=float(rng.uniform(6, 24)),
+    )
+    return _gain(power, response + _smooth_curve(rng, knots=12, deviation_db=4.0))
+
+
+def room(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Late reverberation: bands decay exponentially, high ones faster, 0 to 8 dB below the direct sound."""
+    seconds = rng.uniform(0.3, 1.2) * np.interp(FREQUENCIES, [100.0, 10_000.0], [1.3, 0.6])
+    decay = np.power(10.0, -6.0 * COLUMN_SECONDS / seconds)
+    level = 10 ** (-rng.uniform(0.0, 8.0) / 10) * (1 - decay)
+    tail = np.zeros(len(FREQUENCIES))
+    result = np.empty_like(power)
+    for column in range(power.shape[1]):
+        tail = decay * tail + power[:, column]
+        result[:, column] = power[:, column] + level * tail
+    return _gain(result, _smooth_curve(rng, knots=16, deviation_db=3.0))
+
+
+def noise_floor(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Steady noise of a device or a room, tilted like anything from hiss to traffic, 0 to 35 dB below."""
+    tilt = np.log2(FREQUENCIES / 1000.0) * rng.uniform(-8.0, 1.0)
+    spectrum = np.power(10.0, (tilt + _smooth_curve(rng, knots=6, deviation_db=3.0)) / 10)
+    return _mix(power, _fluctuating(spectrum, power.shape[1], rng), float(rng.uniform(0.0, 35.0)))
+
+
+def babble(power: FloatArray, rng: np.random.Generator, *, snr_db: float | None = None) -> FloatArray:
+    """People talking, 0 to 20 dB below: several voices, each a formant pattern switched by its syllables."""
+    columns = power.shape[1]
+    voices = np.zeros_like(power)
+    for _ in range(int(rng.integers(2, 8))):
+        rate = rng.uniform(0.2, 0.6)
+        syllable = np.cumsum(rng.random(columns) < rate)
+        formants = np.exp(rng.uniform(np.log(250), np.log(3500), (syllable[-1] + 1, 3)))
+        width = rng.uniform(0.2, 0.5)
+        distance = np.log2(FREQUENCIES[None, None, :] / formants[:, :, None]) / width
+        spectra = np.exp(-0.5 * distance**2) * np.array([1.0, 0.3, 0.1])[None, :, None]
+        strength = rng.exponential(1.0, syllable[-1] + 1) * (rng.random(syllable[-1] + 1) < 0.75)
+        voices += (spectra.sum(axis=1) * strength[:, None])[syllable].T.astype(np.float32)
+    voices = _fluctuating(np.ones(len(FREQUENCIES)), columns, rng) * voices
+    voices += float(voices.mean()) * 1e-2
+    return _mix(power, voices, float(rng.uniform(0.0, 20.0)) if snr_db is None else snr_db)
+
+
+def knocks(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Handling noise: a few short bursts, mostly low, 10 to 35 dB above the music."""
+    result = power.copy()
+    for _ in range(int(rng.integers(1, 5))):
+        column = int(rng.integers(0, power.shape[1]))
+        spectrum = np.power(10.0, -np.log2(FREQUENCIES / 60.0) * rng.uniform(0.1, 0.9))
+        spectrum *= _loudness(power) / spectrum.sum() * 10 ** (rng.uniform(10.0, 35.0) / 10)
+        for delay in range(min(4, power.shape[1] - column)):
+            result[:, column + delay] += spectrum * 10 ** (-delay * 2.0)
+    return result
+
+
+def hum(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Mains hum: steady harmonics of 50 or 60 Hz, 5 to 30 dB below."""
+    base = float(rng.choice([50.0, 60.0]))
+    spectrum = np.full(len(FREQUENCIES), 1e-9)
+    for harmonic in range(1, 9):
+        band = int(np.abs(FREQUENCIES - base * harmonic).argmin())
+        spectrum[band] += rng.exponential(1.0) / harmonic
+    noise = np.repeat(spectrum[:, None], power.shape[1], axis=1).astype(np.float32)
+    return _mix(power, noise, float(rng.uniform(5.0, 30.0)))
+
+
+def codec(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Low bit rate: nothing above a cut-off, holes where a cell lies far below its frame, a little smear."""
+    cutoff = float(rng.uniform(3500, 11_000))
+    kept = np.where(cutoff < FREQUENCIES, 1e-8, 1.0)[:, None]
+    threshold = power.max(axis=0, keepdims=True) * 10 ** (-rng.uniform(30.0, 50.0) / 10)
+    holes = np.where((power < threshold) & (rng.random(power.shape) < 0.7), 10**-1.5, 1.0)
+    return (power * kept * holes).astype(np.float32)
+
+
+def telephone(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """8 kHz sampling: steep cuts near 4 kHz and, on a telephone line, under 300 Hz."""
+    low = float(rng.choice([30.0, 300.0]))
+    return _gain(
+        power, _pass_db(low=low, high=float(rng.uniform(3400, 3900)), low_slope=24.0, high_slope=200.0)
+    )
+
+
+def automatic_gain(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A recorder's automatic gain: slow compression of the level."""
+    seconds = rng.uniform(0.3, 3.0)
+    keep = np.exp(-COLUMN_SECONDS / seconds)
+    frames = power.sum(axis=0)
+    level = np.empty_like(frames)
+    state = float(frames.mean())
+    for column, frame in enumerate(frames):
+        state = keep * state + (1 - keep) * float(frame)
+        level[column] = state
+    gain = np.power(np.maximum(level, 1e-12), -rng.uniform(0.2, 0.8))
+    return np.asarray(power * gain, dtype=np.float32)
+
+
+CHANNELS: Final[Mapping[str, Channel]] = {
+    "equaliser": equaliser,
+    "loudspeaker": loudspeaker,
+    "room": room,
+    "noise floor": noise_floor,
+    "babble": babble,
+    "knocks": knocks,
+    "hum": hum,
+    "codec": codec,
+    "telephone": telephone,
+    "automatic gain": automatic_gain,
+}
+
+# In the order in which sound meets them: production, playback, room, other sources, recorder, file.
+_ORDER: Final[Sequence[tuple[str, float]]] = (
+    ("equaliser", 0.6),
+    ("loudspeaker", 0.35),
+    ("room", 0.35),
+    ("babble", 0.25),
+    ("noise floor", 0.5),
+    ("hum", 0.1),
+    ("knocks", 0.15),
+    ("automatic gain", 0.25),
+    ("telephone", 0.1),
+    ("codec", 0.2),
+)
+
+
+def random_channel(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A random chain of channels, each present with its own probability."""
+    for name, probability in _ORDER:
+        if rng.random() < probability:
+            power = CHANNELS[name](power, rng)
+    return power

@@ -1,0 +1,148 @@
+"""How good a method is, with intervals: metrics over true and predicted labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with the bounds of its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures of one method on one set of tracks.
+
+    Attributes
+    ----------
+    n
+        Tracks.
+    accuracy, macro_f1
+        With 95 % bootstrap intervals over tracks.
+    recall
+        By label.
+    confusion
+        Tracks by true label (rows) and predicted label (columns).
+    calibration_error
+        Expected calibration error of the most probable label.
+    """
+
+    n: int
+    accuracy: Interval
+    macro_f1: Interval
+    recall: dict[str, float]
+    confusion: list[list[int]]
+    calibration_error: float
+
+
+def confusion_matrix(targets: IntArray, predicted: IntArray, n_labels: int) -> IntArray:
+    """(n_labels, n_labels) counts; rows are true labels, columns predicted ones."""
+    cells = np.bincount(targets * n_labels + predicted, minlength=n_labels**2)
+    return cells.reshape(n_labels, n_labels).astype(np.intp)
+
+
+def accuracy(confusion: IntArray) -> float:
+    """Share of tracks on the diagonal."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def macro_f1(confusion: IntArray) -> float:
+    """Mean F1 over the labels that occur, in truth or in prediction."""
+    denominator = confusion.sum(axis=0) + confusion.sum(axis=1)
+    occurs = denominator > 0
+    return float((2 * np.diag(confusion)[occurs] / denominator[occurs]).mean())
+
+
+def recalls(confusion: IntArray) -> NDArray[np.float64]:
+    """(n_labels,) share of each label's tracks that were found; NaN for a label without tracks."""
+    totals = confusion.sum(axis=1)
+    return np.where(totals > 0, np.diag(confusion) / np.maximum(totals, 1), np.nan)
+
+
+def calibration_error(targets: IntArray, probabilities: FloatArray, *, n_bins: int = 10) -> float:
+    """Expected calibration error over bins of equal width (Guo et al., ICML 2017)."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == targets
+    bins = np.minimum((confidence * n_bins).astype(np.intp), n_bins - 1)
+    gaps = [abs(float(confidence[bins == b].sum() - right[bins == b].sum())) for b in range(n_bins)]
+    return sum(gaps) / len(targets)
+
+
+def bootstrap(
+    statistic: Callable[[IntArray], float],
+    targets: IntArray,
+    predicted: IntArray,
+    n_labels: int,
+    *,
+    seed: int = 0,
+    n_resamples: int = 2000,
+) -> Interval:
+    """A statistic of the confusion matrix with its 95 % percentile bootstrap interval over tracks."""
+    rng = np.random.default_rng(seed)
+    n = len(targets)
+    values = []
+    for _ in range(n_resamples):
+        rows = rng.integers(0, n, n)
+        values.append(statistic(confusion_matrix(targets[rows], predicted[rows], n_labels)))
+    low, high = np.percentile(values, [2.5, 97.5])
+    point = statistic(confusion_matrix(targets, predicted, n_labels))
+    return Interval(value=point, low=float(low), high=float(high))
+
+
+def evaluate(targets: IntArray, probabilities: FloatArray, labels: Sequence[str]) -> Evaluation:
+    """Measure predictions.
+
+    Parameters
+    ----------
+    targets
+        (n,) index of each track's true label.
+    probabilities
+        (n, n_labels), rows summing to 1.
+
+    Raises
+    ------
+    ValueError
+        The shapes do not fit each other or there is no track.
+    """
+    n, n_labels = len(targets), len(labels)
+    if n == 0 or probabilities.shape != (n, n_labels):
+        raise ValueError(f"{probabilities.shape} probabilities for {n} tracks and {n_labels} labels")
+    predicted = probabilities.argmax(axis=1).astype(np.intp)
+    confusion = confusion_matrix(targets, predicted, n_labels)
+    return Evaluation(
+        n=n,
+        accuracy=bootstrap(accuracy, targets, predicted, n_labels),
+        macro_f1=bootstrap(macro_f1, targets, predicted, n_labels),
+        recall=dict(zip(labels, recalls(confusion).tolist(), strict=True)),
+        confusion=confusion.tolist(),
+        calibration_error=calibration_error(targets, probabilities),
+    )
+
+
+def accuracy_at_coverage(targets: IntArray, probabilities: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How accurate the most confident answers are.
+
+    Returns
+    -------
+    coverage : (n,)
+        Share of tracks answered, from 1/n to 1.
+    accuracy : (n,)
+        Share of right answers among them.
+    """
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    right = (probabilities.argmax(axis=1) == targets)[order]
+    counts = np.arange(1, len(targets) + 1)
+    return counts / len(targets), np.cumsum(right) / counts

@@ -1,0 +1,118 @@
+"""Keras 3 networks, neutral to the backend; Keras costs seconds to import, so functions import it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from classifier.core.inference import ReleaseError, read_metadata
+from classifier.core.patches import PatchParams
+
+WEIGHTS_FILE = "network.weights.h5"
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualCnnParams:
+    """Shape of the platform's network; stored with every release.
+
+    Parameters
+    ----------
+    stem
+        Channels of the first convolution.
+    widths
+        Channels of each residual block; all but the last are followed by 2 x 2 max pooling.
+    n_embedding
+        Size of the vector under the output layers.
+    dropout
+        Rate before the embedding.
+    norm_momentum
+        Of the batch normalisation. A few hundred clips make few steps per epoch: Keras' 0.99 would lag
+        behind.
+    """
+
+    stem: int = 24
+    widths: tuple[int, ...] = (32, 64, 128)
+    n_embedding: int = 128
+    dropout: float = 0.3
+    norm_momentum: float = 0.9
+
+
+def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnParams, seed: int) -> Any:
+    """Build the platform's CNN, a pre-activation residual network (He et al., 2016) on log-mel patches.
+
+    The input is (batch, n_mels, n_columns, 1). The outputs are a dictionary: ``logits`` (batch, n_labels) of
+    the genres, ``music`` (batch, 1), the logit of "this is music at all", and ``embedding`` (batch,
+    n_embedding), of which both are affine functions.
+
+    Convolutions do not know where in the spectrum they are, and pooling forgets it; a learnt offset for each
+    row and channel after the first convolution tells them (after Koutini et al., Receptive-field-regularized
+    CNN variants, 2019, who add a frequency channel).
+    """
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+
+    def normalised_relu(x: Any) -> Any:
+        x = layers.BatchNormalization(momentum=params.norm_momentum)(x)
+        return layers.Activation("relu")(x)
+
+    def block(x: Any, width: int) -> Any:
+        shortcut = x if x.shape[-1] == width else layers.Conv2D(width, 1, use_bias=False)(x)
+        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(normalised_relu(x))
+        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(normalised_relu(y))
+        return layers.Add()([shortcut, y])
+
+    inputs = keras.Input((patches.n_mels, patches.n_columns, 1), name="patches")
+    x = layers.Conv2D(params.stem, 5, strides=2, padding="same", use_bias=False)(inputs)
+    x = layers.EinsumDense("bftc,cd->bftd", output_shape=tuple(x.shape[1:]), bias_axes="fd")(x)
+    for index, width in enumerate(params.widths):
+        x = block(x, width)
+        if index < len(params.widths) - 1:
+            x = layers.MaxPooling2D(2)(x)
+    x = normalised_relu(x)
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    x = layers.Dropout(params.dropout)(x)
+    embedding = layers.Dense(params.n_embedding, activation="relu", name="embedding")(x)
+    outputs = {
+        "logits": layers.Dense(n_labels, name="logits")(embedding),
+        "music": layers.Dense(1, name="music")(embedding),
+        "embedding": embedding,
+    }
+    return keras.Model(inputs, outputs, name="residual_cnn")
+
+
+def from_metadata(metadata: Mapping[str, Any], *, seed: int = 0) -> Any:
+    """Build the untrained network that a release's metadata describe."""
+    shape = dict(metadata["network"])
+    shape["widths"] = tuple(shape["widths"])
+    return residual_cnn(
+        n_labels=len(metadata["labels"]),
+        patches=PatchParams(**metadata["patches"]),
+        params=ResidualCnnParams(**shape),
+        seed=seed,
+    )
+
+
+def load(release: Path) -> Any:
+    """Build the Keras network of a release folder with its weights.
+
+    Raises
+    ------
+    ReleaseError
+        The weights are missing or do not match the hash in the metadata; see also `inference.read_metadata`.
+    """
+    metadata = read_metadata(release)
+    path = release / WEIGHTS_FILE
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ReleaseError(f"The weights of release {release.name} cannot be read: {error}.") from error
+    if digest != metadata["weights_sha256"]:
+        raise ReleaseError(f"The weights of release {release.name} do not match the hash in its metadata.")
+    model = from_metadata(metadata)
+    model.load_weights(path)
+    return model

@@ -1,0 +1,156 @@
+"""Batches for fitting: random crops, channels, masks and mixtures, all decided by (seed, epoch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.core import patches
+from classifier.core.channels import random_channel
+from classifier.core.dataset import Examples
+from classifier.core.patches import PatchParams
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedParams:
+    """How examples are varied.
+
+    Parameters
+    ----------
+    batch_size
+        Rows of music in a batch.
+    crops_per_epoch
+        Times each track is seen in an epoch, each time elsewhere.
+    outlier_share
+        Sounds that are not music, per row of music.
+    channel_probability
+        Share of crops that pass through a random channel.
+    stretch
+        Largest relative change of speed.
+    shift
+        Largest shift along frequency, in mel bands.
+    masks, mask_bands, mask_columns
+        SpecAugment (Park et al., 2019): stripes per direction and their largest widths.
+    mixup
+        Parameter of the beta distribution of mixing weights (Zhang et al., 2018); 0 turns it off.
+    label_smoothing
+        Probability taken from the true label and spread over all.
+    """
+
+    batch_size: int = 32
+    crops_per_epoch: int = 2
+    outlier_share: float = 0.125
+    channel_probability: float = 0.6
+    stretch: float = 0.08
+    shift: int = 2
+    masks: int = 1
+    mask_bands: int = 16
+    mask_columns: int = 16
+    mixup: float = 0.3
+    label_smoothing: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Inputs (b, n_mels, n_columns, 1), genre targets (b, n_labels), music targets (b, 1)."""
+
+    inputs: FloatArray
+    genres: FloatArray
+    music: FloatArray
+
+
+class Feed:
+    """Endless varied batches from a fixed set of examples."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        outliers: list[FloatArray],
+        *,
+        n_labels: int,
+        patch_params: PatchParams,
+        params: FeedParams,
+        seed: int,
+    ) -> None:
+        self._examples = examples
+        self._outliers = outliers
+        self._n_labels = n_labels
+        self._patch_params = patch_params
+        self._params = params
+        self._seed = seed
+        self.steps_per_epoch = max(len(examples) * params.crops_per_epoch // params.batch_size, 1)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of one epoch; the same number always gives the same batches."""
+        rng = np.random.default_rng([self._seed, number])
+        order = np.concatenate(
+            [rng.permutation(len(self._examples)) for _ in range(self._params.crops_per_epoch)]
+        )
+        size = min(self._params.batch_size, len(order))
+        for step in range(self.steps_per_epoch):
+            yield self._batch(order[step * size : (step + 1) * size], rng)
+
+    def _batch(self, rows: NDArray[np.intp], rng: np.random.Generator) -> Batch:
+        params = self._params
+        n_outliers = round(len(rows) * params.outlier_share) if self._outliers else 0
+        crops = [self._vary(self._examples.db[i], rng) for i in rows]
+        crops += [
+            self._vary(self._outliers[int(rng.integers(len(self._outliers)))], rng) for _ in range(n_outliers)
+        ]
+        inputs, _ = patches.normalise(np.stack(crops), self._patch_params)
+        genres = np.full((len(crops), self._n_labels), 1 / self._n_labels, dtype=np.float32)
+        genres[: len(rows)] *= params.label_smoothing
+        genres[np.arange(len(rows)), self._examples.targets[rows]] += 1 - params.label_smoothing
+        music = np.zeros((len(crops), 1), dtype=np.float32)
+        music[: len(rows)] = 1.0
+        self._mask(inputs, rng)
+        if params.mixup > 0:
+            self._mix(inputs[: len(rows)], genres[: len(rows)], rng)
+        return Batch(inputs=inputs[..., None], genres=genres, music=music)
+
+    def _vary(self, db: FloatArray, rng: np.random.Generator) -> FloatArray:
+        params, width = self._params, self._patch_params.n_columns
+        speed = 1 + rng.uniform(-params.stretch, params.stretch)
+        source = patches.fill(db, int(np.ceil(width * speed)) + 1)
+        start = rng.integers(0, source.shape[1] - int(np.ceil(width * speed)))
+        places = start + np.arange(width) * speed
+        left = places.astype(np.intp)
+        weight = (places - left).astype(np.float32)
+        crop: FloatArray = source[:, left] * (1 - weight) + source[:, left + 1] * weight
+        shift = int(rng.integers(-params.shift, params.shift + 1))
+        if shift:
+            crop = np.roll(crop, shift, axis=0)
+            edge = slice(0, shift) if shift > 0 else slice(shift, None)
+            crop[edge] = crop[shift if shift > 0 else shift - 1]
+        if rng.random() < params.channel_probability:
+            power = random_channel(patches.db_to_power(crop), rng)
+            crop = patches.power_to_db(
+                power, float(power.max()) * 10 ** (-self._patch_params.dynamic_range_db / 10)
+            )
+        return crop
+
+    def _mask(self, inputs: FloatArray, rng: np.random.Generator) -> None:
+        params = self._params
+        for row in inputs:
+            mean = row.mean()
+            for _ in range(params.masks):
+                bands, columns = (
+                    rng.integers(0, params.mask_bands + 1),
+                    rng.integers(0, params.mask_columns + 1),
+                )
+                first_band = rng.integers(0, row.shape[0] - bands + 1)
+                first_column = rng.integers(0, row.shape[1] - columns + 1)
+                row[first_band : first_band + bands] = mean
+                row[:, first_column : first_column + columns] = mean
+
+    def _mix(self, inputs: FloatArray, genres: FloatArray, rng: np.random.Generator) -> None:
+        weight = rng.beta(self._params.mixup, self._params.mixup, len(inputs)).astype(np.float32)
+        weight = np.maximum(weight, 1 - weight)
+        partner = rng.permutation(len(inputs))
+        inputs[:] = weight[:, None, None] * inputs + (1 - weight)[:, None, None] * inputs[partner]
+        genres[:] = weight[:, None] * genres + (1 - weight)[:, None] * genres[partner]

@@ -1,0 +1,154 @@
+"""The training loop: epochs, a checkpoint after each, averaged weights, resumable after any interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.fitting.feed import Feed
+
+
+@dataclass(frozen=True, slots=True)
+class FitParams:
+    """How long and how fast.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the examples.
+    learning_rate
+        Peak of a cosine schedule with one warm-up epoch.
+    weight_decay
+        Of AdamW.
+    music_weight
+        Weight of the "is it music" loss beside that of the genres.
+    average_decay
+        Decay per epoch of the moving average of the weights, which is what is kept.
+    """
+
+    epochs: int = 60
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    music_weight: float = 0.3
+    average_decay: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """Progress after an epoch: its number from 1, mean loss, seconds it took and estimated seconds left."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    seconds: float
+    seconds_left: float
+
+
+def use_threads(count: int) -> None:
+    """Limit the backend's threads; has effect before Keras is first imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(count))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
+def fit(
+    model: Any,
+    feed: Feed,
+    params: FitParams,
+    *,
+    checkpoint: Path,
+    on_epoch: Callable[[EpochReport], None],
+) -> None:
+    """Fit a network in place and leave the averaged weights in it.
+
+    An interrupted call with the same arguments continues after the last whole epoch. `on_epoch` may raise to
+    cancel.
+
+    Parameters
+    ----------
+    model
+        From `networks`; its ``logits`` and ``music`` outputs are fitted.
+    checkpoint
+        Folder for the state; it is removed by the caller when the result is safe.
+    """
+    import keras
+
+    total = params.epochs * feed.steps_per_epoch
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=params.learning_rate / 25,
+        decay_steps=max(total - feed.steps_per_epoch, 1),
+        warmup_target=params.learning_rate,
+        warmup_steps=feed.steps_per_epoch,
+    )
+    trained = keras.Model(model.input, {name: model.output[name] for name in ("logits", "music")})
+    trained.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=params.weight_decay),
+        loss={
+            "logits": keras.losses.CategoricalCrossentropy(from_logits=True),
+            "music": keras.losses.BinaryCrossentropy(from_logits=True),
+        },
+        loss_weights={"logits": 1.0, "music": params.music_weight},
+        jit_compile=False,
+    )
+    trained.optimizer.build(trained.trainable_variables)
+    state = _State(
+        trained, checkpoint, fingerprint={**asdict(params), "steps_per_epoch": feed.steps_per_epoch}
+    )
+    average, done = state.restore()
+    taken: list[float] = []
+    for epoch in range(done + 1, params.epochs + 1):
+        began = time.monotonic()
+        losses = [
+            float(trained.train_on_batch(batch.inputs, {"logits": batch.genres, "music": batch.music})[0])
+            for batch in feed.epoch(epoch)
+        ]
+        decay = min(params.average_decay, (epoch - 1) / (epoch + 9))
+        average = [
+            decay * old + (1 - decay) * np.asarray(new)
+            for old, new in zip(average, trained.get_weights(), strict=True)
+        ]
+        state.save(average, epoch)
+        taken.append(time.monotonic() - began)
+        left = float(np.median(taken[-5:])) * (params.epochs - epoch)
+        on_epoch(EpochReport(epoch, params.epochs, float(np.mean(losses)), taken[-1], left))
+    trained.set_weights(average)
+
+
+class _State:
+    """Weights, optimiser and averaged weights after the last whole epoch, in one file replaced at once."""
+
+    def __init__(self, model: Any, folder: Path, *, fingerprint: dict[str, Any]) -> None:
+        self._model = model
+        self._file = folder / "state.npz"
+        self._fingerprint = json.dumps(fingerprint, sort_keys=True)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _variables(self) -> list[Any]:
+        return [*self._model.variables, *self._model.optimizer.variables]
+
+    def save(self, average: list[Any], epoch: int) -> None:
+        values: dict[str, Any] = {
+            f"v{i}": np.asarray(variable) for i, variable in enumerate(self._variables())
+        }
+        values |= {f"a{i}": value for i, value in enumerate(average)}
+        partial = self._file.with_suffix(".partial.npz")
+        np.savez(partial, epoch=epoch, fingerprint=self._fingerprint, **values)
+        partial.replace(self._file)
+
+    def restore(self) -> tuple[list[Any], int]:
+        if not self._file.exists():
+            return [np.asarray(w) for w in self._model.get_weights()], 0
+        with np.load(self._file) as saved:
+            if str(saved["fingerprint"]) != self._fingerprint:
+                return [np.asarray(w) for w in self._model.get_weights()], 0
+            for i, variable in enumerate(self._variables()):
+                variable.assign(saved[f"v{i}"])
+            count = len(self._model.get_weights())
+            return [saved[f"a{i}"] for i in range(count)], int(saved["epoch"])
