@@ -8,7 +8,6 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Iterator
-from typing import IO
 
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -46,9 +45,7 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     if request.method == "HEAD" or size == 0:
         response = HttpResponse(content_type=content_type)
     else:
-        response = StreamingHttpResponse(
-            _stream(default_storage.open(name), first, last), content_type=content_type
-        )
+        response = StreamingHttpResponse(_stream(name, first, last), content_type=content_type)
     response["Content-Length"] = str(last - first + 1)
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, max-age=3600"
@@ -74,8 +71,9 @@ def _wanted(header: str, size: int) -> tuple[int, int] | tuple[()] | None:
     return (first, last) if first <= last and first < size else ()
 
 
-def _stream(file: IO[bytes], first: int, last: int) -> Iterator[bytes]:
-    with file:
+def _stream(name: str, first: int, last: int) -> Iterator[bytes]:
+    # Opened here, so that a browser which hangs up before the first byte leaves no open file.
+    with default_storage.open(name) as file:
         file.seek(first)
         left = last - first + 1
         while left > 0 and (chunk := file.read(min(CHUNK, left))):

@@ -12,11 +12,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 from genreweb.embedded import paths
+
+# Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
+django_stubs_ext.monkeypatch()
 
 env = Env()
 

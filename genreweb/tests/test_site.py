@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
 from genreweb.trial import REPOSITORY, Site
+from library.tests.sounds import chords, wav
 
 SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 AUDIO = SHARED / "data" / "gtzan" / "audio"
@@ -33,23 +31,9 @@ def site() -> Iterator[Site]:
         yield running
 
 
-def chords(seconds: float, *, seed: int = 0) -> bytes:
-    """Make a WAV of changing chords, different for every seed."""
-    rate = 22050
-    rng = np.random.default_rng(seed)
-    time_axis = np.arange(int(rate * seconds)) / rate
-    sound = np.zeros_like(time_axis)
-    for start in range(0, int(seconds) + 1, 2):
-        part = slice(start * rate, (start + 2) * rate)
-        for semitone in rng.integers(-12, 18, size=4):
-            sound[part] += np.sin(2 * np.pi * 220 * 2 ** (semitone / 12) * time_axis[part])
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes((sound / 5 * 32767).astype("<i2").tobytes())
-    return file.getvalue()
+def sound(seconds: float, *, seed: int) -> bytes:
+    """Make a file that holds another piece for every seed."""
+    return wav(chords(seconds, seed=seed))
 
 
 def finished(site: Site, track_id: str, *, within: float) -> dict[str, Any]:
@@ -80,17 +64,19 @@ def test_one_real_clip_of_each_genre_is_answered(site: Site) -> None:
 
 
 def test_eight_uploads_at_once_are_answered_each_for_itself(site: Site) -> None:
-    sounds = [chords(6 + 0.5 * n, seed=n) for n in range(8)]
+    sounds = [sound(6 + 0.5 * n, seed=n) for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(site.upload, sounds))
     assert [status for status, _ in answers] == [200] * 8
     # Each answer is about its own sound, whose length tells it apart.
-    assert [track["duration"] for _, track in answers] == pytest.approx([6 + 0.5 * n for n in range(8)], abs=0.1)
+    assert [track["duration"] for _, track in answers] == pytest.approx(
+        [6 + 0.5 * n for n in range(8)], abs=0.1
+    )
     assert len({track["id"] for _, track in answers}) == 8
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(site: Site) -> None:
-    status, track = site.upload(chords(900, seed=100), name="long.wav", wait=0)
+    status, track = site.upload(sound(900, seed=100), name="long.wav", wait=0)
     assert status == 202
     deadline = time.monotonic() + 20
     while site.request("GET", f"/api/v1/tracks/{track['id']}/")[1]["status"] != "running":
@@ -114,7 +100,7 @@ def test_redis_away_during_an_upload_loses_nothing(site: Site) -> None:
     redis.send_signal(signal.SIGSTOP)
     try:
         started = time.monotonic()
-        status, track = site.upload(chords(5, seed=200), name="while-away.wav", wait=0)
+        status, track = site.upload(sound(5, seed=200), name="while-away.wav", wait=0)
         assert status == 202, track
         # The person is not made to wait for a broker that does not answer.
         assert time.monotonic() - started < 30
@@ -128,7 +114,7 @@ def test_a_catalogue_is_imported_once_and_compared_with(site: Site, tmp_path: Pa
     for n in range(20):
         folder = tmp_path / GENRES[n % 10]
         folder.mkdir(exist_ok=True)
-        (folder / f"{n}.wav").write_bytes(chords(4, seed=300 + n))
+        (folder / f"{n}.wav").write_bytes(sound(4, seed=300 + n))
     (tmp_path / "blues" / "broken.mp3").write_text("not music at all")
     first = _import(site, tmp_path)
     assert "20 added" in first
@@ -137,7 +123,7 @@ def test_a_catalogue_is_imported_once_and_compared_with(site: Site, tmp_path: Pa
     _, page = site.request("GET", "/api/v1/tracks/?scope=catalogue&page_size=100")
     assert page["count"] == 20
     assert {track["status"] for track in page["results"]} == {"done"}
-    _, track = site.upload(chords(4, seed=400))
+    _, track = site.upload(sound(4, seed=400))
     status, near = site.request("GET", f"/api/v1/tracks/{track['id']}/similar/?k=3")
     assert status == 200
     assert [other["rank"] for other in near] == [1, 2, 3]
