@@ -27,6 +27,8 @@ FloatArray = NDArray[np.float32]
 FORMAT_VERSION = 1
 MODEL_FILE = "model.tflite"
 METADATA_FILE = "metadata.json"
+FULL_ENOUGH = 0.9
+"""Patches this full of sound, relative to the fullest one of the track, take part in the verdict."""
 
 
 class ReleaseError(ValueError):
@@ -61,7 +63,7 @@ class Prediction:
     timeline
         Contiguous segments from 0 to the track's duration.
     embedding
-        (n_embedding,) float32, the mean over the patches that hold sound.
+        (n_embedding,) float32, pooled like the verdict.
     """
 
     label: str | None
@@ -91,14 +93,11 @@ class Calibration:
         A verdict with a lower confidence is marked unsure.
     music_threshold
         Least mean probability of music for a genre to be named at all.
-    silence_db
-        A patch whose reference level lies below this, in dB relative to a mel power of 1, is silent.
     """
 
     temperature: float
     unsure_below: float
     music_threshold: float
-    silence_db: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +107,15 @@ class NetworkOutput:
     logits: FloatArray
     music_logits: FloatArray
     embeddings: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """The outputs of a whole track: (n_labels,) logits, probability of music, (n_embedding,) embedding."""
+
+    logits: FloatArray
+    music: float
+    embedding: FloatArray
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -201,17 +209,11 @@ class Classifier:
     def read(self, output: NetworkOutput, cut: patches.Patches, *, duration: float) -> Prediction:
         """Turn raw outputs into a verdict."""
         calibration = self.calibration
-        sounding = cut.level_db >= calibration.silence_db
         segments = softmax(output.logits / calibration.temperature)
-        segments[~sounding] = 1 / len(self.labels)
-        if sounding.any():
-            probabilities = pooled(output.logits[sounding], calibration.temperature)
-            music = float(sigmoid(output.music_logits[sounding]).mean()) >= calibration.music_threshold
-            embedding = output.embeddings[sounding].mean(axis=0)
-        else:
-            probabilities = np.full(len(self.labels), 1 / len(self.labels))
-            music = False
-            embedding = output.embeddings.mean(axis=0)
+        segments[cut.sounding == 0] = 1 / len(self.labels)
+        pooled = pool(output, cut.sounding)
+        probabilities = softmax(pooled.logits / calibration.temperature)
+        music = pooled.music >= calibration.music_threshold
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         bounds = segment_bounds(cut, duration)
@@ -225,16 +227,36 @@ class Classifier:
                 Segment(start=float(start), end=float(end), probabilities=self._named(row))
                 for start, end, row in zip(bounds[:-1], bounds[1:], segments, strict=True)
             ],
-            embedding=embedding.astype(np.float32),
+            embedding=pooled.embedding,
         )
 
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
 
 
-def pooled(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64]:
-    """Probabilities of a whole track from the (n_patches, n_labels) logits of its patches."""
-    return softmax(logits.mean(axis=0) / temperature)
+def pool(output: NetworkOutput, sounding: FloatArray) -> Pooled:
+    """Weigh the patches of a track into one.
+
+    Silence before, within or after the music has no voice, nor have patches that hold much of it while
+    fuller ones exist. Among the rest each counts by its probability of being music. A silent track has
+    logits of zero.
+
+    Parameters
+    ----------
+    sounding
+        (n_patches,) share of each patch that is not silent.
+    """
+    chosen = sounding >= np.maximum(FULL_ENOUGH * sounding.max(), np.finfo(np.float32).tiny)
+    if not chosen.any():
+        return Pooled(np.zeros_like(output.logits[0]), 0.0, output.embeddings.mean(axis=0))
+    music = sigmoid(output.music_logits[chosen])
+    weights = np.maximum(music, 1e-6)
+    weights = weights / weights.sum()
+    return Pooled(
+        logits=np.asarray(weights @ output.logits[chosen], dtype=np.float32),
+        music=float(weights @ music),
+        embedding=np.asarray(weights @ output.embeddings[chosen], dtype=np.float32),
+    )
 
 
 def segment_bounds(cut: patches.Patches, duration: float) -> NDArray[np.float64]:

@@ -36,6 +36,9 @@ class PatchParams:
         knock on a microphone; a percentile does not.
     floor_db, ceiling_db
         Range kept around the reference, in dB.
+    silence_db
+        A column whose loudest cell lies below this, relative to a mel power of 1, is silent: about -75 dB of
+        full scale.
     dynamic_range_db
         Everything further below the loudest cell of the track is raised to this floor, as in training.
     """
@@ -49,6 +52,7 @@ class PatchParams:
     reference_percentile: float = 95.0
     floor_db: float = -50.0
     ceiling_db: float = 25.0
+    silence_db: float = -55.0
     dynamic_range_db: float = 80.0
     version: int = PATCH_VERSION
 
@@ -66,15 +70,15 @@ class Patches:
     ----------
     inputs
         (n_patches, n_mels, n_columns) float32, between floor_db / ceiling_db and 1.
-    level_db
-        (n_patches,) the reference of each patch, in dB relative to a mel power of 1.
+    sounding
+        (n_patches,) share of each patch's columns that are not silent, where the decibels are absolute.
     start, end
         (n_patches,) where each patch lies in the track, in seconds. A track shorter than one patch has a
         single patch that ends where the track does.
     """
 
     inputs: FloatArray
-    level_db: FloatArray
+    sounding: FloatArray
     start: NDArray[np.float64]
     end: NDArray[np.float64]
 
@@ -142,7 +146,7 @@ def fill(db: FloatArray, n_columns: int) -> FloatArray:
     return np.pad(db, ((0, 0), (0, missing)), mode="symmetric")
 
 
-def normalise(db: FloatArray, params: PatchParams) -> tuple[FloatArray, FloatArray]:
+def normalise(db: FloatArray, params: PatchParams) -> FloatArray:
     """Scale patches relative to their own reference, which makes them independent of gain.
 
     Parameters
@@ -152,15 +156,13 @@ def normalise(db: FloatArray, params: PatchParams) -> tuple[FloatArray, FloatArr
 
     Returns
     -------
-    inputs : (n_patches, n_mels, n_columns) float32
-    level_db : (n_patches,) float32
-        The reference that was taken away.
+    (n_patches, n_mels, n_columns) float32
     """
     flat = db.reshape(len(db), -1)
     rank = round((flat.shape[1] - 1) * params.reference_percentile / 100)
-    level_db = np.partition(flat, rank, axis=1)[:, rank].astype(np.float32)
-    inputs = np.clip(db - level_db[:, None, None], params.floor_db, params.ceiling_db) / params.ceiling_db
-    return inputs.astype(np.float32), level_db
+    reference = np.partition(flat, rank, axis=1)[:, rank]
+    inputs = np.clip(db - reference[:, None, None], params.floor_db, params.ceiling_db) / params.ceiling_db
+    return np.asarray(inputs, dtype=np.float32)
 
 
 def cut(db: FloatArray, params: PatchParams) -> Patches:
@@ -169,16 +171,25 @@ def cut(db: FloatArray, params: PatchParams) -> Patches:
     Parameters
     ----------
     db
-        (n_mels, n_columns) decibels, from `columns_db` or from a training set; the reference does not matter.
+        (n_mels, n_columns) decibels, from `columns_db` or from a training set. What 0 dB is does not matter
+        to the inputs, only to what counts as silence.
     """
     total = db.shape[1]
     starts = patch_starts(total, params)
     filled = np.ascontiguousarray(fill(db, params.n_columns))
     windows = np.lib.stride_tricks.sliding_window_view(filled, params.n_columns, axis=1)
-    inputs, level_db = normalise(windows[:, starts].transpose(1, 0, 2), params)
+    inputs = normalise(windows[:, starts].transpose(1, 0, 2), params)
+    heard = np.lib.stride_tricks.sliding_window_view(
+        filled.max(axis=0) >= params.silence_db, params.n_columns
+    )
     seconds = np.asarray(starts * params.column_seconds, dtype=np.float64)
     width = min(total, params.n_columns) * params.column_seconds
-    return Patches(inputs=inputs, level_db=level_db, start=seconds, end=seconds + width)
+    return Patches(
+        inputs=inputs,
+        sounding=heard[starts].mean(axis=1, dtype=np.float32),
+        start=seconds,
+        end=seconds + width,
+    )
 
 
 def from_power(mel_power: FloatArray, params: PatchParams) -> Patches:

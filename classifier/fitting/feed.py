@@ -102,7 +102,7 @@ class Feed:
         crops += [
             self._vary(self._outliers[int(rng.integers(len(self._outliers)))], rng) for _ in range(n_outliers)
         ]
-        inputs, _ = patches.normalise(np.stack(crops), self._patch_params)
+        inputs = patches.normalise(np.stack(crops), self._patch_params)
         genres = np.full((len(crops), self._n_labels), 1 / self._n_labels, dtype=np.float32)
         genres[: len(rows)] *= params.label_smoothing
         genres[np.arange(len(rows)), self._examples.targets[rows]] += 1 - params.label_smoothing

@@ -25,7 +25,7 @@ from classifier.core.inference import (
     MODEL_FILE,
     Calibration,
     Network,
-    sigmoid,
+    pool,
     softmax,
 )
 from classifier.core.networks import WEIGHTS_FILE, ResidualCnnParams
@@ -38,7 +38,6 @@ from classifier.fitting.loop import EpochReport, FitParams, fit, use_threads
 FloatArray = NDArray[np.float32]
 
 CARD_FILE = "MODEL_CARD.md"
-SILENCE_DB = -55.0
 LEAST_CONFIDENT_ACCURACY = 0.8
 MOST_MUSIC_LOST = 0.01
 EXPORT_TOLERANCE = 1e-4
@@ -63,7 +62,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Outputs for a set of tracks: (n, n_labels) mean logits and (n,) mean probability of music."""
+    """Outputs for a set of tracks: (n, n_labels) pooled logits and (n,) probability of music."""
 
     logits: FloatArray
     music: FloatArray
@@ -71,10 +70,14 @@ class Outputs:
 
 def run(network: Network, tracks: Sequence[FloatArray], params: PatchParams) -> Outputs:
     """Outputs per track for (n_mels, n_columns) decibels."""
-    outputs = [network.run(patches.cut(db, params).inputs) for db in tracks]
+    pooled = []
+    for db in tracks:
+        inputs = patches.cut(db, params).inputs
+        # The set's decibels are relative, so silence cannot be told; its clips are music throughout.
+        pooled.append(pool(network.run(inputs), np.ones(len(inputs), dtype=np.float32)))
     return Outputs(
-        logits=np.stack([output.logits.mean(axis=0) for output in outputs]),
-        music=np.array([sigmoid(output.music_logits).mean() for output in outputs], dtype=np.float32),
+        logits=np.stack([track.logits for track in pooled]),
+        music=np.array([track.music for track in pooled], dtype=np.float32),
     )
 
 
@@ -185,7 +188,6 @@ def _measure(
             softmax(held_out.logits / temperature), valid.targets, least_accuracy=LEAST_CONFIDENT_ACCURACY
         ),
         music_threshold=calibrate.fit_music_threshold(held_out.music, most_lost=MOST_MUSIC_LOST),
-        silence_db=SILENCE_DB,
     )
 
     def probabilities(tracks: Sequence[FloatArray]) -> NDArray[np.float64]:
