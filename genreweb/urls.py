@@ -21,4 +21,5 @@ urlpatterns = [
 
 handler404 = "genreweb.errors.not_found"
 handler403 = "genreweb.errors.forbidden"
+handler429 = "genreweb.accounts.views.too_many_requests"
 handler500 = "genreweb.errors.broken"

@@ -6,3 +6,9 @@ class LibraryConfig(AppConfig):
     name = "library"
     verbose_name = _("Library")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from genreweb.accounts import personal_data
+        from library import personal_data as ours
+
+        personal_data.register(ours)

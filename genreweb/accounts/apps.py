@@ -6,3 +6,7 @@ class AccountsConfig(AppConfig):
     name = "genreweb.accounts"
     label = "accounts"
     verbose_name = _("Accounts")
+
+    def ready(self) -> None:
+        # Imported for the description of the API's authentication that it registers.
+        from genreweb.accounts import schema  # noqa: F401

@@ -35,7 +35,13 @@ class UserManager(DjangoUserManager["User"]):
     def create_superuser(  # type: ignore[override]  # the base class asks for a user name
         self, email: str, password: str | None = None, **fields: Any
     ) -> User:
-        return self._create(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+        # Imported late: allauth's models need this one.
+        from genreweb.accounts.addresses import ensure_address
+
+        user = self._create(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+        # Whoever has a shell on the server need not prove an address, least of all to set up the mail.
+        ensure_address(user=user, verified=True)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email__iexact=username)
@@ -51,9 +57,9 @@ class User(AbstractUser):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined]  # made by Django's metaclass
+    class Meta(AbstractUser.Meta):
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_ignoring_case")]
 
     def __str__(self) -> str:

@@ -1,0 +1,79 @@
+"""The forms of the account pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import AddEmailForm, ReauthenticateForm
+from allauth.account.internal.flows.email_verification import send_verification_email_to_address
+from allauth.account.models import EmailAddress
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from genreweb.accounts import addresses
+from genreweb.accounts.models import ApiToken, User
+
+
+class ProfileForm(forms.ModelForm[User]):
+    """What others may see of a person."""
+
+    class Meta:
+        model = User
+        fields = ("display_name",)
+        widgets = {"display_name": forms.TextInput(attrs={"autocomplete": "nickname"})}
+
+    def clean_display_name(self) -> str:
+        return " ".join(str(self.cleaned_data["display_name"]).split())
+
+
+class TokenForm(forms.ModelForm[ApiToken]):
+    """What a new token is for."""
+
+    class Meta:
+        model = ApiToken
+        fields = ("name",)
+        labels = {"name": _("What it is for")}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        # The page has other fields of this kind.
+        super().__init__(data, auto_id="id_token_%s")
+        self.fields["name"].required = True
+
+
+class ChangeEmailForm(AddEmailForm):
+    """A new address: at once where the site cannot send letters, else once it is confirmed."""
+
+    user: User
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        # Without letters a change takes effect at once, so that the address is taken can be no secret.
+        taken = User.objects.filter(email__iexact=email).exclude(pk=self.user.pk).exists()
+        if taken and not addresses.verification_is_mandatory():
+            raise get_adapter().validation_error("email_taken")
+        return email
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        email = self.cleaned_data["email"]
+        if addresses.verification_is_mandatory():
+            # Not allauth's own way, which would take the address in use away where that was never confirmed.
+            address = addresses.propose_address(user=self.user, email=email)
+            send_verification_email_to_address(request, address)
+            return address
+        try:
+            addresses.change_address(user=self.user, email=email)
+        except addresses.AddressTakenError:
+            messages.error(request, get_adapter().error_messages["email_taken"])
+        else:
+            messages.success(request, gettext("Your e-mail address is now %(email)s.") % {"email": email})
+        return EmailAddress.objects.get(user=self.user, primary=True)
+
+
+class DeleteAccountForm(ReauthenticateForm):
+    """The password once more, counted like an attempt to sign in."""

@@ -1,0 +1,27 @@
+"""What the account templates need to know and to draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.forms import BoundField, CheckboxInput
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def letters_arrive() -> bool:
+    """Whether the site can send e-mail."""
+    return bool(settings.MAIL_IS_REAL)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """Draw a form field in the site's manner: allauth's placeholders would only repeat the label."""
+    field.field.widget.attrs.pop("placeholder", None)
+    kind = "form-check-input" if isinstance(field.field.widget, CheckboxInput) else "form-control"
+    attrs: dict[str, Any] = {"class": f"{kind} is-invalid" if field.errors else kind}
+    return field.as_widget(attrs=attrs)

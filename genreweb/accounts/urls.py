@@ -1,0 +1,17 @@
+"""The pages under ``/account/``; signing in and out and all around passwords is allauth's ``/accounts/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from genreweb.accounts import views
+
+app_name = "accounts"
+
+urlpatterns = [
+    path("", views.account, name="account"),
+    path("tokens/", views.add_token, name="add_token"),
+    path("tokens/<slug:token_key>/revoke/", views.revoke_token, name="revoke_token"),
+    path("export/", views.export, name="export"),
+    path("delete/", views.delete, name="delete"),
+]

@@ -1,0 +1,99 @@
+"""What the library holds on a person: to take along, and to delete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.utils.translation import ngettext
+
+from genreweb.accounts.models import User
+from genreweb.accounts.personal_data import Content, as_json
+from library.models import Analysis, Track
+from library.services.tracks import delete_tracks
+
+_BATCH = 50
+_UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
+"""What one system or another does not allow in the name of a folder."""
+
+
+def export(user: User) -> Iterator[tuple[str, Content]]:
+    """Give, for each track of `user`, what is known of it, its sound as it was sent, and its pictures."""
+    ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
+    for start in range(0, len(ids), _BATCH):
+        tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
+        for track in tracks.select_related("labelled_genre").prefetch_related("analyses__model_version"):
+            yield from _files(track)
+
+
+def losses(user: User) -> list[str]:
+    """Say how many tracks go with the account."""
+    count = Track.objects.filter(owner=user).count()
+    if not count:
+        return []
+    said = ngettext(
+        "%(count)d track, with its sound, its pictures and what was heard in it",
+        "%(count)d tracks, with their sounds, their pictures and what was heard in them",
+        count,
+    )
+    return [said % {"count": count}]
+
+
+def delete(user: User) -> None:
+    """Delete the tracks of `user` with all their files."""
+    delete_tracks(Track.objects.owned_by(user))
+
+
+def _files(track: Track) -> Iterator[tuple[str, Content]]:
+    title = _UNFIT.sub(" ", track.title).strip(" .")[:80].strip(" .")
+    folder = f"tracks/{title} {track.id.hex[:8]}".replace("/ ", "/")
+    analyses = list(track.analyses.all())
+    yield f"{folder}/track.json", as_json({**_track(track), "analyses": [_analysis(a) for a in analyses]})
+    yield f"{folder}/sound{_suffix(track.sound.name)}", _opener(track.sound.name)
+    if track.rendition:
+        yield f"{folder}/as played{_suffix(track.rendition.name)}", _opener(track.rendition.name)
+    for place, analysis in enumerate(analyses):
+        for picture in Analysis.PICTURES:
+            name = getattr(analysis, picture).name
+            shown = picture if place == 0 else f"{picture} {analysis.created:%Y-%m-%d %H.%M.%S}"
+            if name:
+                yield f"{folder}/{shown}{_suffix(name)}", _opener(name)
+
+
+def _suffix(name: str | None) -> str:
+    return PurePosixPath(name or "").suffix
+
+
+def _opener(name: str | None) -> Content:
+    return partial(default_storage.open, name or "", "rb")
+
+
+def _track(track: Track) -> dict[str, Any]:
+    shown = (
+        *("id", "title", "artist", "licence", "original_name", "source", "visibility", "created"),
+        *("finished_at", "sha256", "size", "duration", "sample_rate", "channels", "codec", "container"),
+        *("status", "error_code"),
+    )
+    genre = track.labelled_genre
+    return {**{name: getattr(track, name) for name in shown}, "labelled_genre": genre.slug if genre else None}
+
+
+def _analysis(analysis: Analysis) -> dict[str, Any]:
+    shown = (
+        *("created", "feature_version", "descriptor_version", "genre", "confidence", "unsure"),
+        *("probabilities", "timeline"),
+    )
+    return {
+        **{name: getattr(analysis, name) for name in shown},
+        "model_version": str(analysis.model_version),
+        "descriptor": _numbers(analysis.descriptor),
+        "embedding": _numbers(analysis.embedding),
+    }
+
+
+def _numbers(vector: Any) -> list[float] | None:
+    return None if vector is None else [float(value) for value in vector]
