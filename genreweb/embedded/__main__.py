@@ -12,7 +12,8 @@ from genreweb.embedded.process import EngineError
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m genreweb.embedded")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="run the whole site until Ctrl-C")
+    runner = commands.add_parser("run", help="run the whole site until Ctrl-C")
+    runner.add_argument("--verbose", action="store_true", help="show all that the processes say")
     keeper = commands.add_parser("keep", help="run the private engines while any command borrows them")
     keeper.add_argument("--volatile", action="store_true", help="do not wait for the disk (tests)")
     chosen = parser.parse_args()
@@ -23,7 +24,7 @@ def main() -> int:
             return keep(volatile=chosen.volatile)
         from genreweb.embedded.supervisor import run
 
-        return run()
+        return run(verbose=chosen.verbose)
     except (EngineError, VarError) as error:
         print(error, file=sys.stderr)
         return 1

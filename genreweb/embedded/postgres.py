@@ -35,6 +35,8 @@ class Postgres:
     """One PostgreSQL server on a socket that only this site can open; it listens to no network."""
 
     name = "postgres"
+    end_signal = signal.SIGINT
+    """Ends the server without waiting for those who are connected."""
 
     def __init__(self, *, volatile: bool = False) -> None:
         self.data = paths.pgdata()

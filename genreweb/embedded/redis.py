@@ -36,6 +36,7 @@ class Redis:
     """One Redis on a socket that only this site can open; it listens to no network."""
 
     name = "redis"
+    end_signal = signal.SIGTERM
 
     def __init__(self, *, volatile: bool = False) -> None:
         self.data = paths.redis_data()

@@ -1,0 +1,58 @@
+# Every target first installs what it needs; what is installed already costs nothing. Works with GNU make 3.81.
+PY := .venv/bin/python
+NODE_MODULES := node_modules/.package-lock.json
+RUNTIME := .venv/.runtime
+TESTING := .venv/.testing
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint e2e bench lock clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: $(RUNTIME) $(NODE_MODULES) ## Install what the site runs on
+
+run: $(RUNTIME) $(NODE_MODULES) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
+	@exec $(PY) -m genreweb.embedded run $(if $(VERBOSE),--verbose)
+
+test: $(TESTING) $(NODE_MODULES) ## Run every test but those in a browser (ARGS="-k name" chooses some)
+	@exec $(PY) -m pytest $(ARGS)
+
+lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) manage.py makemigrations --check --dry-run
+
+e2e: $(TESTING) $(NODE_MODULES) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
+	@exec $(PY) -m pytest e2e $(ARGS)
+
+bench: $(TESTING) $(NODE_MODULES) ## Measure, and write var/bench.json
+	@exec $(PY) -m genreweb.bench $(ARGS)
+
+lock: $(TESTING) ## Pin the newest versions that requirements*.in allow
+	@$(PY) tools/lock.py $(ARGS)
+
+clean: ## Remove what was installed; data under var/ stay
+	rm -rf .venv node_modules
+
+# A Python is looked for only where none was chosen yet.
+.venv/.made:
+	@sh tools/make_venv.sh
+
+$(RUNTIME): requirements.txt .venv/.made
+	@echo "Installing the Python packages (some minutes the first time)"
+	@sh tools/pip_install.sh requirements.txt
+	@touch $@
+
+$(TESTING): requirements-dev.txt $(RUNTIME)
+	@echo "Installing what the tests and the linters need"
+	@sh tools/pip_install.sh requirements-dev.txt
+	@touch $@
+
+$(NODE_MODULES): package-lock.json package.json .venv/.made
+	@echo "Fetching the front-end libraries"
+	@sh tools/npm_ci.sh
+	@touch $@

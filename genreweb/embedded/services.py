@@ -1,0 +1,85 @@
+"""The processes of a site on one machine, as command lines: ``compose.yaml`` runs the same ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genreweb.embedded import paths
+from genreweb.embedded.preflight import Address
+
+ANALYSIS_MEMORY_KIB = 600_000
+"""What a process of the analysis worker may have grown to before a fresh one takes its place."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One long-lived process: what it is called, how it is started, what its environment adds."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        # macOS pins nothing.
+        return os.cpu_count() or 1
+
+
+def services(where: Address) -> list[Service]:
+    """Give the processes of a site, the web server first."""
+    # One sound is heard on one core: as many sounds as cores are faster than one sound on all of them.
+    one_core_each = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    politely = ["nice", "-n", "10"] if shutil.which("nice") else []
+    return [
+        Service("web", _web(where), one_core_each),
+        Service(
+            "analysis",
+            [
+                *_celery("worker"),
+                *("--hostname", "analysis@%h", "--queues", "analysis,bulk"),
+                *("--concurrency", str(min(cores(), 8)), "--max-memory-per-child", str(ANALYSIS_MEMORY_KIB)),
+                *("--without-gossip", "--without-mingle"),
+            ],
+            one_core_each,
+        ),
+        Service(
+            "training",
+            [
+                *politely,
+                *_celery("worker"),
+                *("--hostname", "training@%h", "--queues", "training"),
+                # TensorFlow is imported by a job and goes with its process.
+                *("--concurrency", "1", "--max-tasks-per-child", "1"),
+                *("--without-gossip", "--without-mingle"),
+            ],
+        ),
+        Service(
+            "scheduler", [*_celery("beat"), "--schedule", str(paths.var_dir() / "schedule"), "--pidfile="]
+        ),
+    ]
+
+
+def _web(where: Address) -> list[str]:
+    memory = Path("/dev/shm")  # noqa: S108  # only for the workers' sign of life, which must not wait for a disk
+    return [
+        *(sys.executable, "-m", "gunicorn", "genreweb.wsgi:application"),
+        *("--bind", where.bind),
+        *("--worker-class", "gthread", "--workers", "2", "--threads", str(max(8, 2 * cores()))),
+        "--preload",
+        # A thread may wait for a slow upload or an analysis; only a worker that hangs as a whole is ended.
+        *("--timeout", "120", "--graceful-timeout", "6", "--keep-alive", "15"),
+        *(("--worker-tmp-dir", str(memory)) if os.access(memory, os.W_OK) else ()),
+        "--no-control-socket",
+    ]
+
+
+def _celery(command: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "--app", "genreweb", command, "--loglevel", "INFO"]
