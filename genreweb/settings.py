@@ -209,6 +209,8 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_TASK_DEFAULT_QUEUE = "analysis"
 CELERY_TASK_SOFT_TIME_LIMIT = env.int("ANALYSIS_TIME_LIMIT", 300)
 CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 30
+# A process loads the classifier before it says that it is alive.
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
@@ -315,6 +317,8 @@ REST_KNOX = {
     "TOKEN_TTL": None,
     "TOKEN_PREFIX": "gw_",
 }
+# Its only table would be that of the model which ours replaces.
+MIGRATION_MODULES = {"knox": None}
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  # a model's name, not a secret
 SPECTACULAR_SETTINGS = {
     "TITLE": "Genreweb API",
