@@ -1,0 +1,101 @@
+"""Genres and the registry of classifiers, in the administration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import Genre, ModelVersion
+
+
+class GenreForm(forms.ModelForm[Genre]):
+    """A genre, with the browser's colour picker."""
+
+    class Meta:
+        model = Genre
+        fields = ("slug", "name", "description", "colour", "position")
+        widgets = {"colour": forms.TextInput(attrs={"type": "color"})}
+
+    def clean_colour(self) -> str:
+        colour: str = self.cleaned_data["colour"]
+        return colour.lower()
+
+
+@admin.register(Genre)
+class GenreAdmin(admin.ModelAdmin[Genre]):
+    """What the classifier's labels mean to people."""
+
+    form = GenreForm
+    list_display = ("name", "slug", "swatch", "position", "summary")
+    list_editable = ("position",)
+    search_fields = ("slug", "name", "description")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Genre | None = None) -> tuple[str, ...]:
+        # Analyses and classifiers know a genre by its label.
+        return ("slug",) if obj else ()
+
+    @admin.display(description=_("colour"), ordering="colour")
+    def swatch(self, genre: Genre) -> str:
+        return format_html(
+            '<svg class="swatch" viewBox="0 0 24 24" aria-hidden="true">'
+            '<rect width="24" height="24" rx="6" fill="{0}"></rect></svg> <code>{0}</code>',
+            genre.colour,
+        )
+
+    @admin.display(description=_("description"))
+    def summary(self, genre: Genre) -> str:
+        text = genre.display_description
+        return text if len(text) <= 90 else f"{text[:89].rstrip()}…"
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(admin.ModelAdmin[ModelVersion]):
+    """The classifiers of this site, to look at: training, promotion and roll-back have pages of their own."""
+
+    list_display = ("name", "source", "is_in_service", "accuracy", "feature_version", "created")
+    list_filter = ("source", "is_in_service")
+    search_fields = ("name", "sha256")
+    fields = readonly_fields = (
+        "name",
+        "source",
+        "is_in_service",
+        "accuracy",
+        "label_list",
+        "feature_version",
+        "location",
+        "sha256",
+        "created",
+        "facts",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("accuracy on its test part"), empty_value="–")
+    def accuracy(self, version: ModelVersion) -> str | None:
+        test: dict[str, Any] = version.metadata.get("test", {})
+        measured: dict[str, float] = test.get("accuracy", {})
+        if not measured:
+            return None
+        return "{value:.1%} ({low:.1%} – {high:.1%})".format(**measured)
+
+    @admin.display(description=_("labels"))
+    def label_list(self, version: ModelVersion) -> str:
+        return ", ".join(version.labels)
+
+    @admin.display(description=_("metadata"))
+    def facts(self, version: ModelVersion) -> str:
+        text = json.dumps(version.metadata, indent=2, ensure_ascii=False, sort_keys=True)
+        return format_html('<pre class="facts">{}</pre>', text)
