@@ -145,7 +145,7 @@ def version(db: None) -> ModelVersion:
         sha256="0" * 64,
         labels=LABELS,
         feature_version="1",
-        metadata={"accuracy": 0.6},
+        metadata={"test": {"n": 290, "accuracy": {"value": 0.61, "low": 0.55, "high": 0.66}}},
         is_in_service=True,
     )
 

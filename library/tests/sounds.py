@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import wave
+from typing import cast
 
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.stream import AudioStream
 
 RATE = 22050
 
@@ -45,14 +47,11 @@ def encoded(container: str, codec: str, *, seconds: float = 3.0, rate: int = 441
     """Encode chords with FFmpeg, for instance ``encoded("mp3", "libmp3lame")``."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
-        stream = out.add_stream(codec, rate=rate)
-        frame = av.AudioFrame.from_ndarray(
-            (chords(seconds, rate=rate)[None, :] * 32767).astype(np.int16), format="s16", layout="mono"
-        )
+        stream = cast(AudioStream, out.add_stream(codec, rate=rate, options={"b": "128k"}, layout="mono"))
+        pcm = (chords(seconds, rate=rate)[None, :] * 32767).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate = rate
-        resampler = av.AudioResampler(
-            format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size
-        )
+        resampler = av.AudioResampler(stream.format, "mono", rate, frame_size=stream.frame_size)
         for part in (*resampler.resample(frame), *resampler.resample(None)):
             out.mux(stream.encode(part))
         out.mux(stream.encode(None))

@@ -58,9 +58,7 @@ def test_a_track_without_a_verdict_has_none(heard_track: Heard, owner: User) -> 
     assert neighbours(track=waiting, user=owner) == []
 
 
-def test_enough_are_found_among_many_that_are_hidden(
-    heard_track: Heard, owner: User, other: User
-) -> None:
+def test_enough_are_found_among_many_that_are_hidden(heard_track: Heard, owner: User, other: User) -> None:
     asked = heard_track(None, angle=0)
     for n in range(150):
         heard_track(owner, angle=n / 100)
