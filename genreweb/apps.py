@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.staticfiles.apps import StaticFilesConfig as DjangoStaticFilesConfig
 
 
 class GenrewebConfig(AppConfig):
@@ -8,3 +9,16 @@ class GenrewebConfig(AppConfig):
     def ready(self) -> None:
         # Imported for the checks that it registers.
         from genreweb import checks  # noqa: F401
+
+
+class StaticFilesConfig(DjangoStaticFilesConfig):
+    """Static files, less what front-end packages ship for bundlers: hashing and packing that takes a minute."""
+
+    ignore_patterns = [
+        *DjangoStaticFilesConfig.ignore_patterns,
+        *("*.d.ts", "*.cjs", "__tests__", "*.rtl.*"),
+        *("bootstrap-grid*", "bootstrap-reboot*", "bootstrap-utilities*", "bootstrap.css*", "bootstrap.js*"),
+        *("bootstrap.bundle.js*", "bootstrap.esm*", "bootstrap.min.js*"),
+        *("htmx.js", "htmx.*.js.gz", "*.amd.js", "htmx.cjs.js", "uPlot.cjs.js", "uPlot.iife*"),
+        *("redoc", "swagger-ui-es-bundle*", "oauth2-redirect*"),
+    ]

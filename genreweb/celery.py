@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "genreweb.settings")
 
@@ -14,3 +17,17 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Named, not imported: everything imports this package, and only a worker beats.
 app.steps["worker"].add("genreweb.heartbeat:Heartbeat")
+
+
+@worker_process_init.connect
+def warm_up(**_: Any) -> None:
+    """Load the classifier before the first track comes, in a process that will hear tracks."""
+    if "analysis" not in app.amqp.queues.consume_from:
+        return
+    from classifier import registry
+
+    try:
+        registry.in_service()
+    except Exception:
+        # The first track will say what is wrong, where a person sees it.
+        logging.getLogger(__name__).exception("the classifier could not be loaded beforehand")

@@ -68,7 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "genreweb.apps.StaticFilesConfig",
     "django.forms",
     "allauth",
     "allauth.account",
@@ -174,6 +174,7 @@ STATICFILES_DIRS = [
     ("vendor/wavesurfer", BASE_DIR / "node_modules/wavesurfer.js/dist"),
 ]
 WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- sound: what is let in ------------------------------------------------------------------------------
 AUDIO_MIN_SECONDS = env.float("AUDIO_MIN_SECONDS", 1.0)
@@ -333,6 +334,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "genreweb.api.describe_errors",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "SourceEnum": "library.models.Track.Source",
+        "UploadSourceEnum": "library.api.serializers.UPLOAD_SOURCES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

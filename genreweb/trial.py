@@ -145,6 +145,6 @@ class Site:
         found = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             command = child.cmdline()
-            if "-Q" in command and queue in command[command.index("-Q") + 1]:
+            if "--queues" in command and queue in command[command.index("--queues") + 1].split(","):
                 found.append(child)
         return found
