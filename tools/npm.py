@@ -16,9 +16,8 @@ def main() -> None:
     node = home / "bin" / "node"
     # npm looks for node on the PATH when a package runs a script.
     os.environ["PATH"] = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    os.execv(
-        node, [str(node), str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"), *sys.argv[1:]]
-    )  # noqa: S606
+    npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    os.execv(node, [str(node), str(npm), *sys.argv[1:]])  # noqa: S606  # nothing here wants a shell
 
 
 if __name__ == "__main__":

