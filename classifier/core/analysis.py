@@ -82,16 +82,18 @@ def analyse(
     clock = _Clock(on_step)
     clock.begin("decode")
     audio = decode(file, limits=limits)
+    info = audio.info
     clock.begin("features")
     features = extract(audio.samples, params)
     vector = descriptor(features.chroma)
-    clock.begin("classify")
-    prediction = classifier.predict(features.mel_power, duration=audio.info.duration)
-    clock.begin("pictures")
     peaks = pictures.waveform_peaks(audio.samples)
+    del audio  # a third of the memory a long track needs
+    clock.begin("classify")
+    prediction = classifier.predict(features.mel_power, duration=info.duration)
+    clock.begin("pictures")
     drawn = pictures.draw(features)
     return TrackAnalysis(
-        info=audio.info,
+        info=info,
         prediction=prediction,
         descriptor=vector,
         peaks=peaks,

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
@@ -50,7 +51,7 @@ Float32 = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 22050
 
-_BLOCK_SECONDS = 2.0
+_BLOCK_SAMPLES = 32768
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 # Float files may hold integers' range; beyond this nothing was meant as sound.
 _LOUDEST = 1e10
@@ -149,26 +150,28 @@ def _decode(file: BinaryIO, *, limits: AudioLimits, channel: int | None) -> tupl
 
 def _blocks(source: Source) -> Iterator[tuple[int, Float32]]:
     """Yield (sample rate, channels (n_channels, n)) in blocks large enough to be worth NumPy's calls."""
-    shape: tuple[int, str, int] = (0, "", 0)
-    parts: list[npt.NDArray[np.generic]] = []
-    length = 0
+    shape: tuple[int, str, str] = (0, "", "")
+    gathered = AudioFifo()
     for frame in source.frames():
-        frame_shape = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
-        if parts and (frame_shape != shape or length >= _BLOCK_SECONDS * shape[0]):
-            yield shape[0], _to_channels(parts, kind=shape[1], n_channels=shape[2])
-            parts, length = [], 0
-        shape = frame_shape
-        parts.append(frame.to_ndarray())
-        length += frame.samples
-    if parts:
-        yield shape[0], _to_channels(parts, kind=shape[1], n_channels=shape[2])
+        frame_shape = (frame.sample_rate, frame.format.name, frame.layout.name)
+        if gathered.samples and (frame_shape != shape or gathered.samples >= _BLOCK_SAMPLES):
+            yield shape[0], _to_channels(gathered)
+        if frame_shape != shape:
+            shape, gathered = frame_shape, AudioFifo()
+        frame.pts = None  # order is all that counts; damaged files have damaged time stamps
+        gathered.write(frame)
+    if gathered.samples:
+        yield shape[0], _to_channels(gathered)
 
 
-def _to_channels(parts: list[npt.NDArray[np.generic]], *, kind: str, n_channels: int) -> Float32:
-    data = np.concatenate(parts, axis=1)
-    if not kind.endswith("p"):
-        data = data.reshape(-1, n_channels).T
-    kind = kind.removesuffix("p")
+def _to_channels(gathered: AudioFifo) -> Float32:
+    frame = gathered.read()
+    if frame is None:
+        return np.zeros((1, 0), np.float32)
+    data: npt.NDArray[np.generic] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        data = data.reshape(-1, frame.layout.nb_channels).T
+    kind = frame.format.name.removesuffix("p")
     if kind == "dbl":
         data = np.clip(data, -_LOUDEST, _LOUDEST)
     channels: Float32 = data.astype(np.float32, copy=False)
@@ -186,7 +189,7 @@ def _to_channels(parts: list[npt.NDArray[np.generic]], *, kind: str, n_channels:
 def _mix(channels: Float32, channel: int | None) -> Float32:
     if len(channels) == 1 or channel is not None:
         return np.ascontiguousarray(channels[0 if channel is None else min(channel, len(channels) - 1)])
-    mono = channels[0] + channels[1]
+    mono: Float32 = channels[0] + channels[1]
     for other in channels[2:]:
         mono += other
     mono *= np.float32(1.0 / len(channels))

@@ -1,0 +1,164 @@
+"""What is measured, and how."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+
+from classifier.benchmarks import sounds
+from classifier.core.analysis import analyse
+from classifier.core.inference import Classifier
+from classifier.releases import current_release
+
+STEPS = ("decode", "features", "classify", "pictures")
+_COLD_ROUNDS = 5
+
+# Peak resident memory of a process that analyses one file as a worker does, in MiB.
+_MEMORY_PROGRAM = """
+import resource, sys
+from pathlib import Path
+from classifier.core.analysis import analyse
+from classifier.core.inference import Classifier
+from classifier.releases import current_release
+classifier = Classifier.load(current_release())
+for path in sys.argv[1:]:
+    with open(path, "rb") as file:
+        analyse(file, classifier=classifier)
+status = Path("/proc/self/status")
+if status.exists():
+    # ru_maxrss would count what the parent held when it forked.
+    print(next(int(line.split()[1]) for line in status.open() if line.startswith("VmHWM")) / 2**10)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
+class Row(TypedDict):
+    """One figure; ``ratio`` is plain implementation ÷ this, where there is a plain one."""
+
+    name: str
+    unit: str
+    median: float
+    p95: float
+    ratio: float | None
+    machine: str
+
+
+def run(*, rounds: int, with_plain: bool) -> Iterator[Row]:
+    """Yield every figure as soon as it is known."""
+    classifier = Classifier.load(current_release())
+    song = sounds.mp3(30.0)
+
+    def core() -> dict[str, float]:
+        return analyse(io.BytesIO(song), classifier=classifier).timings
+
+    calls = {"core": core}
+    if with_plain:
+        from classifier.benchmarks.plain import PlainImplementation
+
+        plain = PlainImplementation()
+        calls["plain"] = lambda: plain.analyse(song)
+    # In turns, so that both meet the same disturbance.
+    measured = _measure(calls, rounds)
+    totals, steps = measured["core"]
+    plain_totals, plain_steps = measured.get("plain", ([], {}))
+
+    yield _row("30 s mp3, decode to result with pictures", "ms", totals, plain_totals, scale=1e3)
+    for step in STEPS:
+        yield _row(f"  {step}", "ms", steps[step], plain_steps.get(step, []), scale=1e3)
+    if plain_totals:
+        yield _row("30 s mp3, plain implementation", "ms", plain_totals, [], scale=1e3)
+
+    long_song = sounds.mp3(240.0)
+    long_call = {"core": lambda: analyse(io.BytesIO(long_song), classifier=classifier).timings}
+    totals, _ = _measure(long_call, max(3, rounds // 4))["core"]
+    yield _row("4 min mp3, decode to result with pictures", "ms", totals, [], scale=1e3)
+    yield from _processes(song, long_song)
+
+
+def _processes(song: bytes, long_song: bytes) -> Iterator[Row]:
+    """Measure fresh processes: memory, and the time to a first answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {}
+        for name, data in (("30s", song), ("4min", long_song), ("20min", sounds.mp3(1199.0))):
+            paths[name] = Path(folder) / f"{name}.mp3"
+            paths[name].write_bytes(data)
+        for title, files in (
+            ("memory after twenty 30 s tracks, peak", [paths["30s"]] * 20),
+            ("memory after a 4 min track, peak", [paths["4min"]]),
+            ("memory after a 20 min track, peak", [paths["20min"]]),
+        ):
+            output = _python("-c", _MEMORY_PROGRAM, *map(str, files))
+            yield _row(title, "MiB", [float(output)], [])
+        cold = []
+        for _ in range(_COLD_ROUNDS):
+            since = time.perf_counter()
+            _python("-m", "classifier", "--json", str(paths["30s"]))
+            cold.append(time.perf_counter() - since)
+        yield _row("cold process to first answer, 30 s mp3", "s", cold, [])
+
+
+def _python(*arguments: str) -> str:
+    root = Path(__file__).resolve().parents[2]
+    finished = subprocess.run(  # noqa: S603  our own interpreter and arguments
+        [sys.executable, *arguments],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return finished.stdout
+
+
+Measured = tuple[list[float], dict[str, list[float]]]
+
+
+def _measure(calls: dict[str, Callable[[], dict[str, float]]], rounds: int) -> dict[str, Measured]:
+    """Call each twice to warm up, then all in turns: seconds in total and per step."""
+    measured: dict[str, Measured] = {name: ([], {}) for name in calls}
+    for call in calls.values():
+        call()
+        call()
+    for _ in range(rounds):
+        for name, call in calls.items():
+            totals, steps = measured[name]
+            since = time.perf_counter()
+            timings = call()
+            totals.append(time.perf_counter() - since)
+            for step, seconds in timings.items():
+                steps.setdefault(step, []).append(seconds)
+    return measured
+
+
+def _row(name: str, unit: str, values: list[float], plain: list[float], *, scale: float = 1.0) -> Row:
+    median = float(np.median(values))
+    return Row(
+        name=name,
+        unit=unit,
+        median=round(median * scale, 3),
+        p95=round(float(np.percentile(values, 95)) * scale, 3),
+        ratio=round(float(np.median(plain)) / median, 2) if plain else None,
+        machine=_machine(),
+    )
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return f"{model}, one core, Python {platform.python_version()}, {platform.system()}"
