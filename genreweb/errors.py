@@ -19,7 +19,9 @@ def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, _TOO_BIG):
-        return _answer(request, 413, "too_large", _("The request is too large. Send fewer or smaller files at once."))
+        return _answer(
+            request, 413, "too_large", _("The request is too large. Send fewer or smaller files at once.")
+        )
     return _answer(request, 400, "bad_request", _("The request could not be understood."))
 
 

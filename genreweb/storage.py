@@ -40,16 +40,26 @@ def name_of(token: str) -> str | None:
     return str(name) if time.time() < expires else None
 
 
+# Imports and exports that stand at the start of a line, as the site's own modules write them.
+_MODULE_IMPORTS = (
+    (
+        r"""(?m)(?P<matched>^(?P<what>(?:import|export)\s[^"';]*?\sfrom\s*)["'](?P<url>\.{1,2}/[^"']+)["'])""",
+        '%(what)s"%(url)s"',
+    ),
+    (r"""(?m)(?P<matched>^import\s*["'](?P<url>\.{1,2}/[^"']+)["'])""", 'import "%(url)s"'),
+)
+
+
 class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
     """Static files under names that hold their hash, so that browsers may keep them for ever.
 
-    The imports between the site's own ES modules are rewritten too. Django's switch for that would do the same
-    to every library it finds, whose imports are not all meant for browsers; so the pattern is narrowed here.
+    The imports between the site's own ES modules are rewritten too. Django's switch for that would do the
+    same to every library it finds, whose imports are not all meant for browsers; so the pattern is narrowed.
     """
 
     patterns = (
         *HashedFilesMixin.patterns,
-        ("js/*.js", HashedFilesMixin._js_module_import_aggregation_patterns[1]),
+        ("js/*.js", _MODULE_IMPORTS),
     )
 
     def stored_name(self, name: str) -> str:

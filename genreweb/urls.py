@@ -19,6 +19,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
 ]
 
+handler400 = "genreweb.errors.bad_request"
 handler404 = "genreweb.errors.not_found"
 handler403 = "genreweb.errors.forbidden"
 handler429 = "genreweb.accounts.views.too_many_requests"

@@ -1,17 +1,141 @@
-from django.http import Http404, HttpRequest, HttpResponse
+"""What a person does to tracks of theirs that are already there: rename, analyse again, delete."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from library.forms import TitleForm
+from library.models import Track
+from library.services import tracks as services
+from library.views.history import LISTS
+
+GET_OR_POST = ["GET", "HEAD", "POST"]
 
 
-def bulk(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+def _mine(request: HttpRequest, pk: UUID) -> Track:
+    return get_object_or_404(Track.objects.owned_by(request.user).with_verdict(), pk=pk)
 
 
-def rename(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+def _by_htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
 
 
-def again(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+def _tell(text: str, **events: object) -> HttpResponse:
+    """Change nothing on the page by itself, but show `text` and let the page's own parts hear of `events`."""
+    trigger = {"toast": {"text": text}, **{name.replace("_", "-"): value for name, value in events.items()}}
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(trigger)})
 
 
-def delete(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@login_required
+@require_http_methods(GET_OR_POST)
+def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show the title as a field, take the new one, or (``?cancel``) show the title again.
+
+    ``list`` says where the title stands: in a row of the history, or (``track``) on the track's own page.
+    """
+    track = _mine(request, pk)
+    on_page = (request.POST or request.GET).get("list") == "track"
+    title = "library/track/title.html" if on_page else "library/partials/track_title.html"
+    field = "library/track/rename_form.html" if on_page else "library/partials/rename_form.html"
+    context: dict[str, object] = {"track": track, "list": "history", "mine": True}
+    if request.method == "POST":
+        form = TitleForm(request.POST)
+        if form.is_valid():
+            services.rename(track=track, title=form.cleaned_data["title"])
+            if not _by_htmx(request):
+                messages.success(request, _("Renamed."))
+                return redirect("library:track", track.pk) if on_page else redirect("library:history")
+            return render(request, title, context)
+    elif "cancel" in request.GET:
+        return render(request, title, context)
+    else:
+        form = TitleForm({"title": track.title})
+    template = field if _by_htmx(request) else "library/rename.html"
+    return render(request, template, {**context, "form": form})
+
+
+@login_required
+@require_POST
+def again(request: HttpRequest, pk: UUID) -> HttpResponse:
+    track = _mine(request, pk)
+    services.analyse_again(track=track)
+    track = _mine(request, pk)
+    where = request.POST.get("list", "")
+    if _by_htmx(request) and where in LISTS:
+        return render(
+            request, "library/partials/track_row.html", {"track": track, "list": where, "oob": True}
+        )
+    return redirect("library:track", track.pk)
+
+
+@login_required
+@require_http_methods(GET_OR_POST)
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask first (in a dialog, or as a page without a script), then delete.
+
+    A list whose row it is says so with ``list``, and stays where it is; from anywhere else the way leads to
+    the history.
+    """
+    track = _mine(request, pk)
+    if request.method != "POST":
+        template = "library/partials/delete_dialog.html" if _by_htmx(request) else "library/delete.html"
+        return render(request, template, {"tracks": [track], "list": request.GET.get("list", "")})
+    services.delete_tracks(Track.objects.owned_by(request.user).filter(pk=track.pk))
+    return _deleted(request, [track], stay=request.POST.get("list", "") in LISTS)
+
+
+@login_required
+@require_POST
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Analyse again or delete the chosen tracks; deleting asks first."""
+    chosen = list(Track.objects.owned_by(request.user).filter(pk__in=_chosen(request)))
+    action = request.POST.get("action", "")
+    if not chosen or action not in ("again", "delete"):
+        text = _("Choose at least one track.")
+        if _by_htmx(request):
+            return _tell(text)
+        messages.info(request, text)
+        return redirect("library:history")
+    if action == "again":
+        queued = sum(services.analyse_again(track=track) for track in chosen)
+        text = ngettext("%d track is analysed again.", "%d tracks are analysed again.", queued) % queued
+        if _by_htmx(request):
+            return _tell(text, tracks_changed=True)
+        messages.success(request, text)
+        return redirect("library:history")
+    if "confirmed" not in request.POST:
+        template = "library/partials/delete_dialog.html" if _by_htmx(request) else "library/delete.html"
+        return render(request, template, {"tracks": chosen, "list": "history", "several": True})
+    services.delete_tracks(Track.objects.owned_by(request.user).filter(pk__in=[track.pk for track in chosen]))
+    return _deleted(request, chosen, stay=True)
+
+
+def _chosen(request: HttpRequest) -> list[UUID]:
+    chosen = []
+    for value in request.POST.getlist("track"):
+        try:
+            chosen.append(UUID(value))
+        except ValueError:
+            continue
+    return chosen
+
+
+def _deleted(request: HttpRequest, tracks: list[Track], *, stay: bool) -> HttpResponse:
+    if len(tracks) == 1:
+        text = _("“%(title)s” is deleted.") % {"title": tracks[0].title}
+    else:
+        text = ngettext("%d track is deleted.", "%d tracks are deleted.", len(tracks)) % len(tracks)
+    if stay and _by_htmx(request):
+        gone = {"ids": [str(track.pk) for track in tracks]}
+        return _tell(text, dialog_close=True, tracks_changed=True, tracks_gone=gone)
+    messages.success(request, text)
+    return redirect("library:history")

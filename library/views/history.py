@@ -1,9 +1,72 @@
-from django.http import Http404, HttpRequest, HttpResponse
+"""A person's tracks: to search, sort and page through, and kept up to date while they are analysed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_safe
+
+from classifier.models import Genre
+from library.forms import HistoryForm
+from library.models import Track
+
+PER_PAGE = 25
+WATCHED = 200
+LISTS = ("upload", "recent", "history")
 
 
-def history(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@login_required
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    form = HistoryForm(request.GET, genres=list(Genre.objects.all()))
+    tracks = form.apply(Track.objects.owned_by(request.user).with_verdict())
+    page = Paginator(tracks, PER_PAGE).get_page(request.GET.get("page"))
+    kept = QueryDict(mutable=True)
+    kept.update({name: form.asked(name) for name in form.fields if form.asked(name)})
+    context = {
+        "form": form,
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "filters": kept.urlencode(),
+    }
+    # A request to restore what the back button left wants the whole page.
+    part = (
+        request.headers.get("HX-Target") == "results" and "HX-History-Restore-Request" not in request.headers
+    )
+    return render(request, "library/history_results.html" if part else "library/history.html", context)
 
 
-def rows(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@login_required
+@require_safe
+def rows(request: HttpRequest) -> HttpResponse:
+    """Answer with those of the watched rows that have changed, to be put in the place of the old ones.
+
+    Each ``watch`` is ``list.id.status.step``, as the row was when it was drawn. A row whose track is gone
+    is taken out.
+    """
+    watched: dict[tuple[str, UUID], str] = {}
+    for token in request.GET.getlist("watch")[:WATCHED]:
+        where, _dot, rest = token.partition(".")
+        key, _dot, seen = rest.partition(".")
+        try:
+            pk = UUID(key)
+        except ValueError:
+            continue
+        if where in LISTS:
+            watched[where, pk] = seen
+    mine = Track.objects.owned_by(request.user).with_verdict()
+    tracks = mine.in_bulk([pk for _where, pk in watched])
+    parts: list[str] = []
+    for (where, pk), seen in watched.items():
+        track = tracks.get(pk)
+        if track is None:
+            parts.append(f'<li id="{where}-{pk}" hx-swap-oob="delete"></li>')
+        elif seen != f"{track.status}.{track.step}":
+            context = {"track": track, "list": where, "oob": True}
+            parts.append(render_to_string("library/partials/track_row.html", context, request=request))
+    return HttpResponse("".join(parts))

@@ -1,5 +1,28 @@
-from django.http import Http404, HttpRequest, HttpResponse
+"""The start: what the site does, for strangers; the drop zone, for people."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from classifier.models import Genre
+from library.models import Track
+from library.views.upload import upload_settings
+
+RECENT = 5
 
 
-def home(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return render(request, "library/landing.html", {"genres": Genre.objects.all()})
+    recent = Track.objects.owned_by(request.user).with_verdict()[:RECENT]
+    context = {
+        "recent": recent,
+        "upload_settings": upload_settings(),
+        "megabytes": settings.AUDIO_MAX_BYTES // 2**20,
+        "minutes": f"{settings.AUDIO_MAX_SECONDS / 60:g}",
+    }
+    return render(request, "library/home.html", context)

@@ -1,5 +1,70 @@
-from django.http import Http404, HttpRequest, HttpResponse
+"""Recording with the browser's microphone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from library.errors import sentence
+from library.views.upload import upload_settings
 
 
-def record(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+def record_settings() -> dict[str, Any]:
+    """Give what the recorder's script needs: where to send takes, the limits, and what it says."""
+    minutes = f"{settings.AUDIO_MAX_SECONDS / 60:g}"
+    shared = upload_settings()
+    return {
+        **shared,
+        "minSeconds": settings.AUDIO_MIN_SECONDS,
+        "maxSeconds": settings.AUDIO_MAX_SECONDS,
+        "text": {
+            **shared["text"],
+            "insecure": _(
+                "Browsers lend the microphone only to pages opened with https or on localhost. Open the site "
+                "that way, or record elsewhere and upload the file."
+            ),
+            "unsupported": _(
+                "This browser cannot record sound. Use a current Firefox, Chrome, Edge or Safari."
+            ),
+            "denied": _(
+                "The microphone is blocked for this site. Click the icon beside the address, allow the "
+                "microphone, and try again."
+            ),
+            "missing": _(
+                "No microphone was found. Plug one in, or choose it in your system's settings, and try again."
+            ),
+            "occupied": _(
+                "The microphone cannot be opened. Close other programs that use it, and try again."
+            ),
+            "unplugged": _("The microphone went away. What was recorded so far is kept as a take."),
+            "broken": _("The recording stopped unexpectedly. What was recorded so far is kept as a take."),
+            "asking": _("Your browser asks whether this site may use the microphone: allow it."),
+            "ready": _("Ready."),
+            "recording": _("Recording"),
+            "paused": _("Paused"),
+            "quiet": _("Very quiet: move closer to the music, or turn it up."),
+            "loud": _("Too loud: move away, or turn the input down."),
+            "limit": _("A take is at most %(minutes)s minutes long, so this one ended here.")
+            % {"minutes": minutes},
+            "too_short": sentence("too_short", {"minimum": f"{settings.AUDIO_MIN_SECONDS:g}"}),
+            "take": _("Take %(number)s"),
+            "deleted": _("%(name)s is deleted."),
+            "undo": _("Undo"),
+            "title": _("Recording %(moment)s"),
+            "sent": _("Sent."),
+            "leave": _("There are takes that you have not sent."),
+            "undecodable": _("This browser cannot turn the take into WAV. Send it to analysis as it is."),
+        },
+    }
+
+
+@login_required
+@require_safe
+def record(request: HttpRequest) -> HttpResponse:
+    return render(request, "library/record.html", {"record_settings": record_settings()})

@@ -1,5 +1,124 @@
-from django.http import Http404, HttpRequest, HttpResponse
+"""Taking files in: one at a time from the page's script, or many at once from its plain form."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from genreweb.accounts.models import User
+from library.errors import TrackError, sentence
+from library.models import Track
+from library.services.tracks import Added, add_track
+
+# What the file chooser offers first; whatever else is chosen is judged by its content.
+ACCEPT = "audio/*,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.aac,.webm,.aif,.aiff,.au,.wma,.mp4,.mka,.caf,.wv,.ape"
+_PAGE_SOURCES = {Track.Source.UPLOAD, Track.Source.RECORDING}
 
 
-def upload(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+def upload_settings() -> dict[str, Any]:
+    """Give what a page's script needs to send files: limits, and the sentences it says by itself."""
+    most = settings.AUDIO_MAX_BYTES
+    return {
+        "url": reverse("library:upload"),
+        "accept": ACCEPT,
+        "maxBytes": most,
+        "text": {
+            "empty": sentence("empty"),
+            "too_large": sentence("too_large", {"maximum": most // 2**20}),
+            "waiting": _("Waiting"),
+            "uploading": _("Uploading"),
+            "checking": _("Checking the file"),
+            "stopped": _("Stopped."),
+            "offline": _("The connection was lost. Check it and try again."),
+            "failed": _("Something went wrong on our side. Try again in a moment."),
+            "stale": _("This page is too old to send files. Reload it and try again."),
+            "progress": _("%(done)s of %(all)s files sent"),
+            "finished": _("All files are sent."),
+            "refused": _("%(count)s could not be taken."),
+            "skipped": _("Left out because they are not audio: %(count)s."),
+            "nothing": _("There is no audio file in there."),
+            "leave": _("Files are still being sent."),
+        },
+    }
+
+
+@require_POST
+def upload(request: HttpRequest) -> HttpResponse:
+    by_script = request.headers.get("Accept") == "application/json"
+    if not request.user.is_authenticated:
+        if by_script:
+            return _refuse(
+                401, "not_authenticated", _("You are signed out. Sign in again, then send the file.")
+            )
+        return redirect_to_login(reverse("library:home"))
+    files = cast("list[UploadedFile[bytes]]", request.FILES.getlist("file"))
+    return _one(request, files) if by_script else _many(request, files)
+
+
+def _add(request: HttpRequest, file: UploadedFile[bytes]) -> Added:
+    source = request.POST.get("source", "")
+    return add_track(
+        owner=cast(User, request.user),
+        file=file,
+        name=file.name or "",
+        title=request.POST.get("title", ""),
+        source=source if source in _PAGE_SOURCES else Track.Source.UPLOAD,
+    )
+
+
+def _one(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse:
+    if len(files) != 1:
+        return _refuse(400, "one_file", _("Send exactly one file."))
+    try:
+        added = _add(request, files[0])
+    except TrackError as error:
+        return _refuse(413 if error.code == "too_large" else 422, error.code, error.message)
+    track = Track.objects.with_verdict().get(pk=added.track.pk)
+    row = render_to_string(
+        "library/partials/track_row.html",
+        {"track": track, "list": "upload", "duplicate": added.duplicate},
+        request=request,
+    )
+    return JsonResponse(
+        {
+            "id": str(track.pk),
+            "url": reverse("library:track", args=[track.pk]),
+            "duplicate": added.duplicate,
+            "row": row,
+        },
+        status=200 if added.duplicate else 201,
+    )
+
+
+def _many(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse:
+    added: list[Added] = []
+    for file in files:
+        try:
+            added.append(_add(request, file))
+        except TrackError as error:
+            messages.error(request, f"{file.name}: {error.message}")
+    if not files:
+        messages.error(request, _("Choose at least one file."))
+    if len(added) == 1:
+        if added[0].duplicate:
+            messages.info(request, _("You already have this one."))
+        return redirect("library:track", added[0].track.pk)
+    if not added:
+        return redirect("library:home")
+    messages.success(request, ngettext("%d file was taken.", "%d files were taken.", len(added)) % len(added))
+    return redirect("library:history")
+
+
+def _refuse(status: int, code: str, message: str) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)

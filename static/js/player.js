@@ -1,8 +1,9 @@
 // The one player of the site: a bar at the bottom of the page, and whatever on the page starts a sound.
 //
-// In HTML: <button data-play="URL" data-title="…" data-track="ID" data-href="PAGE" [data-at="SECONDS"]>.
+// In HTML: <button data-play="URL" data-title="…" data-track="ID" data-href="PAGE"
+// data-duration="SECONDS" [data-at="SECONDS"]>.
 // In JavaScript, from ./player.js, "player" and "clock":
-//   player.play({ url, title, track, href, at })  starts a sound, and stops the one that played
+//   player.play({ url, title, track, href, duration, at })  starts a sound, and stops the one that played
 //   player.toggle(), player.pause(), player.seek(seconds), player.stop()
 //   player.sound {url, title, track, href, key} or null; player.time; player.duration; player.playing
 //   player.holds(key): is this the loaded sound? A key is the track's id or, without one, the URL.
@@ -40,7 +41,8 @@ export const player = {
     return audio.currentTime;
   },
   get duration() {
-    return Number.isFinite(audio.duration) ? audio.duration : 0;
+    // What a browser records carries no duration; the page may know it.
+    return Number.isFinite(audio.duration) ? audio.duration : (sound?.duration ?? 0);
   },
   get playing() {
     return sound !== null && !audio.paused;
@@ -48,10 +50,10 @@ export const player = {
   holds(key) {
     return sound !== null && sound.key === key;
   },
-  play({ url, title = "", track = "", href = "", at = null }) {
+  play({ url, title = "", track = "", href = "", duration = 0, at = null }) {
     const key = track || url;
     if (!this.holds(key)) {
-      load({ url, title, track, href, key }, at ?? 0);
+      load({ url, title, track, href, duration, key }, at ?? 0);
     } else if (at !== null) {
       this.seek(at);
     } else if (audio.ended) {
@@ -217,9 +219,9 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
   if (!button) return;
   event.preventDefault();
-  const { play: url, title, track, href, at } = button.dataset;
+  const { play: url, title, track, href, duration, at } = button.dataset;
   if (at === undefined && player.holds(track || url)) player.toggle();
-  else player.play({ url, title, track, href, at: at === undefined ? null : Number(at) });
+  else player.play({ url, title, track, href, duration: Number(duration ?? 0), at: at === undefined ? null : Number(at) });
 });
 
 part("toggle").addEventListener("click", () => player.toggle());
@@ -261,6 +263,9 @@ if ("mediaSession" in navigator) {
   }
 }
 
+document.addEventListener("tracks-gone", (event) => {
+  if (sound && event.detail.ids.includes(sound.track)) player.stop();
+});
 document.addEventListener("htmx:afterSettle", () => mark());
 document.addEventListener("htmx:oobAfterSwap", () => mark());
 addEventListener("pagehide", keep);

@@ -1,0 +1,94 @@
+"""What people say in the pages of the library, read and made clean."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import Genre
+from library.models import TITLE_LENGTH, Track, TrackQuerySet
+from library.services.tracks import clean_title
+
+UNSURE, NO_MUSIC = "unsure", "no-music"
+UNFINISHED = "unfinished"
+
+
+class TitleForm(forms.Form):
+    title = forms.CharField(label=_("Title"), max_length=TITLE_LENGTH)
+
+    def clean_title(self) -> str:
+        title = clean_title(self.cleaned_data["title"])
+        if not title:
+            raise forms.ValidationError(_("A track needs a title."))
+        return title
+
+
+class HistoryForm(forms.Form):
+    """Which of a person's tracks to show, in which order. What makes no sense is left out, not refused."""
+
+    SORTS: ClassVar[dict[str, tuple[Any, list[Any]]]] = {
+        "": (_("Newest first"), ["-created", "id"]),
+        "oldest": (_("Oldest first"), ["created", "id"]),
+        "title": (_("By title"), ["title", "id"]),
+        "genre": (_("By genre"), [F("current__genre").asc(nulls_last=True), "-current__confidence", "id"]),
+        "longest": (_("Longest first"), [F("duration").desc(nulls_last=True), "id"]),
+    }
+    STATES: ClassVar[dict[str, tuple[Any, Q]]] = {
+        UNFINISHED: (_("In progress"), Q(status__in=[Track.Status.QUEUED, Track.Status.RUNNING])),
+        "done": (_("Done"), Q(status=Track.Status.DONE)),
+        "failed": (_("Failed"), Q(status=Track.Status.FAILED)),
+    }
+
+    q = forms.CharField(label=_("Search"), max_length=200, required=False)
+    genre = forms.ChoiceField(label=_("Genre"), required=False)
+    state = forms.ChoiceField(
+        label=_("State"),
+        required=False,
+        choices=[("", _("All states")), *((key, name) for key, (name, _q) in STATES.items())],
+    )
+    sort = forms.ChoiceField(
+        label=_("Order"), required=False, choices=[(key, name) for key, (name, _order) in SORTS.items()]
+    )
+
+    def __init__(self, *args: Any, genres: list[Genre], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["genre"] = forms.ChoiceField(
+            label=_("Genre"),
+            required=False,
+            choices=[
+                ("", _("All genres")),
+                *((genre.slug, genre.display_name) for genre in genres),
+                (UNSURE, _("Unsure")),
+                (NO_MUSIC, _("No music found")),
+            ],
+        )
+        for name, bound in self.fields.items():
+            bound.widget.attrs["class"] = "form-control" if name == "q" else "form-select"
+        self.full_clean()
+
+    def asked(self, name: str) -> str:
+        return str(self.cleaned_data.get(name, ""))
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is filtered out, so that an empty list does not mean an empty library."""
+        return any(self.asked(name) for name in ("q", "genre", "state"))
+
+    def apply(self, tracks: TrackQuerySet) -> TrackQuerySet:
+        for word in self.asked("q").split()[:8]:
+            tracks = tracks.filter(
+                Q(title__icontains=word) | Q(artist__icontains=word) | Q(original_name__icontains=word)
+            )
+        genre = self.asked("genre")
+        if genre == UNSURE:
+            tracks = tracks.filter(current__unsure=True).exclude(current__genre="")
+        elif genre == NO_MUSIC:
+            tracks = tracks.filter(current__genre="")
+        elif genre:
+            tracks = tracks.filter(current__genre=genre, current__unsure=False)
+        if state := self.asked("state"):
+            tracks = tracks.filter(self.STATES[state][1])
+        return tracks.order_by(*self.SORTS[self.asked("sort")][1])

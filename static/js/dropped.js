@@ -1,0 +1,57 @@
+// Which files a person dropped, folders and all.
+
+const AUDIO = /\.(wav|wave|mp3|flac|ogg|oga|opus|m4a|m4b|aac|webm|weba|aif|aiff|aifc|au|snd|wma|asf|mp4|mka|caf|wv|ape)$/i;
+
+export function looksLikeAudio(file) {
+  return file.type.startsWith("audio/") || AUDIO.test(file.name);
+}
+
+function fileOf(entry) {
+  return new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+}
+
+function childrenOf(folder) {
+  const reader = folder.createReader();
+  return new Promise((resolve) => {
+    const all = [];
+    // A reader gives a hundred at a time, and nothing at the end.
+    const more = () =>
+      reader.readEntries(
+        (some) => {
+          if (!some.length) return resolve(all);
+          all.push(...some);
+          return more();
+        },
+        () => resolve(all),
+      );
+    more();
+  });
+}
+
+async function walk(entry, found) {
+  if (entry.isDirectory) {
+    for (const child of await childrenOf(entry)) await walk(child, found);
+    return;
+  }
+  const file = await fileOf(entry);
+  if (file && !file.name.startsWith(".")) found.push(file);
+}
+
+// Gives {files, skipped}. What is chosen one by one is taken as it is; out of folders, only what looks like audio.
+export async function dropped(transfer) {
+  const items = [...(transfer.items ?? [])].filter((item) => item.kind === "file");
+  // Entries must all be asked for before the first wait: the list is emptied after the event.
+  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
+  if (!entries.some((entry) => entry?.isDirectory)) return { files: [...transfer.files], skipped: 0 };
+  const files = [];
+  let skipped = 0;
+  for (const entry of entries) {
+    if (!entry) continue;
+    const found = [];
+    await walk(entry, found);
+    const kept = entry.isDirectory ? found.filter(looksLikeAudio) : found;
+    skipped += found.length - kept.length;
+    files.push(...kept);
+  }
+  return { files, skipped };
+}

@@ -1,0 +1,53 @@
+// Keeps the rows of unfinished tracks up to date: one cheap request for all of them, and only while there are any.
+
+const SOON = 700;
+const LATEST = 4000;
+
+let wait = SOON;
+let timer = 0;
+
+function watched() {
+  const rows = [...document.querySelectorAll("[data-watch]")];
+  // A row is left alone while its title is being edited.
+  return rows.filter((row) => !row.querySelector("[data-rename]")).map((row) => row.dataset.watch);
+}
+
+async function look() {
+  timer = 0;
+  const tokens = watched();
+  if (!tokens.length) return;
+  const query = new URLSearchParams(tokens.map((token) => ["watch", token]));
+  let changed = false;
+  const note = () => {
+    changed = true;
+  };
+  document.body.addEventListener("htmx:oobAfterSwap", note);
+  try {
+    await htmx.ajax("GET", `${document.body.dataset.rows}?${query}`, {
+      source: document.body,
+      target: document.body,
+      swap: "none",
+      headers: { "X-Quiet": "1" },
+    });
+  } catch {
+    // The next look may find the site again.
+  }
+  document.body.removeEventListener("htmx:oobAfterSwap", note);
+  wait = changed ? SOON : Math.min(wait * 1.4, LATEST);
+  schedule();
+}
+
+function schedule() {
+  if (!timer && !document.hidden && watched().length) timer = setTimeout(look, wait);
+}
+
+// To be called when rows were added by other means than htmx.
+export function watch() {
+  wait = SOON;
+  schedule();
+}
+
+document.addEventListener("visibilitychange", () => !document.hidden && watch());
+document.addEventListener("htmx:afterSettle", schedule);
+document.addEventListener("htmx:oobAfterSwap", schedule);
+schedule();
