@@ -1,0 +1,129 @@
+"""A real site, a real browser, real sound."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from genreweb.trial import REPOSITORY, Site
+from library.tests.sounds import RATE, chords, wav
+
+SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
+MUSIC = SHARED / "data" / "gtzan" / "audio"
+PATIENCE = 30_000
+"""Milliseconds that a page may take to show what it must; a slow machine is not a broken page."""
+
+
+def _chromium() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.fail("No Chromium found: install it, or name one in CHROMIUM.")
+    return found
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with `song.wav`, `other.wav`, `microphone.wav` and a `broken.mp3`."""
+    folder = tmp_path_factory.mktemp("sounds")
+    (folder / "song.wav").write_bytes(wav(chords(20, seed=1)))
+    (folder / "other.wav").write_bytes(wav(chords(8, seed=2)))
+    (folder / "microphone.wav").write_bytes(wav(chords(30, seed=3, rate=48000), rate=48000))
+    (folder / "broken.mp3").write_text("This is no music.")
+    assert RATE
+    return folder
+
+
+@pytest.fixture(scope="session")
+def song(sounds: Path) -> Path:
+    """Give a real clip where there is one, else chords."""
+    clips = sorted((MUSIC / "jazz").glob("*")) if MUSIC.is_dir() else []
+    return clips[0] if clips else sounds / "song.wav"
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, sounds: Path) -> Iterator[Browser]:
+    running = playwright.chromium.launch(
+        executable_path=_chromium(),
+        args=[
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--autoplay-policy=no-user-gesture-required",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-audio-capture={sounds / 'microphone.wav'}",
+        ],
+    )
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Open pages of the site; a test fails where one of them logs an error or breaks the content policy."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def make(**options: object) -> Page:
+        context = browser.new_context(
+            base_url=site.address,
+            **{"viewport": {"width": 1280, "height": 900}, **options},  # type: ignore[arg-type]  # Playwright's own
+        )
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def person(open_page: Callable[..., Page]) -> Callable[..., Page]:
+    """Give a page of somebody who just signed up."""
+    count = 0
+
+    def make(**options: object) -> Page:
+        nonlocal count
+        count += 1
+        page = open_page(**options)
+        sign_up(page, f"{os.urandom(4).hex()}-{count}@example.org")
+        return page
+
+    return make
+
+
+PASSWORD = "plenty-of-jazz-42"
+
+
+def sign_up(page: Page, email: str) -> None:
+    page.goto("/accounts/signup/")
+    page.get_by_label("E-mail", exact=False).first.fill(email)
+    passwords = page.locator("input[type=password]")
+    for place in range(passwords.count()):
+        passwords.nth(place).fill(PASSWORD)
+    page.locator("main form button[type=submit]").click()
+    page.get_by_role("heading", name="What does it sound like?").wait_for()

@@ -1,0 +1,146 @@
+"""The main job, as a person does it in Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from genreweb.trial import REPOSITORY
+
+pytestmark = pytest.mark.e2e
+
+OpenPage = Callable[..., Page]
+
+
+def send(page: Page, *files: Path) -> None:
+    page.goto("/")
+    page.locator("#files").set_input_files([str(file) for file in files])
+
+
+def expect_result(page: Page) -> None:
+    """Wait until the result page, which came up at once, has filled itself."""
+    expect(page).to_have_url(re.compile(r"/tracks/[0-9a-f-]{36}/"), timeout=30_000)
+    expect(page.locator(".bars meter")).to_have_count(10, timeout=30_000)
+
+
+def test_from_sign_up_to_a_deleted_track(person: OpenPage, song: Path) -> None:
+    page = person()
+    send(page, song)
+    expect_result(page)
+
+    percents = [int(re.sub(r"\D", "", text)) for text in page.locator(".bars-percent").all_inner_texts()]
+    assert sum(percents) == 100
+    expect(page.locator(".verdict-title")).not_to_be_empty()
+    expect(page.locator("[data-ribbon] > *").first).to_be_attached()
+    for name in ("Mel", "Chroma", "MFCC"):
+        page.get_by_role("tab", name=re.compile(name, re.IGNORECASE)).click()
+        picture = page.get_by_role("tabpanel").filter(visible=True).locator("img")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+
+    # A click in the middle of the axis plays from there.
+    axis = page.locator("[data-axis]")
+    axis.scroll_into_view_if_needed()
+    box = axis.bounding_box()
+    assert box is not None
+    duration = float(page.locator("[data-sound]").get_attribute("data-duration") or 0)
+    axis.click(position={"x": box["width"] / 2, "y": 20})
+    page.wait_for_function(
+        "half => [...document.querySelectorAll('audio')]"
+        ".some(audio => !audio.paused && Math.abs(audio.currentTime - half) < 3)",
+        arg=duration / 2,
+    )
+
+    page.goto("/tracks/")
+    rows = page.locator(".track-row")
+    expect(rows).to_have_count(1)
+    rows.first.get_by_role("link").first.click()
+    expect_result(page)
+
+    page.goto("/tracks/")
+    rows.first.locator(".track-row-menu summary").click()
+    rows.first.get_by_role("link", name="Delete…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(0)
+    page.reload()
+    expect(rows).to_have_count(0)
+
+
+def test_one_of_many_files_is_refused_and_the_rest_goes_on(person: OpenPage, sounds: Path) -> None:
+    page = person()
+    send(page, sounds / "song.wav", sounds / "broken.mp3", sounds / "other.wav")
+    refused = page.locator("#upload-list li", has_text="broken")
+    expect(refused).to_contain_text("not an audio file")
+    expect(page.locator("#upload-list .verdict-chip, #upload-list [data-verdict]")).to_have_count(
+        2, timeout=30_000
+    )
+    # The same file once more is recognised.
+    send(page, sounds / "song.wav", sounds / "other.wav")
+    expect(page.locator("#upload-list li", has_text="already have")).to_have_count(2)
+
+
+def test_a_recording_comes_from_the_microphone_to_a_verdict(person: OpenPage) -> None:
+    page = person(permissions=["microphone"])
+    page.goto("/record/")
+    page.get_by_role("button", name="Start recording").click()
+    expect(page.locator("#recorder")).to_have_attribute("data-state", "recording")
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#recorder")).to_have_attribute("data-state", "paused")
+    page.get_by_role("button", name="Resume").click()
+    page.wait_for_timeout(2500)
+    page.get_by_role("button", name="Stop recording").click()
+    take = page.locator("#take-list li").first
+    expect(take).to_be_visible()
+
+    with page.expect_download() as saved:
+        take.get_by_role("button", name="Save as WAV").click()
+    data = Path(saved.value.path()).read_bytes()
+    assert data[:4] == b"RIFF"
+    assert data[8:12] == b"WAVE"
+    assert len(data) > 2 * 2 * 20_000
+
+    take.get_by_role("button", name="Send to analysis").click()
+    open_result = page.get_by_role("link", name="Open the result")
+    expect(open_result.or_(page.locator(".bars meter").first).first).to_be_visible()
+    if open_result.is_visible():
+        open_result.click()
+    expect_result(page)
+    expect(page.locator("[data-sound]")).to_have_attribute("data-duration", re.compile(r"^[34]\."))
+
+
+def test_somebody_elses_track_is_not_there(person: OpenPage, open_page: OpenPage, sounds: Path) -> None:
+    page = person()
+    send(page, sounds / "other.wav")
+    expect_result(page)
+    link = page.url
+    for stranger in (person(), person()):
+        response = stranger.request.get(link)
+        assert response.status == 404
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_every_page_fits_a_phone(person: OpenPage, song: Path, colours: str) -> None:
+    page = person(viewport={"width": 360, "height": 780}, color_scheme=colours)
+    send(page, song)
+    expect_result(page)
+    for path in (page.url, "/", "/record/", "/tracks/", "/catalogue/", "/account/"):
+        page.goto(path)
+        page.wait_for_load_state()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_the_result_is_pictured_for_the_readme(person: OpenPage, song: Path, tmp_path: Path) -> None:
+    page = person(device_scale_factor=1)
+    send(page, song)
+    expect_result(page)
+    page.wait_for_load_state("networkidle")
+    target = REPOSITORY / "var" / "e2e" / "result.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=target, full_page=True)
+    assert target.stat().st_size > 20_000
