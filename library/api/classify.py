@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,28 +16,24 @@ from library.api.serializers import AnswerSerializer, SoundSerializer
 from library.services.classify import classify
 
 
-class MayClassify(BasePermission):
-    """Whoever has an account, and everybody else where the site allows it."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return bool(settings.API_ANONYMOUS_CLASSIFY or request.user.is_authenticated)
-
-
 class ClassifyView(APIView):
     """A genre in one call."""
 
-    permission_classes = (MayClassify,)
     parser_classes = (MultiPartParser,)
     throttle_scope = "classify"
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [AllowAny() if settings.API_ANONYMOUS_CLASSIFY else IsAuthenticated()]
 
     @extend_schema(
         operation_id="classify",
         tags=["classify"],
+        summary="Name the genre of a sound",
         request={"multipart/form-data": SoundSerializer},
         responses=AnswerSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Name the genre of a sound that is not kept."""
+        """Answer in one call; the sound is not kept."""
         form = SoundSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         sound: Any = form.validated_data["file"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
 
@@ -10,7 +10,7 @@ from classifier.models import Genre
 from library.api.serializers import GenreSerializer
 
 
-@extend_schema(operation_id="list_genres", tags=["genres"])
+@extend_schema_view(get=extend_schema(operation_id="list_genres", tags=["genres"], summary="List the genres"))
 class GenreListView(ListAPIView[Genre]):
     """The genres that the site knows, all at once."""
 

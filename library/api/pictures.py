@@ -21,7 +21,12 @@ class PicturesView(APIView):
 
     permission_classes = (AllowAny,)
 
-    @extend_schema(operation_id="track_pictures", tags=["tracks"], responses=PicturesSerializer)
+    @extend_schema(
+        operation_id="track_pictures",
+        tags=["tracks"],
+        summary="Get sound and pictures",
+        responses=PicturesSerializer,
+    )
     def get(self, request: Request, pk: UUID) -> Response:
         """Give links that expire; the pictures are null until the track has been analysed."""
         tracks = Track.objects.select_related("current").defer(

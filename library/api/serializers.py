@@ -12,8 +12,10 @@ from classifier.models import Genre
 from library.errors import sentence
 from library.models import TITLE_LENGTH, Analysis, Track
 
+UPLOAD_SOURCES = [choice for choice in Track.Source.choices if choice[0] != Track.Source.CATALOGUE]
 
-class ErrorSerializer(serializers.Serializer[Any]):
+
+class FailureSerializer(serializers.Serializer[Any]):
     """Why an analysis failed."""
 
     code = serializers.CharField(help_text="For programs: too_short, not_audio, …")
@@ -145,7 +147,7 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
     def get_step(self, track: Track) -> str | None:
         return track.step or None
 
-    @extend_schema_field(ErrorSerializer(allow_null=True))
+    @extend_schema_field(FailureSerializer(allow_null=True))
     def get_error(self, track: Track) -> dict[str, str] | None:
         if not track.error_code:
             return None
@@ -201,8 +203,7 @@ class UploadSerializer(serializers.Serializer[Any]):
         required=False, allow_blank=True, max_length=TITLE_LENGTH, help_text="The file's name if not given."
     )
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not DRF's own attribute
-        choices=[choice for choice in Track.Source.choices if choice[0] != Track.Source.CATALOGUE],
-        default=Track.Source.UPLOAD,
+        choices=UPLOAD_SOURCES, default=Track.Source.UPLOAD
     )
 
 

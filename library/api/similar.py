@@ -32,6 +32,7 @@ class SimilarView(APIView):
     @extend_schema(
         operation_id="similar_tracks",
         tags=["tracks"],
+        summary="List similar tracks",
         parameters=[SimilarParameters],
         responses=NeighbourSerializer(many=True),
     )

@@ -65,7 +65,7 @@ def listed_tracks() -> TrackQuerySet:
     return Track.objects.with_verdict().select_related("labelled_genre", "current__model_version")
 
 
-@extend_schema_view(get=extend_schema(operation_id="list_tracks", tags=["tracks"]))
+@extend_schema_view(get=extend_schema(operation_id="list_tracks", tags=["tracks"], summary="List tracks"))
 class TrackListView(ListAPIView[Track]):
     """Your tracks and the catalogue."""
 
@@ -109,13 +109,19 @@ class TrackView(APIView):
 
     permission_classes = (IsAuthenticatedOrReadOnly,)
 
-    @extend_schema(operation_id="track", tags=["tracks"], responses=TrackSerializer)
+    @extend_schema(
+        operation_id="get_track", tags=["tracks"], summary="Get a track", responses=TrackSerializer
+    )
     def get(self, request: Request, pk: UUID) -> Response:
         """Give a track with everything that was heard in it."""
         return _response(request, readable_track(request, pk, among=whole_tracks()))
 
     @extend_schema(
-        operation_id="rename_track", tags=["tracks"], request=RenameSerializer, responses=TrackSerializer
+        operation_id="rename_track",
+        tags=["tracks"],
+        summary="Rename a track",
+        request=RenameSerializer,
+        responses=TrackSerializer,
     )
     def patch(self, request: Request, pk: UUID) -> Response:
         """Give a track another title."""
@@ -128,7 +134,9 @@ class TrackView(APIView):
             raise ValidationError({"title": [str(error)]}) from error
         return _response(request, track)
 
-    @extend_schema(operation_id="delete_track", tags=["tracks"], responses={204: None})
+    @extend_schema(
+        operation_id="delete_track", tags=["tracks"], summary="Delete a track", responses={204: None}
+    )
     def delete(self, request: Request, pk: UUID) -> Response:
         """Delete a track with its sound, its pictures and everything that was heard in it."""
         track = writable_track(request, pk, among=Track.objects.only("pk", "owner"))
