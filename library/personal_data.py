@@ -49,7 +49,7 @@ def delete(user: User) -> None:
 
 
 def _files(track: Track) -> Iterator[tuple[str, Content]]:
-    title = _UNFIT.sub(" ", track.title).strip(" .")[:80].strip(" .")
+    title = " ".join(_UNFIT.sub(" ", track.title).split()).strip(" .")[:80].strip(" .")
     folder = f"tracks/{title} {track.id.hex[:8]}".replace("/ ", "/")
     analyses = list(track.analyses.all())
     yield f"{folder}/track.json", as_json({**_track(track), "analyses": [_analysis(a) for a in analyses]})

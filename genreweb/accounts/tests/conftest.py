@@ -1,0 +1,72 @@
+"""What the tests of the accounts share: people who can sign in, and browsers that have."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import Settings
+
+from genreweb.accounts.addresses import ensure_address
+from genreweb.accounts.models import User
+
+PASSWORD = "melodies at midnight"
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(settings: Settings) -> None:
+    """Take static files as they lie, hash passwords fast, forget who tried how often."""
+    settings.STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    cache.clear()
+
+
+@pytest.fixture
+def letters(settings: Settings) -> None:
+    """Let the site be one with a mail server; letters land in `mailoutbox`."""
+    settings.MAIL_IS_REAL = True
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    settings.ACCOUNT_EMAIL_NOTIFICATIONS = True
+
+
+@pytest.fixture
+def no_redis(settings: Settings) -> None:
+    """Let nobody listen where Redis should be."""
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    default = {**settings.CACHES["default"], "LOCATION": settings.REDIS_URL}
+    settings.CACHES = {"default": default}
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    """Somebody who signed up before the site had a mail server: nobody has confirmed their address."""
+    user = User.objects.create_user("ada@example.org", PASSWORD)
+    ensure_address(user=user)
+    return user
+
+
+@pytest.fixture
+def other(db: None) -> User:
+    user = User.objects.create_user("bo@example.org", PASSWORD)
+    ensure_address(user=user)
+    return user
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return User.objects.create_superuser("root@example.org", PASSWORD)
+
+
+def browser(user: User) -> Client:
+    """Give a browser in which `user` is signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def signed_in(person: User) -> Client:
+    return browser(person)

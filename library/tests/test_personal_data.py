@@ -1,0 +1,120 @@
+"""What goes along with a person's data, and what is deleted with their account."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from django.core.files.storage import default_storage
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from genreweb.accounts import archive, personal_data
+from genreweb.accounts.models import User
+from library.models import Analysis, Track
+
+pytestmark = pytest.mark.django_db
+MakeTrack = Callable[..., Track]
+
+
+def export(user: User) -> ZipFile:
+    return ZipFile(io.BytesIO(b"".join(archive.stream(personal_data.export(user)))))
+
+
+def test_every_track_goes_along_with_sound_pictures_and_verdict(
+    owner: User, other: User, heard_track: MakeTrack
+) -> None:
+    track = heard_track(owner, title="밤 / Night: one?", original_name="night.wav")
+    heard_track(other, title="Theirs")
+    heard_track(None, title="Everybody's")
+    archive_ = export(owner)
+    folder = f"tracks/밤 Night one {track.id.hex[:8]}"
+    expected = {
+        f"{folder}/{name}" for name in ("track.json", "sound.wav", *(f"{p}.webp" for p in Analysis.PICTURES))
+    }
+    assert set(archive_.namelist()) == {"account.json", *expected}
+    assert archive_.read(f"{folder}/sound.wav") == b"RIFF"
+    told = json.loads(archive_.read(f"{folder}/track.json"))
+    assert (told["id"], told["title"], told["original_name"]) == (
+        str(track.pk),
+        "밤 / Night: one?",
+        "night.wav",
+    )
+    [analysis] = told["analyses"]
+    assert analysis["genre"] == "blues"
+    assert sum(analysis["probabilities"].values()) == pytest.approx(1)
+    assert len(analysis["descriptor"]) > 1
+
+
+def test_a_track_not_heard_yet_goes_along_too(owner: User, queued_track: MakeTrack) -> None:
+    track = queued_track(owner, title="../..")
+    folder = f"tracks/{track.id.hex[:8]}"
+    assert set(export(owner).namelist()) == {"account.json", f"{folder}/track.json", f"{folder}/sound.wav"}
+
+
+def test_a_sound_that_is_gone_spoils_nothing(owner: User, queued_track: MakeTrack) -> None:
+    gone, there = queued_track(owner, title="Gone"), queued_track(owner, title="There")
+    default_storage.delete(gone.sound.name or "")
+    archive_ = export(owner)
+    assert archive_.read(f"tracks/There {there.id.hex[:8]}/sound.wav") == b"RIFF"
+    assert f"tracks/Gone {gone.id.hex[:8]}/sound.wav" in archive_.read(archive.MISSING).decode()
+
+
+def test_many_tracks_cost_as_many_queries_as_one(
+    owner: User, heard_track: MakeTrack, django_assert_num_queries: Any
+) -> None:
+    heard_track(owner)
+    with django_assert_num_queries(7):
+        export(owner)
+    for _ in range(10):
+        heard_track(owner)
+    with django_assert_num_queries(7):
+        export(owner)
+
+
+def test_says_how_many_tracks_are_lost(owner: User, queued_track: MakeTrack) -> None:
+    assert personal_data.losses(owner) == []
+    queued_track(owner)
+    assert "1 track," in personal_data.losses(owner)[0]
+    queued_track(owner)
+    assert "2 tracks," in personal_data.losses(owner)[0]
+
+
+def test_leaving_takes_rows_and_files_of_this_person_only(
+    owner: User,
+    heard_track: MakeTrack,
+    queued_track: MakeTrack,
+    stored: Callable[[], list[str]],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    kept = [heard_track(User.objects.create_user("other@example.org")), heard_track(None)]
+    files = stored()
+    heard_track(owner)
+    queued_track(owner)
+    assert len(stored()) > len(files)
+    with django_capture_on_commit_callbacks(execute=True):
+        personal_data.delete_account(user=owner)
+    assert not User.objects.filter(email="owner@example.org").exists()
+    assert set(Track.objects.all()) == set(kept)
+    assert Analysis.objects.count() == 2
+    assert stored() == files
+
+
+def test_files_stay_if_leaving_fails(
+    owner: User, heard_track: MakeTrack, stored: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard_track(owner)
+    files = stored()
+
+    class Broken:
+        def delete(self, user: User) -> None:
+            raise RuntimeError("no")
+
+    monkeypatch.setattr(personal_data, "_holders", [*personal_data._holders, Broken()])
+    with pytest.raises(RuntimeError, match="no"):
+        personal_data.delete_account(user=owner)
+    assert Track.objects.filter(owner=owner).count() == 1
+    assert stored() == files
