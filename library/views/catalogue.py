@@ -1,5 +1,119 @@
-from django.http import Http404, HttpRequest, HttpResponse
+"""The catalogue: music that everybody may hear, to search, filter, sort and page through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, F, Q, Value
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from classifier.models import Genre
+from library.models import Track, TrackQuerySet
+
+PER_PAGE = 30
+NO_GENRE = "none"
+_MOST_WORDS = 8
+
+SORTS: dict[str, tuple[str | Promise, list[Any]]] = {
+    "": (_("By title"), ["title", "id"]),
+    "artist": (_("By artist"), ["artist", "title", "id"]),
+    "genre": (_("By genre"), ["shown", "title", "id"]),
+    "newest": (_("Newest first"), ["-created", "id"]),
+    "longest": (_("Longest first"), [F("duration").desc(nulls_last=True), "id"]),
+}
 
 
-def browse(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody looks for. What makes no sense is left out, not refused."""
+
+    q: str
+    genre: str
+    sort: str
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Asked:
+        query = request.GET
+        sort = query.get("sort", "")
+        # A NUL is no text to PostgreSQL.
+        q, genre = (query.get(name, "").replace("\0", "").strip()[:200] for name in ("q", "genre"))
+        return cls(q=q, genre=genre, sort=sort if sort in SORTS else "")
+
+    def query(self, **changed: str) -> str:
+        """Write the same wishes, some of them changed, as a query string."""
+        kept = QueryDict(mutable=True)
+        wishes = {"q": self.q, "genre": self.genre, "sort": self.sort, **changed}
+        kept.update({name: wish for name, wish in wishes.items() if wish})
+        return kept.urlencode()
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A genre to choose, how many tracks it has among those searched for, and the way there."""
+
+    key: str
+    genre: Genre | None
+    count: int
+    query: str
+
+
+@require_safe
+def browse(request: HttpRequest) -> HttpResponse:
+    """Show the part of the catalogue that was asked for.
+
+    A track stands under the genre that the catalogue gives it, or where it gives none, the one heard.
+    """
+    asked = Asked.of(request)
+    catalogue = Track.objects.in_catalogue()
+    heard = catalogue.filter(current__isnull=False).annotate(
+        shown=Coalesce("labelled_genre__slug", "current__genre", Value(""))
+    )
+    found = _search(heard, asked.q)
+    counts: dict[str, int] = dict(found.order_by().values_list("shown").annotate(Count("pk")))
+    if asked.genre:
+        found = found.filter(shown="" if asked.genre == NO_GENRE else asked.genre)
+    tracks = found.with_verdict().select_related("labelled_genre", "current__model_version")
+    page = Paginator(tracks.order_by(*SORTS[asked.sort][1]), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "asked": asked,
+        "sorts": [(key, name) for key, (name, _order) in SORTS.items()],
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "filters": asked.query(),
+        "chips": _chips(asked, counts),
+        "all_count": sum(counts.values()),
+        "all_query": asked.query(genre=""),
+        "waiting": catalogue.filter(current__isnull=True).exclude(status=Track.Status.FAILED).count(),
+    }
+    # A request to restore what the back button left wants the whole page.
+    part = (
+        request.headers.get("HX-Target") == "results" and "HX-History-Restore-Request" not in request.headers
+    )
+    return render(request, "library/catalogue_results.html" if part else "library/catalogue.html", context)
+
+
+def _search(tracks: TrackQuerySet, q: str) -> TrackQuerySet:
+    for word in q.split()[:_MOST_WORDS]:
+        tracks = tracks.filter(Q(title__icontains=word) | Q(artist__icontains=word))
+    return tracks
+
+
+def _chips(asked: Asked, counts: dict[str, int]) -> list[Chip]:
+    """Offer the genres that the search found something in, and the one that is chosen."""
+    genres = {genre.slug: genre for genre in Genre.objects.all()}
+    unlisted = sorted(counts.keys() - genres.keys() - {""})
+    chips = [
+        Chip(slug, genres.get(slug) or Genre(slug=slug, name=slug.capitalize(), colour="#8a8d96"), count, "")
+        for slug in (*genres, *unlisted)
+        if (count := counts.get(slug, 0)) or slug == asked.genre
+    ]
+    if counts.get("") or asked.genre == NO_GENRE:
+        chips.append(Chip(NO_GENRE, None, counts.get("", 0), ""))
+    return [Chip(chip.key, chip.genre, chip.count, asked.query(genre=chip.key)) for chip in chips]

@@ -1,13 +1,162 @@
-from django.http import Http404, HttpRequest, HttpResponse
+"""A track's page: its sound on one time axis, the verdict, its neighbours; and the same as files."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template import Context
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from library.api.serializers import TrackSerializer
+from library.errors import sentence
+from library.models import Track
+from library.neighbours import neighbours
+from library.services import queue
+from library.templatetags import sound
+from library.views.verdict import Verdict, sound_data
+
+# Who waits longer than this is told why, if the reason is known.
+_PATIENCE = timedelta(seconds=12)
 
 
-def page(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@require_safe
+@never_cache
+def page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show a track, whatever its state."""
+    return render(request, "library/track.html", _context(request, _track(request, pk)))
 
 
-def result(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@require_safe
+@never_cache
+def result(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say how the analysis gets on to a page that asks while it runs; in the end, give the whole result.
+
+    Nothing (204) where nothing changed since the page last heard, so that nothing flickers or is read out
+    twice.
+    """
+    try:
+        track = _track(request, pk)
+    except Http404:
+        # Deleted meanwhile, or signed out elsewhere: the page itself says so.
+        return HttpResponse(status=404, headers={"HX-Refresh": "true"})
+    if track.is_finished:
+        response = render(request, "library/track/finished.html", _context(request, track))
+        response["HX-Retarget"] = "#result"
+        response["HX-Reswap"] = "outerHTML"
+        return response
+    progress = Progress.of(track)
+    if request.GET.get("seen") == progress.seen:
+        return HttpResponse(status=204)
+    return render(
+        request, "library/track/progress.html", {"track": track, "progress": progress, "news": True}
+    )
 
 
-def data(request: HttpRequest, **_kwargs: object) -> HttpResponse:
-    raise Http404
+@require_safe
+def data(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give the result as the API gives it, as a file."""
+    track = _analysed(request, pk)
+    response = JsonResponse(
+        TrackSerializer(track, context={"request": request}).data,
+        json_dumps_params={"indent": 2, "ensure_ascii": False},
+    )
+    response["Content-Disposition"] = content_disposition_header(True, f"{track.title}.json")
+    return response
+
+
+@require_safe
+def timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give the genre over time as a table."""
+    track = _analysed(request, pk)
+    analysis = track.current
+    assert analysis is not None  # noqa: S101  # _analysed
+    labels = [label for label in analysis.model_version.labels if label in analysis.probabilities]
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, f"{track.title}.csv")
+    table = csv.writer(response)
+    table.writerow(["start", "end", *labels])
+    for segment in analysis.timeline:
+        shares = segment["probabilities"]
+        table.writerow([segment["start"], segment["end"], *(shares.get(label, 0.0) for label in labels)])
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an unfinished analysis has come.
+
+    Attributes
+    ----------
+    steps : list of (Track.Step, str)
+        Every step, with "done", "now" or "" for those to come.
+    no_worker : bool
+        Whether it waits for a worker and none is alive.
+    """
+
+    track: Track
+    steps: list[tuple[Track.Step, str]]
+    no_worker: bool
+
+    @property
+    def seen(self) -> str:
+        """What a page that shows this has heard."""
+        return f"{self.track.status}-{self.track.step}-{self.no_worker:d}"
+
+    @classmethod
+    def of(cls, track: Track) -> Progress:
+        order = list(Track.Step)
+        reached = order.index(Track.Step(track.step)) if track.step else -1
+        states = [
+            "done" if place < reached else "now" if place == reached else "" for place in range(len(order))
+        ]
+        since = track.queued_at or track.created
+        waits = track.status == Track.Status.QUEUED and timezone.now() - since > _PATIENCE
+        return cls(track, list(zip(order, states, strict=True)), waits and not queue.has_worker())
+
+
+def _track(request: HttpRequest, pk: UUID) -> Track:
+    """Fetch a track that the asker may see, with everything its page shows."""
+    track = (
+        Track.objects.visible_to(request.user)
+        .select_related("labelled_genre", "current", "current__model_version")
+        .defer("current__embedding")
+        .filter(pk=pk)
+        .first()
+    )
+    if track is None:
+        raise Http404
+    return track
+
+
+def _analysed(request: HttpRequest, pk: UUID) -> Track:
+    track = _track(request, pk)
+    if track.current is None:
+        raise Http404
+    return track
+
+
+def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
+    context: dict[str, Any] = {
+        "track": track,
+        "mine": track.owner_id is not None and track.owner_id == request.user.pk,
+    }
+    if track.status == Track.Status.FAILED:
+        context["reason"] = sentence(track.error_code, track.error_params)
+    elif not track.is_finished:
+        context["progress"] = Progress.of(track)
+    if track.current is not None:
+        of_request = Context({"request": request})
+        verdict = Verdict.of(track.current, lambda slug: sound.genre(of_request, slug))
+        context["verdict"] = verdict
+        context["sound_data"] = sound_data(verdict)
+        context["neighbours"] = neighbours(track=track, user=request.user)
+    return context

@@ -1,0 +1,213 @@
+"""What was heard in a track, made ready to be read: whole percentages, sentences, stretches of one genre."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.utils.translation import gettext, gettext_lazy
+
+from classifier.models import Genre
+from library.models import Analysis
+
+# A silent stretch is given the same share of every genre: there is no winner to show.
+_LEVEL = 1e-3
+
+GenreOf = Callable[[str], Genre]
+
+# What each picture is called and shows, for people who never saw one.
+_PICTURES = {
+    "spectrogram": (
+        gettext_lazy("Spectrogram"),
+        gettext_lazy(
+            "How strong each frequency is, over time: low notes at the bottom, the brighter the louder."
+        ),
+    ),
+    "mel": (
+        gettext_lazy("Mel"),
+        gettext_lazy("The same as the ear weighs it, in mel bands. This is what the classifier listens to."),
+    ),
+    "chroma": (
+        gettext_lazy("Chroma"),
+        gettext_lazy(
+            "Which of the twelve notes sound, whatever their octave. Similar tracks are found by these."
+        ),
+    ),
+    "mfcc": (
+        gettext_lazy("MFCC"),
+        gettext_lazy(
+            "The shape of the sound's colour (its timbre) as coefficients, the coarsest at the bottom."
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A genre, its probability, and the whole percentage to print."""
+
+    genre: Genre
+    share: float
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a track with one likeliest genre, or with none where it is silent."""
+
+    start: float
+    end: float
+    genre: Genre | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the sound whose width is the whole track."""
+
+    name: str
+    label: str
+    about: str
+    stored: str
+    url: str
+    ticks: list[tuple[float, str]]
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.stored).suffix
+
+    @property
+    def alt(self) -> str:
+        return gettext("{picture} of the whole track").format(picture=self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An analysis as a page shows it.
+
+    Attributes
+    ----------
+    bars : list of Bar
+        Every genre, the likeliest first; the percentages sum to 100.
+    likely : list of Bar
+        The two or three that an unsure verdict names.
+    stretches : list of Stretch
+    stale : bool
+        Whether another classifier is in service by now.
+    """
+
+    analysis: Analysis
+    bars: list[Bar]
+    likely: list[Bar]
+    stretches: list[Stretch]
+    stale: bool
+
+    @property
+    def top(self) -> Bar:
+        return self.bars[0]
+
+    @property
+    def sure(self) -> bool:
+        return self.analysis.music and not self.analysis.unsure
+
+    @property
+    def likely_percent(self) -> int:
+        """What the likely genres have together."""
+        return sum(bar.percent for bar in self.likely)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [
+            Picture(
+                name=name,
+                label=str(label),
+                about=str(about),
+                stored=getattr(self.analysis, name).name,
+                url=getattr(self.analysis, name).url,
+                ticks=[(position, mark) for position, mark in self.analysis.ticks.get(name, [])],
+            )
+            for name, (label, about) in _PICTURES.items()
+        ]
+
+    @classmethod
+    def of(cls, analysis: Analysis, genre_of: GenreOf) -> Verdict:
+        percents = whole_percents(analysis.probabilities)
+        ranked = sorted(analysis.probabilities.items(), key=lambda item: (-item[1], item[0]))
+        bars = {label: Bar(genre_of(label), share, percents[label]) for label, share in ranked}
+        return cls(
+            analysis=analysis,
+            bars=list(bars.values()),
+            likely=[bars[label] for label, _share in analysis.likely],
+            stretches=list(stretches(analysis.timeline, genre_of)),
+            stale=not analysis.model_version.is_in_service,
+        )
+
+
+def whole_percents(probabilities: Mapping[str, float]) -> dict[str, int]:
+    """Round shares of one to whole percentages that sum to 100.
+
+    The largest one is rounded as everywhere on the site (halves up, and never to 100 unless it is certain);
+    the others share what is left by largest remainders, so that none moves by more than one.
+    """
+    if not probabilities:
+        return {}
+    ranked = sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))
+    (best, share), others = ranked[0], ranked[1:]
+    rounded = math.floor(share * 100 + 0.5)
+    percents = {best: 100 if not others else min(rounded, 99) if share < 1 else rounded}
+    percents.update({label: math.floor(share * 100) for label, share in others})
+    missing = 100 - sum(percents.values())
+    by_remainder = sorted(others, key=lambda item: -(item[1] * 100 % 1))
+    for label, _share in by_remainder[: max(0, missing)]:
+        percents[label] += 1
+    return percents
+
+
+def stretches(timeline: list[dict[str, Any]], genre_of: GenreOf) -> Iterator[Stretch]:
+    """Join neighbouring segments that have the same likeliest genre; their shares are averaged over time."""
+    label: str | None = None
+    start = end = weight = 0.0
+    for segment in timeline:
+        heard = _likeliest(segment["probabilities"])
+        if heard != label and end > start:
+            yield _stretch(start, end, label, weight, genre_of)
+        if heard != label or end == start:
+            label, start, weight = heard, segment["start"], 0.0
+        end = segment["end"]
+        weight += (end - segment["start"]) * segment["probabilities"].get(heard, 0.0)
+    if end > start:
+        yield _stretch(start, end, label, weight, genre_of)
+
+
+def _stretch(start: float, end: float, label: str | None, weight: float, genre_of: GenreOf) -> Stretch:
+    return Stretch(start, end, genre_of(label) if label else None, weight / (end - start))
+
+
+def _likeliest(probabilities: Mapping[str, float]) -> str | None:
+    if not probabilities or max(probabilities.values()) - min(probabilities.values()) < _LEVEL:
+        return None
+    return max(probabilities, key=lambda label: probabilities[label])
+
+
+def sound_data(verdict: Verdict) -> dict[str, Any]:
+    """Give what the pictures of a track are drawn from in the browser, in few bytes.
+
+    A 20-minute track has hundreds of segments: their shares are whole thousandths, in the order of `genres`.
+    """
+    analysis = verdict.analysis
+    segments = analysis.timeline
+    return {
+        "genres": [
+            {"name": bar.genre.display_name, "colour": bar.genre.colour, "slug": bar.genre.slug}
+            for bar in verdict.bars
+        ],
+        "bounds": [segment["start"] for segment in segments] + [segment["end"] for segment in segments[-1:]],
+        "shares": [
+            [round(1000 * segment["probabilities"].get(bar.genre.slug, 0.0)) for bar in verdict.bars]
+            for segment in segments
+        ],
+        "peaks": analysis.peaks,
+    }

@@ -1,0 +1,126 @@
+// One time axis for the waveform, the genres and the pictures. It is a slider to the keyboard and to screen
+// readers, a click anywhere on it plays from there, and one line runs across all of it.
+import { clock, player } from "../player.js";
+import { Ribbon } from "./ribbon.js";
+import { drawRuler, label } from "./ruler.js";
+import { Waveform } from "./waveform.js";
+import { Zoom } from "./zoom.js";
+
+const FINE = 0.02;
+const COARSE = 0.1;
+const SHORT = 20;
+
+export function startAxis(section, data) {
+  const { url, title, track, href } = section.dataset;
+  const part = (name) => section.querySelector(`[data-${name}]`);
+  const [axis, lanes, head, hover, bubble, readout] = ["axis", "lanes", "head", "hover", "bubble", "readout"].map(part);
+  const duration = Number(section.dataset.duration) || data.bounds.at(-1) || 0;
+  const wave = new Waveform(part("wave"), data.peaks, duration);
+  const ribbon = new Ribbon(part("ribbon"), data);
+  const zoom = new Zoom(section, duration);
+  const endings = new AbortController();
+  const { signal } = endings;
+  // Where the sound would start, until it is the one that the player holds.
+  let waiting = 0;
+  let spoken = "";
+
+  const mine = () => player.holds(track);
+  const now = () => Math.min(mine() ? player.time : waiting, duration);
+  const share = (seconds) => (duration > 0 ? Math.min(1, Math.max(0, seconds / duration)) : 0);
+  const exact = (seconds) => (duration < SHORT ? label(seconds, 0.1) : clock(seconds));
+
+  function genres(seconds, count) {
+    const heard = ribbon.at(seconds).slice(0, count);
+    if (!heard.length) return section.dataset.textSilent;
+    return heard.map(({ name, share: part }) => `${name} ${Math.round(part * 100)}\u202f%`).join(" · ");
+  }
+
+  function show() {
+    const seconds = now();
+    const at = share(seconds);
+    head.style.setProperty("--at", String(at));
+    wave.show(at);
+    axis.classList.toggle("is-playing", mine() && player.playing);
+    const words = section.dataset.textPosition.replace("{time}", exact(seconds)).replace("{duration}", exact(duration));
+    const heard = genres(seconds, 2);
+    readout.textContent = `${exact(seconds)} · ${heard}`;
+    // A screen reader would read out every frame.
+    const said = `${words}, ${heard}`;
+    if (said !== spoken) {
+      spoken = said;
+      axis.setAttribute("aria-valuenow", seconds.toFixed(1));
+      axis.setAttribute("aria-valuetext", said);
+    }
+  }
+
+  function play(seconds) {
+    return player.play({ url, title: section.dataset.title || title, track, href, at: seconds });
+  }
+
+  function move(seconds) {
+    const to = Math.min(Math.max(0, seconds), duration);
+    if (mine()) player.seek(to);
+    else waiting = to;
+    show();
+    zoom.follow(share(to));
+  }
+
+  function pointed(event) {
+    const box = axis.getBoundingClientRect();
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+  }
+
+  axis.addEventListener("click", (event) => play(pointed(event) * duration));
+  axis.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "touch") return;
+    const at = pointed(event);
+    hover.hidden = false;
+    hover.style.setProperty("--at", String(at));
+    bubble.textContent = `${exact(at * duration)} · ${genres(at * duration, 2)}`;
+    const room = part("scroll").getBoundingClientRect();
+    hover.classList.toggle("is-left", event.clientX > (room.left + room.right) / 2);
+  });
+  axis.addEventListener("pointerleave", () => {
+    hover.hidden = true;
+  });
+  axis.addEventListener("keydown", (event) => {
+    const fine = Math.min(5, Math.max(0.1, duration * FINE));
+    const moves = {
+      ArrowRight: () => move(now() + fine),
+      ArrowUp: () => move(now() + fine),
+      ArrowLeft: () => move(now() - fine),
+      ArrowDown: () => move(now() - fine),
+      PageUp: () => move(now() + duration * COARSE),
+      PageDown: () => move(now() - duration * COARSE),
+      Home: () => move(0),
+      End: () => move(duration),
+      " ": () => (mine() ? player.toggle() : play(waiting)),
+      Enter: () => play(now()),
+    };
+    const run = moves[event.key];
+    if (!run || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    run();
+  });
+
+  for (const name of ["play", "pause", "time", "seek", "end"]) {
+    const heard = (event) => {
+      // The page's own play button starts the track too; what was chosen before no longer counts.
+      if (mine()) waiting = 0;
+      show();
+      if (name === "time" && mine() && event.detail.playing) zoom.follow(share(now()));
+    };
+    document.addEventListener(`player:${name}`, heard, { signal });
+  }
+
+  const ruler = part("ruler");
+  const sizes = new ResizeObserver(() => drawRuler(ruler, duration, lanes.clientWidth));
+  sizes.observe(lanes);
+  show();
+
+  return () => {
+    endings.abort();
+    sizes.disconnect();
+    wave.stop();
+  };
+}
