@@ -30,11 +30,11 @@ class HistoryForm(forms.Form):
     """Which of a person's tracks to show, in which order. What makes no sense is left out, not refused."""
 
     SORTS: ClassVar[dict[str, tuple[Any, list[Any]]]] = {
-        "": (_("Newest first"), ["-created", "id"]),
-        "oldest": (_("Oldest first"), ["created", "id"]),
-        "title": (_("By title"), ["title", "id"]),
-        "genre": (_("By genre"), [F("current__genre").asc(nulls_last=True), "-current__confidence", "id"]),
-        "longest": (_("Longest first"), [F("duration").desc(nulls_last=True), "id"]),
+        "": (_("Newest"), ["-created", "id"]),
+        "oldest": (_("Oldest"), ["created", "id"]),
+        "title": (_("Title"), ["title", "id"]),
+        "genre": (_("Genre"), [F("current__genre").asc(nulls_last=True), "-current__confidence", "id"]),
+        "longest": (_("Longest"), [F("duration").desc(nulls_last=True), "id"]),
     }
     STATES: ClassVar[dict[str, tuple[Any, Q]]] = {
         UNFINISHED: (_("In progress"), Q(status__in=[Track.Status.QUEUED, Track.Status.RUNNING])),

@@ -50,6 +50,12 @@ def genre(context: Context, slug: str) -> Genre:
 
 
 @register.simple_tag(takes_context=True)
+def likely_genres(context: Context, analysis: Analysis) -> list[Genre]:
+    """Give the two or three genres that share most of the probability, the likeliest first."""
+    return [_genre(context, slug) for slug, _share in analysis.likely]
+
+
+@register.simple_tag(takes_context=True)
 def unsure_between(context: Context, analysis: Analysis) -> str:
     """Name the two or three genres that an unsure verdict lies between, as part of a sentence."""
     names = [_genre(context, slug).display_name.lower() for slug, _share in analysis.likely]

@@ -45,7 +45,7 @@ def record_settings() -> dict[str, Any]:
             "unplugged": _("The microphone went away. What was recorded so far is kept as a take."),
             "broken": _("The recording stopped unexpectedly. What was recorded so far is kept as a take."),
             "asking": _("Your browser asks whether this site may use the microphone: allow it."),
-            "ready": _("Ready."),
+            "idle": _("Press the button to start."),
             "recording": _("Recording"),
             "paused": _("Paused"),
             "quiet": _("Very quiet: move closer to the music, or turn it up."),

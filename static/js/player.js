@@ -155,7 +155,8 @@ function tick() {
 }
 
 function keep() {
-  if (!sound) return forget();
+  // What was recorded lives and dies with its page.
+  if (!sound || sound.url.startsWith("blob:")) return forget();
   try {
     sessionStorage.setItem(KEPT, JSON.stringify({ sound, time: audio.currentTime, playing: player.playing }));
   } catch {

@@ -54,7 +54,7 @@ function become(next) {
   element("start").disabled = next === "asking";
   element("device").disabled = on;
   if (focused && document.activeElement.hidden !== false) element(on ? "stop" : "start").focus();
-  say({ idle: "", asking: text.asking, recording: text.recording, paused: text.paused }[next]);
+  say({ idle: text.idle, asking: text.asking, recording: text.recording, paused: text.paused }[next]);
 }
 
 async function start() {
@@ -189,6 +189,8 @@ addEventListener("beforeunload", (event) => {
 });
 document.addEventListener("player:play", () => state === "recording" && player.pause());
 
+wave.draw();
+say(text.idle);
 const problem = whyNot();
 if (problem) {
   complain(problem);

@@ -40,6 +40,11 @@ export class Wave {
     const style = getComputedStyle(this.canvas);
     const fits = Math.ceil(width / (BAR + GAP));
     if (this.peaks.length > fits) this.peaks.splice(0, this.peaks.length - fits);
+    // Where nothing was heard yet, the line that a wave would grow from.
+    context.fillStyle = style.borderColor;
+    for (let left = width - (BAR + GAP) * (this.peaks.length + 1); left > -BAR; left -= BAR + GAP) {
+      context.fillRect(left, height / 2 - 1, BAR, 2);
+    }
     context.fillStyle = style.color;
     this.peaks.forEach((peak, index) => {
       // The square root shows quiet music too.
