@@ -36,6 +36,7 @@ class ResidualCnnParams:
     stem: int = 24
     widths: tuple[int, ...] = (32, 64, 128)
     n_embedding: int = 128
+    statistics: int = 0
     dropout: float = 0.3
     norm_momentum: float = 0.9
 
@@ -52,7 +53,7 @@ def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnPara
     CNN variants, 2019, who add a frequency channel).
     """
     import keras
-    from keras import layers
+    from keras import layers, ops
 
     keras.utils.set_random_seed(seed)
 
@@ -75,6 +76,18 @@ def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnPara
             x = layers.MaxPooling2D(2)(x)
     x = normalised_relu(x)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    if params.statistics:
+        rows = layers.Reshape((patches.n_mels, patches.n_columns))(inputs)
+        mean = ops.mean(rows, axis=2)
+        deviation = ops.sqrt(ops.maximum(ops.mean(ops.square(rows), axis=2) - ops.square(mean), 1e-6))
+        change = ops.mean(ops.abs(rows[:, :, 1:] - rows[:, :, :-1]), axis=2)
+        slow = ops.mean(ops.abs(rows[:, :, 4:] - rows[:, :, :-4]), axis=2)
+        s = layers.Concatenate()([mean, deviation, change, slow])
+        s = layers.BatchNormalization(momentum=params.norm_momentum)(s)
+        s = layers.Dropout(params.dropout)(s)
+        s = layers.Dense(params.statistics, use_bias=False)(s)
+        s = normalised_relu(s)
+        x = layers.Concatenate()([x, s])
     x = layers.Dropout(params.dropout)(x)
     embedding = layers.Dense(params.n_embedding, activation="relu", name="embedding")(x)
     outputs = {
