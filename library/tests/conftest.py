@@ -90,6 +90,11 @@ class Matrix:
         """Those with an account who do not own the owner's tracks."""
         return [self.other, self.curator, self.staff]
 
+    @property
+    def public(self) -> list[User | AnonymousUser]:
+        """Everybody but the owner."""
+        return [self.anonymous, *self.strangers]
+
 
 @pytest.fixture
 def matrix(anonymous: AnonymousUser, owner: User, other: User, curator: User, staff: User) -> Matrix:

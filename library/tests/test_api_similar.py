@@ -76,7 +76,7 @@ def test_only_what_the_asker_may_see(matrix: Matrix, api: Api, heard_track: Make
         return [near["track"]["title"] for near in client.get(address(asked)).json()]
 
     assert found(api(matrix.owner)) == ["hidden", "public"]
-    for person in (matrix.anonymous, *matrix.strangers):
+    for person in matrix.public:
         assert found(api(person)) == ["public"]
 
 

@@ -117,7 +117,7 @@ def test_catalogue_tracks_are_everybodys_to_read(matrix: Matrix, api: Api, heard
     imported = heard_track(None, title="imported", original_name="secret.wav")
     published = heard_track(matrix.owner, title="published", visibility="catalogue")
     for track in (imported, published):
-        for person in (matrix.anonymous, *matrix.strangers):
+        for person in matrix.public:
             body = api(person).get(address(track)).json()
             assert (body["title"], body["mine"], body["file_name"]) == (track.title, False, None)
         for person in matrix.strangers:
@@ -158,8 +158,8 @@ def test_a_title_that_is_none(
     assert track.title == "old"
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1]", b'"title"', b"\xff"])
-def test_a_body_that_is_none(owner_api: APIClient, owner: User, heard_track: Make, body: bytes) -> None:
+@pytest.mark.parametrize("body", ["{", "[1]", '"title"', "title=new"])
+def test_a_body_that_is_none(owner_api: APIClient, owner: User, heard_track: Make, body: str) -> None:
     response = owner_api.generic("PATCH", address(heard_track(owner)), body, content_type="application/json")
     assert response.status_code == 400
     assert set(response.json()) == {"error"}

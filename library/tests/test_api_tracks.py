@@ -57,7 +57,7 @@ def test_scopes(matrix: Matrix, api: Api, heard_track: Make) -> None:
     owner, anonymous = api(matrix.owner), api(matrix.anonymous)
     assert set(titles(owner)) == set(titles(owner, "?scope=mine")) == {"private", "published"}
     assert set(titles(owner, "?scope=all")) == {"private", "published", "imported"}
-    for person in (matrix.owner, matrix.anonymous, *matrix.strangers):
+    for person in (matrix.owner, *matrix.public):
         assert set(titles(api(person), "?scope=catalogue")) == {"published", "imported"}
     assert set(titles(anonymous, "?scope=all")) == {"published", "imported"}
     # Not even those who run the site see other people's tracks here.
