@@ -74,6 +74,9 @@ class AccountAdapter(DefaultAccountAdapter):
         # allauth counts per host name too, and a site open to any name would hand out fresh counts for each.
         return str(credentials.get("email") or credentials.get("username") or "").lower()
 
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("accounts:account")
+
     def get_reset_password_from_key_url(self, key: str) -> str:
         return _at_site(super().get_reset_password_from_key_url(key))
 

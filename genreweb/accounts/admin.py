@@ -147,7 +147,7 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
 
     list_display = ("start", "name", "user", "created", "last_used", "expiry", "revoke")
     list_display_links = None
-    list_filter = ("created", "last_used")
+    list_filter = ("last_used",)
     list_select_related = ("user",)
     search_fields = ("name", "token_key", "user__email")
     ordering = ("-created",)

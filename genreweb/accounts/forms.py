@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.fields import EmailField
 from allauth.account.forms import AddEmailForm, ReauthenticateForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
@@ -50,6 +51,7 @@ class ChangeEmailForm(AddEmailForm):
     """A new address: at once where the site cannot send letters, else once it is confirmed."""
 
     user: User
+    email = EmailField(label=_("New e-mail address"))
 
     def clean_email(self) -> str:
         email: str = super().clean_email()
