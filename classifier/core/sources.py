@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal, NoReturn
 import av
 import av.logging
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -89,6 +90,11 @@ _ENCRYPTED_TAGS = frozenset({"drms", "enca", "aavd", "p7m "})
 # Below this many bits per second no codec carries music: a header that implies less lies about its duration.
 _MIN_PLAUSIBLE_BIT_RATE = 500.0
 _MAX_DAMAGED_READS = 100
+# Rates beyond these are damage, and would be resampled into gigabytes.
+_MIN_RATE = 2_000
+_MAX_RATE = 1_536_000
+_MANY_CHANNELS = 8
+_MAX_CHANNELS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,8 +259,21 @@ class Source:
             except FFmpegError:
                 continue
             for frame in decoded:
-                if frame.samples > 0 and frame.sample_rate > 0:
-                    yield frame
+                if frame.samples > 0 and _MIN_RATE <= frame.sample_rate <= _MAX_RATE:
+                    yield from self._safe(frame)
+
+    def _safe(self, frame: AudioFrame) -> list[AudioFrame]:
+        """Interleave planar frames of eight channels or more.
+
+        PyAV 18 counts the planes of a frame up to a null pointer that FFmpeg only writes for fewer channels.
+        """
+        if not frame.format.is_planar or frame.layout.nb_channels < _MANY_CHANNELS:
+            return [frame]
+        if frame.layout.nb_channels > _MAX_CHANNELS:
+            return []
+        frame.pts = None
+        packed = frame.format.packed
+        return AudioResampler(packed, frame.layout, frame.sample_rate).resample(frame)
 
 
 def size_of(file: BinaryIO) -> int:
@@ -306,7 +325,12 @@ def open_source(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Iter
             raise reader.failure
         stream = _audio_stream(container)
         info, exact = _describe(container, stream, size=size, head=head)
-        yield Source(info=info, duration_is_exact=exact, _container=container, _stream=stream, _reader=reader)
+        try:
+            yield Source(
+                info=info, duration_is_exact=exact, _container=container, _stream=stream, _reader=reader
+            )
+        except FFmpegError as error:
+            raise reader.failure or AudioError("truncated") from error
 
 
 def _audio_stream(container: InputContainer) -> AudioStream:
@@ -315,12 +339,12 @@ def _audio_stream(container: InputContainer) -> AudioStream:
         raise AudioError("no_audio_stream")
     best = container.streams.best("audio")
     stream = best if isinstance(best, AudioStream) else streams[0]
-    if stream.codec_tag in _ENCRYPTED_TAGS:
-        raise AudioError("encrypted")
     context = stream.codec_context
     # PyAV gives a stream without a decoder no context, whatever its annotations say.
     if context is None:
-        raise AudioError("unsupported", codec=stream.codec_tag.strip("\0 ") or "unknown")
+        raise AudioError("unsupported", codec="unknown")
+    if stream.codec_tag in _ENCRYPTED_TAGS:
+        raise AudioError("encrypted")
     if context.name not in _KNOWN_DECODERS:
         raise AudioError("unsupported", codec=context.name)
     for other in container.streams:
