@@ -1,0 +1,48 @@
+"""The recorder's page. What it does in a browser is tested in e2e/."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from genreweb.accounts.models import User
+
+
+def test_it_carries_the_sites_limits_and_sentences(client: Client, owner: User, settings: Settings) -> None:
+    settings.AUDIO_MAX_SECONDS = 90.0
+    settings.AUDIO_MIN_SECONDS = 2.0
+    client.force_login(owner)
+    page = client.get(reverse("library:record"))
+    assert page.status_code == 200
+    found = re.search(
+        r'<script id="record-settings" type="application/json">(.*?)</script>', page.content.decode()
+    )
+    assert found is not None
+    given = json.loads(found.group(1))
+    assert given["url"] == reverse("library:upload")
+    assert (given["minSeconds"], given["maxSeconds"]) == (2.0, 90.0)
+    assert "1.5 minutes" in given["text"]["limit"]
+    assert "at least 2 s" in given["text"]["too_short"]
+
+
+@pytest.mark.django_db
+def test_it_is_for_people_with_an_account(client: Client) -> None:
+    page = client.get(reverse("library:record"))
+    assert page.status_code == 302
+    assert page.headers["Location"] == f"{reverse('account_login')}?next={reverse('library:record')}"
+
+
+def test_it_has_no_inline_script(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    page = client.get(reverse("library:record"))
+    assert (
+        "'unsafe-inline'" not in page.headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+    )
+    html = page.content.decode()
+    assert not re.search(r"<script(?![^>]*(src=|application/json))", html)
+    assert not re.search(r"\son[a-z]+=", html)
