@@ -18,7 +18,6 @@ import pytest
 
 from genreweb.embedded import paths
 from genreweb.embedded.engines import Borrowed
-from genreweb.embedded.locks import FileLock
 from genreweb.embedded.process import EngineError
 
 _DATABASE_FIXTURES = {
@@ -41,7 +40,7 @@ _engines = Borrowed(volatile=True)
 def _remove() -> None:
     _engines.__exit__()
     # The keeper stops the engines as soon as nobody borrows them; their files go when they have.
-    FileLock(paths.engines_lock()).try_take(seconds=30)
+    _engines.wait_until_stopped(30)
     shutil.rmtree(paths.run_dir(), ignore_errors=True)
     shutil.rmtree(_folder, ignore_errors=True)
 

@@ -20,7 +20,7 @@ from typing import IO
 from genreweb.embedded import paths
 from genreweb.embedded.locks import FileLock
 from genreweb.embedded.postgres import Postgres
-from genreweb.embedded.process import EngineError
+from genreweb.embedded.process import EngineError, wait_for_exit
 from genreweb.embedded.redis import Redis
 
 START_SECONDS = 60
@@ -129,6 +129,11 @@ class Borrowed:
 
     def __exit__(self, *error: object) -> None:
         self._users.release()
+
+    def wait_until_stopped(self, seconds: float) -> None:
+        """Wait for the engines to stop, if it was for this command that they were started."""
+        if self._keeper is not None:
+            wait_for_exit(self._keeper, seconds)
 
     def _start_keeper(self) -> subprocess.Popen[bytes]:
         with open_log("keeper") as log:

@@ -116,9 +116,9 @@ class Postgres:
             return []
 
     def _end_leftover(self) -> None:
-        """End a server whose owner was killed, and clear away the note of one that is long gone.
+        """End a server whose owner was killed, and clear away the notes of one that is long gone.
 
-        PostgreSQL trusts the process number in its note, which after a restart of the machine (or of a
+        PostgreSQL trusts the process number in its notes, which after a restart of the machine (or of a
         container, always) may well be somebody else's.
         """
         lines = self._pid_file()
@@ -133,7 +133,8 @@ class Postgres:
                 except psutil.TimeoutExpired:
                     leftover.kill()
                     leftover.wait(5)
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for note in (self.data / "postmaster.pid", *paths.postgres_socket_dir().glob(".s.PGSQL.*")):
+            note.unlink(missing_ok=True)
         for child in psutil.process_iter(["name", "cwd"]):
             # The backends of a killed server see that it is gone and end; until then the data are theirs.
             if child.info["name"] == "postgres" and child.info["cwd"] == str(self.data):

@@ -22,6 +22,8 @@ class Service:
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    people_wait: bool = False
+    """Whether the site is of no use without it; the others start when it is up."""
 
 
 def cores() -> int:
@@ -37,9 +39,11 @@ def services(where: Address) -> list[Service]:
     """Give the processes of a site, the web server first."""
     # One sound is heard on one core: as many sounds as cores are faster than one sound on all of them.
     one_core_each = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # Workers have no URLs to check; `manage.py prepare` and the web server look at the rest.
+    no_checks = {"CELERY_SKIP_CHECKS": "1"}
     politely = ["nice", "-n", "10"] if shutil.which("nice") else []
     return [
-        Service("web", _web(where), one_core_each),
+        Service("web", _web(where), one_core_each, people_wait=True),
         Service(
             "analysis",
             [
@@ -48,7 +52,8 @@ def services(where: Address) -> list[Service]:
                 *("--concurrency", str(min(cores(), 8)), "--max-memory-per-child", str(ANALYSIS_MEMORY_KIB)),
                 *("--without-gossip", "--without-mingle"),
             ],
-            one_core_each,
+            {**one_core_each, **no_checks},
+            people_wait=True,
         ),
         Service(
             "training",
@@ -60,9 +65,12 @@ def services(where: Address) -> list[Service]:
                 *("--concurrency", "1", "--max-tasks-per-child", "1"),
                 *("--without-gossip", "--without-mingle"),
             ],
+            no_checks,
         ),
         Service(
-            "scheduler", [*_celery("beat"), "--schedule", str(paths.var_dir() / "schedule"), "--pidfile="]
+            "scheduler",
+            [*_celery("beat"), "--schedule", str(paths.var_dir() / "schedule"), "--pidfile="],
+            no_checks,
         ),
     ]
 

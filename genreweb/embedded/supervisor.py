@@ -14,7 +14,7 @@ import threading
 import time
 from types import FrameType
 
-from genreweb.embedded import engines, paths, preflight
+from genreweb.embedded import engines, paths, preflight, release
 from genreweb.embedded.child import Child, Log, piped
 from genreweb.embedded.engines import Engine
 from genreweb.embedded.leash import Leash
@@ -78,7 +78,7 @@ class Site:
         self._asked_at = 0.0
         self._leash = Leash()
         self._engines = {engine.name: (engine, self._engine_child(engine)) for engine in wanted}
-        self._children = [self._service_child(service) for service in services(where)]
+        self._children: list[Child] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -104,15 +104,25 @@ class Site:
             self._await_engine(engine, child)
         if self._owner is not None:
             self._owner.write(engines.READY)
-        notes = self._prepare()
+        known = bool(self._engines) and release.is_prepared()
+        notes = "" if known else self._prepare()
         say("Starting the web server, the workers and the scheduler")
-        for child in self._children:
-            self._launch(child, last=False)
+        self._launch_services(people_wait=True)
         self._await_health()
         self._up.set()
+        say(f"Genreweb is ready at {self._where.url} after {time.monotonic() - began:.1f} s. Ctrl-C ends it.")
+        self._launch_services(people_wait=False)
+        # A database may have been put back from a copy: what was fine last time is looked at all the same.
+        notes = self._prepare() if known else notes
         if notes:
             say(notes)
-        say(f"Genreweb is ready at {self._where.url} after {time.monotonic() - began:.1f} s. Ctrl-C ends it.")
+
+    def _launch_services(self, *, people_wait: bool) -> None:
+        for service in services(self._where):
+            if service.people_wait is people_wait:
+                child = self._service_child(service)
+                self._children.append(child)
+                self._launch(child, last=False)
 
     def _engine_child(self, engine: Engine) -> Child:
         # What PostgreSQL calls an error is mostly a constraint that did its work.
@@ -168,6 +178,7 @@ class Site:
 
     def _prepare(self) -> str:
         """Bring rows and static files up to date; give what should be said once the site is ready."""
+        release.forget_prepared()
         process = subprocess.Popen(
             [sys.executable, "manage.py", "prepare"],
             stdin=subprocess.DEVNULL,
@@ -190,6 +201,7 @@ class Site:
             self._leash.untie(process.pid)
         if process.returncode != 0:
             raise EngineError("The site could not be prepared; the reason is above.")
+        release.note_prepared()
         return said.decode(errors="replace").strip()
 
     def _go_on(self) -> None:

@@ -1,0 +1,179 @@
+"""``make run`` from outside: what starts, what is started again, what is left when it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from genreweb.embedded import paths
+from genreweb.tests.site import RunningSite, environment, free_port, run_command
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[RunningSite]:
+    running = RunningSite(tmp_path / "var with space")
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def test_starts_everything_and_leaves_nothing(site: RunningSite) -> None:
+    site.wait_until_ready()
+    assert site.get("/healthz") == (
+        200,
+        {"status": "ok", "checks": dict.fromkeys(("database", "broker", "storage", "worker"), "ok")},
+    )
+    assert f"http://127.0.0.1:{site.port}/" in site.output()
+    assert "createsuperuser" in site.output()
+    site.wait_until("scheduler", lambda: site.named("celery", "beat"))
+    site.wait_until("training worker", lambda: site.named("celery", "training@"))
+    assert site.named("gunicorn")
+    assert site.named("celery", "analysis@")
+    key = site.var / "secret_key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(key.read_text().strip()) >= 50
+
+    # A second one in the same folder is refused and disturbs nothing.
+    again = run_command("-m", "genreweb.embedded", "run", env=environment(site.var, free_port()))
+    assert again.returncode == 1
+    assert again.stdout == ""
+    assert len(again.stderr.strip().splitlines()) == 1
+    assert "already runs" in again.stderr
+    assert str(site.process.pid) in again.stderr
+    assert site.is_healthy()
+
+    # A command in another terminal finds the running engines, and leaves them running.
+    made = run_command("manage.py", "showmigrations", "accounts", env=site.env)
+    assert "[X] 0001_initial" in made.stdout, made.stderr
+    assert site.is_healthy()
+
+    assert site.stop() == 0
+    assert site.family() == []
+    assert site.output().rstrip().endswith("Stopped")
+
+
+def test_starts_again_what_is_killed_and_keeps_its_data(site: RunningSite) -> None:
+    site.wait_until_ready()
+    key = (site.var / "secret_key").read_text()
+    code = "from genreweb.accounts.models import User; User.objects.create_user('kept@example.org', 'x')"
+    assert run_command("manage.py", "shell", "-c", code, env=site.env).returncode == 0
+
+    # The second is valkey-server or redis-server, whichever this machine has.
+    for words in (("gunicorn",), ("-server",), ("celery", "analysis@"), ("postgres", "-D")):
+        victim = min(site.named(*words), key=lambda process: process.create_time())
+        victim.kill()
+        psutil.wait_procs([victim], timeout=20)
+        site.wait_until(f"{words} again", lambda words=words, gone=victim.pid: site.has_another(gone, *words))
+        site.wait_until(f"healthy after {words}", site.is_healthy)
+    assert "ended by SIGKILL" in site.output()
+
+    assert site.stop(signal.SIGINT) == 0
+    assert site.family() == []
+    code = "from genreweb.accounts.models import User; print(User.objects.get().email)"
+    kept = run_command("manage.py", "shell", "-v", "0", "-c", code, env=site.env)
+    assert kept.stdout.strip() == "kept@example.org", kept.stderr
+    assert (site.var / "secret_key").read_text() == key
+
+
+def test_killed_supervisor_leaves_nothing_and_the_next_one_starts(site: RunningSite) -> None:
+    site.wait_until_ready()
+    site.process.kill()
+    site.process.wait()
+    # At once: the next one waits for the last one's processes to end.
+    second = RunningSite(site.var)
+    try:
+        second.wait_until_ready()
+        assert second.is_healthy()
+        old = [process for process in second.family() if process.environ().get("PORT") == str(site.port)]
+        assert old == []
+        assert second.stop(signal.SIGHUP) == 0
+        assert second.family() == []
+    finally:
+        second.close()
+
+
+def test_survives_the_death_of_everything(site: RunningSite) -> None:
+    site.wait_until_ready()
+    for process in site.family():
+        process.kill()
+    site.wait_until("all dead", lambda: not site.family())
+    second = RunningSite(site.var)
+    try:
+        second.wait_until_ready()
+        assert second.is_healthy()
+    finally:
+        second.close()
+
+
+def _refusal(env: dict[str, str]) -> str:
+    refused = run_command("-m", "genreweb.embedded", "run", env=env)
+    assert refused.returncode == 1
+    assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+    return refused.stderr
+
+
+def test_taken_port_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"Port {port} on 127.0.0.1 is taken" in _refusal(environment(tmp_path / "var", port))
+    # Nothing was made but the folder: the next start is a first start.
+    assert not (tmp_path / "var" / "postgres").exists()
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
+def test_port_that_is_none_is_said(tmp_path: Path, port: str) -> None:
+    assert f"PORT={port} is not a port" in _refusal({**environment(tmp_path, 1), "PORT": port})
+
+
+def test_foreign_host_is_said(tmp_path: Path) -> None:
+    # 192.0.2.0/24 is set aside for documentation: no machine has it.
+    said = _refusal({**environment(tmp_path, free_port()), "HOST": "192.0.2.1"})
+    assert "choose another HOST" in said
+
+
+def test_unwritable_folder_is_said(tmp_path: Path) -> None:
+    if os.getuid() == 0:
+        # Nothing is read-only to root but what the kernel itself refuses.
+        folder = Path("/proc/genreweb")
+    else:
+        tmp_path.chmod(0o500)
+        folder = tmp_path / "var"
+    assert f"Cannot write to {folder}" in _refusal(environment(folder, free_port()))
+
+
+def test_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("")
+    assert "Cannot write to" in _refusal(environment(tmp_path / "var", free_port()))
+
+
+def test_admin_from_the_environment_is_made_once(tmp_path: Path) -> None:
+    env = environment(
+        tmp_path / "var",
+        1,
+        GENREWEB_ADMIN_EMAIL="boss@example.org",
+        GENREWEB_ADMIN_PASSWORD="a long enough one",
+    )
+    for _ in range(2):
+        prepared = run_command("manage.py", "prepare", env=env)
+        assert prepared.returncode == 0, prepared.stderr
+        assert "createsuperuser" not in prepared.stdout
+    code = "from genreweb.accounts.models import User; print(User.objects.filter(is_superuser=True).count())"
+    counted = run_command("manage.py", "shell", "-v", "0", "-c", code, env=env)
+    assert counted.stdout.strip() == "1", counted.stderr
+
+
+def test_repository_is_where_the_make_file_is() -> None:
+    assert (paths.REPOSITORY / "Makefile").exists()
