@@ -323,8 +323,22 @@ MIGRATION_MODULES = {"knox": None}
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  # a model's name, not a secret
 SPECTACULAR_SETTINGS = {
     "TITLE": "Genreweb API",
-    "DESCRIPTION": "Upload music, learn its genre, find similar tracks.",
+    "DESCRIPTION": (
+        "Send music, learn its genre, find similar tracks.\n\n"
+        "`POST /api/v1/tokens/` gives a token for your e-mail address and password; send it along as "
+        "`Authorization: Bearer <token>`. An upload is answered at once and analysed in the background: "
+        "ask for the track until its `status` is `done` or `failed`, or send `Prefer: wait=30` with the "
+        "upload.\n\n"
+        "Every error is `{\"error\": {\"code\", \"message\"}}`, with `fields` where some are wrong. "
+        "`429` and `503` say in `Retry-After` when to come back."
+    ),
     "VERSION": "1",
+    "TAGS": [
+        {"name": "tracks", "description": "Your tracks and the catalogue"},
+        {"name": "classify", "description": "A genre in one call, nothing kept"},
+        {"name": "genres", "description": "What the classifier knows"},
+        {"name": "account", "description": "You and your tokens"},
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
