@@ -43,8 +43,8 @@ class GenreAdmin(admin.ModelAdmin[Genre]):
     @admin.display(description=_("colour"), ordering="colour")
     def swatch(self, genre: Genre) -> str:
         return format_html(
-            '<svg class="swatch" viewBox="0 0 24 24" aria-hidden="true">'
-            '<rect width="24" height="24" rx="6" fill="{0}"></rect></svg> <code>{0}</code>',
+            '<span class="colour"><svg viewBox="0 0 24 24" aria-hidden="true">'
+            '<rect width="24" height="24" rx="6" fill="{0}"></rect></svg> <code>{0}</code></span>',
             genre.colour,
         )
 

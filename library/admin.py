@@ -102,13 +102,11 @@ class TrackAdmin(admin.ModelAdmin[Track]):
     inlines = (AnalysisInline,)
     list_display = (
         "title",
-        "artist",
         "owner",
         "heard",
         "confidence",
         "status",
         "source",
-        "visibility",
         "created",
     )
     list_filter = ("status", "source", "visibility", HeardGenreFilter, "current__unsure", "created")
@@ -245,24 +243,24 @@ class TrackAdmin(admin.ModelAdmin[Track]):
     def file(self, track: Track) -> str:
         return format_html('<a href="{}">{}</a>', track.sound.url, track.sound.name)
 
-    @admin.display(description=_("pictures"), empty_value="–")
-    def pictures(self, track: Track) -> str | None:
+    @admin.display(description=_("pictures"))
+    def pictures(self, track: Track) -> str:
         heard = track.current
         if heard is None:
-            return None
+            return "–"
         pictures = [(picture.field.verbose_name, picture.url) for picture in heard.files]
         return render_to_string("admin/library/track/pictures.html", {"pictures": pictures})
 
-    @admin.display(description=_("verdict"), empty_value="–")
-    def verdict(self, track: Track) -> str | None:
+    @admin.display(description=_("verdict"))
+    def verdict(self, track: Track) -> str:
         if track.current is None:
-            return None
+            return "–"
         shares = sorted(track.current.probabilities.items(), key=lambda item: -item[1])
         context = {"analysis": track.current, "shares": [(label, share * 100) for label, share in shares]}
         return render_to_string("admin/library/track/verdict.html", context)
 
-    @admin.display(description=_("failure"), empty_value="–")
-    def failure(self, track: Track) -> str | None:
+    @admin.display(description=_("failure"))
+    def failure(self, track: Track) -> str:
         if not track.error_code:
-            return None
+            return "–"
         return f"{track.error_code}: {sentence(track.error_code, track.error_params)}"

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is answered in one shape: {"error": {"code", "message"}}, with fields if some are wrong."""
+"""Whatever goes wrong is answered in one shape: {"error": {"code", "message"}}, fields beside them."""
 
 from __future__ import annotations
 
