@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -84,14 +84,18 @@ def waveform_peaks(samples: Float32, n: int = 1200) -> Int8:
     return np.rint(np.stack((low, high), axis=1) * scale).clip(-127, 127).astype(np.int8)
 
 
-def peaks_to_json(peaks: Int8) -> dict[str, object]:
+class PeaksJson(TypedDict):
+    """What wavesurfer.js draws without decoding: by channel, minima and maxima in turn, in [-1, 1]."""
+
+    version: int
+    length: int
+    peaks: list[list[float]]
+
+
+def peaks_to_json(peaks: Int8) -> PeaksJson:
     """The peaks as wavesurfer.js takes them: one channel of alternating minima and maxima in [-1, 1]."""
-    return {"version": 1, "length": len(peaks), "peaks": [np.round(peaks.ravel() / 127.0, 3).tolist()]}
-
-
-def peaks_to_bytes(peaks: Int8) -> str:
-    """The peaks in base64, for a row or an attribute."""
-    return base64.b64encode(peaks.tobytes()).decode("ascii")
+    values = [float(value) for value in np.round(peaks.ravel() / 127.0, 3)]
+    return {"version": 1, "length": len(peaks), "peaks": [values]}
 
 
 def draw(features: Features) -> dict[str, Picture]:
@@ -145,7 +149,7 @@ def mfcc(features: Features) -> Picture:
     """Mel-frequency cepstral coefficients, each scaled to its own range."""
     coefficients = features.mfcc
     low, high = np.percentile(coefficients[:, :: max(1, coefficients.shape[1] // 2000)], (1, 99), axis=1)
-    span = np.maximum(high - low, 1e-6)[:, np.newaxis]
+    span = np.maximum(high - low, 1.0)[:, np.newaxis]
     scaled = (_pool(coefficients, mean=True) - low[:, np.newaxis]) / span
     n = len(coefficients)
     ticks = tuple(Tick(round((i + 0.5) / n, 4), str(i)) for i in range(0, n, 5))
