@@ -10,12 +10,14 @@ from django.db.models import Count, F, Q, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.template import Context
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from classifier.models import Genre
 from library.models import Track, TrackQuerySet
+from library.templatetags import sound
 
 PER_PAGE = 30
 NO_GENRE = "none"
@@ -72,10 +74,9 @@ def browse(request: HttpRequest) -> HttpResponse:
     """
     asked = Asked.of(request)
     catalogue = Track.objects.in_catalogue()
-    heard = catalogue.filter(current__isnull=False).annotate(
+    found = _search(catalogue.filter(current__isnull=False), asked.q).annotate(
         shown=Coalesce("labelled_genre__slug", "current__genre", Value(""))
     )
-    found = _search(heard, asked.q)
     counts: dict[str, int] = dict(found.order_by().values_list("shown").annotate(Count("pk")))
     if asked.genre:
         found = found.filter(shown="" if asked.genre == NO_GENRE else asked.genre)
@@ -87,7 +88,7 @@ def browse(request: HttpRequest) -> HttpResponse:
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "filters": asked.query(),
-        "chips": _chips(asked, counts),
+        "chips": _chips(request, asked, counts),
         "all_count": sum(counts.values()),
         "all_query": asked.query(genre=""),
         "waiting": catalogue.filter(current__isnull=True).exclude(status=Track.Status.FAILED).count(),
@@ -105,15 +106,16 @@ def _search(tracks: TrackQuerySet, q: str) -> TrackQuerySet:
     return tracks
 
 
-def _chips(asked: Asked, counts: dict[str, int]) -> list[Chip]:
+def _chips(request: HttpRequest, asked: Asked, counts: dict[str, int]) -> list[Chip]:
     """Offer the genres that the search found something in, and the one that is chosen."""
-    genres = {genre.slug: genre for genre in Genre.objects.all()}
-    unlisted = sorted(counts.keys() - genres.keys() - {""})
+    context = Context({"request": request})
+    known = sound.genres_by_slug(context)
+    unlisted = sorted(counts.keys() - known.keys() - {""})
     chips = [
-        Chip(slug, genres.get(slug) or Genre(slug=slug, name=slug.capitalize(), colour="#8a8d96"), count, "")
-        for slug in (*genres, *unlisted)
+        Chip(slug, sound.genre(context, slug), count, asked.query(genre=slug))
+        for slug in (*known, *unlisted)
         if (count := counts.get(slug, 0)) or slug == asked.genre
     ]
     if counts.get("") or asked.genre == NO_GENRE:
-        chips.append(Chip(NO_GENRE, None, counts.get("", 0), ""))
-    return [Chip(chip.key, chip.genre, chip.count, asked.query(genre=chip.key)) for chip in chips]
+        chips.append(Chip(NO_GENRE, None, counts.get("", 0), asked.query(genre=NO_GENRE)))
+    return chips
