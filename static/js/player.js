@@ -155,10 +155,10 @@ function tick() {
 }
 
 function keep() {
-  // What was recorded lives and dies with its page.
-  if (!sound || sound.url.startsWith("blob:")) return forget();
+  // Only what plays goes on on the next page; what was recorded lives and dies with its own.
+  if (!player.playing || sound.url.startsWith("blob:")) return forget();
   try {
-    sessionStorage.setItem(KEPT, JSON.stringify({ sound, time: audio.currentTime, playing: player.playing }));
+    sessionStorage.setItem(KEPT, JSON.stringify({ sound, time: audio.currentTime }));
   } catch {
     // Private windows may refuse to store: then the sound ends with the page.
   }
@@ -182,7 +182,7 @@ function resume() {
   }
   if (!kept?.sound?.url) return;
   load(kept.sound, kept.time);
-  if (kept.playing) audio.play().catch(refused);
+  audio.play().catch(refused);
 }
 
 audio.addEventListener("play", () => {

@@ -42,6 +42,8 @@ function expire(card, after) {
 
 for (const card of toasts.querySelectorAll(".toast-card")) {
   expire(card, card.classList.contains("is-bad") ? 2 * LASTS : LASTS);
+  // Screen readers read what is added to a live region, not what was there from the start.
+  setTimeout(() => card.isConnected && toasts.append(card), 150);
 }
 
 document.addEventListener("toast", (event) => {
@@ -77,6 +79,15 @@ document.addEventListener("keydown", (event) => {
 });
 
 // --- requests that fail ---
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  const { login } = document.body.dataset;
+  if (!xhr.responseURL || new URL(xhr.responseURL).pathname !== login) return;
+  // The session is over: the page to sign in on belongs into the window, not into a row.
+  event.detail.shouldSwap = false;
+  if (requestConfig.headers["X-Quiet"]) return;
+  location.assign(`${login}?next=${encodeURIComponent(location.pathname + location.search)}`);
+});
 document.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
   // A poll that fails is tried again; only what a person asked for deserves a word.

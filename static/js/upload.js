@@ -142,7 +142,7 @@ function report() {
     return;
   }
   // Whoever sends one song wants to see it: straight to its result.
-  if (jobs.length === 1 && sent === 1 && !leaving) {
+  if (jobs.length === 1 && sent === 1 && !jobs[0].answer.duplicate && !leaving) {
     leaving = true;
     location.assign(jobs[0].answer.url);
     return;
