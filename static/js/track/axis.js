@@ -17,11 +17,12 @@ export function startAxis(section, data) {
   const duration = Number(section.dataset.duration) || data.bounds.at(-1) || 0;
   const wave = new Waveform(part("wave"), data.peaks, duration);
   const ribbon = new Ribbon(part("ribbon"), data);
-  const zoom = new Zoom(section, duration);
+  const zoom = new Zoom(section, duration, data.peaks.length / 2);
   const endings = new AbortController();
   const { signal } = endings;
   // Where the sound would start, until it is the one that the player holds.
   let waiting = 0;
+  let shown = "";
   let spoken = "";
 
   const mine = () => player.holds(track);
@@ -29,24 +30,31 @@ export function startAxis(section, data) {
   const share = (seconds) => (duration > 0 ? Math.min(1, Math.max(0, seconds / duration)) : 0);
   const exact = (seconds) => (duration < SHORT ? label(seconds, 0.1) : clock(seconds));
 
+  // Rounded, as the page writes it, where the time that has passed is cut off.
+  const whole = duration < SHORT ? exact(duration) : clock(Math.round(duration));
+
   function genres(seconds, count) {
     const heard = ribbon.at(seconds).slice(0, count);
     if (!heard.length) return section.dataset.textSilent;
     return heard.map(({ name, share: part }) => `${name} ${Math.round(part * 100)}\u202f%`).join(" · ");
   }
 
-  function show() {
+  // `asked` is whether a person moved: what is only the music going on is not read out to who listens.
+  function show(asked = false) {
     const seconds = now();
     const at = share(seconds);
     head.style.setProperty("--at", String(at));
     wave.show(at);
     axis.classList.toggle("is-playing", mine() && player.playing);
-    const words = section.dataset.textPosition.replace("{time}", exact(seconds)).replace("{duration}", exact(duration));
+    const words = section.dataset.textPosition.replace("{time}", exact(seconds)).replace("{duration}", whole);
     const heard = genres(seconds, 2);
-    readout.textContent = `${exact(seconds)} · ${heard}`;
-    // A screen reader would read out every frame.
     const said = `${words}, ${heard}`;
-    if (said !== spoken) {
+    if (said !== shown) {
+      shown = said;
+      readout.textContent = `${exact(seconds)} · ${heard}`;
+    }
+    const listening = mine() && player.playing && document.activeElement === axis;
+    if (said !== spoken && (asked || !listening)) {
       spoken = said;
       axis.setAttribute("aria-valuenow", seconds.toFixed(1));
       axis.setAttribute("aria-valuetext", said);
@@ -61,7 +69,7 @@ export function startAxis(section, data) {
     const to = Math.min(Math.max(0, seconds), duration);
     if (mine()) player.seek(to);
     else waiting = to;
-    show();
+    show(true);
     zoom.follow(share(to));
   }
 
@@ -70,7 +78,10 @@ export function startAxis(section, data) {
     return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
   }
 
-  axis.addEventListener("click", (event) => play(pointed(event) * duration));
+  axis.addEventListener("click", (event) => {
+    play(pointed(event) * duration);
+    show(true);
+  });
   axis.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") return;
     const at = pointed(event);

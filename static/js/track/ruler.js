@@ -2,7 +2,7 @@
 import { clock } from "../player.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
-const ROOM = 64;
+const ROOM = 48;
 
 export function drawRuler(place, duration, width) {
   place.replaceChildren();

@@ -1,18 +1,22 @@
 // Stretches the time axis inside its own scroller, and keeps the playhead in view.
 
 const MOST = 16;
-// Closer than this the pictures have nothing more to show.
 const FEWEST_SECONDS = 5;
+// Wider than this, waveform and pictures have nothing more to show.
+const WIDEST_SLICE = 4;
 
 export class Zoom {
-  constructor(section, duration) {
+  // `slices` is how many the waveform was measured in.
+  constructor(section, duration, slices) {
     this.scroller = section.querySelector("[data-scroll]");
     this.lanes = section.querySelector("[data-lanes]");
     this.level = section.querySelector("[data-zoom-level]");
     this.buttons = [...section.querySelectorAll("[data-zoom-by]")];
     this.factor = 1;
     this.most = 1;
-    while (this.most < MOST && duration / (this.most * 2) >= FEWEST_SECONDS) this.most *= 2;
+    const fits = (factor) =>
+      duration / factor >= FEWEST_SECONDS && this.scroller.clientWidth * factor <= slices * WIDEST_SLICE;
+    while (this.most < MOST && fits(this.most * 2)) this.most *= 2;
     section.querySelector("[data-zoom]").hidden = this.most === 1;
     for (const button of this.buttons) {
       button.addEventListener("click", () => this.set(this.factor * Number(button.dataset.zoomBy)));
