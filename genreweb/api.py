@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
+from django.db import OperationalError
 from django.http import HttpResponseBase, UnreadablePostError
 from django.http.response import HttpResponsePermanentRedirect
 from django.urls import Resolver404, resolve
@@ -53,9 +54,7 @@ class Pagination(PageNumberPagination):
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """Turn whatever a view raised into an answer of the one shape."""
     if isinstance(exc, TrackError):
-        status = _STATUSES.get(exc.code, 400)
-        headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else None
-        return Response(_error(exc.code, exc.message), status=status, headers=headers)
+        return _refusal(exc)
     response = rest_framework_handler(exc, context)
     if response is not None:
         if isinstance(exc, exceptions.ValidationError):
@@ -72,6 +71,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     return _unexpected(exc, context)
 
 
+def _refusal(exc: TrackError) -> Response:
+    status = _STATUSES.get(exc.code, 400)
+    headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else None
+    return Response(_error(exc.code, exc.message), status=status, headers=headers)
+
+
 def _unexpected(exc: Exception, context: dict[str, Any]) -> Response:
     if isinstance(exc, RequestDataTooBig):
         return Response(_error("request_too_large", gettext("The request is too large.")), status=413)
@@ -79,11 +84,13 @@ def _unexpected(exc: Exception, context: dict[str, Any]) -> Response:
         return Response(_error("bad_request", gettext("The request could not be understood.")), status=400)
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("no room to take in a request", exc_info=exc)
-        full = TrackError("storage_full")
-        return Response(_error(full.code, full.message), status=507)
+        return _refusal(TrackError("storage_full"))
     request = cast(Request, context["request"])
     log.error("%s %s failed", request.method, request.path, exc_info=exc)
     got_request_exception.send(sender=None, request=request)
+    if isinstance(exc, OperationalError):
+        # The database is away or restarts.
+        return _refusal(TrackError("unavailable"))
     message = gettext("Something went wrong on our side. Try again in a while.")
     return Response(_error("internal", message), status=500)
 

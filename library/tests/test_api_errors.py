@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.http import UnreadablePostError
 from django.test import Client
 from pytest_django import Settings
@@ -102,6 +103,8 @@ def test_a_body_in_memory_is_bounded(owner_api: APIClient, owner: User, heard_tr
         response = owner_api.generic("PATCH", address, body, content_type=content_type)
         assert response.status_code == 413
         assert error(response)["code"] == "request_too_large"
+    response = owner_api.post(TRACKS, {"title": "x" * 2_000_000}, format="multipart")
+    assert (response.status_code, error(response)["code"]) == (413, "request_too_large")
     small = owner_api.generic("PATCH", address, "title=new", content_type="application/x-www-form-urlencoded")
     assert small.json()["title"] == "new"
 
@@ -127,6 +130,7 @@ class _Broken:
     [
         (OSError(errno.ENOSPC, "No space left on device"), 507, "storage_full"),
         (RuntimeError("a secret of the server"), 500, "internal"),
+        (OperationalError("the connection to a secret address failed"), 503, "unavailable"),
         (UnreadablePostError("the connection broke"), 400, "bad_request"),
     ],
 )

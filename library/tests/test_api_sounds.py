@@ -1,0 +1,114 @@
+"""Sounds of every kind from upload to verdict, through the API and the real classifier."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import av
+import numpy as np
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.test import APIClient
+
+from classifier.models import ModelVersion
+from library.services.analysis import analyse_track
+from library.tests.conftest import LABELS
+from library.tests.sounds import chords, encoded, silence, wav
+
+CLIPS = Path(os.environ.get("GENREWEB_SHARED", settings.BASE_DIR.parent / "shared")) / "data/gtzan/audio"
+needs_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason=f"no real music at {CLIPS}")
+
+Hear = Callable[[bytes, str], dict[str, Any]]
+
+
+@pytest.fixture
+def hear(owner_api: APIClient, classifier_in_service: ModelVersion) -> Hear:
+    """Send a sound, do the worker's part, and give the track as it is then."""
+
+    def heard(sound: bytes, name: str) -> dict[str, Any]:
+        sent = owner_api.post(
+            "/api/v1/tracks/", {"file": SimpleUploadedFile(name, sound)}, format="multipart"
+        )
+        assert sent.status_code == 202, sent.json()
+        analyse_track(track_id=UUID(sent.json()["id"]))
+        return dict(owner_api.get(sent["Location"]).json())
+
+    return heard
+
+
+def resampled(sound: bytes, *, rate: int, layout: str) -> bytes:
+    """Give a sound as 16-bit WAV at another rate, on one channel or on two."""
+    resampler = av.AudioResampler("s16", layout, rate)
+    parts: list[Any] = []
+    with av.open(io.BytesIO(sound), "r") as source:
+        for frame in (*source.decode(audio=0), None):
+            parts += [part.to_ndarray() for part in resampler.resample(frame)]
+    channels = 2 if layout == "stereo" else 1
+    pcm = np.concatenate(parts, axis=1).reshape(-1, channels)
+    return wav((pcm[:, 0] / 32767).astype(np.float32), rate=rate, channels=channels)
+
+
+def assert_whole(track: dict[str, Any], *, duration: float) -> None:
+    """Look whether a finished track has everything that a finished track has."""
+    assert (track["status"], track["error"]) == ("done", None)
+    assert track["duration"] == pytest.approx(duration, abs=0.2)
+    analysis = track["analysis"]
+    assert list(analysis["probabilities"]) == LABELS
+    assert sum(analysis["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    parts = analysis["timeline"]
+    assert (parts[0]["start"], parts[-1]["end"]) == (0, pytest.approx(duration, abs=0.2))
+    assert all(a["end"] == b["start"] for a, b in pairwise(parts))
+
+
+def test_silence_is_no_music(hear: Hear) -> None:
+    track = hear(silence(5), "silence.wav")
+    assert_whole(track, duration=5)
+    analysis = track["analysis"]
+    assert (analysis["genre"], analysis["music"], analysis["unsure"]) == (None, False, True)
+
+
+def test_a_truncated_mp3_is_heard_as_far_as_it_goes(hear: Hear) -> None:
+    whole = encoded("mp3", "libmp3lame", seconds=20)
+    track = hear(whole[: len(whole) // 2], "cut.mp3")
+    assert_whole(track, duration=10)
+
+
+def test_ten_minutes_are_covered_whole(hear: Hear) -> None:
+    track = hear(wav(chords(600, rate=8000), rate=8000), "long.wav")
+    assert_whole(track, duration=600)
+    assert len(track["analysis"]["timeline"]) > 100
+
+
+def test_a_second_is_enough(hear: Hear) -> None:
+    assert_whole(hear(wav(chords(1.05)), "short.wav"), duration=1.05)
+
+
+@needs_clips
+def test_rate_and_channels_do_not_change_the_genre(hear: Hear) -> None:
+    song = (CLIPS / "classical" / "classical.00003.opus").read_bytes()
+    stereo = hear(resampled(song, rate=44100, layout="stereo"), "stereo.wav")
+    narrow = hear(resampled(song, rate=8000, layout="mono"), "narrow.wav")
+    assert (stereo["channels"], stereo["sample_rate"]) == (2, 44100)
+    assert (narrow["channels"], narrow["sample_rate"]) == (1, 8000)
+    assert stereo["analysis"]["genre"] == narrow["analysis"]["genre"] == "classical"
+
+
+@needs_clips
+@pytest.mark.slow
+@pytest.mark.parametrize("genre", LABELS)
+def test_real_clips(hear: Hear, genre: str) -> None:
+    song = min((CLIPS / genre).iterdir()).read_bytes()
+    track = hear(song, f"{genre}.opus")
+    assert_whole(track, duration=30)
+    stereo = hear(resampled(song, rate=44100, layout="stereo"), "stereo.wav")["analysis"]
+    assert stereo["genre"] == track["analysis"]["genre"]
+    narrow = hear(resampled(song, rate=8000, layout="mono"), "narrow.wav")["analysis"]
+    # A telephone's band may make a song hard to tell, never another genre for sure.
+    assert narrow["unsure"] or narrow["genre"] == track["analysis"]["genre"]
