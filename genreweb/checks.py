@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 _OWN_KEYS = ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
-_AMBIENT_CREDENTIALS = (
+AMBIENT_CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
     "AWS_ROLE_ARN",
@@ -104,7 +104,7 @@ def _files() -> Iterator[CheckMessage]:
             hint="Set both, or neither where the machine's own role opens the bucket.",
             id="genreweb.E021",
         )
-    elif not _is_set(*_OWN_KEYS, *_AMBIENT_CREDENTIALS):
+    elif not _is_set(*_OWN_KEYS, *AMBIENT_CREDENTIALS):
         yield checks.Warning(
             "S3_BUCKET is set without credentials.",
             hint="Set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, unless the machine's role opens it.",
