@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m classifier.benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the rows there")
     parser.add_argument("--rounds", type=int, default=30, metavar="N", help="repetitions (default: 30)")
+    parser.add_argument(
+        "--longest", type=float, default=20.0, metavar="MINUTES", help="leave longer tracks out (default: 20)"
+    )
     parser.add_argument("--core-only", action="store_true", help="leave the plain implementation out")
     options = parser.parse_args(arguments)
     os.environ.update(ONE_THREAD)
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from classifier.benchmarks import suite
 
     rows: list[suite.Row] = []
-    for row in suite.run(rounds=options.rounds, with_plain=not options.core_only):
+    for row in suite.run(rounds=options.rounds, with_plain=not options.core_only, longest=options.longest):
         if not rows:
             print(row["machine"])
             print(f"{'':<44} {'median':>10} {'p95':>10} {'':<4} {'ratio':>8}")

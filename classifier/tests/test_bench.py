@@ -45,17 +45,9 @@ def test_music_is_synthesised_where_none_is_at_hand(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_rows_are_written(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "bench.json"
+    options = ["--core-only", "--rounds", "1", "--longest", "1", "--json", str(target)]
     finished = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "classifier.benchmarks",
-            "--core-only",
-            "--rounds",
-            "1",
-            "--json",
-            str(target),
-        ],
+        [sys.executable, "-m", "classifier.benchmarks", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
