@@ -134,7 +134,7 @@ CACHES: dict[str, Any] = {
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "genreweb",
         # Redis only hurries things along: a page or an upload must work while it is away.
-        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},
     }
 }
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = False
@@ -203,7 +203,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
     "visibility_timeout": 6 * 3600,
     "socket_connect_timeout": 1,
-    "socket_timeout": 30,
+    "socket_timeout": 3,
 }
 # Rows are the truth: a request must not wait for a broker that is away, the sweeper comes by later.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}

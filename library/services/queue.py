@@ -22,7 +22,7 @@ def send(track_id: UUID, *, bulk: bool) -> bool:
     from library.tasks import analyse_track
 
     try:
-        analyse_track.apply_async((str(track_id),), queue=BULK if bulk else INTERACTIVE)
+        analyse_track.apply_async((str(track_id),), queue=BULK if bulk else INTERACTIVE, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("track %s waits for the sweeper: the broker is away (%s)", track_id, error)
         return False
