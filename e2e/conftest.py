@@ -8,10 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    sync_playwright,
+)
 
 from genreweb.trial import REPOSITORY, Site
-from library.tests.sounds import RATE, chords, wav
+from library.tests.sounds import chords, wav
 
 SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 MUSIC = SHARED / "data" / "gtzan" / "audio"
@@ -41,7 +48,6 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "other.wav").write_bytes(wav(chords(8, seed=2)))
     (folder / "microphone.wav").write_bytes(wav(chords(30, seed=3, rate=48000), rate=48000))
     (folder / "broken.mp3").write_text("This is no music.")
-    assert RATE
     return folder
 
 
@@ -92,13 +98,18 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
         return page
 
     yield make
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def is_complaint(said: ConsoleMessage) -> bool:
+    # Chromium calls every refusal an error; refusing a bad file is what the site should do.
+    return said.type == "error" and "status of 422" not in said.text
 
 
 @pytest.fixture
@@ -121,7 +132,7 @@ PASSWORD = "plenty-of-jazz-42"
 
 def sign_up(page: Page, email: str) -> None:
     page.goto("/accounts/signup/")
-    page.get_by_label("E-mail", exact=False).first.fill(email)
+    page.locator("input[type=email]").fill(email)
     passwords = page.locator("input[type=password]")
     for place in range(passwords.count()):
         passwords.nth(place).fill(PASSWORD)

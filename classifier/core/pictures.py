@@ -175,7 +175,8 @@ def _pool(rows: Float32, *, mean: bool = False) -> Float32:
 
 
 def _brightness(power: Float32) -> npt.NDArray[np.uint8]:
-    db = power_to_db(power, ref=max(float(power.max()), 1e-10))
+    # What is 75 dB under full scale or less stays dark: silence is not the loudest thing in a silent track.
+    db = power_to_db(power, ref=max(float(power.max()), 1e-2))
     levels: npt.NDArray[np.uint8] = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
     return levels
 

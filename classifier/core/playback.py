@@ -20,8 +20,9 @@ _PLAYABLE = {
     "flac": {"flac"},
     "ogg": {"vorbis", "opus", "flac"},
     "mov": {"aac", "mp3", "flac", "opus"},
-    "matroska": {"vorbis", "opus"},
 }
+# WebM is left out: what a browser's recorder writes says neither how long it is nor where a second lies, so
+# that no browser can seek in it.
 _BIT_RATE = {1: 112_000, 2: 192_000}
 
 

@@ -82,7 +82,7 @@ def clock(seconds: float | None) -> str:
     """Write a duration as 0:07, 3:25 or 1:02:03; nothing where it is not known."""
     if seconds is None:
         return ""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
+    minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes}:{rest:02}"
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
