@@ -1,0 +1,25 @@
+# syntax=docker/dockerfile:1
+FROM node:22-bookworm-slim AS libraries
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+
+FROM python:3.12-slim-bookworm AS packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements.txt /tmp/
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install --require-hashes --requirement /tmp/requirements.txt
+
+FROM python:3.12-slim-bookworm
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 GENREWEB_VAR=/data
+RUN useradd --system --uid 10001 --home-dir /data genreweb && install -d -o genreweb -g genreweb /data
+WORKDIR /app
+COPY --from=packages /opt/venv /opt/venv
+COPY . .
+COPY --from=libraries /app/node_modules node_modules
+USER genreweb
+VOLUME /data
+EXPOSE 8000
+# A web server by default; compose.yaml starts the workers and the scheduler from the same image.
+CMD ["sh", "-c", "python manage.py prepare && exec gunicorn genreweb.wsgi:application --bind 0.0.0.0:8000 --worker-class gthread --workers 2 --threads 8 --preload --timeout 120 --keep-alive 15 --worker-tmp-dir /dev/shm --no-control-socket"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=90s \
+    CMD ["python", "tools/healthcheck.py"]

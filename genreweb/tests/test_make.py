@@ -1,0 +1,233 @@
+"""What a newcomer and an administrator run: the make file, its scripts, the containers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from genreweb.embedded import services
+from genreweb.embedded.paths import REPOSITORY
+from genreweb.embedded.preflight import Address
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with what make needs to begin, and a space in its name."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    for name in (
+        "Makefile",
+        "requirements.txt",
+        "requirements-node.txt",
+        "package.json",
+        "package-lock.json",
+    ):
+        shutil.copy(REPOSITORY / name, folder)
+    shutil.copytree(REPOSITORY / "tools", folder / "tools")
+    return folder
+
+
+def make(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *words],
+        cwd=folder,
+        env={**kept, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def sentences(said: str) -> list[str]:
+    """Give what was said less make's own word about it."""
+    return [line for line in said.splitlines() if not line.startswith(("make:", "make["))]
+
+
+def fake(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_make_alone_says_what_can_be_made(clone: Path) -> None:
+    done = make(clone)
+    assert done.returncode == 0
+    for target in ("run", "test", "lint", "e2e", "bench", "lock"):
+        assert re.search(rf"^  make {target} +\S", done.stdout, re.MULTILINE), done.stdout
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize("target", ["run", "test", "lint", "bench"])
+def test_old_python_is_said(clone: Path, tmp_path: Path, target: str) -> None:
+    fake(tmp_path / "old", "python3.9", 'case "$*" in *version_info\\[*) echo 3.9 ;; *) exit 1 ;; esac')
+    done = make(clone, target, PYTHON=str(tmp_path / "old" / "python3.9"))
+    assert done.returncode != 0
+    assert len(sentences(done.stderr)) == 1
+    assert "needs Python 3.11 or newer (found: 3.9)" in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_newer_python_of_another_name_is_found(clone: Path, tmp_path: Path) -> None:
+    fake(tmp_path / "bin", "python3", "exit 1")
+    fake(tmp_path / "bin", "python3.13", f'exec "{sys.executable}" "$@"')
+    done = make(clone, ".venv/.made", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    code = "import sys; print([path for path in sys.path if path.endswith('a clone')])"
+    found = subprocess.run(
+        [clone / ".venv/bin/python", "-c", code], cwd="/", capture_output=True, text=True, check=True
+    )
+    assert str(clone) in found.stdout
+
+
+def _venv_that_says(folder: Path, said: str, status: int) -> None:
+    fake_bin = folder / ".venv" / "bin"
+    fake_bin.mkdir(parents=True)
+    fake(fake_bin, "python", f"cat <<'END'\n{said}\nEND\nexit {status}")
+    (folder / ".venv" / ".made").touch()
+
+
+def test_no_network_is_said(clone: Path) -> None:
+    _venv_that_says(
+        clone,
+        "WARNING: Retrying after connection broken by 'NewConnectionError(... Name or service not known)'\n"
+        "ERROR: Could not find a version that satisfies the requirement absl-py",
+        1,
+    )
+    done = make(clone, "install")
+    assert done.returncode != 0
+    assert len(sentences(done.stderr)) == 1
+    assert "cannot be reached: check the network" in done.stderr
+    assert not (clone / ".venv" / ".runtime").exists()
+
+
+def test_other_trouble_of_pip_is_said(clone: Path) -> None:
+    _venv_that_says(clone, "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", 1)
+    done = make(clone, "install")
+    assert done.returncode != 0
+    assert len(sentences(done.stderr)) == 1
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert ".venv/install.log" in done.stderr
+
+
+def test_npm_without_network_is_said(clone: Path, tmp_path: Path) -> None:
+    _venv_that_says(clone, "Successfully installed nothing-1", 0)
+    fake(
+        tmp_path / "bin",
+        "npm",
+        '[ "$1" = --version ] && echo 10 || { echo "npm error code EAI_AGAIN"; exit 1; }',
+    )
+    done = make(clone, "node_modules/.package-lock.json", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert done.returncode != 0
+    assert sentences(done.stderr) == [
+        "The npm registry cannot be reached: check the network, then try again."
+    ]
+
+
+def test_what_is_installed_is_not_installed_again(clone: Path) -> None:
+    _venv_that_says(clone, "asked for nothing", 0)
+    (clone / ".venv" / ".runtime").touch()
+    (clone / "node_modules").mkdir()
+    (clone / "node_modules" / ".package-lock.json").touch()
+    done = make(clone, "install")
+    assert done.returncode == 0
+    assert "Installing" not in done.stdout
+    assert "Fetching" not in done.stdout
+    # A changed lock file is installed.
+    newer = (clone / ".venv" / ".runtime").stat().st_mtime + 10
+    os.utime(clone / "requirements.txt", (newer, newer))
+    assert "Installing the Python packages" in make(clone, "install").stdout
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-node"])
+def test_locks_name_no_place_and_hash_everything(name: str) -> None:
+    text = (REPOSITORY / f"{name}.txt").read_text()
+    assert not re.search(r"\w+://|--\w*index|--find-links|@ ", text)
+    pinned = re.findall(
+        r"^[a-z0-9][^\s=]*==\S+(?: ;[^\\]*)? \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE
+    )
+    assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE))
+
+
+def test_npm_lock_names_no_place() -> None:
+    assert "resolved" not in (REPOSITORY / "package-lock.json").read_text()
+
+
+# --- containers -----------------------------------------------------------------------------------------
+@pytest.fixture
+def compose() -> dict[str, Any]:
+    with (REPOSITORY / "compose.yaml").open() as file:
+        loaded = yaml.safe_load(file)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
+    own = {service.name: service for service in services.services(Address("127.0.0.1", 8000))}
+    assert set(own) | {"db", "redis"} == set(compose["services"])
+    for name in ("analysis", "training"):
+        command = compose["services"][name]["command"].split()
+        for flag in ("--queues", "--hostname"):
+            expected = own[name].command[own[name].command.index(flag) + 1]
+            assert command[command.index(flag) + 1] == expected
+    memory = compose["services"]["analysis"]["command"].split("--max-memory-per-child ")[1].split()[0]
+    assert memory == str(services.ANALYSIS_MEMORY_KIB)
+    image = (REPOSITORY / "Dockerfile").read_text()
+    for flag in ("--worker-class gthread", "--preload", "--timeout 120", "--no-control-socket"):
+        assert flag in image
+        assert flag in " ".join(own["web"].command)
+
+
+def test_containers_get_their_secrets_from_the_environment(compose: dict[str, Any]) -> None:
+    for name in ("web", "analysis", "training", "scheduler"):
+        environment = compose["services"][name]["environment"]
+        assert environment["SECRET_KEY"].startswith("${SECRET_KEY:?")
+        assert "${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
+    text = (REPOSITORY / "compose.yaml").read_text()
+    assert not re.search(r"PASSWORD: (?!\$\{)", text)
+
+
+def test_containers_know_only_settings_that_exist(compose: dict[str, Any]) -> None:
+    known = (REPOSITORY / "genreweb" / "settings.py").read_text() + (
+        REPOSITORY / "genreweb" / "accounts" / "management" / "commands" / "ensure_admin.py"
+    ).read_text()
+    for name in compose["services"]["web"]["environment"]:
+        assert f'"{name}"' in known, name
+
+
+def test_image_is_run_by_nobody_in_particular() -> None:
+    lines = (REPOSITORY / "Dockerfile").read_text().splitlines()
+    last_stage = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM ")) :]
+    assert "USER genreweb" in last_stage
+    assert any(line.startswith("HEALTHCHECK") for line in last_stage)
+
+
+def _docker_composes() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _docker_composes(), reason="docker compose is not installed here")
+def test_docker_reads_the_file() -> None:
+    required = {"SECRET_KEY": "x", "POSTGRES_PASSWORD": "x", "ALLOWED_HOSTS": "x"}
+    done = subprocess.run(
+        ["docker", "compose", "config", "--quiet"],
+        cwd=REPOSITORY,
+        env={**os.environ, **required},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
