@@ -23,14 +23,9 @@ def clone(tmp_path: Path) -> Path:
     """A folder with what make needs to begin, and a space in its name."""
     folder = tmp_path / "a clone"
     folder.mkdir()
-    for name in (
-        "Makefile",
-        "requirements.txt",
-        "requirements-node.txt",
-        "package.json",
-        "package-lock.json",
-    ):
-        shutil.copy(REPOSITORY / name, folder)
+    for path in (*REPOSITORY.glob("requirements*.txt"), *REPOSITORY.glob("package*.json")):
+        shutil.copy(path, folder)
+    shutil.copy(REPOSITORY / "Makefile", folder)
     shutil.copytree(REPOSITORY / "tools", folder / "tools")
     return folder
 
