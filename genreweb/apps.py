@@ -12,7 +12,7 @@ class GenrewebConfig(AppConfig):
 
 
 class StaticFilesConfig(DjangoStaticFilesConfig):
-    """Static files, less what front-end packages ship for bundlers: hashing and packing that takes a minute."""
+    """Static files, less what packages ship for bundlers: hashing and packing that takes a minute."""
 
     ignore_patterns = [
         *DjangoStaticFilesConfig.ignore_patterns,

@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from classifier.benchmarks.sounds import variants
-
 from genreweb.trial import Site
 
 REPOSITORY = Path(__file__).resolve().parent.parent

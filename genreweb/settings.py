@@ -330,7 +330,7 @@ SPECTACULAR_SETTINGS = {
         "`Authorization: Bearer <token>`. An upload is answered at once and analysed in the background: "
         "ask for the track until its `status` is `done` or `failed`, or send `Prefer: wait=30` with the "
         "upload.\n\n"
-        "Every error is `{\"error\": {\"code\", \"message\"}}`, with `fields` where some are wrong. "
+        'Every error is `{"error": {"code", "message"}}`, with `fields` where some are wrong. '
         "`429` and `503` say in `Retry-After` when to come back."
     ),
     "VERSION": "1",

@@ -12,8 +12,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from genreweb import storage
-
 BODY = bytes(range(256)) * 8
 
 
@@ -74,7 +72,7 @@ def test_a_forged_link_is_not_found(name: str, client: Client) -> None:
 def test_a_link_expires(name: str, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     link = default_storage.url(name)
     later = time.time() + 2 * settings.MEDIA_URL_LIFETIME.total_seconds() + 1
-    monkeypatch.setattr(storage.time, "time", lambda: later)
+    monkeypatch.setattr("genreweb.storage.time.time", lambda: later)
     assert client.get(link).status_code == 404
 
 
