@@ -5,48 +5,84 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Genre',
+            name="Genre",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=40, unique=True, verbose_name='label')),
-                ('name', models.CharField(max_length=60, unique=True, verbose_name='name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('colour', models.CharField(max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-f]{6}\\Z', 'A colour is written like #1b9e77.')], verbose_name='colour')),
-                ('position', models.PositiveSmallIntegerField(default=100, verbose_name='position')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=40, unique=True, verbose_name="label")),
+                ("name", models.CharField(max_length=60, unique=True, verbose_name="name")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                (
+                    "colour",
+                    models.CharField(
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^#[0-9a-f]{6}\\Z", "A colour is written like #1b9e77."
+                            )
+                        ],
+                        verbose_name="colour",
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=100, verbose_name="position")),
             ],
             options={
-                'verbose_name': 'genre',
-                'verbose_name_plural': 'genres',
-                'ordering': ['position', 'slug'],
+                "verbose_name": "genre",
+                "verbose_name_plural": "genres",
+                "ordering": ["position", "slug"],
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('source', models.CharField(choices=[('release', 'shipped with Genreweb'), ('trained', 'trained on this site'), ('imported', 'imported')], max_length=10, verbose_name='source')),
-                ('location', models.CharField(max_length=200, verbose_name='location')),
-                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the network')),
-                ('labels', models.JSONField(verbose_name='labels')),
-                ('feature_version', models.CharField(max_length=40, verbose_name='feature version')),
-                ('metadata', models.JSONField(default=dict, verbose_name='metadata')),
-                ('is_in_service', models.BooleanField(default=False, verbose_name='in service')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("release", "shipped with Genreweb"),
+                            ("trained", "trained on this site"),
+                            ("imported", "imported"),
+                        ],
+                        max_length=10,
+                        verbose_name="source",
+                    ),
+                ),
+                ("location", models.CharField(max_length=200, verbose_name="location")),
+                ("sha256", models.CharField(max_length=64, verbose_name="SHA-256 of the network")),
+                ("labels", models.JSONField(verbose_name="labels")),
+                ("feature_version", models.CharField(max_length=40, verbose_name="feature version")),
+                ("metadata", models.JSONField(default=dict, verbose_name="metadata")),
+                ("is_in_service", models.BooleanField(default=False, verbose_name="in service")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
             ],
             options={
-                'verbose_name': 'model version',
-                'verbose_name_plural': 'model versions',
-                'ordering': ['-created'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_in_service', True)), fields=('is_in_service',), name='one_version_in_service')],
+                "verbose_name": "model version",
+                "verbose_name_plural": "model versions",
+                "ordering": ["-created"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_in_service", True)),
+                        fields=("is_in_service",),
+                        name="one_version_in_service",
+                    )
+                ],
             },
         ),
     ]
