@@ -189,16 +189,16 @@ CHANNELS: Final[Mapping[str, Channel]] = {
 
 # In the order in which sound meets them: production, playback, room, other sources, recorder, file.
 _ORDER: Final[Sequence[tuple[str, float]]] = (
-    ("equaliser", 0.6),
-    ("loudspeaker", 0.35),
-    ("room", 0.35),
-    ("babble", 0.25),
-    ("noise floor", 0.5),
+    ("equaliser", 0.5),
+    ("loudspeaker", 0.25),
+    ("room", 0.3),
+    ("babble", 0.2),
+    ("noise floor", 0.4),
     ("hum", 0.1),
-    ("knocks", 0.15),
-    ("automatic gain", 0.25),
-    ("telephone", 0.1),
-    ("codec", 0.2),
+    ("knocks", 0.1),
+    ("automatic gain", 0.2),
+    ("telephone", 0.05),
+    ("codec", 0.15),
 )
 
 

@@ -26,8 +26,10 @@ class ResidualCnnParams:
         Channels of each residual block; all but the last are followed by 2 x 2 max pooling.
     n_embedding
         Size of the vector under the output layers.
+    statistics
+        Size of the branch that reads statistics of each band over time.
     dropout
-        Rate before the embedding.
+        Rate before the statistics' layer and before the embedding.
     norm_momentum
         Of the batch normalisation. A few hundred clips make few steps per epoch: Keras' 0.99 would lag
         behind.
@@ -36,7 +38,7 @@ class ResidualCnnParams:
     stem: int = 24
     widths: tuple[int, ...] = (32, 64, 128)
     n_embedding: int = 128
-    statistics: int = 0
+    statistics: int = 128
     dropout: float = 0.3
     norm_momentum: float = 0.9
 
@@ -76,18 +78,17 @@ def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnPara
             x = layers.MaxPooling2D(2)(x)
     x = normalised_relu(x)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
-    if params.statistics:
-        rows = layers.Reshape((patches.n_mels, patches.n_columns))(inputs)
-        mean = ops.mean(rows, axis=2)
-        deviation = ops.sqrt(ops.maximum(ops.mean(ops.square(rows), axis=2) - ops.square(mean), 1e-6))
-        change = ops.mean(ops.abs(rows[:, :, 1:] - rows[:, :, :-1]), axis=2)
-        slow = ops.mean(ops.abs(rows[:, :, 4:] - rows[:, :, :-4]), axis=2)
-        s = layers.Concatenate()([mean, deviation, change, slow])
-        s = layers.BatchNormalization(momentum=params.norm_momentum)(s)
-        s = layers.Dropout(params.dropout)(s)
-        s = layers.Dense(params.statistics, use_bias=False)(s)
-        s = normalised_relu(s)
-        x = layers.Concatenate()([x, s])
+    rows = layers.Reshape((patches.n_mels, patches.n_columns))(inputs)
+    mean = ops.mean(rows, axis=2)
+    deviation = ops.sqrt(ops.maximum(ops.mean(ops.square(rows), axis=2) - ops.square(mean), 1e-6))
+    change = ops.mean(ops.abs(rows[:, :, 1:] - rows[:, :, :-1]), axis=2)
+    slow = ops.mean(ops.abs(rows[:, :, 4:] - rows[:, :, :-4]), axis=2)
+    s = layers.Concatenate()([mean, deviation, change, slow])
+    s = layers.BatchNormalization(momentum=params.norm_momentum)(s)
+    s = layers.Dropout(params.dropout)(s)
+    s = layers.Dense(params.statistics, use_bias=False)(s)
+    s = normalised_relu(s)
+    x = layers.Concatenate()([x, s])
     x = layers.Dropout(params.dropout)(x)
     embedding = layers.Dense(params.n_embedding, activation="relu", name="embedding")(x)
     outputs = {

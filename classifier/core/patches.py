@@ -47,7 +47,7 @@ class PatchParams:
     hop_length: int = 512
     n_mels: int = 128
     frames_per_column: float = 1293 / 387.5
-    n_columns: int = 128
+    n_columns: int = 64
     hop_columns: int = 32
     reference_percentile: float = 95.0
     floor_db: float = -50.0

@@ -1,4 +1,4 @@
-"""Batches for fitting: random crops, channels, masks and mixtures, all decided by (seed, epoch)."""
+"""Batches for fitting: random crops, channels and masks, all decided by (seed, epoch)."""
 
 from __future__ import annotations
 
@@ -30,29 +30,23 @@ class FeedParams:
         Sounds that are not music, per row of music.
     channel_probability
         Share of crops that pass through a random channel.
-    stretch
-        Largest relative change of speed.
     shift
         Largest shift along frequency, in mel bands.
     masks, mask_bands, mask_columns
         SpecAugment (Park et al., 2019): stripes per direction and their largest widths.
-    mixup
-        Parameter of the beta distribution of mixing weights (Zhang et al., 2018); 0 turns it off.
     label_smoothing
         Probability taken from the true label and spread over all.
     """
 
-    batch_size: int = 32
+    batch_size: int = 16
     crops_per_epoch: int = 2
-    outlier_share: float = 0.125
+    outlier_share: float = 0.0625
     channel_probability: float = 0.6
-    stretch: float = 0.08
     shift: int = 2
     masks: int = 1
-    mask_bands: int = 16
-    mask_columns: int = 16
-    mixup: float = 0.3
-    label_smoothing: float = 0.1
+    mask_bands: int = 12
+    mask_columns: int = 8
+    label_smoothing: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +103,13 @@ class Feed:
         music = np.zeros((len(crops), 1), dtype=np.float32)
         music[: len(rows)] = 1.0
         self._mask(inputs, rng)
-        if params.mixup > 0:
-            self._mix(inputs[: len(rows)], genres[: len(rows)], rng)
         return Batch(inputs=inputs[..., None], genres=genres, music=music)
 
     def _vary(self, db: FloatArray, rng: np.random.Generator) -> FloatArray:
         params, width = self._params, self._patch_params.n_columns
-        speed = 1 + rng.uniform(-params.stretch, params.stretch)
-        source = patches.fill(db, int(np.ceil(width * speed)) + 1)
-        start = rng.integers(0, source.shape[1] - int(np.ceil(width * speed)))
-        places = start + np.arange(width) * speed
-        left = places.astype(np.intp)
-        weight = (places - left).astype(np.float32)
-        crop: FloatArray = source[:, left] * (1 - weight) + source[:, left + 1] * weight
+        source = patches.fill(db, width)
+        start = int(rng.integers(0, source.shape[1] - width + 1))
+        crop = source[:, start : start + width].copy()
         shift = int(rng.integers(-params.shift, params.shift + 1))
         if shift:
             crop = np.roll(crop, shift, axis=0)
@@ -147,10 +135,3 @@ class Feed:
                 first_column = rng.integers(0, row.shape[1] - columns + 1)
                 row[first_band : first_band + bands] = mean
                 row[:, first_column : first_column + columns] = mean
-
-    def _mix(self, inputs: FloatArray, genres: FloatArray, rng: np.random.Generator) -> None:
-        weight = rng.beta(self._params.mixup, self._params.mixup, len(inputs)).astype(np.float32)
-        weight = np.maximum(weight, 1 - weight)
-        partner = rng.permutation(len(inputs))
-        inputs[:] = weight[:, None, None] * inputs + (1 - weight)[:, None, None] * inputs[partner]
-        genres[:] = weight[:, None] * genres + (1 - weight)[:, None] * genres[partner]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class FitParams:
     """
 
     epochs: int = 60
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.02
     music_weight: float = 0.3
     average_decay: float = 0.8
@@ -64,6 +63,7 @@ def fit(
     params: FitParams,
     *,
     checkpoint: Path,
+    identity: str,
     on_epoch: Callable[[EpochReport], None],
 ) -> None:
     """Fit a network in place and leave the averaged weights in it.
@@ -77,6 +77,8 @@ def fit(
         From `networks`; its ``logits`` and ``music`` outputs are fitted.
     checkpoint
         Folder for the state; it is removed by the caller when the result is safe.
+    identity
+        Names everything that decides the fit. A state left by another identity is not continued.
     """
     import keras
 
@@ -98,9 +100,7 @@ def fit(
         jit_compile=False,
     )
     trained.optimizer.build(trained.trainable_variables)
-    state = _State(
-        trained, checkpoint, fingerprint={**asdict(params), "steps_per_epoch": feed.steps_per_epoch}
-    )
+    state = _State(trained, checkpoint, identity=identity)
     average, done = state.restore()
     taken: list[float] = []
     for epoch in range(done + 1, params.epochs + 1):
@@ -124,10 +124,10 @@ def fit(
 class _State:
     """Weights, optimiser and averaged weights after the last whole epoch, in one file replaced at once."""
 
-    def __init__(self, model: Any, folder: Path, *, fingerprint: dict[str, Any]) -> None:
+    def __init__(self, model: Any, folder: Path, *, identity: str) -> None:
         self._model = model
         self._file = folder / "state.npz"
-        self._fingerprint = json.dumps(fingerprint, sort_keys=True)
+        self._identity = identity
         folder.mkdir(parents=True, exist_ok=True)
 
     def _variables(self) -> list[Any]:
@@ -139,14 +139,14 @@ class _State:
         }
         values |= {f"a{i}": value for i, value in enumerate(average)}
         partial = self._file.with_suffix(".partial.npz")
-        np.savez(partial, epoch=epoch, fingerprint=self._fingerprint, **values)
+        np.savez(partial, epoch=epoch, identity=self._identity, **values)
         partial.replace(self._file)
 
     def restore(self) -> tuple[list[Any], int]:
         if not self._file.exists():
             return [np.asarray(w) for w in self._model.get_weights()], 0
         with np.load(self._file) as saved:
-            if str(saved["fingerprint"]) != self._fingerprint:
+            if str(saved["identity"]) != self._identity:
                 return [np.asarray(w) for w in self._model.get_weights()], 0
             for i, variable in enumerate(self._variables()):
                 variable.assign(saved[f"v{i}"])

@@ -132,7 +132,14 @@ def train_release(
         seed=seed,
     )
     work = out.parent / f".{out.name}.partial"
-    fit(model, feed, recipe.fit, checkpoint=work / "checkpoint", on_epoch=on_epoch)
+    fit(
+        model,
+        feed,
+        recipe.fit,
+        checkpoint=work / "checkpoint",
+        identity=json.dumps({"recipe": asdict(recipe), "seed": seed, "tracks": len(train)}),
+        on_epoch=on_epoch,
+    )
     export(model, work / MODEL_FILE, recipe.patches)
     model.save_weights(work / WEIGHTS_FILE)
     metadata = _measure(work, whole, sounds[1], recipe)

@@ -19,7 +19,7 @@ from classifier.fitting.loop import EpochReport, FitParams, fit, use_threads
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
 SHAPE = ResidualCnnParams(stem=4, widths=(4, 8), n_embedding=8, norm_momentum=0.5)
-FEED = FeedParams(batch_size=8, crops_per_epoch=4, channel_probability=0.0, masks=0, mixup=0.0)
+FEED = FeedParams(batch_size=8, crops_per_epoch=4, channel_probability=0.0, masks=0)
 FIT = FitParams(epochs=4, learning_rate=0.01, average_decay=0.5)
 
 
@@ -52,7 +52,14 @@ def ignore(report: EpochReport) -> None:
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[EpochReport]]:
     model = make_model()
     reports: list[EpochReport] = []
-    fit(model, make_feed(), FIT, checkpoint=tmp_path_factory.mktemp("whole"), on_epoch=reports.append)
+    fit(
+        model,
+        make_feed(),
+        FIT,
+        checkpoint=tmp_path_factory.mktemp("whole"),
+        identity="a",
+        on_epoch=reports.append,
+    )
     return model, reports
 
 
@@ -80,21 +87,35 @@ def test_an_interrupted_fit_continues_to_the_same_weights(
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        fit(make_model(), make_feed(), FIT, checkpoint=tmp_path, on_epoch=cancel)
+        fit(make_model(), make_feed(), FIT, checkpoint=tmp_path, identity="a", on_epoch=cancel)
     model = make_model()
     epochs: list[int] = []
-    fit(model, make_feed(), FIT, checkpoint=tmp_path, on_epoch=lambda report: epochs.append(report.epoch))
+    fit(
+        model,
+        make_feed(),
+        FIT,
+        checkpoint=tmp_path,
+        identity="a",
+        on_epoch=lambda report: epochs.append(report.epoch),
+    )
     assert epochs == [3, 4]
     for mine, whole in zip(model.get_weights(), fitted[0].get_weights(), strict=True):
         np.testing.assert_allclose(mine, whole, rtol=1e-3, atol=1e-4)
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path: Path) -> None:
-    fit(make_model(), make_feed(), replace(FIT, epochs=1), checkpoint=tmp_path, on_epoch=ignore)
+    short = replace(FIT, epochs=1)
+    fit(make_model(), make_feed(), short, checkpoint=tmp_path, identity="a", on_epoch=ignore)
     epochs: list[int] = []
-    settings = replace(FIT, epochs=2, learning_rate=0.001)
-    fit(make_model(), make_feed(), settings, checkpoint=tmp_path, on_epoch=lambda r: epochs.append(r.epoch))
-    assert epochs == [1, 2]
+    fit(
+        make_model(),
+        make_feed(),
+        short,
+        checkpoint=tmp_path,
+        identity="b",
+        on_epoch=lambda report: epochs.append(report.epoch),
+    )
+    assert epochs == [1]
 
 
 def test_the_same_epoch_gives_the_same_batches() -> None:
