@@ -70,7 +70,7 @@ def test_patches_cover_a_track_evenly(n_columns: int) -> None:
     assert steps.max() - steps.min() <= 1
 
 
-@pytest.mark.parametrize("n_frames", [1, 5, 44, 300])
+@pytest.mark.parametrize("n_frames", [1, 5, 44, 150])
 def test_a_track_shorter_than_a_patch_is_mirrored(n_frames: int) -> None:
     cut = patches.from_power(spectrogram(n_frames), PARAMS)
     assert cut.inputs.shape == (1, PARAMS.n_mels, PARAMS.n_columns)
