@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,6 +35,8 @@ class TrialError(Exception):
 
 class Site:
     """A running site. `folder` is its var/, `log` what it printed."""
+
+    command: Sequence[str] = (sys.executable, "-m", "genreweb.embedded", "run")
 
     def __init__(self, **environment: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="genreweb-trial-"))
@@ -55,16 +58,22 @@ class Site:
         self.token = ""
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the site; it is of no use yet."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "genreweb.embedded", "run"],
+                self.command,
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
+        return self.process
+
+    def __enter__(self) -> Self:
+        self.start()
         if not self.healthy(within=START_SECONDS):
             text = self.log.read_text(errors="replace")
             self.close()

@@ -1,23 +1,20 @@
-"""A whole site, started the way ``make run`` starts it, for tests that look at it from outside."""
+"""A whole site, looked at from outside: its processes, its words, what it leaves behind."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from genreweb.embedded import paths
+from genreweb.trial import Site
 
 
 def free_port() -> int:
@@ -46,29 +43,18 @@ def run_command(*words: str, env: dict[str, str], seconds: float = 120) -> subpr
     )
 
 
-class RunningSite:
-    """One ``python -m genreweb.embedded run`` and everything that it started."""
+class WatchedSite(Site):
+    """One site in the folder `var`, started at once, and every process that belongs to it."""
 
-    def __init__(self, var: Path, **more: str) -> None:
+    def __init__(self, var: Path) -> None:
+        super().__init__(GENREWEB_VAR=str(var), GENREWEB_ADMIN_EMAIL="", GENREWEB_ADMIN_PASSWORD="")
         self.var = var
-        self.port = free_port()
-        self.env = environment(var, self.port, **more)
-        # Read from the start, and not through a pipe that would fill up.
-        self._output = tempfile.NamedTemporaryFile("w+", prefix="genreweb-site-", suffix=".out")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "genreweb.embedded", "run"],
-            cwd=paths.REPOSITORY,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self.supervisor = self.start()
 
     def output(self) -> str:
-        return Path(self._output.name).read_text()
+        return self.log.read_text()
 
-    def wait_until(self, what: str, condition: Any, *, seconds: float = 120) -> None:
+    def wait_until(self, what: str, condition: Callable[[], object], *, seconds: float = 120) -> None:
         """Wait for something to come true; fail with what the site said where it does not."""
         end = time.monotonic() + seconds
         while not condition():
@@ -77,21 +63,12 @@ class RunningSite:
             time.sleep(0.1)
 
     def wait_until_ready(self) -> None:
-        self.wait_until("ready", lambda: "is ready at" in self.output() or self.process.poll() is not None)
-        assert self.process.poll() is None, self.output()
+        over = self.supervisor.poll
+        self.wait_until("ready", lambda: "is ready at" in self.output() or over() is not None)
+        assert over() is None, self.output()
 
-    def get(self, path: str) -> tuple[int, Any]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
-                return response.status, json.loads(response.read())
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
-
-    def is_healthy(self) -> bool:
-        try:
-            return self.get("/healthz")[0] == 200
-        except OSError:
-            return False
+    def wait_until_healthy(self) -> None:
+        assert self.healthy(within=60), self.output()
 
     def family(self) -> list[psutil.Process]:
         """Give every process of this site, whoever its parent is now."""
@@ -113,19 +90,15 @@ class RunningSite:
     def has_another(self, pid: int, *words: str) -> bool:
         return any(process.pid != pid for process in self.named(*words))
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(60)
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the site to end; give its exit status."""
+        self.supervisor.send_signal(number)
+        return self.supervisor.wait(60)
 
     def close(self) -> None:
         """Leave nothing behind, whatever the test did."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(40)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        for process in self.family():
-            process.kill()
-        self._output.close()
+        try:
+            super().close()
+        finally:
+            for process in self.family():
+                process.kill()

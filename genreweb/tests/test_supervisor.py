@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -13,23 +14,23 @@ import psutil
 import pytest
 
 from genreweb.embedded import paths
-from genreweb.tests.site import RunningSite, environment, free_port, run_command
+from genreweb.tests.site import WatchedSite, environment, free_port, run_command
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[RunningSite]:
-    running = RunningSite(tmp_path / "var with space")
+def site(tmp_path: Path) -> Iterator[WatchedSite]:
+    running = WatchedSite(tmp_path / "var with space")
     try:
         yield running
     finally:
         running.close()
 
 
-def test_starts_everything_and_leaves_nothing(site: RunningSite) -> None:
+def test_starts_everything_and_leaves_nothing(site: WatchedSite) -> None:
     site.wait_until_ready()
-    assert site.get("/healthz") == (
+    assert site.request("GET", "/healthz") == (
         200,
         {"status": "ok", "checks": dict.fromkeys(("database", "broker", "storage", "worker"), "ok")},
     )
@@ -49,68 +50,68 @@ def test_starts_everything_and_leaves_nothing(site: RunningSite) -> None:
     assert again.stdout == ""
     assert len(again.stderr.strip().splitlines()) == 1
     assert "already runs" in again.stderr
-    assert str(site.process.pid) in again.stderr
-    assert site.is_healthy()
+    assert str(site.supervisor.pid) in again.stderr
+    site.wait_until_healthy()
 
     # A command in another terminal finds the running engines, and leaves them running.
-    made = run_command("manage.py", "showmigrations", "accounts", env=site.env)
+    made = run_command("manage.py", "showmigrations", "accounts", env=site.environment)
     assert "[X] 0001_initial" in made.stdout, made.stderr
-    assert site.is_healthy()
+    site.wait_until_healthy()
 
-    assert site.stop() == 0
+    assert site.end() == 0
     assert site.family() == []
     assert site.output().rstrip().endswith("Stopped")
 
 
-def test_starts_again_what_is_killed_and_keeps_its_data(site: RunningSite) -> None:
+def test_starts_again_what_is_killed_and_keeps_its_data(site: WatchedSite) -> None:
     site.wait_until_ready()
     key = (site.var / "secret_key").read_text()
     code = "from genreweb.accounts.models import User; User.objects.create_user('kept@example.org', 'x')"
-    assert run_command("manage.py", "shell", "-c", code, env=site.env).returncode == 0
+    assert run_command("manage.py", "shell", "-c", code, env=site.environment).returncode == 0
 
     # The second is valkey-server or redis-server, whichever this machine has.
     for words in (("gunicorn",), ("-server",), ("celery", "analysis@"), ("postgres", "-D")):
         victim = min(site.named(*words), key=lambda process: process.create_time())
         victim.kill()
         psutil.wait_procs([victim], timeout=20)
-        site.wait_until(f"{words} again", lambda words=words, gone=victim.pid: site.has_another(gone, *words))
-        site.wait_until(f"healthy after {words}", site.is_healthy)
+        site.wait_until(f"{words} again", functools.partial(site.has_another, victim.pid, *words))
+        site.wait_until_healthy()
     assert "ended by SIGKILL" in site.output()
 
-    assert site.stop(signal.SIGINT) == 0
+    assert site.end(signal.SIGINT) == 0
     assert site.family() == []
     code = "from genreweb.accounts.models import User; print(User.objects.get().email)"
-    kept = run_command("manage.py", "shell", "-v", "0", "-c", code, env=site.env)
+    kept = run_command("manage.py", "shell", "-v", "0", "-c", code, env=site.environment)
     assert kept.stdout.strip() == "kept@example.org", kept.stderr
     assert (site.var / "secret_key").read_text() == key
 
 
-def test_killed_supervisor_leaves_nothing_and_the_next_one_starts(site: RunningSite) -> None:
+def test_killed_supervisor_leaves_nothing_and_the_next_one_starts(site: WatchedSite) -> None:
     site.wait_until_ready()
-    site.process.kill()
-    site.process.wait()
+    site.supervisor.kill()
+    site.supervisor.wait()
     # At once: the next one waits for the last one's processes to end.
-    second = RunningSite(site.var)
+    second = WatchedSite(site.var)
     try:
         second.wait_until_ready()
-        assert second.is_healthy()
+        second.wait_until_healthy()
         old = [process for process in second.family() if process.environ().get("PORT") == str(site.port)]
         assert old == []
-        assert second.stop(signal.SIGHUP) == 0
+        assert second.end(signal.SIGHUP) == 0
         assert second.family() == []
     finally:
         second.close()
 
 
-def test_survives_the_death_of_everything(site: RunningSite) -> None:
+def test_survives_the_death_of_everything(site: WatchedSite) -> None:
     site.wait_until_ready()
     for process in site.family():
         process.kill()
     site.wait_until("all dead", lambda: not site.family())
-    second = RunningSite(site.var)
+    second = WatchedSite(site.var)
     try:
         second.wait_until_ready()
-        assert second.is_healthy()
+        second.wait_until_healthy()
     finally:
         second.close()
 
