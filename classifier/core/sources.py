@@ -35,16 +35,32 @@ AudioErrorCode = Literal[
     "unsupported",
 ]
 
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence for translation, and return it as it is: the core itself translates nothing."""
+    return message
+
+
 AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
-    "empty": "The file is empty. Choose it again, or record a new take.",
-    "not_audio": "This is not an audio file. Send music as MP3, WAV, FLAC, Ogg, M4A or WebM.",
-    "no_audio_stream": "The file holds no sound, only pictures or data. Send a file with an audio track.",
-    "truncated": "The file is damaged or incomplete. Export or download it again and retry.",
-    "too_short": "The recording is too short: at least {minimum} s of sound are needed.",
-    "too_long": "The recording is too long: at most {maximum} minutes are accepted. Cut it and retry.",
-    "too_large": "The file is too large: at most {maximum} MB are accepted. Send it as MP3, or cut it.",
-    "encrypted": "The file is copy-protected (DRM) and cannot be read. Send an unprotected copy.",
-    "unsupported": "The file's audio format ({codec}) is not supported. Convert it to MP3, WAV or FLAC.",
+    "empty": gettext_noop("The file is empty. Choose it again, or record a new take."),
+    "not_audio": gettext_noop("This is not an audio file. Send music as MP3, WAV, FLAC, Ogg, M4A or WebM."),
+    "no_audio_stream": gettext_noop(
+        "The file holds no sound, only pictures or data. Send a file with an audio track."
+    ),
+    "truncated": gettext_noop("The file is damaged or incomplete. Export or download it again and retry."),
+    "too_short": gettext_noop("The recording is too short: at least {minimum} s of sound are needed."),
+    "too_long": gettext_noop(
+        "The recording is too long: at most {maximum} minutes are accepted. Cut it and retry."
+    ),
+    "too_large": gettext_noop(
+        "The file is too large: at most {maximum} MB are accepted. Send it as MP3, or cut it."
+    ),
+    "encrypted": gettext_noop(
+        "The file is copy-protected (DRM) and cannot be read. Send an unprotected copy."
+    ),
+    "unsupported": gettext_noop(
+        "The file's audio format ({codec}) is not supported. Convert it to MP3, WAV or FLAC."
+    ),
 }
 
 # FFmpeg's demuxer names. Absent on purpose: hls, dash, concat, sdp, rtsp, imf, image2, lavfi, devices, and
