@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint e2e bench lock clean
+.PHONY: help install run test lint e2e bench messages lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,11 @@ e2e: $(TESTING) $(NODE_MODULES) ## Run the tests in a real browser (CHROMIUM nam
 
 bench: $(TESTING) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
+
+messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
+	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \
+		$(foreach folder,.venv var node_modules e2e tools */tests/*,--ignore '$(folder)')
+	@$(PY) manage.py compilemessages --locale ko --ignore .venv
 
 lock: $(TESTING) ## Pin the newest versions that requirements*.in allow
 	@$(PY) tools/lock.py $(ARGS)
