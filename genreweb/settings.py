@@ -131,15 +131,15 @@ DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
 REDIS_URL = env.str("REDIS_URL", "") or paths.redis_url()
 CACHES: dict[str, Any] = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        # Redis only hurries things along: people must get in while it is away.
+        "BACKEND": "genreweb.counting.CountingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "genreweb",
-        # Redis only hurries things along: a page or an upload must work while it is away.
-        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},
     }
 }
-DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = False
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# A cached session would outlive a sign-out that Redis did not hear of.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- files ----------------------------------------------------------------------------------------------
 S3_BUCKET = env.str("S3_BUCKET", "")
@@ -218,6 +218,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
     "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
+    "forget ended sessions": {
+        "task": "genreweb.accounts.tasks.forget_ended_sessions",
+        "schedule": 24 * 3600.0,
+    },
 }
 
 ANALYSIS_ATTEMPTS = 3

@@ -70,11 +70,6 @@ class MeSerializer(serializers.ModelSerializer[User]):
         read_only_fields: ClassVar[list[str]] = ["id", "email", "is_staff"]
 
 
-class Unavailable(exceptions.APIException):
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_code = "unavailable"
-
-
 class _TokenThrottle(AnonRateThrottle):
     """Counts by the address a request comes from; allauth counts by account besides."""
 
@@ -150,10 +145,6 @@ def _sign_in(request: HttpRequest, *, email: str, password: str) -> User:
     try:
         user: User | None = get_adapter(request).authenticate(request, email=email, password=password)
     except TooManyAttempts as limited:
-        if limited.response.status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
-            raise Unavailable(
-                gettext("Signing in is not possible for a moment. Try again in a minute.")
-            ) from limited
         wait = int(limited.response["Retry-After"])
         raise exceptions.Throttled(wait, gettext("Too many attempts to sign in.")) from limited
     if user is None:

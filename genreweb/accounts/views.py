@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
@@ -15,8 +14,6 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
-from redis import Redis
-from redis.exceptions import RedisError
 
 from genreweb.accounts import addresses, archive, personal_data
 from genreweb.accounts.forms import DeleteAccountForm, ProfileForm, TokenForm
@@ -137,20 +134,7 @@ def delete(request: HttpRequest) -> HttpResponse:
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
-    """Tell someone who tried too often when to try again, or that nothing can be counted at the moment."""
-    if not _can_count():
-        response = render(request, "accounts/unavailable.html", status=503)
-        response["Retry-After"] = "30"
-        return response
+    """Tell someone who tried too often when to try again."""
     response = render(request, "accounts/too_many_requests.html", status=429)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
-
-
-def _can_count() -> bool:
-    """Whether Redis answers: allauth lets nobody in who cannot be counted, and would call that too often."""
-    try:
-        with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1) as redis:
-            return bool(redis.ping())
-    except (RedisError, OSError):
-        return False

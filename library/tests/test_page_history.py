@@ -139,13 +139,13 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
 ) -> None:
     heard_track(owner, unsure=True)
     page.get(URL)
-    # The person, the genres for the filter, the genres for the chips, the count, the rows.
-    with django_assert_num_queries(5):
+    # The session, its person, the genres for the filter, the genres for the chips, the count, the rows.
+    with django_assert_num_queries(6):
         page.get(URL)
     for number in range(9):
         heard_track(owner, unsure=number % 2 == 0)
         queued_track(owner, status="failed", error_code="truncated")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert page.get(URL).content.count(b'<li class="track-row"') == 19
 
 
@@ -225,8 +225,8 @@ def test_watching_many_rows_costs_no_more_queries(
     tracks = [heard_track(owner) for _number in range(10)]
     tokens = [f"history.{track.pk}.queued." for track in tracks]
     rows(page, *tokens)
-    # The person, the tracks, the genres.
-    with django_assert_num_queries(3):
+    # The session, its person, the tracks, the genres.
+    with django_assert_num_queries(4):
         rows(page, tokens[0])
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         rows(page, *tokens)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.test import Client
 from pytest_django import Settings
 
+from genreweb import counting
 from genreweb.accounts.addresses import ensure_address
 from genreweb.accounts.models import User
 
@@ -33,11 +35,13 @@ def letters(settings: Settings) -> None:
 
 
 @pytest.fixture
-def no_redis(settings: Settings) -> None:
+def no_redis(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody listen where Redis should be."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     default = {**settings.CACHES["default"], "LOCATION": settings.REDIS_URL}
     settings.CACHES = {"default": default}
+    monkeypatch.setattr(counting, "_away_until", {})
+    LocMemCache(f"away:{settings.REDIS_URL}", {}).clear()
 
 
 @pytest.fixture

@@ -88,10 +88,27 @@ def test_a_forged_forwarding_header_gives_no_fresh_attempts(client: Client) -> N
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_without_redis_nobody_is_told_that_they_tried_too_often(client: Client, person: User) -> None:
-    response = client.post(URL, {"login": person.email, "password": PASSWORD})
-    assert response.status_code == 503
-    assert response["Retry-After"]
+def test_without_redis_people_get_in_and_guessing_stays_slow(
+    client: Client, person: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert sign_in(client, person.email, PASSWORD) == 302
+    assert "_auth_user_id" in client.session
+    assert "Redis is away" in caplog.text
+    guesser = Client(REMOTE_ADDR="192.0.2.9")
+    assert [sign_in(guesser, person.email, "wrong") for _ in range(6)] == [200] * 5 + [429]
+
+
+def test_who_signs_out_while_redis_is_away_is_out_when_it_is_back(
+    signed_in: Client, request: pytest.FixtureRequest, settings: Settings
+) -> None:
+    assert signed_in.get("/account/").status_code == 200
+    caches = settings.CACHES
+    request.getfixturevalue("no_redis")
+    session = signed_in.cookies["sessionid"].value
+    signed_in.post("/accounts/logout/")
+    settings.CACHES = caches
+    signed_in.cookies["sessionid"] = session
+    assert signed_in.get("/account/").status_code == 302
 
 
 @pytest.mark.usefixtures("letters")
