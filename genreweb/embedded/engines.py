@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import IO
 
@@ -41,19 +42,17 @@ def make(*, volatile: bool = False) -> list[Engine]:
     return [kinds[name](volatile=volatile) for name in wanted()]
 
 
-def wait_ready(engine: Engine, process: subprocess.Popen[bytes], *, seconds: float = START_SECONDS) -> None:
-    """Wait until `engine` can be used, or raise `EngineError` with what its log says."""
-    end = time.monotonic() + seconds
-    while not engine.is_ready(process):
-        if process.poll() is not None or time.monotonic() > end:
-            raise EngineError(
-                f"{engine.name} does not start; {log_path(engine.name)} says:\n{tail(engine.name)}"
-            )
+def becomes_ready(
+    engine: Engine, process: subprocess.Popen[bytes], *, go_on: Callable[[], None] = lambda: None
+) -> bool:
+    """Wait until `engine` can be used; False where it ends or takes too long. `go_on` may raise."""
+    end = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        if engine.is_ready(process):
+            return True
+        go_on()
         time.sleep(0.02)
-
-
-def log_path(name: str) -> str:
-    return str(paths.log_dir() / f"{name}.log")
+    return False
 
 
 def open_log(name: str) -> IO[bytes]:
@@ -87,8 +86,13 @@ def keep(*, volatile: bool) -> int:
             engine.prepare()
             with open_log(engine.name) as log:
                 running.append((engine, engine.start(log)))
+        for place, (engine, process) in enumerate(running):
+            if not becomes_ready(engine, process) and engine.recover():
+                with open_log(engine.name) as log:
+                    running[place] = (engine, engine.start(log))
         for engine, process in running:
-            wait_ready(engine, process)
+            if not becomes_ready(engine, process):
+                raise EngineError(f"{engine.name} does not start:\n{tail(engine.name)}")
         owner.write(READY)
         while not stop.is_set() and all(process.poll() is None for _, process in running):
             if users.try_take():

@@ -101,6 +101,10 @@ class Postgres:
         lines = self._pid_file()
         return len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready"
 
+    def recover(self) -> bool:
+        """Rows are all there is: a database that does not start is for a person to look at."""
+        return False
+
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """End the server: politely to the disk, impolitely to whoever is still connected."""
         for number, seconds in ((signal.SIGINT, 30), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):

@@ -89,15 +89,16 @@ class Redis:
             process.send_signal(number)
             wait_for_exit(process, seconds)
 
-    def set_aside(self) -> None:
-        """Start afresh beside data that this Redis cannot read.
+    def recover(self) -> bool:
+        """After a start that failed, begin afresh beside data that this Redis cannot read.
 
-        Rows are the truth; what was queued is queued again from them.
+        Another kind or release may have written them. Rows are the truth; what was queued is queued again.
         """
         aside = self.data.with_name("redis.unreadable")
         shutil.rmtree(aside, ignore_errors=True)
         self.data.rename(aside)
         self.prepare()
+        return True
 
 
 def _ask(command: bytes) -> bytes | None:

@@ -159,22 +159,17 @@ class Site:
     def _await_engine(self, engine: Engine, child: Child) -> None:
         if self._becomes_ready(engine, child):
             return
-        if isinstance(engine, Redis) and not child.is_running():
-            say("Redis cannot read what it had queued; it starts afresh, and what waits is queued again.")
-            engine.set_aside()
+        if not child.is_running() and engine.recover():
+            say(
+                f"{_TITLES[engine.name]} cannot read what it kept: it starts afresh, and jobs are queued again."
+            )
             self._launch(child, last=True)
             if self._becomes_ready(engine, child):
                 return
         raise EngineError(f"{_TITLES[engine.name]} does not start:\n{child.log.recent()}")
 
     def _becomes_ready(self, engine: Engine, child: Child) -> bool:
-        end = time.monotonic() + engines.START_SECONDS
-        while child.process is not None and child.is_running() and time.monotonic() < end:
-            if engine.is_ready(child.process):
-                return True
-            self._go_on()
-            time.sleep(0.02)
-        return False
+        return child.process is not None and engines.becomes_ready(engine, child.process, go_on=self._go_on)
 
     def _prepare(self) -> str:
         """Bring rows and static files up to date; give what should be said once the site is ready."""

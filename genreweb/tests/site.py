@@ -46,8 +46,9 @@ def run_command(*words: str, env: dict[str, str], seconds: float = 120) -> subpr
 class WatchedSite(Site):
     """One site in the folder `var`, started at once, and every process that belongs to it."""
 
-    def __init__(self, var: Path) -> None:
-        super().__init__(GENREWEB_VAR=str(var), GENREWEB_ADMIN_EMAIL="", GENREWEB_ADMIN_PASSWORD="")
+    def __init__(self, var: Path, **more: str) -> None:
+        nobody = {"GENREWEB_ADMIN_EMAIL": "", "GENREWEB_ADMIN_PASSWORD": ""}
+        super().__init__(**{"GENREWEB_VAR": str(var), **nobody, **more})
         self.var = var
         self.supervisor = self.start()
 

@@ -205,6 +205,19 @@ def test_note_of_a_server_that_is_gone_is_cleared_away(var: Path) -> None:
     second.wait_until_stopped(30)
 
 
+def test_queue_that_cannot_be_read_is_set_aside(var: Path) -> None:
+    with Borrowed(volatile=True) as first:
+        pass
+    first.wait_until_stopped(30)
+    # As if the Redis of another release had written it.
+    broken = paths.redis_data() / "dump.rdb"
+    broken.write_bytes(b"REDIS9999 not for you")
+    with Borrowed(volatile=True) as second, redis.Redis.from_url(paths.redis_url()) as client:
+        assert client.ping()
+        assert (var / "redis.unreadable" / "dump.rdb").exists()
+    second.wait_until_stopped(30)
+
+
 def test_data_of_another_postgresql_are_left_alone(var: Path) -> None:
     paths.make_var()
     paths.pgdata().mkdir()

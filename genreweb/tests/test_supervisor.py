@@ -9,11 +9,13 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
 
 from genreweb.embedded import paths
+from genreweb.embedded.engines import Borrowed
 from genreweb.tests.site import WatchedSite, environment, free_port, run_command
 
 pytestmark = pytest.mark.slow
@@ -114,6 +116,36 @@ def test_survives_the_death_of_everything(site: WatchedSite) -> None:
         second.wait_until_healthy()
     finally:
         second.close()
+
+
+def test_addresses_from_outside_replace_the_private_engines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GENREWEB_VAR", str(tmp_path / "elsewhere"))
+    with Borrowed(volatile=True) as elsewhere:
+        # The way PostgreSQL's own URLs write a socket.
+        socket_dir = quote(str(paths.postgres_socket_dir()), safe="")
+        site = WatchedSite(
+            tmp_path / "var",
+            DATABASE_URL=f"postgresql://genreweb@{socket_dir}/genreweb",
+            REDIS_URL=paths.redis_url(),
+            SECRET_KEY="given from outside, and long enough for anybody",
+            ALLOWED_HOSTS="music.example.org",
+        )
+        try:
+            site.wait_until_ready()
+            assert site.named("postgres") == site.named("-server") == []
+            headers = {"Host": "music.example.org"}
+            assert site.request("GET", "/healthz", headers=headers)[0] == 200
+            assert not (site.var / "postgres").exists()
+            assert not (site.var / "secret_key").exists()
+            assert site.end() == 0
+            assert site.family() == []
+        finally:
+            site.close()
+    elsewhere.wait_until_stopped(30)
 
 
 def _refusal(env: dict[str, str]) -> str:
