@@ -24,8 +24,13 @@ TITLE_LENGTH = 200
 
 
 def sound_key(track: Track, filename: str) -> str:
-    """Name a stored sound after nothing a stranger wrote; only a known ending is kept."""
-    return f"sounds/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+    """Name a stored sound after nothing a stranger wrote; its ending says what is in it, whatever it said.
+
+    Browsers are told the type by the ending, and some play nothing whose type is wrong.
+    """
+    suffix = safe_suffix(filename)
+    fitting = _SUFFIXES_OF.get(track.container.partition(",")[0], (suffix,))
+    return f"sounds/{track.id.hex[:2]}/{uuid.uuid4()}{suffix if suffix in fitting else fitting[0]}"
 
 
 def rendition_key(track: Track, filename: str) -> str:
@@ -36,6 +41,20 @@ def picture_key(analysis: Analysis, filename: str) -> str:
     return f"pictures/{analysis.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
 
 
+# By the first of FFmpeg's names for a container; the usual one first.
+_SUFFIXES_OF = {
+    "wav": (".wav",),
+    "mp3": (".mp3",),
+    "aac": (".aac",),
+    "flac": (".flac",),
+    "ogg": (".ogg", ".oga", ".opus"),
+    "mov": (".m4a", ".mp4"),
+    "matroska": (".webm", ".weba", ".mka"),
+    "aiff": (".aiff", ".aif", ".aifc"),
+    "au": (".au", ".snd"),
+    "asf": (".wma", ".asf"),
+    "caf": (".caf",),
+}
 _KNOWN_SUFFIXES = {
     *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".weba", ".mka"),
     *(

@@ -30,7 +30,7 @@ def test_a_link_gives_the_whole_file(name: str, client: Client) -> None:
     response = client.get(default_storage.url(name))
     assert response.status_code == 200
     assert response["Content-Length"] == str(len(BODY))
-    assert response["Content-Type"] in ("audio/wav", "audio/x-wav")
+    assert response["Content-Type"] == "audio/wav"
     assert response["Accept-Ranges"] == "bytes"
     assert body(response) == BODY
 
@@ -58,7 +58,9 @@ def test_a_range_outside_the_file_is_refused(name: str, client: Client, asked: s
     assert response["Content-Range"] == f"bytes */{len(BODY)}"
 
 
-@pytest.mark.parametrize("asked", ["bytes=a-b", "lines=1-2", "bytes=-", "bytes=1-2,5-6"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=a-b", "lines=1-2", "bytes=-", "bytes=1-2,5-6", "bytes=-" + "9" * 5000]
+)
 def test_a_range_that_is_not_understood_gives_the_whole_file(name: str, client: Client, asked: str) -> None:
     assert client.get(default_storage.url(name), headers={"Range": asked}).status_code == 200
 

@@ -131,9 +131,9 @@ def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo
     """Put another file in the place of a track's sound and queue it; the old one goes when that is sure."""
     old = [("sound", track.sound.name or ""), ("rendition", track.rendition.name or "")]
     file.seek(0)
+    describe(track, info)
     track.sound.save(name, file, save=False)
     new = str(track.sound.name)
-    describe(track, info)
     try:
         with transaction.atomic():
             Track.objects.filter(pk=track.pk).update(
@@ -216,7 +216,9 @@ def _remove(files: list[tuple[str, str]]) -> None:
 
 def clean_name(name: str) -> str:
     """Make a file name fit to show: one line, no folder, no control or direction-changing characters."""
-    base = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
+    # As forms write these three (HTML standard, multipart/form-data encoding).
+    plain = name.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
+    base = re.split(r"[\\/]", unicodedata.normalize("NFC", plain))[-1]
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in base)
     return " ".join(shown.split())[:1000]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
@@ -202,6 +203,20 @@ def test_names_are_for_display_only(owner_api: APIClient, stored: Stored, name: 
     folder, shard, file = key.split("/")
     assert (folder, shard) == ("sounds", track.pk.hex[:2])
     UUID(file.removesuffix(".wav"))
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "song", "song.exe"])
+def test_a_wrong_ending_is_put_right_for_browsers(owner_api: APIClient, client: Client, name: str) -> None:
+    response = owner_api.post(TRACKS, {"file": upload(wav(), name)}, format="multipart")
+    track = Track.objects.get(pk=response.json()["id"])
+    assert track.original_name == name
+    assert client.get(track.sound.url)["Content-Type"] == "audio/wav"
+
+
+def test_names_are_read_as_browsers_write_them(owner_api: APIClient) -> None:
+    owner_api.post(TRACKS, {"file": upload(wav(), "%22Blue%22%0D%0ATrain.wav")}, format="multipart")
+    track = Track.objects.get()
+    assert (track.title, track.original_name) == ('"Blue" Train', '"Blue" Train.wav')
 
 
 def test_the_same_file_again_is_recognised(owner_api: APIClient, stored: Stored) -> None:
