@@ -7,7 +7,9 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.utils.translation import gettext
 from rest_framework import parsers
+from rest_framework.exceptions import ParseError
 
 
 class _BoundedParser(parsers.BaseParser):
@@ -27,7 +29,18 @@ class _BoundedParser(parsers.BaseParser):
 
 
 class JSONParser(_BoundedParser, parsers.JSONParser):
-    """JSON, as large as a form may be."""
+    """JSON, as large as a form may be, and no deeper than Python reads."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError(gettext("The JSON is nested too deeply.")) from error
 
 
 class FormParser(_BoundedParser, parsers.FormParser):
