@@ -48,9 +48,9 @@ AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
         "The file holds no sound, only pictures or data. Send a file with an audio track."
     ),
     "truncated": gettext_noop("The file is damaged or incomplete. Export or download it again and retry."),
-    "too_short": gettext_noop("The recording is too short: at least {minimum} s of sound are needed."),
+    "too_short": gettext_noop("The recording is too short: at least {minimum:g} s of sound are needed."),
     "too_long": gettext_noop(
-        "The recording is too long: at most {maximum} minutes are accepted. Cut it and retry."
+        "The recording is too long: at most {maximum:g} minutes are accepted. Cut it and retry."
     ),
     "too_large": gettext_noop(
         "The file is too large: at most {maximum} MB are accepted. Send it as MP3, or cut it."

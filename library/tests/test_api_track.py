@@ -64,7 +64,7 @@ def test_a_waiting_and_a_running_track(owner_api: APIClient, owner: User, queued
 
 
 def test_a_failed_track_says_why(owner_api: APIClient, owner: User, queued_track: Make) -> None:
-    track = queued_track(owner, status="failed", error_code="too_short", error_params={"minimum": "1"})
+    track = queued_track(owner, status="failed", error_code="too_short", error_params={"minimum": 1.0})
     body = owner_api.get(address(track)).json()
     assert body["status"] == "failed"
     assert body["error"]["code"] == "too_short"

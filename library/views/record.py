@@ -52,7 +52,7 @@ def record_settings() -> dict[str, Any]:
             "loud": _("Too loud: move away, or turn the input down."),
             "limit": _("A take is at most %(minutes)s minutes long, so this one ended here.")
             % {"minutes": minutes},
-            "too_short": sentence("too_short", {"minimum": f"{settings.AUDIO_MIN_SECONDS:g}"}),
+            "too_short": sentence("too_short", {"minimum": settings.AUDIO_MIN_SECONDS}),
             "take": _("Take %(number)s"),
             "deleted": _("%(name)s is deleted."),
             "undo": _("Undo"),
