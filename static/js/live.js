@@ -2,6 +2,8 @@
 
 const SOON = 700;
 const LATEST = 4000;
+// As many as fit into an address that every server in between takes.
+const AT_ONCE = 40;
 
 let wait = SOON;
 let timer = 0;
@@ -16,19 +18,21 @@ async function look() {
   timer = 0;
   const tokens = watched();
   if (!tokens.length) return;
-  const query = new URLSearchParams(tokens.map((token) => ["watch", token]));
   let changed = false;
   const note = () => {
     changed = true;
   };
   document.body.addEventListener("htmx:oobAfterSwap", note);
   try {
-    await htmx.ajax("GET", `${document.body.dataset.rows}?${query}`, {
-      source: document.body,
-      target: document.body,
-      swap: "none",
-      headers: { "X-Quiet": "1" },
-    });
+    for (let at = 0; at < tokens.length; at += AT_ONCE) {
+      const query = new URLSearchParams(tokens.slice(at, at + AT_ONCE).map((token) => ["watch", token]));
+      await htmx.ajax("GET", `${document.body.dataset.rows}?${query}`, {
+        source: document.body,
+        target: document.body,
+        swap: "none",
+        headers: { "X-Quiet": "1" },
+      });
+    }
   } catch {
     // The next look may find the site again.
   }
