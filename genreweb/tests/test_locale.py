@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polib
@@ -18,6 +19,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation.template import templatize
 from pytest_django import Settings
 
@@ -31,7 +33,7 @@ CATALOGUE = REPOSITORY / "locale/ko/LC_MESSAGES/django.po"
 KOREAN = {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.5"}
 
 _PACKAGES = ("genreweb", "classifier", "library", "training")
-_PLACEHOLDER = re.compile(r"%%?\(\w+\)[sd]|%%|%[sd]|\{\w*\}|</?\w+[^>]*>")
+_PLACEHOLDER = re.compile(r"%%?\(\w+\)[sd]|%%|%[sd]|\{\w*(?::\w+)?\}|</?\w+[^>]*>")
 _HANGUL = re.compile("[가-힣]")
 # Names and abbreviations that Korean writes as English does.
 _SAME = {"API", "Genreweb", "Genreweb, %(domain)s", "MFCC", "%(rate)s Hz"}
@@ -134,7 +136,7 @@ def test_the_landing_page_speaks_korean(client: Client) -> None:
     assert page["Content-Language"] == "ko"
     html = page.content.decode()
     assert '<html lang="ko">' in html
-    assert "무슨 장르인지 듣고, 소리를 눈으로 보세요." in html
+    assert "무슨 장르인지 알아보고, 소리를 눈으로 보세요." in html
     for name in ("블루스", "클래식", "컨트리", "디스코", "힙합", "재즈", "메탈", "팝", "레게", "록"):
         assert f"<h3>{name}</h3>" in html
     assert "Hear what genre it is" not in html
@@ -171,9 +173,14 @@ def test_an_upload_is_refused_in_korean(client: Client) -> None:
     assert refused["error"]["code"] == "empty"
     assert _HANGUL.search(refused["error"]["message"])
     with translation.override("ko"):
-        assert (
-            sentence("too_short", {"minimum": "1"}) == "녹음이 너무 짧습니다. 소리가 1초 이상 있어야 합니다."
-        )
+        assert sentence("too_short", {"minimum": 1}) == "녹음이 너무 짧습니다. 소리가 1초 이상 있어야 합니다."
+
+
+def test_dates_are_written_as_koreans_write_them() -> None:
+    afternoon = datetime(2026, 11, 20, 15, 19, tzinfo=UTC)
+    with translation.override("ko"):
+        assert date_format(afternoon, "DATETIME_FORMAT") == "2026년 11월 20일 오후 3:19"
+        assert date_format(afternoon, "DATE_FORMAT") == "2026년 11월 20일"
 
 
 def test_the_page_of_a_broken_site_speaks_korean() -> None:
