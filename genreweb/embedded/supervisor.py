@@ -160,9 +160,7 @@ class Site:
         if self._becomes_ready(engine, child):
             return
         if not child.is_running() and engine.recover():
-            say(
-                f"{_TITLES[engine.name]} cannot read what it kept: it starts afresh, and jobs are queued again."
-            )
+            say(f"{_TITLES[engine.name]} starts afresh: what it kept cannot be read, and is queued again.")
             self._launch(child, last=True)
             if self._becomes_ready(engine, child):
                 return
