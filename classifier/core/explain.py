@@ -165,8 +165,8 @@ def explain(
 def strongest(nets: NDArray[np.floating], bounds: NDArray[np.float64], k: int = 3) -> list[Part]:
     """Of stretches side by side, name those that make up most of what is positive.
 
-    The strongest are taken until they have half of the sum, at most `k` of them and none with less than a
-    tenth. Neighbours become one.
+    The strongest are taken until they have half of the sum, at most `k` of them, and none that has not half
+    as much again as it would have if all were alike. Neighbours become one.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def strongest(nets: NDArray[np.floating], bounds: NDArray[np.float64], k: int = 
     shares = positive / total
     chosen: list[int] = []
     for place in np.argsort(-shares, kind="stable")[:k]:
-        if chosen and (shares[place] < 0.1 or shares[chosen].sum() >= 0.5):
+        if shares[place] < 1.5 / len(nets) or shares[chosen].sum() >= 0.5:
             break
         chosen.append(int(place))
     parts: list[Part] = []

@@ -189,8 +189,9 @@ def test_the_strongest_parts() -> None:
     borders = np.arange(6.0)
     assert strongest(np.array([0.0, 4, 4, 2, -3]), borders) == [Part(1, 3, 0.8)]
     assert strongest(np.array([3.0, 0, 0, 1, 0]), borders) == [Part(0, 1, 0.75)]
-    named = strongest(np.array([2.0, 0, 3, 0, 2.5]), borders)
+    named = strongest(np.array([2.0, 0, 3, 0, 3.0]), borders)
     assert [(part.low, part.high) for part in named] == [(2, 3), (4, 5)]
+    assert strongest(np.full(5, 2.0), borders) == []
     assert strongest(np.full(5, 0.01), borders) == []
     assert strongest(np.full(5, -1.0), borders) == []
 
