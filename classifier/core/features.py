@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -149,12 +148,6 @@ def _mfcc(mel_power: Float32, params: FeatureParams) -> Float32:
     return coefficients
 
 
-@lru_cache(maxsize=4)
-def _window(n_fft: int) -> Float32:
-    window: Float32 = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
-    return window
-
-
 def _frames(samples: Float32, first: int, last: int, params: FeatureParams) -> Float32:
     """Frames ``first`` to ``last`` as a view (last - first, n_fft), zero beyond the ends of the track."""
     begin = first * params.hop_length - params.n_fft // 2
@@ -169,7 +162,7 @@ def _frames(samples: Float32, first: int, last: int, params: FeatureParams) -> F
 
 
 def _power(frames: Float32, n_fft: int) -> Float32:
-    spectrum = np.fft.rfft(frames * _window(n_fft), axis=1)
+    spectrum = np.fft.rfft(frames * filters.hann(n_fft), axis=1)
     power: Float32 = np.square(spectrum.real)
     power += np.square(spectrum.imag)
     return power

@@ -81,6 +81,12 @@ def dct(n_coefficients: int, n: int) -> Float32:
 
 
 @lru_cache(maxsize=4)
+def hann(n: int) -> Float32:
+    """The periodic Hann window (n,), whose shifts by a quarter of its length add up evenly."""
+    return np.asarray(0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / n), np.float32)
+
+
+@lru_cache(maxsize=4)
 def bands(sample_rate: int, n_fft: int, lowest: float = 40.0) -> tuple[npt.NDArray[np.intp], Float32]:
     """Split the bins above ``lowest`` hertz into bands of 1/36 octave, at least one bin each.
 
