@@ -131,7 +131,12 @@ class Track(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="tracks"
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tracks",
+        verbose_name=_("owner"),
     )
     visibility = models.CharField(
         _("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE
@@ -249,8 +254,10 @@ class Track(models.Model):
 class Analysis(models.Model):
     """What one version of the classifier heard in one track. Never rewritten; a newer one is added."""
 
-    track = models.ForeignKey(Track, models.CASCADE, related_name="analyses")
-    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    track = models.ForeignKey(Track, models.CASCADE, related_name="analyses", verbose_name=_("track"))
+    model_version = models.ForeignKey(
+        ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model version")
+    )
     feature_version = models.CharField(_("feature version"), max_length=40)
     descriptor_version = models.CharField(_("descriptor version"), max_length=40)
     created = models.DateTimeField(_("created"), auto_now_add=True)

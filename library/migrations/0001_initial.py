@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="classifier.modelversion",
+                        verbose_name="model version",
                     ),
                 ),
             ],
@@ -229,6 +230,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="tracks",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
                     ),
                 ),
             ],
@@ -242,7 +244,10 @@ class Migration(migrations.Migration):
             model_name="analysis",
             name="track",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="analyses", to="library.track"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="analyses",
+                to="library.track",
+                verbose_name="track",
             ),
         ),
         migrations.AddIndex(
