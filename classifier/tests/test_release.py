@@ -1,0 +1,106 @@
+"""The release that ships: whole, honest, and equal to what it was trained as."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier.core import dataset, networks, patches
+from classifier.core.audio import decode
+from classifier.core.features import extract
+from classifier.core.inference import Classifier, ReleaseError, pool, softmax
+from classifier.fitting.card import model_card
+from classifier.fitting.release import run
+from classifier.releases import current_release, read_metadata
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier.load(current_release())
+
+
+def test_metadata_say_what_a_person_must_know() -> None:
+    metadata = read_metadata(current_release())
+    assert metadata["name"] == current_release().name
+    assert len(metadata["labels"]) == 10
+    assert metadata["test"]["n"] == 290
+    assert metadata["test"]["accuracy"]["value"] >= 0.55
+    assert metadata["test"]["accuracy"]["low"] < metadata["test"]["accuracy"]["value"]
+    assert set(metadata["test"]["recall"]) == set(metadata["labels"])
+    assert {"seed", "date", "trained_on", "recipe", "test_channels"} <= metadata.keys()
+
+
+def test_the_card_tells_the_measured_accuracy() -> None:
+    accuracy = read_metadata(current_release())["test"]["accuracy"]["value"]
+    card = (current_release() / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"{100 * accuracy:.1f} %" in card
+    assert card == model_card(read_metadata(current_release()))
+
+
+def test_the_release_is_small() -> None:
+    assert (current_release() / "model.tflite").stat().st_size < 5e6
+    assert sum(file.stat().st_size for file in current_release().iterdir()) < 10e6
+
+
+@pytest.mark.slow
+def test_litert_equals_keras(classifier: Classifier) -> None:
+    params = classifier.patch_params
+    inputs = np.random.default_rng(0).uniform(-2, 1, (6, params.n_mels, params.n_columns)).astype(np.float32)
+    expected = networks.load(current_release()).predict(inputs[..., None], verbose=0)
+    got = classifier.network.run(inputs)
+    for name, value in (("logits", got.logits), ("music", got.music_logits), ("embedding", got.embeddings)):
+        np.testing.assert_allclose(value, np.asarray(expected[name]).reshape(value.shape), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
+    (copy / networks.WEIGHTS_FILE).write_bytes(b"nothing")
+    with pytest.raises(ReleaseError, match="weights of release copy do not match"):
+        networks.load(copy)
+    (copy / networks.WEIGHTS_FILE).unlink()
+    with pytest.raises(ReleaseError, match="weights of release copy cannot be read"):
+        networks.load(copy)
+
+
+def test_audio_gives_the_features_and_the_verdict_of_the_training_set(
+    classifier: Classifier, gtzan: Path
+) -> None:
+    known = dataset.load(gtzan)
+    rows = {clip.name: i for i, clip in enumerate(known.clips)}
+    files = sorted((gtzan / "lossless").glob("*.flac"))
+    compared = 0
+    for path in files:
+        with path.open("rb") as file:
+            features = extract(decode(file).samples)
+        # The columns of a clip that is not exactly 30 s long lie slightly elsewhere.
+        if features.mel_power.shape[1] != 1293:
+            continue
+        from_audio = patches.columns_db(features.mel_power, classifier.patch_params)
+        stored = known.db(rows[path.stem])
+        difference = np.abs(from_audio - from_audio.max() - (stored - stored.max()))
+        assert np.quantile(difference, 0.999) < 0.35
+        prediction = classifier.predict(features.mel_power, duration=features.duration)
+        cut = patches.cut(stored, classifier.patch_params)
+        pooled = pool(classifier.network.run(cut.inputs), np.ones(len(cut.inputs), dtype=np.float32))
+        expected = softmax(pooled.logits / classifier.calibration.temperature)
+        np.testing.assert_allclose(list(prediction.probabilities.values()), expected, atol=0.02)
+        compared += 1
+    assert compared >= 8
+
+
+def test_the_card_s_accuracy_is_what_the_shipped_file_gives(classifier: Classifier, gtzan: Path) -> None:
+    known = dataset.load(gtzan)
+    test = known.examples(known.part("test")[::10])
+    logits = run(classifier.network, test.db, classifier.patch_params).logits
+    right = int((logits.argmax(axis=1) == test.targets).sum())
+    expected = read_metadata(current_release())["test"]["accuracy"]["value"]
+    # 29 clips of 290: within four standard errors of the whole part's figure.
+    assert abs(right / len(test) - expected) < 4 * (expected * (1 - expected) / len(test)) ** 0.5
+
+
+def test_metadata_are_plain_json() -> None:
+    text = (current_release() / "metadata.json").read_text(encoding="utf-8")
+    assert json.loads(text) == read_metadata(current_release())
