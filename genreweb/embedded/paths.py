@@ -21,6 +21,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 RUN_DIR_BYTES = 100 - len("/postgres/.s.PGSQL.5432")
 """Room for the folder of sockets: ``sun_path`` holds 104 bytes on macOS, 108 on Linux, the name included."""
 
+SHORT_PLACE = Path("/tmp")  # noqa: S108  # who owns what is found there is looked at
+"""Where sockets go whose own place has too long a path: unlike TMPDIR, short on macOS and in every terminal."""
+
 _DATABASE = "genreweb"
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
@@ -54,8 +57,8 @@ def run_dir() -> Path:
     inside = var_dir() / "run"
     if len(os.fsencode(inside)) <= RUN_DIR_BYTES and _PLAIN.fullmatch(str(inside)):
         return inside
-    name = hashlib.sha256(os.fsencode(var_dir())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()).resolve() / f"genreweb-{os.getuid()}-{name}"
+    name = hashlib.sha256(os.fsencode(var_dir())).hexdigest()[:12]
+    return SHORT_PLACE.resolve() / f"genreweb-{os.getuid()}-{name}"
 
 
 def postgres_socket_dir() -> Path:

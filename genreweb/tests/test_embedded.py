@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def test_sockets_of_an_awkward_folder_lie_in_a_short_plain_place(
 
 def test_somebody_elses_folder_of_sockets_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENREWEB_VAR", str(tmp_path / "with space"))
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(paths, "SHORT_PLACE", tmp_path)
     squatted = paths.run_dir()
     squatted.mkdir()
     squatted.chmod(0o777)
