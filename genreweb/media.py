@@ -5,7 +5,6 @@ Browsers seek in sound by asking for ranges (RFC 9110, section 14), which Django
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from collections.abc import Iterator
 
@@ -13,13 +12,12 @@ from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
+from genreweb.media_types import is_shown, media_type
 from genreweb.storage import name_of
 
 CHUNK = 256 * 1024
 # No file has more bytes than eighteen digits can say.
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-# What a browser may show by itself; anything else is handed over as a download.
-_INLINE = ("audio/", "image/webp", "image/png", "image/jpeg", "application/json")
 
 
 @require_safe
@@ -33,7 +31,7 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     if wanted == ():
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     first, last = wanted or (0, size - 1)
-    content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    content_type = media_type(name)
     response: HttpResponseBase
     if request.method == "HEAD" or size == 0:
         response = HttpResponse(content_type=content_type)
@@ -43,7 +41,7 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, max-age=3600"
     response["X-Content-Type-Options"] = "nosniff"
-    if not content_type.startswith(_INLINE):
+    if not is_shown(name):
         response["Content-Disposition"] = "attachment"
     if wanted:
         response.status_code = 206

@@ -124,7 +124,7 @@ DATABASES: dict[str, Any] = {
 }
 # A filtered nearest-neighbour search goes on along the index until it has enough rows that the asker may see.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100"
+    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100"
 )
 
 # --- broker, cache, rate limits, locks ------------------------------------------------------------------
@@ -147,7 +147,7 @@ MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL_LIFETIME = timedelta(hours=env.int("MEDIA_URL_HOURS", 12))
 STORAGES: dict[str, Any] = {
     "default": {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "genreweb.bucket.BucketStorage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": env.str("S3_ENDPOINT_URL", "") or None,
@@ -157,7 +157,8 @@ STORAGES: dict[str, Any] = {
             "addressing_style": env.str("S3_ADDRESSING_STYLE", "auto"),
             "querystring_auth": True,
             "querystring_expire": int(MEDIA_URL_LIFETIME.total_seconds()),
-            "file_overwrite": False,
+            # Keys are UUIDs; asking first whether one is taken costs a request each.
+            "file_overwrite": True,
             "default_acl": None,
         },
     }

@@ -117,7 +117,8 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             log.exception("no room to store an upload")
             raise TrackError("storage_full") from error
-        raise
+        log.exception("an upload could not be stored")
+        raise TrackError("unavailable") from error
     try:
         with transaction.atomic():
             track.save(force_insert=True)

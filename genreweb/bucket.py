@@ -1,0 +1,59 @@
+"""Files in an S3 bucket, as the rest of the site expects a storage to be."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from boto3.exceptions import Boto3Error
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from storages.backends.s3 import S3Storage
+
+from genreweb.media_types import is_shown, media_type
+
+_CLIENT = Config(
+    signature_version="s3v4",
+    # A request must not wait minutes for a bucket that is away.
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "max_attempts": 2},
+)
+
+
+def _with_os_errors(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a bucket fail as a disk does: callers know `OSError` and nothing of buckets."""
+
+    @functools.wraps(method)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return method(*args, **options)
+        except (BotoCoreError, ClientError, Boto3Error) as error:
+            raise OSError(f"the bucket: {error}") from error
+
+    return call
+
+
+class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no types
+    """A bucket, reached by links that expire."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        chosen: Config = self.client_config
+        self.client_config: Config = chosen.merge(_CLIENT)
+
+    def get_object_parameters(self, name: str) -> dict[str, Any]:
+        """Say what a file is by its key: what the sender called it could make a page of it."""
+        parameters = {**super().get_object_parameters(name), "ContentType": media_type(name)}
+        if not is_shown(name):
+            parameters["ContentDisposition"] = "attachment"
+        return parameters
+
+    _open = _with_os_errors(S3Storage._open)
+    _save = _with_os_errors(S3Storage._save)
+    delete = _with_os_errors(S3Storage.delete)
+    exists = _with_os_errors(S3Storage.exists)
+    listdir = _with_os_errors(S3Storage.listdir)
+    size = _with_os_errors(S3Storage.size)
+    get_modified_time = _with_os_errors(S3Storage.get_modified_time)
