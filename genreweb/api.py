@@ -31,6 +31,7 @@ from library.errors import TrackError
 log = logging.getLogger(__name__)
 
 _STATUSES = {
+    "no_music": 409,
     "too_large": 413,
     "storage_full": 507,
     "busy": 503,

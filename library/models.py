@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HnswIndex, VectorField
 
@@ -39,6 +40,10 @@ def rendition_key(track: Track, filename: str) -> str:
 
 def picture_key(analysis: Analysis, filename: str) -> str:
     return f"pictures/{analysis.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+def explanation_key(explanation: Explanation, filename: str) -> str:
+    return picture_key(explanation.analysis, filename)
 
 
 # By the first of FFmpeg's names for a container; the usual one first.
@@ -315,3 +320,66 @@ class Analysis(models.Model):
     @property
     def files(self) -> list[Any]:
         return [getattr(self, name) for name in self.PICTURES]
+
+    @property
+    def asked(self) -> Explanation | None:
+        """The explanation that somebody asked for; None while nobody has."""
+        try:
+            return self.explanation
+        except Explanation.DoesNotExist:
+            return None
+
+
+class Explanation(models.Model):
+    """Which bands and moments spoke for the genre of one analysis; made when somebody first asks."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("being worked out")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    analysis = models.OneToOneField(
+        Analysis, models.CASCADE, related_name="explanation", verbose_name=_("analysis")
+    )
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
+    # As for tracks: claims, and claims since a person last asked.
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    error_params = models.JSONField(_("error details"), default=dict, blank=True)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    # The map and what stands out in it; empty until done.
+    summary = models.JSONField(_("bands and moments"), default=dict, blank=True)
+    picture = models.FileField(_("map"), upload_to=explanation_key, max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("explanation")
+        verbose_name_plural = _("explanations")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running", "done", "failed"]),
+                name="explanation_status_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="done") | ~Q(picture=""), name="done_explanation_has_picture"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["status", "heartbeat_at"],
+                condition=Q(status__in=["queued", "running"]),
+                name="explanation_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.analysis_id}: {self.status}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (self.Status.DONE, self.Status.FAILED)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.core.files.storage import default_storage
+from django.db.models import Prefetch
 from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
@@ -26,7 +27,8 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
-        for track in tracks.select_related("labelled_genre").prefetch_related("analyses__model_version"):
+        analyses = Prefetch("analyses", Analysis.objects.select_related("model_version", "explanation"))
+        for track in tracks.select_related("labelled_genre").prefetch_related(analyses):
             yield from _files(track)
 
 
@@ -57,8 +59,10 @@ def _files(track: Track) -> Iterator[tuple[str, Content]]:
     if track.rendition:
         yield f"{folder}/as played{_suffix(track.rendition.name)}", _opener(track.rendition.name)
     for place, analysis in enumerate(analyses):
-        for picture in Analysis.PICTURES:
-            name = getattr(analysis, picture).name
+        pictures = {picture: getattr(analysis, picture).name for picture in Analysis.PICTURES}
+        if analysis.asked:
+            pictures["why"] = analysis.asked.picture.name
+        for picture, name in pictures.items():
             shown = picture if place == 0 else f"{picture} {analysis.created:%Y-%m-%d %H.%M.%S}"
             if name:
                 yield f"{folder}/{shown}{_suffix(name)}", _opener(name)
@@ -92,6 +96,7 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "model_version": str(analysis.model_version),
         "descriptor": _numbers(analysis.descriptor),
         "embedding": _numbers(analysis.embedding),
+        "explanation": analysis.asked.summary if analysis.asked else None,
     }
 
 

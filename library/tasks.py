@@ -7,12 +7,17 @@ from uuid import UUID
 
 from celery import shared_task
 
-from library.services import analysis, classify, tidying
+from library.services import analysis, classify, explanations, tidying
 
 
 @shared_task
 def analyse_track(track_id: str) -> None:
     analysis.analyse_track(track_id=UUID(track_id))
+
+
+@shared_task
+def explain(explanation_id: int) -> None:
+    explanations.explain(explanation_id=explanation_id)
 
 
 @shared_task(ignore_result=False)
@@ -23,6 +28,7 @@ def classify_scratch(name: str) -> dict[str, Any]:
 @shared_task
 def sweep() -> None:
     analysis.sweep()
+    explanations.sweep()
 
 
 @shared_task

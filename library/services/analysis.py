@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO, cast
@@ -14,7 +11,7 @@ from uuid import UUID
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.db import OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -26,6 +23,7 @@ from classifier.core.playback import PLAYBACK_SUFFIX, encode_playback, is_browse
 from classifier.models import ModelVersion
 from library.models import Analysis, Track
 from library.services import queue
+from library.services.pulse import beating
 from library.services.tracks import describe, limits
 
 log = logging.getLogger(__name__)
@@ -57,7 +55,7 @@ def analyse_track(*, track_id: UUID) -> bool:
     if claim is None:
         return False
     try:
-        with _heartbeat(claim):
+        with beating(claim.update, name=f"heartbeat-{track_id}"):
             loaded = registry.in_service()
             result = _listen(claim, loaded)
             _save(claim, result, loaded.version)
@@ -94,30 +92,6 @@ def _claim(track_id: UUID) -> Claim | None:
         return None
     track = Track.objects.filter(pk=track_id).first()
     return Claim(track, track.attempt) if track else None
-
-
-@contextlib.contextmanager
-def _heartbeat(claim: Claim) -> Iterator[None]:
-    """Show, while the block runs, that the worker is alive. Short analyses never come to the first beat."""
-    done = threading.Event()
-
-    def beat() -> None:
-        try:
-            while not done.wait(settings.ANALYSIS_HEARTBEAT_SECONDS):
-                try:
-                    claim.update(heartbeat_at=timezone.now())
-                except OperationalError:
-                    connection.close()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=beat, name=f"heartbeat-{claim.track.pk}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _listen(claim: Claim, loaded: registry.Loaded) -> TrackAnalysis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
+from celery import Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -21,17 +22,33 @@ def send(track_id: UUID, *, bulk: bool) -> bool:
     """Put a track on the queue; False where the broker is away, and then the sweeper will."""
     from library.tasks import analyse_track
 
-    try:
-        analyse_track.apply_async((str(track_id),), queue=BULK if bulk else INTERACTIVE, retry=False)
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("track %s waits for the sweeper: the broker is away (%s)", track_id, error)
-        return False
-    return True
+    return _put(analyse_track, str(track_id), BULK if bulk else INTERACTIVE)
 
 
 def send_on_commit(track_id: UUID, *, bulk: bool) -> None:
     """Put a track on the queue once its row is committed."""
     transaction.on_commit(lambda: send(track_id, bulk=bulk), robust=True)
+
+
+def send_explanation(pk: int) -> bool:
+    """Put an explanation on the queue, where people wait for it; False where the broker is away."""
+    from library.tasks import explain
+
+    return _put(explain, pk, INTERACTIVE)
+
+
+def send_explanation_on_commit(pk: int) -> None:
+    """Put an explanation on the queue once its row is committed."""
+    transaction.on_commit(lambda: send_explanation(pk), robust=True)
+
+
+def _put(task: Task[..., None], subject: str | int, name: str) -> bool:
+    try:
+        task.apply_async((subject,), queue=name, retry=False)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("%s %s waits for the sweeper: the broker is away (%s)", task.name, subject, error)
+        return False
+    return True
 
 
 def has_worker() -> bool:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.core.files.storage import Storage, default_storage
 from django.utils import timezone
 
-from library.models import Analysis, Track
+from library.models import Analysis, Explanation, Track
 from library.services.classify import SCRATCH
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ def _remove_unknown(names: list[str]) -> int:
         known.update(Track.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
     for field in Analysis.PICTURES:
         known.update(Analysis.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
+    known.update(Explanation.objects.filter(picture__in=names).values_list("picture", flat=True))
     removed = 0
     for name in names:
         if name in known:

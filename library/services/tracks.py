@@ -22,7 +22,7 @@ from classifier.core.audio import AudioError, AudioInfo, AudioLimits, probe
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from library.errors import TrackError
-from library.models import TITLE_LENGTH, Analysis, Track, TrackQuerySet
+from library.models import TITLE_LENGTH, Analysis, Explanation, Track, TrackQuerySet
 from library.services import queue
 
 log = logging.getLogger(__name__)
@@ -201,6 +201,8 @@ def _stored_files(tracks: TrackQuerySet) -> Iterable[tuple[str, str]]:
     for names in Analysis.objects.filter(track__in=tracks).values_list(*Analysis.PICTURES):
         for name in names:
             yield "picture", name
+    for name in Explanation.objects.filter(analysis__track__in=tracks).values_list("picture", flat=True):
+        yield "picture", name
 
 
 def _remove(files: list[tuple[str, str]]) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from genreweb.accounts import archive, personal_data
 from genreweb.accounts.models import User
-from library.models import Analysis, Track
+from library.models import Analysis, Explanation, Track
 
 pytestmark = pytest.mark.django_db
 MakeTrack = Callable[..., Track]
@@ -49,6 +50,18 @@ def test_every_track_goes_along_with_sound_pictures_and_verdict(
     assert len(analysis["descriptor"]) > 1
 
 
+def test_an_explanation_goes_along_with_its_map(owner: User, heard_track: MakeTrack) -> None:
+    track = heard_track(owner, title="Night")
+    explanation = Explanation(analysis=track.current, status="done", summary={"genre": "blues"})
+    explanation.picture.save("why.png", ContentFile(b"PNG"), save=False)
+    explanation.save(force_insert=True)
+    archive_ = export(owner)
+    folder = f"tracks/Night {track.id.hex[:8]}"
+    assert archive_.read(f"{folder}/why.png") == b"PNG"
+    [analysis] = json.loads(archive_.read(f"{folder}/track.json"))["analyses"]
+    assert analysis["explanation"] == {"genre": "blues"}
+
+
 def test_a_track_not_heard_yet_goes_along_too(owner: User, queued_track: MakeTrack) -> None:
     track = queued_track(owner, title="../..")
     folder = f"tracks/{track.id.hex[:8]}"
@@ -67,11 +80,11 @@ def test_many_tracks_cost_as_many_queries_as_one(
     owner: User, heard_track: MakeTrack, django_assert_num_queries: Any
 ) -> None:
     heard_track(owner)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         export(owner)
     for _ in range(10):
         heard_track(owner)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         export(owner)
 
 
