@@ -1,4 +1,4 @@
-"""The classifier without the platform: ``python -m classifier FILE… [--json | --csv]``.
+"""The classifier without the platform: ``python -m classifier FILE… [--features] [--json | --csv]``.
 
 Needs no settings, database or broker. Folders are walked; what cannot be read is listed at the end, on the
 standard error stream, and makes the exit status 1.
@@ -7,26 +7,22 @@ standard error stream, and makes the exit status 1.
 from __future__ import annotations
 
 import argparse
-import csv
-import json
+import io
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
 
-from classifier.core.analysis import classify_with_info
-from classifier.core.audio import AudioError, AudioInfo, AudioLimits
-from classifier.core.inference import Classifier, Prediction, ReleaseError
+from classifier.cli.files import audio_files
+from classifier.cli.hearing import Failure, Listener, Task
+from classifier.cli.processes import cores, hear_all
+from classifier.cli.progress import Progress
+from classifier.cli.writers import writer
+from classifier.core.inference import ReleaseError
 from classifier.releases import current_release
 
-_SUFFIXES = (
-    ".aac .aif .aifc .aiff .amr .ape .au .caf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .oga .ogg .opus .snd .tta "
-    ".voc .w64 .wav .weba .webm .wma .wv"
-)
-AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
-_BAR_WIDTH = 24
 # The conventional exit status of a program that an interrupt ended.
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -34,34 +30,39 @@ _INTERRUPTED = 128 + signal.SIGINT
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may be no text at all
+    task = Task(release=options.release, max_minutes=options.max_minutes, features=options.features)
     try:
-        classifier = Classifier.load(options.release)
+        listener = Listener(task)
     except ReleaseError as error:
         print(f"python -m classifier: {error}", file=sys.stderr)
         return 2
-    limits = AudioLimits(max_duration=options.max_minutes * 60.0, max_bytes=2**40)
-    writer = _WRITERS[options.format](sys.stdout, classifier.labels)
-    failures: list[tuple[str, str]] = []
+    failures: list[Failure] = []
     try:
-        for path in _audio_files(options.files):
-            try:
-                with path.open("rb") as file:
-                    info, prediction = classify_with_info(file, classifier=classifier, limits=limits)
-            except AudioError as error:
-                failures.append((str(path), error.message))
-            except OSError as error:
-                failures.append((str(path), error.strerror or str(error)))
-            else:
-                writer.write(str(path), info, prediction)
-        writer.close()
+        paths = list(audio_files(options.files))
+        output = writer(
+            sys.stdout, form=options.format, features=options.features, labels=listener.classifier.labels
+        )
+        progress = Progress(sys.stderr, len(paths))
+        with closing(hear_all(paths, listener=listener, task=task, jobs=options.jobs)) as answers:
+            for answer in answers:
+                progress.clear()
+                if isinstance(answer, Failure):
+                    failures.append(answer)
+                else:
+                    output.write(answer)
+                progress.advance()
+        progress.clear()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
         # The reader (a pager, head) has seen enough; keep the interpreter from complaining as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    for name, reason in failures:
-        print(f"{name}: {reason}", file=sys.stderr)
+    for failure in failures:
+        print(f"{failure.name}: {failure.reason}", file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -79,6 +80,25 @@ def _parser() -> argparse.ArgumentParser:
         "--csv", dest="format", action="store_const", const="csv", help="a table, one row per file"
     )
     parser.add_argument(
+        "--features",
+        nargs="?",
+        choices=("track", "segment"),
+        const="track",
+        metavar="track|segment",
+        help=(
+            "instead, the 57 summary features of the well-known GTZAN table, for each track (the default) or "
+            "for each whole 3 seconds of it (a shorter track is one piece); the last column, label, is the "
+            "genre heard in the track, empty where no music was found; as CSV unless --json is given"
+        ),
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        default=cores(),
+        metavar="N",
+        help="processes (default: one per processor core)",
+    )
+    parser.add_argument(
         "--release",
         type=Path,
         default=current_release(),
@@ -92,122 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _audio_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files named, and those with an audio suffix in the folders named, in a stable order."""
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, subfolders, names in os.walk(path):
-            subfolders.sort()
-            for name in sorted(names):
-                if Path(name).suffix.lower() in AUDIO_SUFFIXES:
-                    yield Path(folder) / name
-
-
-class _TextWriter:
-    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
-        self._stream = stream
-        self._width = max(map(len, labels))
-
-    def write(self, name: str, info: AudioInfo, prediction: Prediction) -> None:
-        lines = [f"{name}  ({_clock(info.duration)})", f"  {_verdict(prediction)}"]
-        for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
-            bar = "█" * round(probability * _BAR_WIDTH)
-            lines.append(f"  {label:<{self._width}} {probability:6.1%}  {bar}".rstrip())
-        if len(prediction.timeline) > 1:
-            lines.append("  over time: " + ", ".join(_stretches(prediction)))
-        print("\n".join(lines), file=self._stream, flush=True)
-
-    def close(self) -> None:
-        self._stream.flush()
-
-
-class _JsonWriter:
-    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
-        self._stream = stream
-
-    def write(self, name: str, info: AudioInfo, prediction: Prediction) -> None:
-        print(json.dumps(_as_json(name, info, prediction), ensure_ascii=False), file=self._stream, flush=True)
-
-    def close(self) -> None:
-        self._stream.flush()
-
-
-class _CsvWriter:
-    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
-        self._stream = stream
-        self._labels = labels
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow(["file", "duration", "genre", "confidence", "unsure", "music", *labels])
-
-    def write(self, name: str, info: AudioInfo, prediction: Prediction) -> None:
-        self._rows.writerow(
-            [
-                name,
-                round(info.duration, 3),
-                prediction.label or "",
-                round(prediction.confidence, 6),
-                str(prediction.unsure).lower(),
-                str(prediction.music).lower(),
-                *(round(prediction.probabilities[label], 6) for label in self._labels),
-            ]
-        )
-        self._stream.flush()
-
-    def close(self) -> None:
-        self._stream.flush()
-
-
-_WRITERS: dict[str, type[_TextWriter] | type[_JsonWriter] | type[_CsvWriter]] = {
-    "text": _TextWriter,
-    "json": _JsonWriter,
-    "csv": _CsvWriter,
-}
-
-
-def _as_json(name: str, info: AudioInfo, prediction: Prediction) -> dict[str, Any]:
-    return {
-        "file": name,
-        "duration": round(info.duration, 3),
-        "genre": prediction.label,
-        "confidence": round(prediction.confidence, 6),
-        "unsure": prediction.unsure,
-        "music": prediction.music,
-        "probabilities": {label: round(p, 6) for label, p in prediction.probabilities.items()},
-        "timeline": [
-            {
-                "start": round(segment.start, 3),
-                "end": round(segment.end, 3),
-                "probabilities": {label: round(p, 4) for label, p in segment.probabilities.items()},
-            }
-            for segment in prediction.timeline
-        ],
-    }
-
-
-def _verdict(prediction: Prediction) -> str:
-    if not prediction.music or prediction.label is None:
-        return "no music found"
-    if prediction.unsure:
-        return "unsure: " + " or ".join(prediction.likely())
-    return f"{prediction.label} ({prediction.confidence:.0%})"
-
-
-def _stretches(prediction: Prediction) -> Iterator[str]:
-    """Merge neighbouring segments whose most probable genre is the same."""
-    start, current = 0.0, ""
-    for segment in prediction.timeline:
-        best = max(segment.probabilities, key=lambda label: segment.probabilities[label])
-        if best != current:
-            if current:
-                yield f"{_clock(start)} {current}"
-            start, current = segment.start, best
-    yield f"{_clock(start)} {current}"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1 is needed")
+    return number
 
 
 if __name__ == "__main__":

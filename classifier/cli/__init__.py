@@ -1,0 +1,1 @@
+"""The parts of ``python -m classifier``: which files, heard in which processes, written how."""

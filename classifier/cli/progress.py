@@ -1,0 +1,39 @@
+"""How far a long job is, on one line of a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import IO
+
+_ERASE = "\r\x1b[K"
+
+
+class Progress:
+    """Counts what is done; silent where nobody watches or there is nothing to count."""
+
+    def __init__(self, stream: IO[str], total: int) -> None:
+        self._stream = stream
+        self._total = total
+        self._done = 0
+        self._since = time.monotonic()
+        self._visible = total > 1 and stream.isatty()
+        self._draw()
+
+    def advance(self) -> None:
+        """One more is done."""
+        self._done += 1
+        self._draw()
+
+    def clear(self) -> None:
+        """Take the line away, before other text is written to the same terminal."""
+        if self._visible:
+            print(_ERASE, end="", file=self._stream, flush=True)
+
+    def _draw(self) -> None:
+        if not self._visible:
+            return
+        line = f"{self._done} of {self._total}"
+        if 0 < self._done < self._total:
+            left = (time.monotonic() - self._since) / self._done * (self._total - self._done)
+            line += f", {int(left) // 60}:{int(left) % 60:02d} left"
+        print(_ERASE + line, end="", file=self._stream, flush=True)

@@ -1,0 +1,165 @@
+"""What was heard, as text, as JSON lines or as a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Protocol
+
+from classifier.cli.hearing import Heard, Scope
+from classifier.core.inference import Prediction
+from classifier.core.summary import COLUMNS
+
+_BAR_WIDTH = 24
+# More than the table's own single precision holds.
+_DIGITS = 9
+
+
+class Writer(Protocol):
+    """Writes one file's answer after the other."""
+
+    def write(self, heard: Heard) -> None: ...
+
+
+def writer(stream: IO[str], *, form: str, features: Scope | None, labels: Sequence[str]) -> Writer:
+    """Choose the writer for ``form``: ``text``, ``json`` or ``csv``; features have no text, only a table."""
+    if features is not None:
+        return FeatureJsonWriter(stream) if form == "json" else FeatureCsvWriter(stream)
+    if form == "json":
+        return JsonWriter(stream)
+    return CsvWriter(stream, labels) if form == "csv" else TextWriter(stream, labels)
+
+
+class TextWriter:
+    """For people: the verdict, a bar for each genre, and the genres over time."""
+
+    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
+        self._stream = stream
+        self._width = max(map(len, labels))
+
+    def write(self, heard: Heard) -> None:
+        prediction = heard.prediction
+        lines = [f"{heard.name}  ({_clock(heard.info.duration)})", f"  {_verdict(prediction)}"]
+        for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
+            bar = "█" * round(probability * _BAR_WIDTH)
+            lines.append(f"  {label:<{self._width}} {probability:6.1%}  {bar}".rstrip())
+        if len(prediction.timeline) > 1:
+            lines.append("  over time: " + ", ".join(_stretches(prediction)))
+        print("\n".join(lines), file=self._stream, flush=True)
+
+
+class JsonWriter:
+    """One object per line and file."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, heard: Heard) -> None:
+        print(json.dumps(_as_json(heard), ensure_ascii=False), file=self._stream, flush=True)
+
+
+class CsvWriter:
+    """One row per file."""
+
+    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
+        self._stream = stream
+        self._labels = labels
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._rows.writerow(["file", "duration", "genre", "confidence", "unsure", "music", *labels])
+
+    def write(self, heard: Heard) -> None:
+        prediction = heard.prediction
+        self._rows.writerow(
+            [
+                heard.name,
+                round(heard.info.duration, 3),
+                prediction.label or "",
+                round(prediction.confidence, 6),
+                str(prediction.unsure).lower(),
+                str(prediction.music).lower(),
+                *(round(prediction.probabilities[label], 6) for label in self._labels),
+            ]
+        )
+        self._stream.flush()
+
+
+class FeatureJsonWriter:
+    """One object per line and row of the table."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, heard: Heard) -> None:
+        for row in _feature_rows(heard):
+            print(json.dumps(row, ensure_ascii=False), file=self._stream)
+        self._stream.flush()
+
+
+class FeatureCsvWriter:
+    """The table that students of GTZAN know."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._rows = csv.DictWriter(stream, ["filename", "length", *COLUMNS, "label"], lineterminator="\n")
+        self._rows.writeheader()
+
+    def write(self, heard: Heard) -> None:
+        self._rows.writerows(_feature_rows(heard))
+        self._stream.flush()
+
+
+def _feature_rows(heard: Heard) -> Iterator[dict[str, Any]]:
+    for summary in heard.summaries:
+        values = (float(f"{value:.{_DIGITS}g}") for value in summary.values)
+        yield {
+            "filename": summary.name,
+            "length": summary.length,
+            **dict(zip(COLUMNS, values, strict=True)),
+            "label": heard.prediction.label or "",
+        }
+
+
+def _as_json(heard: Heard) -> dict[str, Any]:
+    prediction = heard.prediction
+    return {
+        "file": heard.name,
+        "duration": round(heard.info.duration, 3),
+        "genre": prediction.label,
+        "confidence": round(prediction.confidence, 6),
+        "unsure": prediction.unsure,
+        "music": prediction.music,
+        "probabilities": {label: round(p, 6) for label, p in prediction.probabilities.items()},
+        "timeline": [
+            {
+                "start": round(segment.start, 3),
+                "end": round(segment.end, 3),
+                "probabilities": {label: round(p, 4) for label, p in segment.probabilities.items()},
+            }
+            for segment in prediction.timeline
+        ],
+    }
+
+
+def _verdict(prediction: Prediction) -> str:
+    if not prediction.music or prediction.label is None:
+        return "no music found"
+    if prediction.unsure:
+        return "unsure: " + " or ".join(prediction.likely())
+    return f"{prediction.label} ({prediction.confidence:.0%})"
+
+
+def _stretches(prediction: Prediction) -> Iterator[str]:
+    """Merge neighbouring segments whose most probable genre is the same."""
+    start, current = 0.0, ""
+    for segment in prediction.timeline:
+        best = max(segment.probabilities, key=lambda label: segment.probabilities[label])
+        if best != current:
+            if current:
+                yield f"{_clock(start)} {current}"
+            start, current = segment.start, best
+    yield f"{_clock(start)} {current}"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
