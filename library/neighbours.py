@@ -11,6 +11,7 @@ from genreweb.accounts.models import User
 from library.models import Analysis, Track, TrackQuerySet
 
 MOST = 50
+SPARE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,19 @@ def neighbours(*, track: Track, user: User | AnonymousUser, k: int = 3) -> list[
     """
     if track.current is None:
         return []
+    k = min(k, MOST)
     found = (
         _comparable(track, track.current, user)
         .annotate(distance=L2Distance("current__descriptor", track.current.descriptor))
-        .order_by("distance")[: min(k, MOST)]
+        .order_by("distance")[: k + SPARE]
     )
-    return [
-        Neighbour(rank, float(other.distance), other)  # type: ignore[attr-defined]  # annotated above
-        for rank, other in enumerate(found, start=1)
-    ]
+    # The index hands rows out nearly in order; some to spare, put in order here, make it exact.
+    nearest = sorted(found, key=_distance)[:k]
+    return [Neighbour(rank, _distance(other), other) for rank, other in enumerate(nearest, start=1)]
+
+
+def _distance(track: Track) -> float:
+    return float(track.distance)  # type: ignore[attr-defined]  # annotated by `neighbours`
 
 
 def _comparable(track: Track, heard: Analysis, user: User | AnonymousUser) -> TrackQuerySet:
