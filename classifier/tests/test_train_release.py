@@ -1,0 +1,116 @@
+"""The way from a data set to a release folder, on a data set small enough for seconds."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from classifier.core import networks
+from classifier.core.inference import Classifier
+from classifier.core.networks import ResidualCnnParams
+from classifier.core.patches import PatchParams
+from classifier.fitting.feed import FeedParams
+from classifier.fitting.loop import EpochReport, FitParams
+from classifier.fitting.release import Recipe, train_release
+
+RECIPE = Recipe(
+    patches=PatchParams(n_columns=32, hop_columns=32),
+    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4),
+    feed=FeedParams(batch_size=4),
+    fit=FitParams(epochs=2),
+    n_outliers=5,
+    outlier_seconds=3.0,
+)
+
+
+class InterruptionError(Exception):
+    pass
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rows = [
+        (f"{genre}.{part}.{i}", genre, "", "", part)
+        for part in ("train", "valid", "test")
+        for genre in ("high", "low")
+        for i in range(3)
+    ]
+    with (folder / "tracks.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", "genre", "artist", "repetition_group", "filtered_split"))
+        writer.writerows(rows)
+    levels = np.random.default_rng(0).integers(100, 255, (len(rows), 128, 80)).astype(np.uint8)
+    np.savez(
+        folder / "logmel_999.npz",
+        name=np.array([row[0] for row in rows]),
+        genre=np.array([row[1] for row in rows]),
+        idx=levels,
+        vmin_db=np.full(len(rows), -80, dtype=np.float32),
+    )
+    return folder
+
+
+def ignore(report: EpochReport) -> None:
+    pass
+
+
+@pytest.mark.slow
+def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "releases" / "2000.01"
+
+    def interrupt(report: EpochReport) -> None:
+        raise InterruptionError
+
+    with pytest.raises(InterruptionError):
+        train_release(data=data, out=out, seed=1, recipe=RECIPE, threads=1, on_epoch=interrupt)
+    assert not out.exists()
+
+    epochs: list[int] = []
+    train_release(
+        data=data,
+        out=out,
+        seed=1,
+        recipe=RECIPE,
+        threads=1,
+        on_epoch=lambda report: epochs.append(report.epoch),
+    )
+    assert epochs == [2]
+    assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
+    assert {path.name for path in out.iterdir()} == {
+        "MODEL_CARD.md",
+        "metadata.json",
+        "model.tflite",
+        "network.weights.h5",
+    }
+    classifier = Classifier.load(out)
+    assert classifier.labels == ("high", "low")
+    prediction = classifier.predict(np.ones((128, 500), dtype=np.float32), duration=11.6)
+    assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
+    assert networks.load(out).count_params() == classifier.metadata["parameters"]
+
+    metadata = json.loads((out / "metadata.json").read_text())
+    assert (metadata["name"], metadata["seed"], metadata["test"]["n"]) == ("2000.01", 1, 6)
+
+
+@pytest.mark.slow
+def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "releases" / "2000.01"
+    out.mkdir(parents=True)
+    (out / "leftover").touch()
+    recipe = replace(RECIPE, fit=FitParams(epochs=1))
+    train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
+    assert not (out / "leftover").exists()
+    assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
+    Classifier.load(out)
+
+
+def test_the_command_names_data_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("train_release", data=tmp_path / "nowhere", seed=0, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
