@@ -22,7 +22,7 @@ RUN_DIR_BYTES = 100 - len("/postgres/.s.PGSQL.5432")
 """Room for the folder of sockets: ``sun_path`` holds 104 bytes on macOS, 108 on Linux, the name included."""
 
 SHORT_PLACE = Path("/tmp")  # noqa: S108  # who owns what is found there is looked at
-"""Where sockets go whose own place has too long a path: unlike TMPDIR, short and the same in every terminal."""
+"""Where sockets go whose own place has too long a path; unlike TMPDIR, the same in every terminal."""
 
 _DATABASE = "genreweb"
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
