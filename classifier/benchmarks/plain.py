@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from classifier.core import patches
 from classifier.core.inference import Classifier
@@ -57,3 +58,23 @@ class PlainImplementation:
         plt.close(figure)
         lap("pictures")
         return timings
+
+
+def summarise(samples: npt.NDArray[np.float32]) -> list[float]:
+    """Compute the 57 summary features as the notebooks do that made their table."""
+    import librosa
+
+    harmonic, percussive = librosa.effects.hpss(samples)
+    tempo, _ = librosa.beat.beat_track(y=samples)
+    over_time = [
+        librosa.feature.chroma_stft(y=samples),
+        librosa.feature.rms(y=samples),
+        librosa.feature.spectral_centroid(y=samples),
+        librosa.feature.spectral_bandwidth(y=samples),
+        librosa.feature.spectral_rolloff(y=samples),
+        librosa.feature.zero_crossing_rate(samples),
+        harmonic,
+        percussive,
+        *librosa.feature.mfcc(y=samples),
+    ]
+    return [float(np.mean(tempo)), *(float(f(array)) for array in over_time for f in (np.mean, np.var))]

@@ -17,7 +17,9 @@ import numpy as np
 
 from classifier.benchmarks import sounds
 from classifier.core.analysis import analyse
+from classifier.core.audio import decode
 from classifier.core.inference import Classifier
+from classifier.core.summary import summarise
 from classifier.releases import current_release
 
 STEPS = ("decode", "features", "classify", "pictures")
@@ -79,12 +81,35 @@ def run(*, rounds: int, with_plain: bool, longest: float) -> Iterator[Row]:
     if plain_totals:
         yield _row("30 s mp3, plain implementation", "ms", plain_totals, [], scale=1e3)
 
+    yield _summary_features(song, rounds=max(3, rounds // 6), with_plain=with_plain)
+
     if longest >= 4:
         long_song = sounds.mp3(240.0)
         long_call = {"core": lambda: analyse(io.BytesIO(long_song), classifier=classifier).timings}
         totals, _ = _measure(long_call, max(3, rounds // 4))["core"]
         yield _row("4 min mp3, decode to result with pictures", "ms", totals, [], scale=1e3)
     yield from _processes(song, longest=longest)
+
+
+def _summary_features(song: bytes, *, rounds: int, with_plain: bool) -> Row:
+    samples = decode(io.BytesIO(song)).samples
+
+    def core() -> dict[str, float]:
+        summarise(samples)
+        return {}
+
+    calls = {"core": core}
+    if with_plain:
+        from classifier.benchmarks import plain
+
+        def plainly() -> dict[str, float]:
+            plain.summarise(samples)
+            return {}
+
+        calls["plain"] = plainly
+    measured = _measure(calls, rounds)
+    plain_totals, _ = measured.get("plain", ([], {}))
+    return _row("57 summary features of 30 s", "ms", measured["core"][0], plain_totals, scale=1e3)
 
 
 def _processes(song: bytes, *, longest: float) -> Iterator[Row]:

@@ -118,20 +118,9 @@ def classify(
     AudioError, OSError
         As for ``analyse``.
     """
-    return classify_with_info(file, classifier=classifier, limits=limits, params=params)[1]
-
-
-def classify_with_info(
-    file: BinaryIO,
-    *,
-    classifier: Classifier,
-    limits: AudioLimits = DEFAULT_LIMITS,
-    params: FeatureParams = DEFAULT_PARAMS,
-) -> tuple[AudioInfo, Prediction]:
-    """As ``classify``, together with what the file is."""
     audio = decode(file, limits=limits)
     mel_power = extract(audio.samples, params).mel_power
-    return audio.info, classifier.predict(mel_power, duration=audio.info.duration)
+    return classifier.predict(mel_power, duration=audio.info.duration)
 
 
 class _Clock:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.core.analysis import TrackAnalysis, analyse, classify, classify_with_info
+from classifier.core.analysis import TrackAnalysis, analyse, classify
 from classifier.core.audio import AudioError, AudioLimits, decode
 from classifier.core.chroma import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
 from classifier.core.features import FeatureParams
@@ -66,10 +66,8 @@ def test_classify_is_the_same_verdict(analysis: TrackAnalysis, classifier: Class
     data = sounds.encode(sounds.tune(12.0), "mp3")
 
     prediction = classify(io.BytesIO(data), classifier=classifier)
-    info, _ = classify_with_info(io.BytesIO(data), classifier=classifier)
 
     assert prediction.probabilities == analysis.prediction.probabilities
-    assert info == analysis.info
 
 
 def test_limits_are_kept(classifier: Classifier) -> None:
