@@ -50,7 +50,7 @@ def in_service() -> Loaded:
     if version is None:
         raise NoClassifierError("No classifier is in service. Run: manage.py sync_release")
     with _lock:
-        if _loaded is None or _loaded.version.pk != version.pk:
+        if _loaded is None or _loaded.version.sha256 != version.sha256:
             try:
                 _loaded = Loaded(version, Classifier.load(folder(version)))
             except (OSError, ValueError) as error:
@@ -83,7 +83,8 @@ def sync_release() -> ModelVersion:
         )
     path = current_release()
     metadata = read_metadata(path)
-    version, made = ModelVersion.objects.get_or_create(
+    # The files of a release are part of the program: where they differ from the row, the row is the old one.
+    version, made = ModelVersion.objects.update_or_create(
         name=metadata["name"],
         defaults={
             "source": ModelVersion.Source.RELEASE,
