@@ -136,7 +136,7 @@ def make_var() -> Path:
             run_dir().chmod(mode)
     except OSError as error:
         raise VarError(
-            f"Cannot write to {error.filename or var} ({error.strerror}): "
+            f"Cannot write to {var} ({error.strerror}): "
             "make it writable or name another folder in GENREWEB_VAR."
         ) from error
     found = run_dir().lstat()
