@@ -50,7 +50,8 @@ def in_service() -> Loaded:
     if version is None:
         raise NoClassifierError("No classifier is in service. Run: manage.py sync_release")
     with _lock:
-        if _loaded is None or _loaded.version.sha256 != version.sha256:
+        # The row's number as well as the hash: an answer is saved under the row that is there now.
+        if _loaded is None or (_loaded.version.pk, _loaded.version.sha256) != (version.pk, version.sha256):
             try:
                 _loaded = Loaded(version, Classifier.load(folder(version)))
             except (OSError, ValueError) as error:
