@@ -356,6 +356,8 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "SourceEnum": "library.models.Track.Source",
+        "TrackStatusEnum": "library.models.Track.Status",
+        "ExplanationStatusEnum": "library.models.Explanation.Status",
         "UploadSourceEnum": "library.api.serializers.UPLOAD_SOURCES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

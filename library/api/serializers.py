@@ -96,6 +96,7 @@ class LinksSerializer(serializers.Serializer[Any]):
     self = serializers.URLField()
     similar = serializers.URLField()
     pictures = serializers.URLField()
+    explanation = serializers.URLField()
 
 
 class TrackSummarySerializer(serializers.ModelSerializer[Track]):
@@ -162,7 +163,12 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
     @extend_schema_field(LinksSerializer)
     def get_links(self, track: Track) -> dict[str, str]:
         request = self.context["request"]
-        views = {"self": "track", "similar": "track-similar", "pictures": "track-pictures"}
+        views = {
+            "self": "track",
+            "similar": "track-similar",
+            "pictures": "track-pictures",
+            "explanation": "track-explanation",
+        }
         return {
             name: reverse(f"api:{view}", args=[track.pk], request=request) for name, view in views.items()
         }

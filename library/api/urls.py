@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from library.api.classify import ClassifyView
+from library.api.explanation import ExplanationView
 from library.api.genres import GenreListView
 from library.api.pictures import PicturesView
 from library.api.similar import SimilarView
@@ -16,6 +17,7 @@ urlpatterns = [
     path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),
     path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
+    path("tracks/<uuid:pk>/explanation/", ExplanationView.as_view(), name="track-explanation"),
     path("classify/", ClassifyView.as_view(), name="classify"),
     path("genres/", GenreListView.as_view(), name="genres"),
 ]

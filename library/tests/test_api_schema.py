@@ -37,6 +37,8 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         ("post", f"{base}{{id}}/analyse/"),
         ("get", f"{base}{{id}}/similar/"),
         ("get", f"{base}{{id}}/pictures/"),
+        ("get", f"{base}{{id}}/explanation/"),
+        ("post", f"{base}{{id}}/explanation/"),
         ("post", "/api/v1/classify/"),
         ("get", "/api/v1/genres/"),
         ("post", "/api/v1/tokens/"),
