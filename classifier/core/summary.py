@@ -121,8 +121,9 @@ def summarise(samples: Float32) -> Float64:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
     heard = _listen(frames, _tuning(frames))
     mel_db = power_to_db(heard.mel_power, top_db=_TOP_DB)
-    harmonic = heard.harmonic
-    percussive = samples[: harmonic.size] - harmonic
+    harmony = _mean_and_variance(heard.harmonic, samples.size)
+    # In place: a long track has hardly room for both.
+    percussive = np.subtract(samples[: heard.harmonic.size], heard.harmonic, out=heard.harmonic)
     values = [
         *_mean_and_variance(heard.chroma),
         *_mean_and_variance(heard.rms),
@@ -130,7 +131,7 @@ def summarise(samples: Float32) -> Float64:
         *_mean_and_variance(heard.bandwidth),
         *_mean_and_variance(heard.rolloff),
         *_mean_and_variance(_zero_crossing_rate(samples)),
-        *_mean_and_variance(harmonic, samples.size),
+        *harmony,
         *_mean_and_variance(percussive, samples.size),
         tempo(onset_strength(mel_db, shift=_N_FFT // (2 * _HOP)), frame_rate=_SAMPLE_RATE / _HOP),
     ]
@@ -198,24 +199,28 @@ class _OverlapAdd:
     """The samples whose centred frames were changed: Griffin and Lim's least-squares inverse (1984)."""
 
     def __init__(self, n_frames: int, window: Float32) -> None:
+        self._n_frames = n_frames
         self._window = window
         self._per_frame = _N_FFT // _HOP
         self._sum = np.zeros((n_frames + self._per_frame - 1, _HOP), np.float32)
-        self._weight = np.zeros_like(self._sum)
 
     def add(self, first: int, frames: Float32) -> None:
         last = first + len(frames)
         parts = (frames * self._window).reshape(len(frames), self._per_frame, _HOP)
-        squares = np.square(self._window).reshape(self._per_frame, _HOP)
         for i in range(self._per_frame):
             self._sum[first + i : last + i] += parts[:, i]
-            self._weight[first + i : last + i] += squares[i]
 
     def samples(self) -> Float32:
         """From the first frame's centre to the last one's: ``(n_frames - 1) * hop`` samples."""
         half = self._per_frame // 2
-        inner = slice(half, len(self._sum) - half)
-        return (self._sum[inner] / self._weight[inner]).reshape(-1)
+        inner = self._sum[half : len(self._sum) - half]
+        squares = np.square(self._window).reshape(self._per_frame, _HOP)
+        for first in range(0, len(inner), _BLOCK_FRAMES):
+            block = inner[first : first + _BLOCK_FRAMES]
+            hops = np.arange(first, first + len(block))[:, np.newaxis] + half
+            frames = hops - np.arange(self._per_frame)
+            block /= ((frames >= 0) & (frames < self._n_frames)).astype(np.float32) @ squares
+        return inner.reshape(-1)
 
 
 def _centroid_and_bandwidth(magnitude: Float32, moments: Float64) -> tuple[Float64, Float64]:
@@ -234,9 +239,14 @@ def _rolloff_bin(magnitude: Float32) -> npt.NDArray[np.intp]:
 
 def _zero_crossing_rate(samples: Float32) -> Float64:
     negative = np.pad(samples < -1e-10, _N_FFT // 2, mode="edge")
-    crossings = np.concatenate(([0], np.cumsum(negative[1:] != negative[:-1])))
-    starts = np.arange(0, samples.size + 1, _HOP)
-    return (crossings[starts + _N_FFT - 1] - crossings[starts]) / _N_FFT
+    changes = np.zeros_like(negative)
+    np.not_equal(negative[1:], negative[:-1], out=changes[1:])
+    n_hops = changes.size // _HOP
+    hops = changes[: n_hops * _HOP].reshape(n_hops, _HOP)
+    counts = np.lib.stride_tricks.sliding_window_view(hops.sum(axis=1), _N_FFT // _HOP).sum(axis=1)
+    # A change at a frame's first sample is one from the sample before the frame.
+    rate: Float64 = (counts - hops[: counts.size, 0]) / _N_FFT
+    return rate
 
 
 def _tuning(frames: Float32) -> float:
