@@ -10,6 +10,7 @@ from genreweb.media import media
 
 urlpatterns = [
     path("", include("library.urls")),
+    path("classifier/", include("classifier.urls")),
     path("account/", include("genreweb.accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("genreweb.api_urls")),

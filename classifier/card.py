@@ -1,0 +1,125 @@
+"""What the card of a version says about how good it is, made ready to be read by people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from classifier.models import Genre, ModelVersion
+
+# The channels that a card may hold figures for, as people read them.
+CHANNELS = {
+    "equaliser": gettext_lazy("Tone controls"),
+    "loudspeaker": gettext_lazy("A small loudspeaker"),
+    "room": gettext_lazy("An echoing room"),
+    "noise floor": gettext_lazy("Hiss"),
+    "babble": gettext_lazy("People talking"),
+    "knocks": gettext_lazy("Knocks and bumps"),
+    "hum": gettext_lazy("Mains hum"),
+    "codec": gettext_lazy("Strong compression"),
+    "telephone": gettext_lazy("A telephone line"),
+    "automatic gain": gettext_lazy("A recorder that sets its own level"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How many clips of one genre were heard as another."""
+
+    count: int
+    share: float
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GenreRow:
+    """How one genre fares: the share found, in percent, and what its clips were heard as."""
+
+    genre: Genre
+    recall: int
+    clips: int
+    cells: list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """How the version fares when the sound is spoilt in one way, in percent."""
+
+    name: str
+    accuracy: int
+    confident: int
+    confident_accuracy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The measured quality of one version; every share is in percent."""
+
+    version: ModelVersion
+    accuracy: int
+    low: int
+    high: int
+    clips: int
+    coverage_accuracy: int | None
+    unsure_below: int | None
+    calibration_error: float
+    genres: list[GenreRow]
+    channels: list[ChannelRow]
+
+
+def card_of(version: ModelVersion) -> Card | None:
+    """Read the card of a version; None where it was never measured on a test set."""
+    metadata: Mapping[str, Any] = version.metadata
+    test = metadata.get("test")
+    if not test:
+        return None
+    coverage = metadata.get("test_accuracy_at_60_percent_coverage")
+    unsure_below = metadata.get("calibration", {}).get("unsure_below")
+    return Card(
+        version=version,
+        accuracy=_percent(test["accuracy"]["value"]),
+        low=_percent(test["accuracy"]["low"]),
+        high=_percent(test["accuracy"]["high"]),
+        clips=test["n"],
+        coverage_accuracy=None if coverage is None else _percent(coverage),
+        unsure_below=None if unsure_below is None else _percent(unsure_below),
+        calibration_error=test["calibration_error"],
+        genres=_genres(version, test),
+        channels=[
+            ChannelRow(
+                name=str(CHANNELS.get(name, name)),
+                accuracy=_percent(row["accuracy"]),
+                confident=_percent(row["confident"]),
+                confident_accuracy=_percent(row["confident_accuracy"]),
+            )
+            for name, row in metadata.get("test_channels", {}).items()
+        ],
+    )
+
+
+def _genres(version: ModelVersion, test: Mapping[str, Any]) -> list[GenreRow]:
+    known = Genre.objects.in_bulk(version.labels, field_name="slug")
+    rows = []
+    for place, label in enumerate(version.labels):
+        counts = test["confusion"][place]
+        total = sum(counts)
+        rows.append(
+            GenreRow(
+                # A genre that was since removed from the site is shown by its label.
+                genre=known.get(label) or Genre(slug=label, name=label, colour="#8a8d96"),
+                recall=_percent(test["recall"][label]),
+                clips=total,
+                cells=[
+                    Cell(count, count / total if total else 0.0, right=column == place)
+                    for column, count in enumerate(counts)
+                ],
+            )
+        )
+    return rows
+
+
+def _percent(share: float) -> int:
+    return round(100 * share)

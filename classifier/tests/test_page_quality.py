@@ -1,0 +1,57 @@
+"""The page that says how good the classifier is: measured figures, or that there are none."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from classifier.card import card_of
+from classifier.models import ModelVersion
+from classifier.registry import sync_release
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _plain_static_files(settings: Settings) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+def test_the_page_shows_what_the_card_of_the_version_in_service_says(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    version = sync_release()
+    test = version.metadata["test"]
+    with django_assert_num_queries(2):
+        page = client.get(reverse("classifier:quality")).content.decode()
+    assert f"{round(100 * test['accuracy']['value'])}" in page
+    assert f"of {test['n']} test clips" in page
+    assert page.count('class="number confusion-found"') == len(version.labels)
+
+
+def test_every_clip_is_in_the_table_once() -> None:
+    card = card_of(sync_release())
+    assert card is not None
+    assert sum(row.clips for row in card.genres) == card.clips
+    for place, row in enumerate(card.genres):
+        assert [cell.right for cell in row.cells].index(True) == place
+        assert row.recall == round(100 * row.cells[place].count / row.clips)
+
+
+def test_a_version_that_was_never_measured_says_so(client: Client) -> None:
+    assert "No classifier is in service yet" in client.get(reverse("classifier:quality")).content.decode()
+    ModelVersion.objects.create(
+        name="ours",
+        source="trained",
+        location="x",
+        sha256="0" * 64,
+        labels=["a"],
+        feature_version="1",
+        is_in_service=True,
+    )
+    assert "never measured" in client.get(reverse("classifier:quality")).content.decode()

@@ -1,0 +1,21 @@
+"""The pages of the classifier."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from classifier.card import card_of
+from classifier.models import ModelVersion
+
+
+@require_safe
+def quality(request: HttpRequest) -> HttpResponse:
+    """Show how good the version in service is, and what the figures mean."""
+    version = ModelVersion.objects.in_service()
+    return render(
+        request,
+        "classifier/quality.html",
+        {"version": version, "card": card_of(version) if version else None},
+    )
