@@ -26,10 +26,6 @@ class FileLock:
         """Hold the lock together with others who share it; wait while somebody has it alone."""
         fcntl.flock(self._open(), fcntl.LOCK_SH)
 
-    def take(self) -> None:
-        """Hold the lock alone; wait for everybody else to let go."""
-        fcntl.flock(self._open(), fcntl.LOCK_EX)
-
     def try_take(self, *, seconds: float = 0) -> bool:
         """Hold the lock alone if it comes free within `seconds`; say whether it did."""
         end = time.monotonic() + seconds

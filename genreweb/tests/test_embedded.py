@@ -113,7 +113,7 @@ def test_lock_ends_with_its_holder(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = (
         "import sys, time; from pathlib import Path; from genreweb.embedded.locks import FileLock\n"
-        "lock = FileLock(Path(sys.argv[1])); lock.take(); print('held', flush=True); time.sleep(60)"
+        "lock = FileLock(Path(sys.argv[1])); lock.try_take(); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], cwd=paths.REPOSITORY, stdout=subprocess.PIPE, text=True
