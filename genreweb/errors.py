@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -34,8 +37,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Answer without the database, the session or a context processor: any of them may be what broke."""
+    """Answer without the database, the session or a context processor: any of them may be what broke.
+
+    503 while the database restarts, so that programs and proxies ask again.
+    """
+    away = isinstance(sys.exc_info()[1], OperationalError)
+    status, headers = (503, {"Retry-After": "10"}) if away else (500, {})
     if request.path.startswith("/api/"):
-        message = _("Something went wrong on our side. Try again in a moment.")
-        return JsonResponse({"error": {"code": "internal", "message": message}}, status=500)
-    return HttpResponse(render_to_string("500.html"), status=500)
+        code, message = "internal", _("Something went wrong on our side. Try again in a moment.")
+        if away:
+            code = "unavailable"
+            message = _("Part of the site is not reachable at the moment. Try again in a minute.")
+        return JsonResponse({"error": {"code": code, "message": message}}, status=status, headers=headers)
+    return HttpResponse(render_to_string("500.html", {"away": away}), status=status, headers=headers)

@@ -131,7 +131,9 @@ class Site:
         """Send `data` as JSON."""
         return self.request(method, path, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
-    def upload(self, sound: bytes, *, name: str = "sound.mp3", wait: int = 30) -> tuple[int, Any]:
+    def upload(
+        self, sound: bytes, *, name: str = "sound.mp3", wait: int = 30, to: str = "/api/v1/tracks/"
+    ) -> tuple[int, Any]:
         """Send `sound` as a new track and wait at most `wait` seconds for its verdict."""
         boundary = secrets.token_hex(16)
         body = (
@@ -145,7 +147,7 @@ class Site:
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         if wait:
             headers["Prefer"] = f"wait={wait}"
-        return self.request("POST", "/api/v1/tracks/", body, headers)
+        return self.request("POST", to, body, headers)
 
     def workers(self, queue: str = "analysis") -> list[psutil.Process]:
         """Give the processes of the worker that empties `queue`, the parent first."""

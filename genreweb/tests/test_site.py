@@ -91,7 +91,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(site: Site) -> None:
     assert answer["duration"] == pytest.approx(900, abs=0.1)
 
 
-def test_redis_away_during_an_upload_loses_nothing(site: Site) -> None:
+def test_a_redis_that_hangs_loses_nothing_and_keeps_nobody_out(site: Site) -> None:
     (redis,) = [
         child
         for child in psutil.Process(site.process.pid if site.process else 0).children(recursive=True)
@@ -104,6 +104,10 @@ def test_redis_away_during_an_upload_loses_nothing(site: Site) -> None:
         assert status == 202, track
         # The person is not made to wait for a broker that does not answer.
         assert time.monotonic() - started < 30
+        who = {"email": site.email, "password": site.password}
+        assert site.json("POST", "/api/v1/tokens/", who)[0] == 201
+        status, answer = site.upload(sound(5, seed=201), to="/api/v1/classify/")
+        assert (status, answer["error"]["code"]) == (503, "unavailable")
     finally:
         redis.send_signal(signal.SIGKILL)
     assert site.healthy(within=60)

@@ -52,12 +52,15 @@ def classify(*, file: File[bytes], name: str) -> Answer:
     examine(file)
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
-        pending = classify_scratch.apply_async((scratch,), queue=queue.INTERACTIVE, expires=WAIT_SECONDS)
+        pending = classify_scratch.apply_async(
+            (scratch,), queue=queue.INTERACTIVE, expires=WAIT_SECONDS, retry=False
+        )
         answer: dict[str, Any] = pending.get(timeout=WAIT_SECONDS, disable_sync_subtasks=False)
     except CeleryTimeoutError as error:
         raise TrackError("busy") from error
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("the broker is away: %s", error)
+    except (OperationalError, RedisError, OSError, RuntimeError) as error:
+        # A RuntimeError is Celery's word for a result store that it cannot reach again.
+        log.warning("the broker is away: %s", error.__cause__ or error)
         raise TrackError("unavailable") from error
     finally:
         default_storage.delete(scratch)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -93,3 +94,19 @@ def test_a_broken_site_still_answers_without_its_database(
     html = answer.content.decode()
     assert "Something went wrong" in html
     assert "for the test" not in html
+
+
+@pytest.mark.parametrize("address", ["/", "/api/nowhere/"])
+def test_a_database_that_restarts_is_told_as_that(
+    client: Client, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    def be_away(*_args: object, **_kwargs: object) -> None:
+        raise OperationalError("the database system is starting up")
+
+    monkeypatch.setattr("library.views.home.render", be_away)
+    monkeypatch.setattr("genreweb.errors._answer", be_away)
+    client.raise_request_exception = False
+    answer = client.get(address)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert ("Back in a moment" if address == "/" else "unavailable") in answer.content.decode()
+    assert "starting up" not in answer.content.decode()
