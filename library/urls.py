@@ -20,6 +20,7 @@ urlpatterns = [
     path("tracks/<uuid:pk>/delete/", actions.delete, name="delete"),
     path("tracks/<uuid:pk>/", track.page, name="track"),
     path("tracks/<uuid:pk>/result/", track.result, name="track-result"),
+    path("tracks/<uuid:pk>/why/", track.why, name="track-why"),
     path("tracks/<uuid:pk>/data.json", track.data, name="track-data"),
     path("tracks/<uuid:pk>/timeline.csv", track.timeline, name="track-timeline"),
     path("catalogue/", catalogue.browse, name="catalogue"),

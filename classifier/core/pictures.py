@@ -181,8 +181,8 @@ def occlusion(effects: Float32, bands: npt.NDArray[np.float64], *, least: float 
     rows = np.clip(np.searchsorted(mels, from_bottom, side="right") - 1, 0, len(effects) - 1)
     columns = np.arange(WIDTH) * n_slices // WIDTH
     strength = np.clip(effects / max(float(np.abs(effects).max()), least), -1.0, 1.0)
-    # The square root lets weaker regions be seen beside the strongest.
-    opacity = (np.sqrt(np.abs(strength)) * _MOST_OPAQUE).astype(np.uint8)
+    # Less than linear, so that weaker regions can be seen beside the strongest.
+    opacity = (np.abs(strength) ** 0.75 * _MOST_OPAQUE).astype(np.uint8)
     cells = np.empty((*effects.shape, 4), np.uint8)
     cells[..., :3] = np.where((effects >= 0)[..., np.newaxis], _FOR, _AGAINST)
     cells[..., 3] = opacity

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template import Context
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from library.api.serializers import TrackSerializer
 from library.errors import sentence
 from library.models import Track
 from library.neighbours import neighbours
-from library.services import queue
+from library.services import explanations, queue
 from library.templatetags import sound
-from library.views.verdict import Verdict, sound_data
-
-# Who waits longer than this is told why, if the reason is known.
-_PATIENCE = timedelta(seconds=12)
+from library.views.verdict import GenreOf, Verdict, sound_data
+from library.views.why import PATIENCE, Why
 
 
 @require_safe
@@ -58,6 +57,36 @@ def result(request: HttpRequest, pk: UUID) -> HttpResponse:
         return HttpResponse(status=204)
     return render(
         request, "library/track/progress.html", {"track": track, "progress": progress, "news": True}
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def why(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say which bands and moments spoke for the genre; with POST, ask for that in the first place.
+
+    Whoever may see the track may see the answer. Asking is work, and is for people with an account.
+    """
+    try:
+        track = _analysed(request, pk)
+    except Http404:
+        return HttpResponse(status=404, headers={"HX-Refresh": "true"})
+    analysis = track.current
+    asks = request.method == "POST"
+    if analysis is None or not analysis.music:
+        raise Http404
+    if asks and not request.user.is_authenticated:
+        return redirect_to_login(reverse("library:track", args=[pk]))
+    if asks:
+        explanations.request(analysis=analysis)
+        track = _analysed(request, pk)
+    if request.headers.get("HX-Request") != "true":
+        return redirect("library:track", pk)
+    shown = Why.of(track.current, _genre_of(request)) if track.current else None
+    if shown is None or (not asks and request.GET.get("seen") == shown.seen):
+        return HttpResponse(status=204)
+    return render(
+        request, "library/track/why.html", {"track": track, "why": shown, "news": True, "asks": asks}
     )
 
 
@@ -119,7 +148,7 @@ class Progress:
             "done" if place < reached else "now" if place == reached else "" for place in range(len(order))
         ]
         since = track.queued_at or track.created
-        waits = track.status == Track.Status.QUEUED and timezone.now() - since > _PATIENCE
+        waits = track.status == Track.Status.QUEUED and timezone.now() - since > PATIENCE
         return cls(track, list(zip(order, states, strict=True)), waits and not queue.has_worker())
 
 
@@ -127,7 +156,7 @@ def _track(request: HttpRequest, pk: UUID) -> Track:
     """Fetch a track that the asker may see, with everything its page shows."""
     track = (
         Track.objects.visible_to(request.user)
-        .select_related("labelled_genre", "current", "current__model_version")
+        .select_related("labelled_genre", "current", "current__model_version", "current__explanation")
         .defer("current__embedding")
         .filter(pk=pk)
         .first()
@@ -144,6 +173,11 @@ def _analysed(request: HttpRequest, pk: UUID) -> Track:
     return track
 
 
+def _genre_of(request: HttpRequest) -> GenreOf:
+    of_request = Context({"request": request})
+    return lambda slug: sound.genre(of_request, slug)
+
+
 def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
     context: dict[str, Any] = {
         "track": track,
@@ -154,9 +188,10 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
     elif not track.is_finished:
         context["progress"] = Progress.of(track)
     if track.current is not None:
-        of_request = Context({"request": request})
-        verdict = Verdict.of(track.current, lambda slug: sound.genre(of_request, slug))
+        genre_of = _genre_of(request)
+        verdict = Verdict.of(track.current, genre_of)
         context["verdict"] = verdict
+        context["why"] = Why.of(track.current, genre_of)
         context["sound_data"] = sound_data(verdict)
         context["neighbours"] = neighbours(track=track, user=request.user)
     return context

@@ -20,6 +20,14 @@ export function startTabs(section) {
     const tab = event.target.closest("[data-tab]");
     if (tab) choose(tab);
   });
+  // A button elsewhere in the result may show a picture. It goes with the result, and so does this.
+  section.closest("#result")?.addEventListener("click", (event) => {
+    const name = event.target.closest("[data-show]")?.dataset.show;
+    const tab = tabs.find((each) => each.dataset.tab === name);
+    if (!tab) return;
+    choose(tab);
+    section.scrollIntoView({ block: "nearest" });
+  });
   list.addEventListener("keydown", (event) => {
     const at = tabs.indexOf(document.activeElement);
     let next = null;
