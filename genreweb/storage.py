@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.core import signing
+from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 from django.urls import reverse
 from whitenoise.storage import CompressedManifestStaticFilesStorage
@@ -20,6 +22,15 @@ class SignedFileSystemStorage(FileSystemStorage):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(file_permissions_mode=0o600, directory_permissions_mode=0o700, **kwargs)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        try:
+            return str(super()._save(name, content))  # type: ignore[misc]  # missing in the stubs
+        except OSError:
+            # What fills a disk must not stay on it half.
+            with contextlib.suppress(OSError):
+                self.delete(name)
+            raise
 
     def url(self, name: str | None) -> str:
         """Give a link that works for one to two lifetimes.

@@ -70,3 +70,8 @@ class TrackError(Exception):
     @property
     def message(self) -> str:
         return sentence(self.code, self.params)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the site is at fault, not the file: then trying again may help."""
+        return self.code not in AUDIO_ERROR_MESSAGES

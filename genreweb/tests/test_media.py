@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
+
+from genreweb.storage import SignedFileSystemStorage
 
 BODY = bytes(range(256)) * 8
 
@@ -101,3 +104,15 @@ def test_files_are_readable_by_the_site_alone(name: str) -> None:
     path = Path(settings.MEDIA_ROOT) / name
     assert path.stat().st_mode & 0o077 == 0
     assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_keeps_no_half_files(tmp_path: Path) -> None:
+    class Endless(ContentFile[bytes]):
+        def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+            yield BODY
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    storage = SignedFileSystemStorage(location=tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        storage.save("sounds/00/big.wav", Endless(BODY))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

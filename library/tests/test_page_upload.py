@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,19 @@ def test_a_refused_file_leaves_nothing_behind(
     assert words in error["message"]
     assert not Track.objects.exists()
     assert stored() == []
+
+
+@pytest.mark.parametrize(("reason", "code"), [(errno.ENOSPC, "storage_full"), (errno.EIO, "unavailable")])
+def test_a_storage_that_fails_is_not_the_files_fault(
+    page: Client, monkeypatch: pytest.MonkeyPatch, reason: int, code: str
+) -> None:
+    def fail(*_args: object) -> None:
+        raise OSError(reason, "for the test")
+
+    monkeypatch.setattr("library.tests.storages.PathlessStorage._save", fail)
+    answer = by_script(page, file=file())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)  # type: ignore[attr-defined]
+    assert not Track.objects.exists()
 
 
 def test_a_file_that_is_too_large_is_refused_with_the_limit(
