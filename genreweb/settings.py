@@ -18,6 +18,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
+from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
 
 # Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
@@ -380,7 +381,13 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY el
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Sound and pictures come from the bucket itself where there is one.
-_media_origins = [SELF, *([env.str("S3_PUBLIC_ORIGIN")] if env.str("S3_PUBLIC_ORIGIN", "") else [])]
+_media_origins = [SELF]
+if S3_BUCKET:
+    _media_origins += env.list("S3_PUBLIC_ORIGIN", []) or bucket_origins(
+        bucket=S3_BUCKET,
+        endpoint=env.str("S3_ENDPOINT_URL", ""),
+        region=env.str("S3_REGION", "") or env.str("AWS_REGION", "") or env.str("AWS_DEFAULT_REGION", ""),
+    )
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
