@@ -31,8 +31,8 @@ _SITE_MESSAGES = {
         "No classifier is in service at the moment. Your file is safe: try again in a while."
     ),
     "version_gone": gettext_lazy(
-        "The classifier that gave this verdict is no longer here, so it cannot be asked why. Analyse the track "
-        "again, and ask about the new verdict."
+        "The classifier that gave this verdict is no longer here, so it cannot be asked why. Analyse the "
+        "track again, and ask about the new verdict."
     ),
     "no_music": gettext_lazy("No music was found in this track, so there is no genre to explain."),
     "busy": gettext_lazy("The site is busy and could not answer in time. Try again in a moment."),

@@ -171,7 +171,7 @@ def _classifier_of(version: ModelVersion) -> Classifier:
 
 
 def _save(claim: Claim, measured: Measured) -> None:
-    """Write the picture, then everything else in one transaction; what was overtaken leaves nothing behind."""
+    """Write the picture, then the rest in one transaction; what was overtaken leaves nothing behind."""
     explanation = claim.explanation
     drawn = pictures.occlusion(measured.effects, measured.bands)
     explanation.picture.save("why.png", ContentFile(drawn.data), save=False)
