@@ -66,12 +66,8 @@ def folder(version: ModelVersion) -> Path:
     return RELEASES / version.location
 
 
-@transaction.atomic
-def sync_release() -> ModelVersion:
-    """Make the rows of the shipped genres and of the shipped classifier; put it into service if none is.
-
-    Run at every start. What a curator changed is left alone.
-    """
+def sync_genres() -> None:
+    """Make the rows of the shipped genres that are not there yet."""
     for position, genre in enumerate(SHIPPED_GENRES):
         Genre.objects.get_or_create(
             slug=genre.slug,
@@ -82,6 +78,15 @@ def sync_release() -> ModelVersion:
                 "position": position,
             },
         )
+
+
+@transaction.atomic
+def sync_release() -> ModelVersion:
+    """Make the rows of the shipped genres and of the shipped classifier; put it into service if none is.
+
+    Run at every start. What a curator changed is left alone.
+    """
+    sync_genres()
     path = current_release()
     metadata = read_metadata(path)
     # The files of a release are part of the program: where they differ from the row, the row is the old one.

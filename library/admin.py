@@ -94,6 +94,16 @@ class TrackForm(forms.ModelForm[Track]):
         return visibility
 
 
+_OF_THE_ANALYSIS = (
+    *("status", "step", "failure", "attempt", "tries"),
+    *("created", "queued_at", "heartbeat_at", "finished_at"),
+)
+_OF_THE_FILE = (
+    *("id", "source", "original_name", "catalogue_key", "file", "size"),
+    *("duration", "sample_rate", "channels", "codec", "container", "sha256"),
+)
+
+
 @admin.register(Track)
 class TrackAdmin(admin.ModelAdmin[Track]):
     """Every track of the site."""
@@ -120,68 +130,15 @@ class TrackAdmin(admin.ModelAdmin[Track]):
         "player",
         "pictures",
         "verdict",
-        "id",
         "owner",
-        "source",
-        "original_name",
-        "catalogue_key",
-        "file",
-        "size",
-        "duration",
-        "sample_rate",
-        "channels",
-        "codec",
-        "container",
-        "sha256",
-        "status",
-        "step",
-        "failure",
-        "attempt",
-        "tries",
-        "created",
-        "queued_at",
-        "heartbeat_at",
-        "finished_at",
+        *_OF_THE_FILE,
+        *_OF_THE_ANALYSIS,
     )
     fieldsets = (
         (None, {"fields": ("title", "artist", "owner", "visibility", "labelled_genre", "licence")}),
         (_("Sound"), {"fields": ("player", "verdict", "pictures")}),
-        (
-            _("Analysis"),
-            {
-                "fields": (
-                    "status",
-                    "step",
-                    "failure",
-                    "attempt",
-                    "tries",
-                    "created",
-                    "queued_at",
-                    "heartbeat_at",
-                    "finished_at",
-                )
-            },
-        ),
-        (
-            _("File"),
-            {
-                "fields": (
-                    "id",
-                    "source",
-                    "original_name",
-                    "catalogue_key",
-                    "file",
-                    "size",
-                    "duration",
-                    "sample_rate",
-                    "channels",
-                    "codec",
-                    "container",
-                    "sha256",
-                ),
-                "classes": ("collapse",),
-            },
-        ),
+        (_("Analysis"), {"fields": _OF_THE_ANALYSIS}),
+        (_("File"), {"fields": _OF_THE_FILE, "classes": ("collapse",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Track]:

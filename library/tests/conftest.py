@@ -127,16 +127,7 @@ def owner_api(api: Api, owner: User) -> APIClient:
 @pytest.fixture
 def genres(db: None) -> dict[str, Genre]:
     """Give the ten shipped genres by slug."""
-    for position, genre in enumerate(SHIPPED_GENRES):
-        Genre.objects.get_or_create(
-            slug=genre.slug,
-            defaults={
-                "name": genre.name,
-                "description": genre.description,
-                "colour": genre.colour,
-                "position": position,
-            },
-        )
+    registry.sync_genres()
     return Genre.objects.in_bulk(field_name="slug")
 
 

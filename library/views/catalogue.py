@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.db.models import Count, F, Q, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_safe
 from classifier.models import Genre
 from library.models import Track, TrackQuerySet
 from library.templatetags import sound
+from library.views.paging import page_of, wants_results
 
 PER_PAGE = 30
 NO_GENRE = "none"
@@ -81,23 +81,18 @@ def browse(request: HttpRequest) -> HttpResponse:
     if asked.genre:
         found = found.filter(shown="" if asked.genre == NO_GENRE else asked.genre)
     tracks = found.with_verdict().select_related("labelled_genre", "current__model_version")
-    page = Paginator(tracks.order_by(*SORTS[asked.sort][1]), PER_PAGE).get_page(request.GET.get("page"))
+    tracks = tracks.order_by(*SORTS[asked.sort][1])
     context = {
         "asked": asked,
         "sorts": [(key, name) for key, (name, _order) in SORTS.items()],
-        "page": page,
-        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
-        "filters": asked.query(),
+        **page_of(tracks, request, per_page=PER_PAGE, filters=asked.query()),
         "chips": _chips(request, asked, counts),
         "all_count": sum(counts.values()),
         "all_query": asked.query(genre=""),
         "waiting": catalogue.filter(current__isnull=True).exclude(status=Track.Status.FAILED).count(),
     }
-    # A request to restore what the back button left wants the whole page.
-    part = (
-        request.headers.get("HX-Target") == "results" and "HX-History-Restore-Request" not in request.headers
-    )
-    return render(request, "library/catalogue_results.html" if part else "library/catalogue.html", context)
+    template = "library/catalogue_results.html" if wants_results(request) else "library/catalogue.html"
+    return render(request, template, context)
 
 
 def _search(tracks: TrackQuerySet, q: str) -> TrackQuerySet:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_safe
 from classifier.models import Genre
 from library.forms import HistoryForm
 from library.models import Track
+from library.views.paging import page_of, wants_results
 
 PER_PAGE = 25
 WATCHED = 200
@@ -25,20 +25,11 @@ LISTS = ("upload", "recent", "history")
 def history(request: HttpRequest) -> HttpResponse:
     form = HistoryForm(request.GET, genres=list(Genre.objects.all()))
     tracks = form.apply(Track.objects.owned_by(request.user).with_verdict())
-    page = Paginator(tracks, PER_PAGE).get_page(request.GET.get("page"))
     kept = QueryDict(mutable=True)
     kept.update({name: form.asked(name) for name in form.fields if form.asked(name)})
-    context = {
-        "form": form,
-        "page": page,
-        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
-        "filters": kept.urlencode(),
-    }
-    # A request to restore what the back button left wants the whole page.
-    part = (
-        request.headers.get("HX-Target") == "results" and "HX-History-Restore-Request" not in request.headers
-    )
-    return render(request, "library/history_results.html" if part else "library/history.html", context)
+    context = {"form": form, **page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
+    template = "library/history_results.html" if wants_results(request) else "library/history.html"
+    return render(request, template, context)
 
 
 @login_required
