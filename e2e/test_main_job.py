@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from e2e.conftest import MUSIC
 from genreweb.trial import REPOSITORY, Site
+from library.tests.sounds import chords, wav
 
 pytestmark = pytest.mark.e2e
 
@@ -93,6 +94,24 @@ def test_one_of_many_files_is_refused_and_the_rest_goes_on(person: OpenPage, sou
     # The same file once more is recognised.
     send(page, sounds / "song.wav", sounds / "other.wav")
     expect(page.locator("#upload-list li", has_text="already have")).to_have_count(2)
+
+
+def test_every_row_of_many_files_is_brought_up_to_date(person: OpenPage, site: Site, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.wav" for number in range(60)]
+    for number, file in enumerate(files):
+        file.write_bytes(wav(chords(1.2, seed=500 + number)))
+    page = person()
+    workers = site.workers()
+    for worker in workers:
+        worker.suspend()
+    try:
+        send(page, *files)
+        expect(page.locator("[data-watch]")).to_have_count(60, timeout=60_000)
+    finally:
+        for worker in workers:
+            worker.resume()
+    expect(page.locator("[data-watch]")).to_have_count(0, timeout=60_000)
+    expect(page.locator("#upload-list .genre-chip")).to_have_count(60)
 
 
 def test_a_recording_comes_from_the_microphone_to_a_verdict(person: OpenPage) -> None:
