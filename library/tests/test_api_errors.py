@@ -137,7 +137,7 @@ class _Broken:
         (OSError(errno.ENOSPC, "No space left on device"), 507, "storage_full"),
         (RuntimeError("a secret of the server"), 500, "internal"),
         (OperationalError("the connection to a secret address failed"), 503, "unavailable"),
-        (UnreadablePostError("the connection broke"), 400, "bad_request"),
+        (OSError(errno.EIO, "the disk at a secret place failed"), 503, "unavailable"),
     ],
 )
 def test_faults_of_the_site(
@@ -149,6 +149,17 @@ def test_faults_of_the_site(
     assert response.status_code == status
     assert error(response)["code"] == code
     assert "secret" not in response.content.decode()
+    assert not Track.objects.exists()
+
+
+def test_a_connection_that_breaks_in_the_middle_of_a_file(
+    owner_api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "django.http.multipartparser.ChunkIter.__next__", _Broken(UnreadablePostError("broken"))
+    )
+    response = owner_api.post(TRACKS, {"file": SimpleUploadedFile("x.wav", wav())}, format="multipart")
+    assert (response.status_code, error(response)["code"]) == (400, "bad_request")
     assert not Track.objects.exists()
 
 
