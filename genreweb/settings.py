@@ -189,7 +189,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 FILE_UPLOAD_HANDLERS = [
     "genreweb.uploads.QuotaUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "genreweb.uploads.DiskUploadHandler",
 ]
 
 # --- jobs -----------------------------------------------------------------------------------------------

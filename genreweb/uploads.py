@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadhandler import FileUploadHandler
+from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 from django.http import multipartparser
 
 # Django's 1,024 bytes are too few for the head of a part: a file name of 300 letters in Hangul takes 900 of
@@ -37,3 +38,18 @@ class QuotaUploadHandler(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> None:
         return None
+
+
+class DiskUploadHandler(TemporaryFileUploadHandler):
+    """Keep a large file on the disk while it arrives; take it away at once where it does not fit.
+
+    Django leaves that to the garbage collector, which may come by long after the disk is full.
+    """
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        try:
+            return super().receive_data_chunk(raw_data, start)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.file.close()
+            raise
