@@ -36,10 +36,18 @@ def busy(song: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     with process:
-        assert process.stdout is not None
-        json.loads(process.stdout.readline())
+        json.loads(first_line(process))
         yield process
         process.kill()
+
+
+def first_line(process: subprocess.Popen[str]) -> bytes:
+    """Read byte by byte: what a buffered reader took along would be missing from what `communicate` gives."""
+    assert process.stdout is not None
+    taken = bytearray()
+    while (byte := os.read(process.stdout.fileno(), 1)) not in (b"\n", b""):
+        taken += byte
+    return bytes(taken)
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
