@@ -41,7 +41,6 @@ def _remove() -> None:
     _engines.__exit__()
     # The keeper stops the engines as soon as nobody borrows them; their files go when they have.
     _engines.wait_until_stopped(30)
-    shutil.rmtree(paths.run_dir(), ignore_errors=True)
     shutil.rmtree(_folder, ignore_errors=True)
 
 

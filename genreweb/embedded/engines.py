@@ -80,6 +80,7 @@ def keep(*, volatile: bool) -> int:
     if not owner.try_take(seconds=1):
         return 0
     owner.write("starting")
+    paths.make_var()
     running: list[tuple[Engine, subprocess.Popen[bytes]]] = []
     try:
         for engine in make(volatile=volatile):
@@ -101,6 +102,7 @@ def keep(*, volatile: bool) -> int:
     finally:
         for engine, process in reversed(running):
             engine.stop(process)
+        paths.clear_run_dir()
         owner.write("")
     return 0
 

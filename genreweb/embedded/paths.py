@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -143,6 +144,12 @@ def make_var() -> Path:
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o066:
         raise VarError(f"The folder {run_dir()} belongs to somebody else or is open to others: remove it.")
     return var
+
+
+def clear_run_dir() -> None:
+    """Remove the folder of sockets where it lies outside of `var`; whoever runs the engines makes it anew."""
+    if not run_dir().is_relative_to(var_dir()):
+        shutil.rmtree(run_dir(), ignore_errors=True)
 
 
 def secret_key() -> str:

@@ -97,6 +97,8 @@ class Site:
         began = time.monotonic()
         if self._engines:
             say(f"Starting {' and '.join(_TITLES[name] for name in self._engines)} in {paths.var_dir()}")
+        # Commands that ended since the folder was looked at may have tidied up after themselves.
+        paths.make_var()
         for engine, child in self._engines.values():
             engine.prepare()
             self._launch(child, last=True)
@@ -278,6 +280,7 @@ class Site:
                 engine.stop(child.process)
             child.kill()
         if self._owner is not None:
+            paths.clear_run_dir()
             self._owner.write("")
         self._leash.release()
         say("Stopped")

@@ -30,7 +30,7 @@ def site(tmp_path: Path) -> Iterator[WatchedSite]:
         running.close()
 
 
-def test_starts_everything_and_leaves_nothing(site: WatchedSite) -> None:
+def test_starts_everything_and_leaves_nothing(site: WatchedSite, monkeypatch: pytest.MonkeyPatch) -> None:
     site.wait_until_ready()
     assert site.request("GET", "/healthz") == (
         200,
@@ -63,6 +63,10 @@ def test_starts_everything_and_leaves_nothing(site: WatchedSite) -> None:
     assert site.end() == 0
     assert site.family() == []
     assert site.output().rstrip().endswith("Stopped")
+    # The sockets of a folder with a space in its name lie elsewhere.
+    monkeypatch.setenv("GENREWEB_VAR", str(site.var))
+    assert not paths.run_dir().is_relative_to(site.var)
+    assert not paths.run_dir().exists()
 
 
 def test_starts_again_what_is_killed_and_keeps_its_data(site: WatchedSite) -> None:
