@@ -11,6 +11,7 @@ app_name = "api"
 
 urlpatterns = [
     path("", include("library.api.urls")),
+    path("", include("training.api.urls")),
     path("", include("genreweb.accounts.api_urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(

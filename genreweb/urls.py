@@ -11,6 +11,7 @@ from genreweb.media import media
 urlpatterns = [
     path("", include("library.urls")),
     path("classifier/", include("classifier.urls")),
+    path("", include("training.urls")),
     path("account/", include("genreweb.accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("genreweb.api_urls")),

@@ -1,0 +1,1 @@
+"""Clips, training runs and versions for programs."""

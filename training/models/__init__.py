@@ -1,0 +1,18 @@
+"""What the platform is taught with, the runs that learn from it, and what came of them."""
+
+from training.models.clips import Clip, ClipDecision, Dataset
+from training.models.runs import DatasetSnapshot, RunMessage, SnapshotClip, TrainingEpoch, TrainingRun
+from training.models.versions import Promotion, Receipt
+
+__all__ = [
+    "Clip",
+    "ClipDecision",
+    "Dataset",
+    "DatasetSnapshot",
+    "Promotion",
+    "Receipt",
+    "RunMessage",
+    "SnapshotClip",
+    "TrainingEpoch",
+    "TrainingRun",
+]

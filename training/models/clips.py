@@ -1,0 +1,262 @@
+"""Labelled clips: who gave them, what was decided about them, what a network would be shown."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import VectorField
+
+from classifier.models import Genre, ModelVersion
+from library.models import TITLE_LENGTH, Track, safe_suffix
+
+if TYPE_CHECKING:
+    from genreweb.accounts.models import User
+
+COMMENT_LENGTH = 1000
+
+
+def clip_sound_key(clip: Clip, filename: str) -> str:
+    return f"clips/{clip.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+def clip_features_key(clip: Clip, filename: str) -> str:
+    return f"clips/{clip.id.hex[:2]}/{uuid.uuid4()}.npz"
+
+
+class Dataset(models.Model):
+    """Training material that came in bulk."""
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    source = models.CharField(_("source"), max_length=500, blank=True)
+    licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
+    imported_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("imported by"),
+    )
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("dataset")
+        verbose_name_plural = _("datasets")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ClipQuerySet(models.QuerySet["Clip"]):
+    def visible_to(self, user: User | AnonymousUser) -> ClipQuerySet:
+        """Keep what `user` may see: everything for curators, else their own contributions."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_curator else self.filter(contributor=user)
+
+    def contributed_by(self, user: User | AnonymousUser) -> ClipQuerySet:
+        """Keep what `user` gave and may withdraw."""
+        return self.filter(contributor=user) if user.is_authenticated else self.none()
+
+    def usable(self) -> ClipQuerySet:
+        """Keep what a network may be fitted on or measured with: approved, and not part of the frozen set."""
+        return self.filter(status=Clip.Status.APPROVED, leaks=False).exclude(features="")
+
+
+class Clip(models.Model):
+    """Up to 30 seconds of sound and the genre somebody says it is."""
+
+    class Status(models.TextChoices):
+        CHECKING = "checking", _("being checked")
+        FAILED = "failed", _("not accepted")
+        PENDING = "pending", _("waiting for review")
+        APPROVED = "approved", _("approved")
+        REJECTED = "rejected", _("rejected")
+
+    class Part(models.TextChoices):
+        """A dataset's own split. What is contributed has none: each snapshot splits it."""
+
+        NONE = "", _("no part of its own")
+        TRAIN = "train", _("training")
+        VALID = "valid", _("validation")
+        TEST = "test", _("test, never trained on")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    contributor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="clips",
+        verbose_name=_("contributor"),
+    )
+    dataset = models.ForeignKey(
+        Dataset, models.CASCADE, null=True, blank=True, related_name="clips", verbose_name=_("dataset")
+    )
+    dataset_key = models.CharField(_("place in the dataset"), max_length=500, blank=True)
+    part = models.CharField(_("part"), max_length=5, choices=Part.choices, blank=True, default=Part.NONE)
+    # Clips of one dataset that hold the same recording.
+    repetition_group = models.CharField(_("repetition group"), max_length=80, blank=True)
+    track = models.ForeignKey(
+        Track, models.SET_NULL, null=True, blank=True, related_name="clips", verbose_name=_("cut from")
+    )
+    # The first piece of a longer upload, for the pieces after it.
+    origin = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="pieces", verbose_name=_("first piece")
+    )
+    start = models.FloatField(_("start in what was sent, in seconds"), null=True, blank=True)
+    end = models.FloatField(_("end in what was sent, in seconds"), null=True, blank=True)
+
+    genre = models.ForeignKey(Genre, models.PROTECT, related_name="clips", verbose_name=_("genre"))
+    contributed_genre = models.ForeignKey(
+        Genre, models.PROTECT, related_name="+", verbose_name=_("genre given by the contributor")
+    )
+    title = models.CharField(_("title"), max_length=TITLE_LENGTH, blank=True)
+    artist = models.CharField(_("artist"), max_length=TITLE_LENGTH, blank=True)
+    comment = models.TextField(_("comment"), max_length=COMMENT_LENGTH, blank=True)
+    rights_confirmed_at = models.DateTimeField(_("rights confirmed at"), null=True, blank=True)
+
+    # As it was sent while it is checked, afterwards the piece itself, as browsers play it. Imported log-mels
+    # have none.
+    sound = models.FileField(_("sound"), upload_to=clip_sound_key, max_length=200, blank=True)
+    sha256 = models.CharField(_("SHA-256 of what was sent"), max_length=64)
+    size = models.PositiveBigIntegerField(_("size in bytes"), default=0)
+    duration = models.FloatField(_("duration in seconds"), null=True, blank=True)
+    features = models.FileField(_("features"), upload_to=clip_features_key, max_length=200, blank=True)
+    features_sha256 = models.CharField(_("SHA-256 of the features"), max_length=64, blank=True)
+    feature_version = models.CharField(_("feature version"), max_length=40, blank=True)
+
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.CHECKING)
+    # As for tracks: claims, and claims since a person last asked.
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    claimed = models.BooleanField(_("in a worker's hands"), default=False)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    error_params = models.JSONField(_("error details"), default=dict, blank=True)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+
+    # The same recording, found by fingerprint: a suggestion to people, never a deletion.
+    duplicate_of = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="duplicates",
+        verbose_name=_("sounds the same as"),
+    )
+    # Holds a recording of the frozen test set; never trained on.
+    leaks = models.BooleanField(_("is in the frozen test set"), default=False)
+    leaks_into = models.CharField(_("test clip it holds"), max_length=200, blank=True)
+
+    # What the version in service thought when it was checked.
+    opinion_version = models.ForeignKey(
+        ModelVersion,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("version that was asked"),
+    )
+    opinion = models.JSONField(_("its probabilities"), default=dict, blank=True)
+    embedding = VectorField(_("its embedding"), null=True, blank=True)
+    # One less the probability it gave to the label.
+    disputed = models.FloatField(_("how much it disagrees"), null=True, blank=True)
+    # The same, by a model that was fitted without this clip.
+    suspicion = models.FloatField(_("out-of-fold disagreement"), null=True, blank=True)
+    suspected_genre = models.CharField(_("out-of-fold label"), max_length=40, blank=True)
+
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reviewed by"),
+    )
+    reviewed_at = models.DateTimeField(_("reviewed at"), null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+
+    objects = ClipQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created", "id"]
+        verbose_name = _("clip")
+        verbose_name_plural = _("clips")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["checking", "failed", "pending", "approved", "rejected"]),
+                name="clip_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(contributor__isnull=False) | Q(dataset__isnull=False),
+                name="clip_came_from_somewhere",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["pending", "approved"]) | ~Q(features=""),
+                name="clip_kept_has_features",
+            ),
+            models.UniqueConstraint(
+                fields=["contributor", "sha256", "start", "end"],
+                condition=Q(contributor__isnull=False),
+                nulls_distinct=False,
+                name="one_clip_per_contributor_and_piece",
+            ),
+            models.UniqueConstraint(
+                fields=["dataset", "dataset_key"],
+                condition=Q(dataset__isnull=False),
+                name="one_clip_per_place_in_dataset",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["contributor", "-created"], name="clip_by_contributor"),
+            models.Index(fields=["status", "genre"], name="clip_by_status"),
+            models.Index(fields=["queued_at"], condition=Q(status="checking"), name="clip_unchecked"),
+            models.Index(fields=["-disputed"], condition=Q(status="pending"), name="clip_most_disputed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class ClipDecision(models.Model):
+    """One act of a curator on one clip; the history of a clip is never rewritten."""
+
+    class Action(models.TextChoices):
+        APPROVE = "approve", _("approved")
+        REJECT = "reject", _("rejected")
+        RELABEL = "relabel", _("approved with another genre")
+        REOPEN = "reopen", _("put back into the queue")
+
+    clip = models.ForeignKey(Clip, models.CASCADE, related_name="decisions", verbose_name=_("clip"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("curator"),
+    )
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+    action = models.CharField(_("decision"), max_length=10, choices=Action.choices)
+    genre_before = models.ForeignKey(Genre, models.PROTECT, related_name="+", verbose_name=_("genre before"))
+    genre_after = models.ForeignKey(Genre, models.PROTECT, related_name="+", verbose_name=_("genre after"))
+    status_before = models.CharField(_("status before"), max_length=10, choices=Clip.Status.choices)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} ({self.at:%Y-%m-%d})"

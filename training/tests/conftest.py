@@ -1,0 +1,41 @@
+"""What the tests of training share: people, programs and storage as in the library's tests."""
+
+from __future__ import annotations
+
+from library.tests.conftest import (
+    _surroundings,
+    anonymous,
+    api,
+    classifier_in_service,
+    curator,
+    finished_track,
+    genres,
+    heard_track,
+    matrix,
+    other,
+    owner,
+    owner_api,
+    queued_track,
+    staff,
+    stored,
+    version,
+)
+
+__all__ = [
+    "_surroundings",
+    "anonymous",
+    "api",
+    "classifier_in_service",
+    "curator",
+    "finished_track",
+    "genres",
+    "heard_track",
+    "matrix",
+    "other",
+    "owner",
+    "owner_api",
+    "queued_track",
+    "staff",
+    "stored",
+    "version",
+]

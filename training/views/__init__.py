@@ -1,0 +1,1 @@
+"""Pages to contribute, curate, retrain, compare and promote."""
