@@ -36,6 +36,8 @@ class Dataset(models.Model):
     name = models.CharField(_("name"), max_length=120, unique=True)
     source = models.CharField(_("source"), max_length=500, blank=True)
     licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
+    # Its labels are taken as they are once a clip has passed its checks; else each one waits for review.
+    trusted = models.BooleanField(_("trusted"), default=True)
     imported_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
