@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.intp]
 
+COVERAGES = (0.2, 0.4, 0.6, 0.8, 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -87,19 +89,36 @@ def bootstrap(
     predicted: IntArray,
     n_labels: int,
     *,
+    clusters: IntArray | None = None,
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> Interval:
-    """A statistic of the confusion matrix with its 95 % percentile bootstrap interval over tracks."""
+    """A statistic of the confusion matrix with its 95 % percentile bootstrap interval.
+
+    Parameters
+    ----------
+    predicted
+        (n,) predictions, or (n_seeds, n) where a method was fitted several times; the statistic is then the
+        mean over the seeds, on the same draws.
+    clusters
+        (n,) what each row belongs to. Rows of one cluster, as segments of one track, are drawn together:
+        they are no independent evidence. Without it each row is its own.
+    """
     rng = np.random.default_rng(seed)
-    n = len(targets)
+    cells = targets * n_labels + np.atleast_2d(predicted)
+    member = np.arange(len(targets)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    n_clusters = int(member.max()) + 1
+
+    def value(weights: NDArray[np.float64] | None) -> float:
+        counts = [np.bincount(row, weights=weights, minlength=n_labels**2) for row in cells]
+        return float(np.mean([statistic(count.reshape(n_labels, n_labels)) for count in counts]))
+
     values = []
     for _ in range(n_resamples):
-        rows = rng.integers(0, n, n)
-        values.append(statistic(confusion_matrix(targets[rows], predicted[rows], n_labels)))
+        drawn = np.bincount(rng.integers(0, n_clusters, n_clusters), minlength=n_clusters)
+        values.append(value(drawn[member].astype(np.float64)))
     low, high = np.percentile(values, [2.5, 97.5])
-    point = statistic(confusion_matrix(targets, predicted, n_labels))
-    return Interval(value=point, low=float(low), high=float(high))
+    return Interval(value=value(None), low=float(low), high=float(high))
 
 
 def evaluate(targets: IntArray, probabilities: FloatArray, labels: Sequence[str]) -> Evaluation:
@@ -146,3 +165,93 @@ def accuracy_at_coverage(targets: IntArray, probabilities: FloatArray) -> tuple[
     right = (probabilities.argmax(axis=1) == targets)[order]
     counts = np.arange(1, len(targets) + 1)
     return counts / len(targets), np.cumsum(right) / counts
+
+
+def at_coverage(
+    targets: IntArray, probabilities: FloatArray, shares: Sequence[float] = COVERAGES
+) -> dict[str, float]:
+    """The accuracy of the most confident answers, by the share of tracks that is answered, as "0.6"."""
+    coverage, right = accuracy_at_coverage(targets, probabilities)
+    # Rounding must not push a share past its own place: 0.6 of 290 is 174 exactly, and 173.99 in binary.
+    places = np.searchsorted(coverage, np.asarray(shares) - 1e-9)
+    return {f"{share:g}": float(right[place]) for share, place in zip(shares, places, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Figures of one method under one protocol, over one or more seeds.
+
+    Attributes
+    ----------
+    n
+        Tracks or segments.
+    accuracy, macro_f1
+        Means over the seeds, with 95 % bootstrap intervals over tracks. The spread of the seeds is not in
+        them.
+    accuracies
+        One per seed.
+    deviation
+        Standard deviation of these; None for a single one.
+    recall
+        By label; mean over the seeds.
+    confusion
+        By true label (rows) and predicted label (columns), summed over the seeds.
+    calibration_error
+        Mean over the seeds.
+    coverage
+        Accuracy of the surest answers by the share answered; mean over the seeds.
+    """
+
+    n: int
+    accuracy: Interval
+    accuracies: list[float]
+    deviation: float | None
+    macro_f1: Interval
+    recall: dict[str, float]
+    confusion: list[list[int]]
+    calibration_error: float
+    coverage: dict[str, float]
+
+
+def measure(
+    targets: IntArray, probabilities: FloatArray, labels: Sequence[str], *, clusters: IntArray | None = None
+) -> Measured:
+    """Measure a method that was fitted once per seed.
+
+    Parameters
+    ----------
+    targets
+        (n,) index of each true label.
+    probabilities
+        (n_seeds, n, n_labels), rows summing to 1.
+    clusters
+        (n,) the track of each row, where rows are pieces of tracks.
+
+    Raises
+    ------
+    ValueError
+        The shapes do not fit each other or there is nothing to measure.
+    """
+    n, n_labels = len(targets), len(labels)
+    if (
+        n == 0
+        or probabilities.ndim != 3
+        or probabilities.shape[1:] != (n, n_labels)
+        or not len(probabilities)
+    ):
+        raise ValueError(f"{probabilities.shape} probabilities for {n} tracks and {n_labels} labels")
+    predicted = probabilities.argmax(axis=2).astype(np.intp)
+    confusion = sum(confusion_matrix(targets, row, n_labels) for row in predicted)
+    right = (predicted == targets).mean(axis=1)
+    covered = [at_coverage(targets, seed) for seed in probabilities]
+    return Measured(
+        n=n,
+        accuracy=bootstrap(accuracy, targets, predicted, n_labels, clusters=clusters),
+        accuracies=right.tolist(),
+        deviation=float(right.std(ddof=1)) if len(right) > 1 else None,
+        macro_f1=bootstrap(macro_f1, targets, predicted, n_labels, clusters=clusters),
+        recall=dict(zip(labels, recalls(np.asarray(confusion)).tolist(), strict=True)),
+        confusion=np.asarray(confusion).tolist(),
+        calibration_error=float(np.mean([calibration_error(targets, seed) for seed in probabilities])),
+        coverage={share: float(np.mean([row[share] for row in covered])) for share in covered[0]},
+    )
