@@ -1,0 +1,67 @@
+"""What the version in service thinks of clips: probabilities, how much it disagrees, and embeddings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from classifier import registry
+from classifier.core import patches
+from training.models import Clip
+from training.services.features import FeaturesError, read_features
+
+if TYPE_CHECKING:
+    from classifier.core.inference import Classifier, Prediction
+    from training.services.features import ClipFeatures
+
+log = logging.getLogger(__name__)
+
+_BATCH = 50
+
+
+def listen(features: ClipFeatures, classifier: Classifier) -> Prediction:
+    """Give a classifier's verdict on stored features, as it would hear the clip itself."""
+    params = classifier.patch_params
+    cut = patches.cut(features.db, params)
+    duration = features.levels.shape[1] * params.column_seconds
+    return classifier.read(classifier.network.run(cut.inputs), cut, duration=duration)
+
+
+def note(clip: Clip, prediction: Prediction, loaded: registry.Loaded) -> None:
+    """Write a verdict into the fields of a clip, unsaved."""
+    clip.opinion_version = loaded.version
+    clip.opinion = {label: round(p, 5) for label, p in prediction.probabilities.items()}
+    clip.disputed = 1.0 - prediction.probabilities.get(clip.genre.slug, 0.0)
+    clip.embedding = prediction.embedding
+
+
+FIELDS = ("opinion_version", "opinion", "disputed", "embedding")
+
+
+def refresh(clips: Iterable[Clip], *, on_clip: Callable[[int], None] | None = None) -> int:
+    """Ask the version in service about every clip that it was not asked about yet; give how many it was.
+
+    Verdicts are kept batch by batch, so that an interrupted call goes on where it stopped. A clip whose
+    features are gone or damaged keeps what it has.
+    """
+    loaded = registry.in_service()
+    done, batch = 0, []
+    for clip in clips:
+        if clip.opinion_version_id == loaded.version.pk and clip.embedding is not None:
+            continue
+        try:
+            note(clip, listen(read_features(clip), loaded.classifier), loaded)
+        except FeaturesError as error:
+            log.warning("clip %s: %s", clip.pk, error)
+            continue
+        batch.append(clip)
+        done += 1
+        if len(batch) == _BATCH:
+            Clip.objects.bulk_update(batch, FIELDS)
+            batch = []
+        if on_clip:
+            on_clip(done)
+    if batch:
+        Clip.objects.bulk_update(batch, FIELDS)
+    return done
