@@ -105,11 +105,17 @@ def _from_csv(table: Path) -> Iterator[Entry]:
         if missing:
             raise LayoutError(f"{table} needs a first line with the columns {', '.join(sorted(missing))}.")
         for row in reader:
-            values = {name: (row.get(name) or "").strip() for name in COLUMNS}
-            if values["path"] and values["genre"]:
-                place = values.pop("path")
-                values["part"] = _part(values["part"])
-                yield Entry(key=place, path=table.parent / place, **values)
+            place, genre, title, artist, part, group = ((row.get(name) or "").strip() for name in COLUMNS)
+            if place and genre:
+                yield Entry(
+                    key=place,
+                    genre=genre,
+                    path=table.parent / place,
+                    title=title,
+                    artist=artist,
+                    part=_part(part),
+                    repetition_group=group,
+                )
 
 
 def _from_logmel(folder: Path) -> Iterator[Entry]:

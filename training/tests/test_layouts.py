@@ -1,0 +1,83 @@
+"""Training material is read whatever its layout, and what is none is said to be none."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from training.services.layouts import LayoutError, detect, entries
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"sound")
+    return path
+
+
+def test_folders_of_genres_with_what_a_table_beside_them_knows(tmp_path: Path) -> None:
+    touch(tmp_path / "set/genres/blues/blues.00001.wav")
+    touch(tmp_path / "set/genres/blues/cover.jpg")
+    touch(tmp_path / "set/genres/rock/unlisted.mp3")
+    touch(tmp_path / "set/genres/stray.wav")
+    (tmp_path / "set/tracks.csv").write_text(
+        "name,artist,title,filtered_split,repetition_group\nblues.00001,Somebody,A Song,valid,r7\n",
+        encoding="utf-8",
+    )
+    found = entries(tmp_path / "set/genres")
+    assert [(e.key, e.genre, e.artist, e.title, e.part, e.repetition_group) for e in found] == [
+        ("blues/blues.00001.wav", "blues", "Somebody", "A Song", "valid", "r7"),
+        ("rock/unlisted.mp3", "rock", "", "", "", ""),
+    ]
+
+
+def test_a_table_names_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(
+        "path,genre,artist,part\na.wav,blues,X,Training\n,blues,no path,\nb.wav,,no genre,\n",
+        encoding="utf-8",
+    )
+    (only,) = entries(tmp_path / "list.csv")
+    assert (only.path, only.genre, only.artist, only.part) == (tmp_path / "a.wav", "blues", "X", "train")
+
+
+def test_the_free_music_archive(tmp_path: Path) -> None:
+    touch(tmp_path / "fma_small/000/000002.mp3")
+    touch(tmp_path / "fma_small/001/001005.mp3")
+    (tmp_path / "fma_metadata").mkdir()
+    with (tmp_path / "fma_metadata/tracks.csv").open("w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows(
+            [
+                ["", "artist", "set", "track", "track"],
+                ["", "name", "split", "genre_top", "title"],
+                ["track_id", "", "", "", ""],
+                ["2", "AWOL", "training", "Hip-Hop", "Food"],
+                ["1005", "Nobody", "test", "", "Without a genre"],
+                ["77", "Gone", "test", "Rock", "Not in this folder"],
+            ]
+        )
+    assert detect(tmp_path / "fma_small") == "fma"
+    (only,) = entries(tmp_path / "fma_small")
+    assert (only.key, only.genre, only.artist, only.title, only.part) == (
+        *("000/000002.mp3", "Hip-Hop", "AWOL", "Food", "train"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: folder / "nowhere", "does not exist"),
+        (lambda folder: folder, "holds no labelled clips"),
+        (lambda folder: _written(folder / "x.csv", b"path,name\n"), "columns genre"),
+        (lambda folder: _written(folder / "x.csv", b"\xff\xfe\x00"), "cannot be read"),
+        (lambda folder: _written(folder / "x.csv", b""), "columns genre, path"),
+    ],
+)
+def test_what_is_no_training_material_is_refused(tmp_path: Path, make: object, said: str) -> None:
+    with pytest.raises(LayoutError, match=said):
+        entries(make(tmp_path))  # type: ignore[operator]
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
