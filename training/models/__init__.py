@@ -1,6 +1,7 @@
 """What the platform is taught with, the runs that learn from it, and what came of them."""
 
 from training.models.clips import Clip, ClipDecision, Dataset
+from training.models.health import LabelCheck
 from training.models.runs import DatasetSnapshot, RunMessage, SnapshotClip, TrainingEpoch, TrainingRun
 from training.models.versions import Promotion, Receipt
 
@@ -9,6 +10,7 @@ __all__ = [
     "ClipDecision",
     "Dataset",
     "DatasetSnapshot",
+    "LabelCheck",
     "Promotion",
     "Receipt",
     "RunMessage",

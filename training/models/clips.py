@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from genreweb.accounts.models import User
 
 COMMENT_LENGTH = 1000
+SUSPICIOUS = 0.5
+"""A label that a model fitted without the clip finds less than half probable deserves a second look."""
 
 
 def clip_sound_key(clip: Clip, filename: str) -> str:
@@ -71,6 +73,17 @@ class ClipQuerySet(models.QuerySet["Clip"]):
     def usable(self) -> ClipQuerySet:
         """Keep what a network may be fitted on or measured with: approved, and not part of the frozen set."""
         return self.filter(status=Clip.Status.APPROVED, leaks=False).exclude(features="")
+
+    def to_review(self) -> ClipQuerySet:
+        """Keep what waits for a curator, most disputed first."""
+        waiting = self.filter(status=Clip.Status.PENDING)
+        return waiting.order_by(F("disputed").desc(nulls_last=True), "created", "pk")
+
+    def suspicious(self) -> ClipQuerySet:
+        """Keep approved clips whose out-of-fold label is another one and was not turned down, worst first."""
+        doubted = self.usable().filter(suspicion__gte=SUSPICIOUS).exclude(suspected_genre="")
+        doubted = doubted.exclude(suspected_genre=F("genre__slug"))
+        return doubted.exclude(suspected_genre=F("kept_against")).order_by("-suspicion", "created", "pk")
 
 
 class Clip(models.Model):
@@ -176,6 +189,8 @@ class Clip(models.Model):
     # The same, by a model that was fitted without this clip.
     suspicion = models.FloatField(_("out-of-fold disagreement"), null=True, blank=True)
     suspected_genre = models.CharField(_("out-of-fold label"), max_length=40, blank=True)
+    # Which out-of-fold label a curator has looked into and turned down: it is not brought up again.
+    kept_against = models.CharField(_("label turned down at a second look"), max_length=40, blank=True)
 
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -224,6 +239,7 @@ class Clip(models.Model):
             models.Index(fields=["status", "genre"], name="clip_by_status"),
             models.Index(fields=["queued_at"], condition=Q(status="checking"), name="clip_unchecked"),
             models.Index(fields=["-disputed"], condition=Q(status="pending"), name="clip_most_disputed"),
+            models.Index(fields=["-suspicion"], condition=Q(status="approved"), name="clip_most_suspicious"),
         ]
 
     def __str__(self) -> str:
@@ -238,6 +254,7 @@ class ClipDecision(models.Model):
         REJECT = "reject", _("rejected")
         RELABEL = "relabel", _("approved with another genre")
         REOPEN = "reopen", _("put back into the queue")
+        UNDO = "undo", _("decision taken back")
 
     clip = models.ForeignKey(Clip, models.CASCADE, related_name="decisions", verbose_name=_("clip"))
     by = models.ForeignKey(
