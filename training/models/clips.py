@@ -81,8 +81,8 @@ class ClipQuerySet(models.QuerySet["Clip"]):
 
     def suspicious(self) -> ClipQuerySet:
         """Keep approved clips whose out-of-fold label is another one and was not turned down, worst first."""
-        doubted = self.usable().filter(suspicion__gte=SUSPICIOUS).exclude(suspected_genre="")
-        doubted = doubted.exclude(suspected_genre=F("genre__slug"))
+        doubted = self.usable().filter(suspicion__gte=SUSPICIOUS, doubted_genre=F("genre__slug"))
+        doubted = doubted.exclude(suspected_genre=F("genre__slug")).exclude(suspected_genre="")
         return doubted.exclude(suspected_genre=F("kept_against")).order_by("-suspicion", "created", "pk")
 
 
@@ -186,9 +186,10 @@ class Clip(models.Model):
     embedding = VectorField(_("its embedding"), null=True, blank=True)
     # One less the probability it gave to the label.
     disputed = models.FloatField(_("how much it disagrees"), null=True, blank=True)
-    # The same, by a model that was fitted without this clip.
+    # The same, by a model that was fitted without this clip; holds for the label that it had then.
     suspicion = models.FloatField(_("out-of-fold disagreement"), null=True, blank=True)
     suspected_genre = models.CharField(_("out-of-fold label"), max_length=40, blank=True)
+    doubted_genre = models.CharField(_("label that was doubted"), max_length=40, blank=True)
     # Which out-of-fold label a curator has looked into and turned down: it is not brought up again.
     kept_against = models.CharField(_("label turned down at a second look"), max_length=40, blank=True)
 
