@@ -6,33 +6,51 @@ expects and how its outputs are to be read. Nothing here imports TensorFlow.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import patches
-from classifier.core.features import FeatureParams
-from classifier.core.patches import PatchParams
+from classifier.core import bundle, patches
+from classifier.core.bundle import (
+    FORMAT_VERSION,
+    METADATA_FILE,
+    MODEL_FILE,
+    Calibration,
+    ReleaseError,
+    read_metadata,
+)
+from classifier.core.patches import Patches, PatchParams
+
+__all__ = [
+    "FORMAT_VERSION",
+    "METADATA_FILE",
+    "MODEL_FILE",
+    "Calibration",
+    "Classifier",
+    "Network",
+    "NetworkOutput",
+    "Pooled",
+    "Prediction",
+    "ReleaseError",
+    "Runner",
+    "Segment",
+    "pool",
+    "read_metadata",
+    "segment_bounds",
+    "sigmoid",
+    "softmax",
+]
 
 FloatArray = NDArray[np.float32]
 
-FORMAT_VERSION = 1
-MODEL_FILE = "model.tflite"
-METADATA_FILE = "metadata.json"
 FULL_ENOUGH = 0.9
 """Patches this full of sound, relative to the fullest one of the track, take part in the verdict."""
-
-
-class ReleaseError(ValueError):
-    """A release cannot be used; the message says why in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +100,6 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """How raw outputs are read; fitted on the validation part.
-
-    Attributes
-    ----------
-    temperature
-        Divides the genre logits (Guo et al., On Calibration of Modern Neural Networks, ICML 2017).
-    unsure_below
-        A verdict with a lower confidence is marked unsure.
-    music_threshold
-        Least mean probability of music for a genre to be named at all.
-    """
-
-    temperature: float
-    unsure_below: float
-    music_threshold: float
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkOutput:
     """Raw outputs for the patches of one track: (n, n_labels) logits, (n,) music logits, (n, n_embedding)."""
 
@@ -127,6 +126,13 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Probability of a binary event from its logit, without overflow."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))))
+
+
+class Runner(Protocol):
+    """Whatever gives raw outputs for the stretches of a track. Safe to share between threads."""
+
+    def run(self, inputs: FloatArray) -> NetworkOutput:
+        """Raw outputs for (n, ...) inputs."""
 
 
 class Network:
@@ -163,15 +169,26 @@ class Network:
 
 
 class Classifier:
-    """A release, verified and ready. Safe to share between threads and to carry through a fork."""
+    """A version, verified and ready. Safe to share between threads and to carry through a fork.
+
+    Attributes
+    ----------
+    network
+        What answers: a LiteRT network, or one of `classifier.core.methods`.
+    needs_samples
+        Whether the mel spectrogram is not enough for it and `predict` must be given the sound itself.
+    """
+
+    needs_samples = False
 
     def __init__(self, *, model: bytes, metadata: Mapping[str, Any]) -> None:
-        self.network = Network(model)
         self.metadata = metadata
         self.name: str = metadata["name"]
         self.labels: tuple[str, ...] = tuple(metadata["labels"])
         self.patch_params = PatchParams(**metadata["patches"])
         self.calibration = Calibration(**metadata["calibration"])
+        self.network: Runner = self._made_of(model)
+        self.needs_samples = bundle.architecture_of(metadata) == "feature-mlp"
 
     @classmethod
     def load(cls, path: Path) -> Classifier:
@@ -182,18 +199,26 @@ class Classifier:
         ReleaseError
             A file is missing or unreadable, or its hash, format version or feature version does not match.
         """
-        metadata = read_metadata(path)
-        try:
-            model = (path / MODEL_FILE).read_bytes()
-        except OSError as error:
-            raise ReleaseError(f"The model file of release {path.name} cannot be read: {error}.") from error
-        if hashlib.sha256(model).hexdigest() != metadata["sha256"]:
-            raise ReleaseError(
-                f"The model file of release {path.name} does not match the hash in its metadata."
-            )
-        return cls(model=model, metadata=metadata)
+        metadata = bundle.read_metadata(path)
+        return cls(model=bundle.read_model(path, metadata), metadata=metadata)
 
-    def predict(self, mel_power: FloatArray, *, duration: float) -> Prediction:
+    def _made_of(self, model: bytes) -> Runner:
+        # Only here: these methods stand on this module.
+        from classifier.core import methods
+
+        match bundle.architecture_of(self.metadata):
+            case "mfcc-knn":
+                return methods.Neighbours.from_bytes(
+                    model, n_labels=len(self.labels), params=self.patch_params
+                )
+            case "feature-mlp":
+                return methods.SummaryMlp.from_bytes(model, n_labels=len(self.labels))
+            case _:
+                return Network(model)
+
+    def predict(
+        self, mel_power: FloatArray, *, duration: float, samples: FloatArray | None = None
+    ) -> Prediction:
         """Classify a track.
 
         Parameters
@@ -202,11 +227,46 @@ class Classifier:
             (n_mels, n_frames) linear power, as `features` gives it.
         duration
             Length of the track in seconds; the timeline ends there.
+        samples
+            (n_samples,) the sound itself; read by a classifier that `needs_samples`.
+
+        Raises
+        ------
+        ValueError
+            Samples are needed and not given.
         """
-        cut = patches.from_power(mel_power, self.patch_params)
+        if not self.needs_samples:
+            cut = patches.from_power(mel_power, self.patch_params)
+        elif samples is None:
+            raise ValueError(f"{self.name} needs the sound itself")
+        else:
+            from classifier.core import methods
+
+            cut = methods.pieces(samples, self.patch_params)
         return self.read(self.network.run(cut.inputs), cut, duration=duration)
 
-    def read(self, output: NetworkOutput, cut: patches.Patches, *, duration: float) -> Prediction:
+    def predict_stored(self, db: FloatArray, *, summary: FloatArray | None = None) -> Prediction | None:
+        """Classify a clip of which only its features were kept; None where those are not enough.
+
+        Parameters
+        ----------
+        db
+            (n_mels, n_columns) decibels, relative to any reference.
+        summary
+            (57,) the clip's summary features.
+        """
+        duration = db.shape[1] * self.patch_params.column_seconds
+        if not self.needs_samples:
+            cut = patches.cut(db, self.patch_params)
+        elif summary is None:
+            return None
+        else:
+            from classifier.core import methods
+
+            cut = methods.piece_of(summary, duration)
+        return self.read(self.network.run(cut.inputs), cut, duration=duration)
+
+    def read(self, output: NetworkOutput, cut: Patches, *, duration: float) -> Prediction:
         """Turn raw outputs into a verdict."""
         calibration = self.calibration
         segments = softmax(output.logits / calibration.temperature)
@@ -229,6 +289,32 @@ class Classifier:
             ],
             embedding=pooled.embedding,
         )
+
+    def try_out(self) -> None:
+        """Answer for silence and for noise, as a version that came from elsewhere must before it is taken.
+
+        Raises
+        ------
+        ReleaseError
+            It does not run, or its answers are not one finite number per label.
+        """
+        rng = np.random.default_rng(0)
+        seconds = 3 * self.patch_params.n_columns * self.patch_params.column_seconds
+        noise = rng.normal(0.0, 0.1, int(seconds * self.patch_params.sample_rate)).astype(np.float32)
+        for samples in (np.zeros_like(noise), noise):
+            self._try(samples)
+
+    def _try(self, samples: FloatArray) -> None:
+        from classifier.core.features import extract
+
+        features = extract(samples)
+        try:
+            said = self.predict(features.mel_power, duration=features.duration, samples=samples)
+        except Exception as error:
+            raise ReleaseError(f"The model of release {self.name} does not run: {error}.") from error
+        answers = np.array([*said.probabilities.values(), said.confidence])
+        if not (np.isfinite(answers).all() and np.isfinite(said.embedding).all()):
+            raise ReleaseError(f"The model of release {self.name} gives answers that are no numbers.")
 
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
@@ -259,42 +345,8 @@ def pool(output: NetworkOutput, sounding: FloatArray) -> Pooled:
     )
 
 
-def segment_bounds(cut: patches.Patches, duration: float) -> NDArray[np.float64]:
+def segment_bounds(cut: Patches, duration: float) -> NDArray[np.float64]:
     """The n + 1 borders of the timeline: half way between neighbouring patches, from 0 to `duration`."""
     centres = (cut.start + cut.end) / 2
     inner = (centres[1:] + centres[:-1]) / 2
     return np.concatenate([[0.0], np.minimum(inner, duration), [duration]])
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Read and check the metadata of a release folder.
-
-    Raises
-    ------
-    ReleaseError
-        The file is missing, is not valid, or was written for another format or for other features.
-    """
-    try:
-        metadata = json.loads((path / METADATA_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ReleaseError(f"The metadata of release {path.name} cannot be read: {error}.") from error
-    found = metadata.get("format_version") if isinstance(metadata, dict) else None
-    if found != FORMAT_VERSION:
-        raise ReleaseError(
-            f"Release {path.name} has format version {found}; this program reads {FORMAT_VERSION}."
-        )
-    missing = {"name", "labels", "feature_version", "patches", "calibration", "sha256"} - metadata.keys()
-    if missing:
-        raise ReleaseError(f"The metadata of release {path.name} lack {', '.join(sorted(missing))}.")
-    for key, expected in (("patches", PatchParams), ("calibration", Calibration)):
-        if set(metadata[key]) != {field.name for field in fields(expected)}:
-            raise ReleaseError(f"The {key} entry of release {path.name} does not hold the expected values.")
-    for what, version, current in (
-        ("features", metadata["feature_version"], FeatureParams().version),
-        ("patches", metadata["patches"]["version"], patches.PATCH_VERSION),
-    ):
-        if version != current:
-            raise ReleaseError(
-                f"Release {path.name} was trained on {what} {version}; this program makes {what} {current}."
-            )
-    return dict(metadata)

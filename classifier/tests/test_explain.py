@@ -48,7 +48,7 @@ class Watching:
 
 def classifier_of(network: Watching, *, n_columns: int = 128, hop_columns: int = 32) -> Classifier:
     made = Classifier.__new__(Classifier)
-    made.network = network  # type: ignore[assignment]  # anything that runs
+    made.network = network
     made.name, made.labels, made.metadata = "watching", LABELS, {}
     made.patch_params = PatchParams(n_columns=n_columns, hop_columns=hop_columns)
     made.calibration = Calibration(temperature=1.0, unsure_below=0.5, music_threshold=0.5)
