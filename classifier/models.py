@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -60,7 +61,20 @@ class ModelVersion(models.Model):
     labels = models.JSONField(_("labels"))
     feature_version = models.CharField(_("feature version"), max_length=40)
     metadata = models.JSONField(_("metadata"), default=dict)
+    # Size and SHA-256 by name, for what lies in the storage; a release's files come with the program.
+    files = models.JSONField(_("files"), default=dict, blank=True)
     is_in_service = models.BooleanField(_("in service"), default=False)
+    served_at = models.DateTimeField(_("last put into service"), null=True, blank=True)
+    # Empty, or why a process that was to answer with it could not.
+    fault = models.CharField(_("fault"), max_length=500, blank=True)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("imported by"),
+    )
     created = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = ModelVersionQuerySet.as_manager()

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
+from django.utils import timezone
 
-from classifier.core.inference import Classifier
+from classifier import version_files
+from classifier.core.inference import Classifier, ReleaseError
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from classifier.releases import current_release, read_metadata
+from genreweb.accounts.models import User
 
 log = logging.getLogger(__name__)
 
-RELEASES = Path(__file__).resolve().parent / "releases"
+TRY_AGAIN_SECONDS = 20.0
+"""How long a process leaves a version alone whose files it could not load."""
+_FORMER = 5
+
+Key = tuple[int, str]
 
 
 class NoClassifierError(Exception):
@@ -30,40 +39,161 @@ class Loaded:
     version: ModelVersion
     classifier: Classifier
 
+    @property
+    def key(self) -> Key:
+        # The row's number as well as the hash: an answer is saved under the row that is there now.
+        return self.version.pk, self.version.sha256
+
 
 _lock = threading.Lock()
 _loaded: Loaded | None = None
+_failed: tuple[Key, float] | None = None
 
 
 def in_service() -> Loaded:
     """Give the version in service, loading its network if this process has not yet.
 
-    One indexed query tells whether another version was put into service since; the network is read only then.
+    One indexed query tells whether another version was put into service since; files are read only then.
+    A version whose files are missing or damaged leaves the one loaded before in place, and in a process that
+    has loaded none yet, the one that served last; the row in service says so in `fault`.
 
     Raises
     ------
     NoClassifierError
-        If no version is in service. A version whose files are damaged leaves the one loaded before in place.
+        If no version is in service, or it cannot be loaded and no former one either.
     """
     global _loaded  # noqa: PLW0603  # the cache of this process, guarded by the lock
-    version = ModelVersion.objects.in_service()
-    if version is None:
+    wanted = ModelVersion.objects.filter(is_in_service=True).values_list("pk", "sha256").first()
+    if wanted is None:
         raise NoClassifierError("No classifier is in service. Run: manage.py sync_release")
     with _lock:
-        # The row's number as well as the hash: an answer is saved under the row that is there now.
-        if _loaded is None or (_loaded.version.pk, _loaded.version.sha256) != (version.pk, version.sha256):
-            try:
-                _loaded = Loaded(version, Classifier.load(folder(version)))
-            except (OSError, ValueError) as error:
-                if _loaded is None:
-                    raise NoClassifierError(f"{version.name} cannot be loaded: {error}") from error
-                log.exception("%s cannot be loaded; %s stays in service", version.name, _loaded.version.name)
+        if _loaded is None or _loaded.key != wanted:
+            _loaded = _follow(wanted, _loaded)
         return _loaded
 
 
-def folder(version: ModelVersion) -> Path:
-    """Give the folder that holds the files of `version`."""
-    return RELEASES / version.location
+def _follow(wanted: Key, current: Loaded | None) -> Loaded:
+    """Load the version that is wanted; where that fails, stay with the current one or go back to a former."""
+    global _failed  # noqa: PLW0603  # the memory of this process, guarded by the lock
+    if current is not None and _failed is not None:
+        key, when = _failed
+        if key == wanted and time.monotonic() - when < TRY_AGAIN_SECONDS:
+            return current
+    version = ModelVersion.objects.filter(pk=wanted[0]).first()
+    if version is None:
+        raise NoClassifierError("The classifier in service was removed.")
+    try:
+        loaded = Loaded(version, load(version))
+    except (OSError, ValueError) as error:
+        _failed = wanted, time.monotonic()
+        note_fault(version, str(error))
+        other = current or _former(version)
+        if other is None:
+            raise NoClassifierError(f"{version.name} cannot be loaded: {error}") from error
+        log.exception("%s cannot be loaded; %s answers", version.name, other.version.name)
+        return other
+    _failed = None
+    note_fault(version, "")
+    return loaded
+
+
+def _former(version: ModelVersion) -> Loaded | None:
+    served = ModelVersion.objects.filter(served_at__isnull=False).exclude(pk=version.pk)
+    for candidate in served.order_by("-served_at")[:_FORMER]:
+        try:
+            return Loaded(candidate, load(candidate))
+        except (OSError, ValueError):
+            log.exception("%s cannot be loaded either", candidate.name)
+    return None
+
+
+def note_fault(version: ModelVersion, fault: str) -> None:
+    """Keep with a version why it cannot be loaded, where every page and process sees it; '' if it can."""
+    fault = fault.replace("\0", "")[: ModelVersion._meta.get_field("fault").max_length]
+    if fault != version.fault:
+        ModelVersion.objects.filter(pk=version.pk).update(fault=fault)
+        version.fault = fault
+
+
+def load(version: ModelVersion) -> Classifier:
+    """Read the network of any version, checked by its hashes.
+
+    Raises
+    ------
+    ReleaseError
+        A file is missing or damaged, or was made for other features.
+    OSError
+        The storage is away.
+    """
+    with version_files.folder(version, whole=False) as path:
+        classifier = Classifier.load(path)
+    if classifier.metadata["sha256"] != version.sha256:
+        raise ReleaseError(f"The files of {version.name} hold another network than its row says.")
+    return classifier
+
+
+def add_version(
+    folder: Path,
+    *,
+    name: str,
+    source: str,
+    by: User | None = None,
+    then: Callable[[ModelVersion], None] | None = None,
+) -> ModelVersion:
+    """Keep a trained or imported version: its files first, read back and compared, then its row.
+
+    Parameters
+    ----------
+    folder
+        Holds ``metadata.json``, the files it names and whatever further learning needs; what is no plain
+        file is left out. May be removed afterwards.
+    name
+        Shown to people. Where it is taken a number is added.
+    then
+        Called in the transaction that makes the row; what it raises undoes row and files.
+
+    Raises
+    ------
+    ReleaseError
+        The folder does not hold a version that can be loaded here.
+    OSError
+        The files could not be stored.
+    """
+    classifier = Classifier.load(folder)
+    location, files = version_files.store(folder)
+    try:
+        with transaction.atomic():
+            version = ModelVersion.objects.create(
+                name=_free_name(name),
+                source=source,
+                location=location,
+                files=files,
+                sha256=classifier.metadata["sha256"],
+                labels=list(classifier.labels),
+                feature_version=classifier.metadata["feature_version"],
+                metadata=dict(classifier.metadata),
+                added_by=by,
+            )
+            if then is not None:
+                then(version)
+    except BaseException:
+        version_files.remove([f"{location}/{file}" for file in files])
+        raise
+    return version
+
+
+def _free_name(name: str) -> str:
+    """Give `name`, with a number where a version has it already; of two that ask at once, one waits."""
+    # Nothing is there to be locked yet: whoever makes versions holds the rows that are.
+    list(ModelVersion.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    length = ModelVersion._meta.get_field("name").max_length or 80
+    taken = set(ModelVersion.objects.values_list("name", flat=True))
+    wanted, number = name[:length], 1
+    while wanted in taken:
+        number += 1
+        end = f" ({number})"
+        wanted = f"{name[: length - len(end)]}{end}"
+    return wanted
 
 
 def sync_genres() -> None:
@@ -105,6 +235,6 @@ def sync_release() -> ModelVersion:
     # A newer shipped version follows an older shipped one; one that a curator chose stays.
     if champion is None or (made and champion.source == ModelVersion.Source.RELEASE):
         ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
-        ModelVersion.objects.filter(pk=version.pk).update(is_in_service=True)
-        version.is_in_service = True
+        version.is_in_service, version.served_at = True, timezone.now()
+        version.save(update_fields=["is_in_service", "served_at"])
     return version

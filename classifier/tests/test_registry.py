@@ -2,39 +2,79 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
+import subprocess
+import sys
+import weakref
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
-from classifier import registry
+from classifier import registry, version_files
+from classifier.core.inference import ReleaseError
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from classifier.releases import current_release
+from genreweb.embedded.paths import REPOSITORY
 
 pytestmark = pytest.mark.django_db
 
 
+def keep_files_in(folder: Path, settings: Settings) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "genreweb.storage.SignedFileSystemStorage",
+            "OPTIONS": {"location": folder},
+        },
+    }
+
+
 @pytest.fixture(autouse=True)
-def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start each test as a process that has loaded nothing yet."""
+def _fresh_process(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> None:
+    """Start each test as a process that has loaded nothing yet, with a storage of its own."""
+    keep_files_in(tmp_path / "media", settings)
     monkeypatch.setattr(registry, "_loaded", None)
+    monkeypatch.setattr(registry, "_failed", None)
 
 
-def other_version(name: str, location: str, sha256: str = "f" * 64) -> ModelVersion:
-    return ModelVersion.objects.create(
-        name=name, source="trained", location=location, sha256=sha256, labels=["a"], feature_version="1"
-    )
+def stored_version(name: str) -> ModelVersion:
+    """Keep a copy of the shipped network as one that was trained here."""
+    return registry.add_version(current_release(), name=name, source=ModelVersion.Source.TRAINED)
 
 
 def put_into_service(version: ModelVersion) -> None:
     ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
-    ModelVersion.objects.filter(pk=version.pk).update(is_in_service=True)
+    ModelVersion.objects.filter(pk=version.pk).update(is_in_service=True, served_at=timezone.now())
+
+
+def damage(version: ModelVersion, name: str = "model.tflite") -> None:
+    stored = f"{version.location}/{name}"
+    with default_storage.open(stored) as file:
+        content = file.read()
+    default_storage.delete(stored)
+    default_storage.save(stored, ContentFile(content[:-1] + bytes([content[-1] ^ 1])))
+
+
+def lie_around() -> list[str]:
+    try:
+        return default_storage.listdir(version_files.PREFIX)[0]
+    except FileNotFoundError:
+        return []
 
 
 def test_what_is_shipped_is_registered_and_put_into_service() -> None:
     version = registry.sync_release()
     assert version.is_in_service
+    assert version.served_at is not None
     assert sorted(version.labels) == sorted(genre.slug for genre in SHIPPED_GENRES)
     assert list(Genre.objects.values_list("slug", flat=True)) == [genre.slug for genre in SHIPPED_GENRES]
     assert registry.in_service().classifier.labels == tuple(version.labels)
@@ -43,7 +83,7 @@ def test_what_is_shipped_is_registered_and_put_into_service() -> None:
 def test_a_second_start_changes_nothing_that_a_curator_changed() -> None:
     first = registry.sync_release()
     Genre.objects.filter(slug="blues").update(description="Ours.")
-    chosen = other_version("ours", "nowhere")
+    chosen = stored_version("ours")
     put_into_service(chosen)
     assert registry.sync_release().pk == first.pk
     assert ModelVersion.objects.get(is_in_service=True) == chosen
@@ -57,36 +97,162 @@ def test_a_row_that_is_older_than_the_files_follows_them() -> None:
     assert registry.sync_release().sha256 == version.sha256
 
 
+def test_a_version_is_kept_with_all_its_files() -> None:
+    version = stored_version("ours")
+    shipped = current_release()
+    assert set(version.files) == {path.name for path in shipped.iterdir() if path.is_file()}
+    with version_files.folder(version) as copy:
+        assert all((copy / name).read_bytes() == (shipped / name).read_bytes() for name in version.files)
+    assert not copy.exists()
+    with version_files.folder(version, whole=False) as copy:
+        assert not version_files.LEARNING_FILES & {path.name for path in copy.iterdir()}
+    assert registry.load(version).labels == tuple(version.labels)
+
+
+def test_two_versions_never_share_a_name() -> None:
+    long = "n" * 100
+    assert [stored_version(long).name for _ in range(2)] == ["n" * 80, "n" * 76 + " (2)"]
+
+
+def test_what_cannot_be_loaded_is_not_kept(tmp_path: Path) -> None:
+    before = lie_around()
+    shutil.copytree(current_release(), tmp_path / "bad")
+    (tmp_path / "bad" / "model.tflite").write_bytes(b"no network")
+    with pytest.raises(ReleaseError, match="hash"):
+        registry.add_version(tmp_path / "bad", name="bad", source=ModelVersion.Source.TRAINED)
+    assert not ModelVersion.objects.exists()
+    assert lie_around() == before
+
+
+def test_a_row_that_cannot_be_written_takes_its_files_along() -> None:
+    def refuse(version: ModelVersion) -> None:
+        assert ModelVersion.objects.filter(pk=version.pk).exists()
+        raise RuntimeError("overtaken")
+
+    with pytest.raises(RuntimeError, match="overtaken"):
+        registry.add_version(current_release(), name="ours", source=ModelVersion.Source.TRAINED, then=refuse)
+    assert not ModelVersion.objects.exists()
+    assert all(not default_storage.listdir(f"{version_files.PREFIX}/{name}")[1] for name in lie_around())
+
+
 def test_a_process_follows_when_another_version_is_put_into_service(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     shipped = registry.sync_release()
     before = registry.in_service()
-    assert registry.in_service() is before
-    shutil.copytree(current_release(), tmp_path / "copy")
-    monkeypatch.setattr(registry, "RELEASES", tmp_path)
-    put_into_service(other_version("copy", "copy"))
+    with django_assert_num_queries(1):
+        assert registry.in_service() is before
+    put_into_service(stored_version("copy"))
     after = registry.in_service()
     assert (before.version, after.version.name) == (shipped, "copy")
 
 
-def test_a_damaged_version_leaves_the_old_one_in_service(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_network_that_is_let_go_is_freed() -> None:
+    registry.sync_release()
+    old = weakref.ref(registry.in_service().classifier.network)
+    put_into_service(stored_version("copy"))
+    registry.in_service()
+    gc.collect()
+    assert old() is None
+
+
+@pytest.mark.parametrize("how", ["damaged", "missing", "metadata"])
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one_in_service(
+    how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     shipped = registry.sync_release()
     registry.in_service()
-    shutil.copytree(current_release(), tmp_path / "damaged")
-    network = tmp_path / "damaged" / "model.tflite"
-    network.write_bytes(network.read_bytes()[:-1])
-    monkeypatch.setattr(registry, "RELEASES", tmp_path)
-    put_into_service(other_version("damaged", "damaged"))
+    version = stored_version("bad")
+    if how == "missing":
+        default_storage.delete(f"{version.location}/model.tflite")
+    else:
+        damage(version, "model.tflite" if how == "damaged" else "metadata.json")
+    put_into_service(version)
     assert registry.in_service().version == shipped
+    assert "bad cannot be loaded; 2" in caplog.text
+    version.refresh_from_db()
+    assert "bad is missing" in version.fault if how == "missing" else "bad is damaged" in version.fault
+
+    # It is not tried again with every track, and answers once its file is back.
+    monkeypatch.setattr(registry, "load", lambda _version: pytest.fail("tried again at once"))
+    assert registry.in_service().version == shipped
+    monkeypatch.undo()
+    monkeypatch.setattr(registry, "TRY_AGAIN_SECONDS", 0.0)
+    name = "metadata.json" if how == "metadata" else "model.tflite"
+    default_storage.delete(f"{version.location}/{name}")
+    default_storage.save(f"{version.location}/{name}", ContentFile((current_release() / name).read_bytes()))
+    assert registry.in_service().version == version
+    version.refresh_from_db()
+    assert version.fault == ""
 
 
-def test_without_any_version_the_reason_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_starts_beside_a_damaged_version_takes_the_one_before() -> None:
+    shipped = registry.sync_release()
+    version, never_served = stored_version("bad"), stored_version("candidate")
+    damage(version)
+    put_into_service(version)
+    assert registry.in_service().version == shipped
+    assert never_served.served_at is None
+
+
+def test_without_any_version_the_reason_is_given() -> None:
     with pytest.raises(registry.NoClassifierError, match="sync_release"):
         registry.in_service()
-    monkeypatch.setattr(registry, "RELEASES", tmp_path)
-    put_into_service(other_version("gone", "gone"))
+    gone = stored_version("gone")
+    damage(gone)
+    put_into_service(gone)
     with pytest.raises(registry.NoClassifierError, match="gone"):
         registry.in_service()
+
+
+def test_files_that_no_row_knows_are_tidied_once_they_are_old() -> None:
+    kept, lost = stored_version("kept"), stored_version("lost")
+    ModelVersion.objects.filter(pk=lost.pk).delete()
+    assert version_files.tidy(grace=timedelta(hours=1)) == 0
+    assert version_files.tidy(grace=timedelta(0)) == len(lost.files)
+    assert registry.load(kept)
+    assert not default_storage.exists(f"{lost.location}/model.tflite")
+
+
+FOLLOWER = """
+import sys, django
+django.setup()
+from django.db import connection
+connection.settings_dict["NAME"] = sys.argv[1]
+from classifier import registry
+for _line in sys.stdin:
+    print(registry.in_service().version.name, flush=True)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_process_follows_at_once(settings: Settings) -> None:
+    keep_files_in(settings.MEDIA_ROOT, settings)
+    name = registry.sync_release().name
+    with subprocess.Popen(
+        [sys.executable, "-c", FOLLOWER, connection.settings_dict["NAME"]],
+        cwd=REPOSITORY,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "genreweb.settings"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        questions, answers = process.stdin, process.stdout
+        assert questions is not None
+        assert answers is not None
+
+        def asked() -> str:
+            questions.write("?\n")
+            questions.flush()
+            return answers.readline().strip()
+
+        assert asked() == name
+        put_into_service(stored_version("copy"))
+        assert asked() == "copy"
+        bad = stored_version("bad")
+        damage(bad)
+        put_into_service(bad)
+        assert asked() == "copy"
+        bad.refresh_from_db()
+        assert "damaged" in bad.fault
+        questions.close()

@@ -165,7 +165,7 @@ def _classifier_of(version: ModelVersion) -> Classifier:
     if loaded is not None and loaded.version.pk == version.pk:
         return loaded.classifier
     try:
-        return Classifier.load(registry.folder(version))
+        return registry.load(version)
     except (ReleaseError, OSError) as error:
         raise VersionGoneError(version.name) from error
 
