@@ -57,6 +57,11 @@ class Migration(migrations.Migration):
                 blank=True, max_length=40, verbose_name="label turned down at a second look"
             ),
         ),
+        migrations.AddField(
+            model_name="clip",
+            name="doubted_genre",
+            field=models.CharField(blank=True, max_length=40, verbose_name="label that was doubted"),
+        ),
         migrations.AlterField(
             model_name="clipdecision",
             name="action",
