@@ -6,3 +6,9 @@ class ClassifierConfig(AppConfig):
     name = "classifier"
     verbose_name = _("Classifier")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from classifier.registry import look_for_faults
+        from genreweb import health
+
+        health.register_concern("classifier", look_for_faults)

@@ -18,6 +18,7 @@ from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from classifier.releases import current_release, read_metadata
 from genreweb.accounts.models import User
+from genreweb.health import ConcernError
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,13 @@ def note_fault(version: ModelVersion, fault: str) -> None:
     if fault != version.fault:
         ModelVersion.objects.filter(pk=version.pk).update(fault=fault)
         version.fault = fault
+
+
+def look_for_faults() -> None:
+    """Tell whoever watches over the site that another version answers than the one in service."""
+    version = ModelVersion.objects.filter(is_in_service=True).exclude(fault="").only("name").first()
+    if version is not None:
+        raise ConcernError(f"{version.name} is in service but cannot be loaded; a former version answers.")
 
 
 def load(version: ModelVersion) -> Classifier:

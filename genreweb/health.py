@@ -97,6 +97,40 @@ PROBES = (
 )
 
 
+class ConcernError(Exception):
+    """Something a person should look at while the site goes on doing its work."""
+
+
+_concerns: list[Probe] = []
+
+
+def register_concern(name: str, ask: Callable[[], None]) -> None:
+    """Have `ask` asked whenever health is; it raises `ConcernError` where there is something to say."""
+
+    def asked() -> None:
+        try:
+            ask()
+        finally:
+            # As for the database itself.
+            connection.close()
+
+    _concerns.append(Probe(name, asked, good_for=1))
+
+
+def concerns() -> dict[str, str]:
+    """Give what is wrong although every engine answers, by the part that says so."""
+    answers = {probe.name: probe.begin() for probe in _concerns}
+    wait(answers.values(), timeout=PROBE_SECONDS)
+    found = {}
+    for name, answer in answers.items():
+        error = answer.exception() if answer.done() else None
+        if isinstance(error, ConcernError):
+            found[name] = str(error)
+        elif error is not None:
+            logger.warning("%s: %s", name, error)
+    return found
+
+
 def examine() -> dict[str, bool]:
     """Ask every engine at once and say which of them answered in time."""
     answers = {probe.name: probe.begin() for probe in PROBES}
@@ -112,9 +146,10 @@ def examine() -> dict[str, bool]:
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if every engine answers, else 503; either way which ones do."""
+    """Answer 200 if every engine answers, else 503; either way which ones do, and what to look at."""
     checks = {name: "ok" if answered else "unavailable" for name, answered in examine().items()}
     well = all(state == "ok" for state in checks.values())
-    return JsonResponse(
-        {"status": "ok" if well else "unavailable", "checks": checks}, status=200 if well else 503
-    )
+    said: dict[str, object] = {"status": "ok" if well else "unavailable", "checks": checks}
+    if well and (found := concerns()):
+        said["concerns"] = found
+    return JsonResponse(said, status=200 if well else 503)

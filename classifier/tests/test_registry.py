@@ -15,6 +15,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -23,6 +24,7 @@ from classifier.core.inference import ReleaseError
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from classifier.releases import current_release
+from genreweb import health, heartbeat
 from genreweb.embedded.paths import REPOSITORY
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +228,28 @@ for _line in sys.stdin:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_whoever_watches_over_the_site_is_told_of_a_damaged_version(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.sync_release()
+    registry.in_service()
+    with heartbeat.connect() as redis:
+        heartbeat.beat(redis, queues=["analysis"], worker="analysis@here")
+        before = client.get("/healthz")
+        bad = stored_version("bad")
+        damage(bad)
+        put_into_service(bad)
+        registry.in_service()
+        for probe in health._concerns:
+            probe.forget()
+        after = client.get("/healthz")
+        heartbeat.leave(redis, queues=["analysis"], worker="analysis@here")
+    assert (before.status_code, "concerns" in before.json()) == (200, False)
+    assert (after.status_code, after.json()["status"]) == (200, "ok")
+    assert "bad is in service but cannot be loaded" in after.json()["concerns"]["classifier"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_another_process_follows_at_once(settings: Settings) -> None:
     keep_files_in(settings.MEDIA_ROOT, settings)
     name = registry.sync_release().name
@@ -244,7 +268,7 @@ def test_another_process_follows_at_once(settings: Settings) -> None:
         def asked() -> str:
             questions.write("?\n")
             questions.flush()
-            return answers.readline().strip()
+            return str(answers.readline()).strip()
 
         assert asked() == name
         put_into_service(stored_version("copy"))

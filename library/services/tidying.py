@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.core.files.storage import Storage, default_storage
 from django.utils import timezone
 
+from classifier import version_files
 from library.models import Analysis, Explanation, Track
 from library.services.classify import SCRATCH
 
@@ -30,6 +31,7 @@ def tidy() -> int:
                 removed += _remove_unknown(batch)
                 batch = []
     removed += _remove_unknown(batch)
+    removed += version_files.tidy(grace=GRACE)
     if removed:
         log.info("removed %d files that belonged to nothing", removed)
     return removed
