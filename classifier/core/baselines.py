@@ -6,6 +6,7 @@ scikit-learn costs a second to import, so the methods that need it import it whe
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,6 +246,7 @@ class FeatureMlp:
         self._epochs = epochs
 
     def fit(self, train: Sounds, *, seed: int) -> None:
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -259,7 +261,10 @@ class FeatureMlp:
             random_state=seed,
         )
         self._model = make_pipeline(StandardScaler(), network)
-        self._model.fit(self._features(train), train.examples.targets)
+        with warnings.catch_warnings():
+            # It is to stop after so many epochs, converged or not.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._model.fit(self._features(train), train.examples.targets)
 
     def predict_proba(self, sounds: Sounds) -> FloatArray:
         probabilities = np.zeros((len(sounds), sounds.n_labels))
