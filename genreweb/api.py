@@ -31,7 +31,16 @@ from library.errors import TrackError
 log = logging.getLogger(__name__)
 
 _STATUSES = {
+    "clip_gone": 404,
     "no_music": 409,
+    "not_reviewable": 409,
+    "already_reviewed": 409,
+    "changed_meanwhile": 409,
+    "nothing_to_undo": 409,
+    "run_no_base": 409,
+    "run_nothing_new": 409,
+    "run_few_genres": 409,
+    "run_no_validation": 409,
     "too_large": 413,
     "storage_full": 507,
     "busy": 503,

@@ -8,10 +8,34 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from library.errors import TrackError, sentence
+from training.run_words import RUN_ERRORS
 
 _MESSAGES = {
+    "clip_gone": gettext_lazy("This clip is no longer there: it was withdrawn or deleted."),
+    "not_reviewable": gettext_lazy(
+        "This clip cannot be reviewed: it is still being checked, or was not accepted."
+    ),
+    "already_reviewed": gettext_lazy("“{title}” was reviewed meanwhile by {who}: {what} ({genre})."),
+    "changed_meanwhile": gettext_lazy("“{title}” has changed meanwhile. Look at it again."),
+    "nothing_to_undo": gettext_lazy("There is no decision left to take back."),
+    "reason_missing": gettext_lazy("Say why, so that the contributor knows."),
+    "too_many_decisions": gettext_lazy("At most {most} decisions can be sent at once."),
     "rights_missing": gettext_lazy("Confirm that you may give this recording away for training."),
     "unknown_genre": gettext_lazy("There is no such genre here."),
+    "unknown_track": gettext_lazy("There is no such track among yours."),
+    "track_gone": gettext_lazy(
+        "The track was deleted before the clip was cut from it. Send the recording itself instead."
+    ),
+    "piece_invalid": gettext_lazy("Say in seconds where the piece starts and ends, the start first."),
+    "piece_too_short": gettext_lazy("The piece is too short: take at least {minimum:g} s."),
+    "piece_too_long": gettext_lazy("The piece is too long: take at most {maximum:g} s."),
+    "piece_outside": gettext_lazy(
+        "The piece starts at {start:g} s, but the recording ends at {duration:g} s. Choose another piece."
+    ),
+    "silent": gettext_lazy("There is hardly any sound in it. Send a piece in which music plays."),
+    "genre_exists": gettext_lazy("There is a genre of that name already."),
+    "genre_unnamed": gettext_lazy("A genre needs a name with at least one letter or digit."),
+    "colour_invalid": gettext_lazy("A colour is written like #1b9e77."),
 }
 
 
@@ -28,6 +52,7 @@ class TrainingError(TrackError):
 
 def training_sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
     """Say in the reader's language what `code` means and what to do next."""
-    if code in _MESSAGES:
-        return str(_MESSAGES[code]).format(**(params or {}))
+    message = _MESSAGES.get(code) or RUN_ERRORS.get(code)
+    if message is not None:
+        return str(message).format(**(params or {}))
     return sentence(code, params)

@@ -1,0 +1,294 @@
+"""What curators decide about clips, written down in the transaction that changes the clip."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from classifier.models import Genre
+from genreweb.accounts.models import User
+from library.errors import TrackError
+from training.errors import TrainingError
+from training.models import Clip, ClipDecision
+
+Decision = Literal["approve", "reject", "relabel"]
+DECISIONS: tuple[Decision, ...] = ("approve", "reject", "relabel")
+REASON_LENGTH = 500
+MOST_AT_ONCE = 200
+"""Decisions that one request may bring."""
+UNDOABLE = timedelta(days=1)
+"""For how long a page offers to take one's last decision back."""
+
+_DECIDED = (ClipDecision.Action.APPROVE, ClipDecision.Action.REJECT, ClipDecision.Action.RELABEL)
+_REVIEWABLE = (Clip.Status.PENDING, Clip.Status.APPROVED, Clip.Status.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a clip stood when a curator decided about it.
+
+    What somebody else decided meanwhile is not overruled unknowingly: a clip that stands otherwise by now is
+    left alone, and the curator is told.
+
+    Attributes
+    ----------
+    genre : str
+        The label it had; empty where that does not matter.
+    """
+
+    status: str = Clip.Status.PENDING
+    genre: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One decision of several."""
+
+    clip_id: UUID
+    decision: Decision
+    genre: Genre | None = None
+    reason: str = ""
+    seen: Seen = Seen()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one decision: the clip as it stands now, or why nothing was changed."""
+
+    clip_id: UUID
+    clip: Clip | None
+    error: TrackError | None = None
+
+
+def approve(*, clip_id: UUID, by: User, reason: str = "", seen: Seen | None = None) -> Clip:
+    """Let a clip be learnt from under the label it has. One of the frozen test set stays marked as such.
+
+    Approving an approved clip (``seen`` says so) keeps its label against the doubt that brought it up.
+
+    Raises
+    ------
+    TrainingError
+        ``clip_gone``, ``not_reviewable``, or ``already_reviewed`` if it no longer stands as it was seen.
+    """
+    with transaction.atomic():
+        clip = _locked(clip_id)
+        return _decide(clip, by, ClipDecision.Action.APPROVE, clip.genre, reason=_clean(reason), seen=seen)
+
+
+def relabel(*, clip_id: UUID, by: User, genre: Genre, reason: str = "", seen: Seen | None = None) -> Clip:
+    """Let a clip be learnt from under another label; under the one it has, that is to approve it.
+
+    Raises
+    ------
+    TrainingError
+        As for `approve`.
+    """
+    with transaction.atomic():
+        clip = _locked(clip_id)
+        same = genre.pk == clip.genre_id
+        action = ClipDecision.Action.APPROVE if same else ClipDecision.Action.RELABEL
+        return _decide(clip, by, action, genre, reason=_clean(reason), seen=seen)
+
+
+def reject(*, clip_id: UUID, by: User, reason: str, seen: Seen | None = None) -> Clip:
+    """Keep a clip out of what is learnt from, and tell its contributor why.
+
+    Raises
+    ------
+    TrainingError
+        ``reason_missing``, or as for `approve`.
+    """
+    reason = _clean(reason)
+    if not reason:
+        raise TrainingError("reason_missing")
+    with transaction.atomic():
+        clip = _locked(clip_id)
+        return _decide(clip, by, ClipDecision.Action.REJECT, clip.genre, reason=reason, seen=seen)
+
+
+def reopen(*, clip_id: UUID, by: User, reason: str = "") -> Clip:
+    """Put a clip that was decided about back into the queue, with its contributor's label.
+
+    Raises
+    ------
+    TrainingError
+        ``clip_gone`` or ``not_reviewable``.
+    """
+    with transaction.atomic():
+        clip = _locked(clip_id)
+        if clip.status != Clip.Status.PENDING:
+            action, waits = ClipDecision.Action.REOPEN, Clip.Status.PENDING
+            _write(clip, by, action, _clean(reason), status=waits, genre=clip.contributed_genre)
+    return clip
+
+
+def undo(*, clip_id: UUID, by: User) -> Clip:
+    """Take one's own decision about a clip back: it stands again as it stood before.
+
+    Raises
+    ------
+    TrainingError
+        ``clip_gone``, ``already_reviewed`` if somebody decided after that, or ``nothing_to_undo``.
+    """
+    with transaction.atomic():
+        clip = _locked(clip_id)
+        last = clip.decisions.select_related("genre_before", "by").first()
+        if last is None or last.action not in _DECIDED:
+            raise TrainingError("nothing_to_undo")
+        if last.by_id != by.pk:
+            raise _overtaken(clip, last)
+        before, genre = last.status_before, last.genre_before
+        _write(clip, by, ClipDecision.Action.UNDO, "", status=before, genre=genre)
+        # Who had approved or rejected it until then, and why, stands in an earlier decision.
+        former = clip.decisions.filter(pk__lt=last.pk, action__in=_DECIDED).first()
+        if former is not None and before != Clip.Status.PENDING:
+            clip.reviewed_by_id, clip.reviewed_at, clip.reason = former.by_id, former.at, former.reason
+            clip.save(update_fields=["reviewed_by", "reviewed_at", "reason"])
+    return clip
+
+
+def decide(*, wish: Wish, by: User) -> Clip:
+    """Do what one of several decisions says.
+
+    Raises
+    ------
+    TrainingError
+        As the single functions do; ``unknown_genre`` where a relabelling names none.
+    """
+    if wish.decision == "approve":
+        return approve(clip_id=wish.clip_id, by=by, reason=wish.reason, seen=wish.seen)
+    if wish.decision == "reject":
+        return reject(clip_id=wish.clip_id, by=by, reason=wish.reason, seen=wish.seen)
+    if wish.genre is None:
+        raise TrainingError("unknown_genre")
+    return relabel(clip_id=wish.clip_id, by=by, genre=wish.genre, reason=wish.reason, seen=wish.seen)
+
+
+def decide_many(*, wishes: Sequence[Wish], by: User) -> list[Outcome]:
+    """Do each of several decisions by itself: one that cannot be met leaves the others alone.
+
+    Raises
+    ------
+    TrainingError
+        ``too_many_decisions``; then nothing was changed.
+    """
+    if len(wishes) > MOST_AT_ONCE:
+        raise TrainingError("too_many_decisions", {"most": MOST_AT_ONCE})
+    return [_outcome(wish, by) for wish in wishes]
+
+
+def undo_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
+    """Take back several of one's own decisions, each by itself."""
+    outcomes = []
+    for clip_id in clip_ids:
+        try:
+            outcomes.append(Outcome(clip_id, undo(clip_id=clip_id, by=by)))
+        except TrackError as error:
+            outcomes.append(Outcome(clip_id, None, error))
+    return outcomes
+
+
+def last_decision(*, by: User) -> ClipDecision | None:
+    """Give the latest decision of `by` that can be taken back, if it is not old."""
+    later = ClipDecision.objects.filter(clip=OuterRef("clip"), pk__gt=OuterRef("pk"))
+    return (
+        ClipDecision.objects.filter(by=by, action__in=_DECIDED, at__gte=timezone.now() - UNDOABLE)
+        .exclude(Exists(later))
+        .select_related("clip", "genre_after")
+        .defer("clip__embedding")
+        .first()
+    )
+
+
+def _outcome(wish: Wish, by: User) -> Outcome:
+    try:
+        return Outcome(wish.clip_id, decide(wish=wish, by=by))
+    except TrackError as error:
+        return Outcome(wish.clip_id, None, error)
+
+
+def _locked(clip_id: UUID) -> Clip:
+    clip = (
+        Clip.objects.select_for_update(of=("self",))
+        .select_related("genre", "contributed_genre")
+        .defer("embedding")
+        .filter(pk=clip_id)
+        .first()
+    )
+    if clip is None:
+        raise TrainingError("clip_gone")
+    if clip.status not in _REVIEWABLE or not clip.features:
+        raise TrainingError("not_reviewable")
+    return clip
+
+
+def _decide(
+    clip: Clip, by: User, action: ClipDecision.Action, genre: Genre, *, reason: str, seen: Seen | None
+) -> Clip:
+    """Write a decision about a locked clip, unless it was taken before or somebody else was first."""
+    seen = seen or Seen()
+    rejects = action == ClipDecision.Action.REJECT
+    status = Clip.Status.REJECTED if rejects else Clip.Status.APPROVED
+    last = clip.decisions.select_related("by", "genre_after").first()
+    mine = last is not None and last.by_id == by.pk and last.action in _DECIDED
+    stands = clip.status == status and clip.genre_id == genre.pk
+    # A second click of the same person on the same button changes nothing and is no news.
+    if mine and stands and (clip.reason == reason if rejects else not _is_doubted(clip)):
+        return clip
+    if clip.status != seen.status or seen.genre not in ("", clip.genre.slug):
+        raise _overtaken(clip, last)
+    _write(clip, by, action, reason, status=status, genre=genre)
+    return clip
+
+
+def _is_doubted(clip: Clip) -> bool:
+    settled = ("", clip.genre.slug, clip.kept_against)
+    return clip.doubted_genre == clip.genre.slug and clip.suspected_genre not in settled
+
+
+def _overtaken(clip: Clip, last: ClipDecision | None) -> TrainingError:
+    if last is None:
+        return TrainingError("changed_meanwhile", {"title": str(clip)})
+    params = {
+        "title": str(clip),
+        "who": str(last.by or "–"),
+        "what": str(last.get_action_display()),
+        "genre": last.genre_after.display_name,
+    }
+    return TrainingError("already_reviewed", params)
+
+
+def _write(
+    clip: Clip, by: User, action: ClipDecision.Action, reason: str, *, status: str, genre: Genre
+) -> None:
+    """Change a locked clip, and write down who did and what it was before."""
+    ClipDecision.objects.create(
+        clip=clip,
+        by=by,
+        action=action,
+        genre_before=clip.genre,
+        genre_after=genre,
+        status_before=clip.status,
+        reason=reason,
+    )
+    # Keeping a label settles the doubt about it; a new label is looked at with the next check.
+    keeps = action == ClipDecision.Action.APPROVE and clip.doubted_genre == genre.slug
+    clip.kept_against = clip.suspected_genre if keeps else ""
+    decided = action in _DECIDED
+    clip.status, clip.genre, clip.reason = status, genre, reason if decided else ""
+    clip.reviewed_by, clip.reviewed_at = (by, timezone.now()) if decided else (None, None)
+    clip.save(update_fields=["status", "genre", "kept_against", "reviewed_by", "reviewed_at", "reason"])
+
+
+def _clean(reason: str) -> str:
+    """Make a reason fit to show: one line, no control characters, as long as there is room for."""
+    shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in reason[: 4 * REASON_LENGTH])
+    return " ".join(shown.split())[:REASON_LENGTH].strip()
