@@ -22,18 +22,18 @@ PROTOCOL_WORDS: Final[Mapping[str, str]] = {
 }
 
 _CALIBRATION_WORDS: Final[Mapping[str, str]] = {
-    "own": "its own way",
+    "own": "what the release holds out",
     "validation": "the validation part",
     "other folds": "the other folds",
     "none": "nothing",
 }
 
 _FOREWORD: Final = (
-    "Every method on the same divisions of the same clips, written by `manage.py evaluate`; `evaluation.json` "
-    "beside this file holds every figure and setting. In brackets: 95 % bootstrap intervals over clips; they "
-    "do not hold the spread of the seeds. Where a method was fitted from several seeds, figures are means, "
-    "and ± is the standard deviation of the accuracies. Settings of the methods were chosen on the validation "
-    "part of *filtered*, never on a test part."
+    "Every method on the same divisions of the same clips, written by `manage.py evaluate`; "
+    "`evaluation.json` beside this file holds every figure and setting. In brackets: 95 % bootstrap "
+    "intervals over clips; they do not hold the spread of the seeds. Where a method was fitted from several "
+    "seeds, figures are means, and ± is the standard deviation of the accuracies. Settings of the methods "
+    "were chosen on the validation part of *filtered*, never on a test part."
 )
 
 
