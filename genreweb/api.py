@@ -33,6 +33,12 @@ log = logging.getLogger(__name__)
 _STATUSES = {
     "clip_gone": 404,
     "no_music": 409,
+    "already_in_service": 409,
+    "gate_refused": 409,
+    "nothing_before": 409,
+    "service_changed": 409,
+    "version_damaged": 409,
+    "bundle_too_large": 413,
     "not_reviewable": 409,
     "already_reviewed": 409,
     "changed_meanwhile": 409,
@@ -49,7 +55,7 @@ _STATUSES = {
     "time_limit": 503,
     "internal": 500,
 }
-"""Of the codes of `TrackError`; the others are faults of the file and answer 400."""
+"""Of the codes of `TrackError`; the others are faults of what was sent and answer 400."""
 _RETRY_AFTER_SECONDS = 10
 
 

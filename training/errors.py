@@ -20,6 +20,19 @@ _MESSAGES = {
     "nothing_to_undo": gettext_lazy("There is no decision left to take back."),
     "reason_missing": gettext_lazy("Say why, so that the contributor knows."),
     "too_many_decisions": gettext_lazy("At most {most} decisions can be sent at once."),
+    "act_reason": gettext_lazy("Say why. Whoever looks at the log later will want to know."),
+    "act_reason_long": gettext_lazy("Give the reason in at most {most} characters."),
+    "already_in_service": gettext_lazy("{version} is in service already."),
+    "gate_refused": gettext_lazy(
+        "{version} was not put into service. {reasons} It can be put into service all the same."
+    ),
+    "nothing_before": gettext_lazy("There is no version before this one to go back to."),
+    "service_changed": gettext_lazy(
+        "Somebody else changed the version in service meanwhile: it is {version} now. Look again."
+    ),
+    "version_damaged": gettext_lazy(
+        "{version} cannot be put into service, because its files cannot be loaded: {why}"
+    ),
     "rights_missing": gettext_lazy("Confirm that you may give this recording away for training."),
     "unknown_genre": gettext_lazy("There is no such genre here."),
     "unknown_track": gettext_lazy("There is no such track among yours."),
