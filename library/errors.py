@@ -34,6 +34,10 @@ _SITE_MESSAGES = {
         "The classifier that gave this verdict is no longer here, so it cannot be asked why. Analyse the "
         "track again, and ask about the new verdict."
     ),
+    "not_explainable": gettext_lazy(
+        "The kind of classifier that gave this verdict listens to the track as a whole, so nobody can say "
+        "which bands and moments decided."
+    ),
     "no_music": gettext_lazy("No music was found in this track, so there is no genre to explain."),
     "busy": gettext_lazy("The site is busy and could not answer in time. Try again in a moment."),
     "unavailable": gettext_lazy("Part of the site is not reachable at the moment. Try again in a minute."),

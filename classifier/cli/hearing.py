@@ -76,11 +76,11 @@ class Listener:
             return Failure(name=str(path), reason=error.message)
         except OSError as error:
             return Failure(name=str(path), reason=error.strerror or str(error))
-        mel_power = extract(audio.samples).mel_power
+        mel_power, duration = extract(audio.samples).mel_power, audio.info.duration
         return Heard(
             name=str(path),
             info=audio.info,
-            prediction=self.classifier.predict(mel_power, duration=audio.info.duration),
+            prediction=self.classifier.predict(mel_power, duration=duration, samples=audio.samples),
             summaries=tuple(self._summaries(path, audio.samples)),
         )
 

@@ -87,9 +87,11 @@ def analyse(
     features = extract(audio.samples, params)
     vector = descriptor(features.chroma)
     peaks = pictures.waveform_peaks(audio.samples)
+    samples = audio.samples if classifier.needs_samples else None
     del audio  # a third of the memory a long track needs
     clock.begin("classify")
-    prediction = classifier.predict(features.mel_power, duration=info.duration)
+    prediction = classifier.predict(features.mel_power, duration=info.duration, samples=samples)
+    del samples
     clock.begin("pictures")
     drawn = pictures.draw(features)
     return TrackAnalysis(
@@ -120,7 +122,7 @@ def classify(
     """
     audio = decode(file, limits=limits)
     mel_power = extract(audio.samples, params).mel_power
-    return classifier.predict(mel_power, duration=audio.info.duration)
+    return classifier.predict(mel_power, duration=audio.info.duration, samples=audio.samples)
 
 
 class _Clock:

@@ -30,6 +30,10 @@ NEGLIGIBLE = 0.05
 _QUIET_PERCENTILE = 10
 
 
+class NotExplainableError(ValueError):
+    """The method that answered does not hear bands and moments, so none can be covered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of the frequency or time axis, and its share of all that spoke the same way."""
@@ -132,7 +136,11 @@ def explain(
     ------
     ValueError
         The classifier does not know the label.
+    NotExplainableError
+        The classifier does not work on the spectrogram.
     """
+    if classifier.needs_samples:
+        raise NotExplainableError(f"{classifier.name} does not work on the spectrogram")
     cut = patches.from_power(mel_power, classifier.patch_params)
     output = classifier.network.run(cut.inputs)
     probabilities = classifier.read(output, cut, duration=duration).probabilities

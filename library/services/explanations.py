@@ -18,7 +18,7 @@ from classifier import registry
 from classifier.core import pictures
 from classifier.core.audio import AudioError
 from classifier.core.explain import Explanation as Measured
-from classifier.core.explain import Part, explain_file
+from classifier.core.explain import NotExplainableError, Part, explain_file
 from classifier.core.inference import Classifier, ReleaseError
 from classifier.models import ModelVersion
 from library.errors import TrackError
@@ -98,6 +98,8 @@ def explain(*, explanation_id: int) -> bool:
     except VersionGoneError:
         log.exception("explanation %s", explanation_id)
         _fail(claim, "version_gone")
+    except NotExplainableError:
+        _fail(claim, "not_explainable")
     except Exception:
         log.exception("explanation %s: attempt %d failed", explanation_id, claim.attempt)
         _put_back(claim)

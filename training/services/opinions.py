@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from classifier import registry
-from classifier.core import patches
 from training.models import Clip
 from training.services.features import FeaturesError, read_features
 
@@ -21,11 +20,19 @@ _BATCH = 50
 
 
 def listen(features: ClipFeatures, classifier: Classifier) -> Prediction:
-    """Give a classifier's verdict on stored features, as it would hear the clip itself."""
-    params = classifier.patch_params
-    cut = patches.cut(features.db, params)
-    duration = features.levels.shape[1] * params.column_seconds
-    return classifier.read(classifier.network.run(cut.inputs), cut, duration=duration)
+    """Give a classifier's verdict on stored features, as it would hear the clip itself.
+
+    Raises
+    ------
+    FeaturesError
+        What was kept of the clip is not what this classifier works on.
+    """
+    prediction = classifier.predict_stored(features.db, summary=features.summary)
+    if prediction is None:
+        raise FeaturesError(
+            f"{classifier.name} needs summary features, and there was no sound to have them of"
+        )
+    return prediction
 
 
 def note(clip: Clip, prediction: Prediction, loaded: registry.Loaded) -> None:
