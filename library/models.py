@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -17,74 +16,26 @@ from pgvector.django import HnswIndex, VectorField
 
 from classifier.core.chroma import DESCRIPTOR_SIZE
 from classifier.models import Genre, ModelVersion
+from library.keys import explanation_key, picture_key, rendition_key, safe_suffix, sound_key
 
 if TYPE_CHECKING:
     from genreweb.accounts.models import User
 
 TITLE_LENGTH = 200
 
-
-def sound_key(track: Track, filename: str) -> str:
-    """Name a stored sound after nothing a stranger wrote; its ending says what is in it, whatever it said.
-
-    Browsers are told the type by the ending, and some play nothing whose type is wrong.
-    """
-    suffix = safe_suffix(filename)
-    fitting = _SUFFIXES_OF.get(track.container.partition(",")[0], (suffix,))
-    return f"sounds/{track.id.hex[:2]}/{uuid.uuid4()}{suffix if suffix in fitting else fitting[0]}"
-
-
-def rendition_key(track: Track, filename: str) -> str:
-    return f"renditions/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
-
-
-def picture_key(analysis: Analysis, filename: str) -> str:
-    return f"pictures/{analysis.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
-
-
-def explanation_key(explanation: Explanation, filename: str) -> str:
-    return picture_key(explanation.analysis, filename)
-
-
-# By the first of FFmpeg's names for a container; the usual one first.
-_SUFFIXES_OF = {
-    "wav": (".wav",),
-    "mp3": (".mp3",),
-    "aac": (".aac",),
-    "flac": (".flac",),
-    "ogg": (".ogg", ".oga", ".opus"),
-    "mov": (".m4a", ".mp4"),
-    "matroska": (".webm", ".weba", ".mka"),
-    "aiff": (".aiff", ".aif", ".aifc"),
-    "au": (".au", ".snd"),
-    "asf": (".wma", ".asf"),
-    "caf": (".caf",),
-}
-_KNOWN_SUFFIXES = {
-    *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".weba", ".mka"),
-    *(
-        ".aiff",
-        ".aif",
-        ".aifc",
-        ".au",
-        ".snd",
-        ".wma",
-        ".asf",
-        ".webp",
-        ".png",
-        ".jpeg",
-        ".json",
-        ".caf",
-        ".wv",
-        ".ape",
-    ),
-}
-
-
-def safe_suffix(filename: str) -> str:
-    """Give the ending of a name if it is one of the few the site stores, else nothing."""
-    suffix = PurePosixPath(filename).suffix.lower()
-    return suffix if suffix in _KNOWN_SUFFIXES else ""
+__all__ = [
+    "TITLE_LENGTH",
+    "Analysis",
+    "Explanation",
+    "Reanalysis",
+    "Track",
+    "TrackQuerySet",
+    "explanation_key",
+    "picture_key",
+    "rendition_key",
+    "safe_suffix",
+    "sound_key",
+]
 
 
 class TrackQuerySet(models.QuerySet["Track"]):
@@ -383,3 +334,53 @@ class Explanation(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status in (self.Status.DONE, self.Status.FAILED)
+
+
+class Reanalysis(models.Model):
+    """A wish: every track of a scope heard by the version in service. Workers are fed bit by bit."""
+
+    class Scope(models.TextChoices):
+        MINE = "mine", _("my tracks")
+        CATALOGUE = "catalogue", _("the catalogue")
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("running")
+        PAUSED = "paused", _("paused")
+        DONE = "done", _("done")
+        CANCELLED = "cancelled", _("cancelled")
+
+    ACTIVE = (Status.RUNNING, Status.PAUSED)
+
+    scope = models.CharField(_("scope"), max_length=10, choices=Scope.choices)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("requested by")
+    )
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.RUNNING)
+    # How many tracks an older version had heard when it began; a later promotion adds to them.
+    total = models.PositiveIntegerField(_("tracks"), default=0)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created"]
+        verbose_name = _("re-analysis")
+        verbose_name_plural = _("re-analyses")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["requested_by"],
+                condition=Q(scope="mine", status__in=["running", "paused"]),
+                name="one_active_reanalysis_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=["scope"],
+                condition=Q(scope="catalogue", status__in=["running", "paused"]),
+                name="one_active_reanalysis_of_the_catalogue",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_scope_display()} ({self.created:%Y-%m-%d})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in self.ACTIVE

@@ -1,0 +1,73 @@
+"""Under which names files are stored: after nothing a stranger wrote."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from library.models import Analysis, Explanation, Track
+
+
+def sound_key(track: Track, filename: str) -> str:
+    """Name a stored sound after nothing a stranger wrote; its ending says what is in it, whatever it said.
+
+    Browsers are told the type by the ending, and some play nothing whose type is wrong.
+    """
+    suffix = safe_suffix(filename)
+    fitting = _SUFFIXES_OF.get(track.container.partition(",")[0], (suffix,))
+    return f"sounds/{track.id.hex[:2]}/{uuid.uuid4()}{suffix if suffix in fitting else fitting[0]}"
+
+
+def rendition_key(track: Track, filename: str) -> str:
+    return f"renditions/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+def picture_key(analysis: Analysis, filename: str) -> str:
+    return f"pictures/{analysis.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+def explanation_key(explanation: Explanation, filename: str) -> str:
+    return picture_key(explanation.analysis, filename)
+
+
+# By the first of FFmpeg's names for a container; the usual one first.
+_SUFFIXES_OF = {
+    "wav": (".wav",),
+    "mp3": (".mp3",),
+    "aac": (".aac",),
+    "flac": (".flac",),
+    "ogg": (".ogg", ".oga", ".opus"),
+    "mov": (".m4a", ".mp4"),
+    "matroska": (".webm", ".weba", ".mka"),
+    "aiff": (".aiff", ".aif", ".aifc"),
+    "au": (".au", ".snd"),
+    "asf": (".wma", ".asf"),
+    "caf": (".caf",),
+}
+_KNOWN_SUFFIXES = {
+    *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".weba", ".mka"),
+    *(
+        ".aiff",
+        ".aif",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".wma",
+        ".asf",
+        ".webp",
+        ".png",
+        ".jpeg",
+        ".json",
+        ".caf",
+        ".wv",
+        ".ape",
+    ),
+}
+
+
+def safe_suffix(filename: str) -> str:
+    """Give the ending of a name if it is one of the few the site stores, else nothing."""
+    suffix = PurePosixPath(filename).suffix.lower()
+    return suffix if suffix in _KNOWN_SUFFIXES else ""
