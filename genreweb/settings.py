@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
-from environs import Env
+from environs import Env, validate
 
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
@@ -225,6 +226,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
     "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
+    "pick up dropped clips": {"task": "training.tasks.sweep_clips", "schedule": 10.0},
+    "tidy up after clips": {"task": "training.tasks.tidy_clips", "schedule": 3600.0},
+    "pick up lost runs": {"task": "training.tasks.sweep_runs", "schedule": 10.0},
+    "tidy up after runs": {"task": "training.tasks.tidy_runs", "schedule": 3600.0},
     "forget ended sessions": {
         "task": "genreweb.accounts.tasks.forget_ended_sessions",
         "schedule": 24 * 3600.0,
@@ -237,6 +242,23 @@ ANALYSIS_LOST_AFTER_SECONDS = 25
 """A running analysis whose heart has not beaten for this long has lost its worker."""
 ANALYSIS_QUEUED_AGAIN_AFTER_SECONDS = 15
 """A queued track whose message was lost is sent again after this long."""
+
+# --- training -------------------------------------------------------------------------------------------
+TRAINING_DIR = Path(env.str("TRAINING_DIR", "") or VAR_DIR / "training")
+"""Where a training worker keeps the features and the state of a run, on a disk of its own if need be."""
+TRAINING_THREADS = env.int("TRAINING_THREADS", 0)
+"""Threads of a training run; 0 leaves one core to the analyses."""
+TRAINING_ATTEMPTS = 5
+"""How often a run may lose its worker without having come further than before."""
+TRAINING_SCHEDULE = env.str("TRAINING_SCHEDULE", "", validate=validate.OneOf(["", "daily", "weekly"]))
+"""When a quick run starts by itself, at three in the morning (weekly: on Sundays); empty: never."""
+TRAINING_SCHEDULE_CLIPS = env.int("TRAINING_SCHEDULE_CLIPS", 20)
+"""Clips that must be new for it."""
+if TRAINING_SCHEDULE:
+    CELERY_BEAT_SCHEDULE["train on what is new"] = {
+        "task": "training.tasks.start_scheduled_run",
+        "schedule": crontab(hour=3, minute=0, day_of_week="sun" if TRAINING_SCHEDULE == "weekly" else "*"),
+    }
 
 # --- people ---------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -349,6 +371,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "tracks", "description": "Your tracks and the catalogue"},
         {"name": "classify", "description": "A genre in one call, nothing kept"},
         {"name": "genres", "description": "What the classifier knows"},
+        {"name": "clips", "description": "Labelled clips: give them, decide about them"},
         {"name": "account", "description": "You and your tokens"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -364,6 +387,8 @@ SPECTACULAR_SETTINGS = {
         "SourceEnum": "library.models.Track.Source",
         "TrackStatusEnum": "library.models.Track.Status",
         "ExplanationStatusEnum": "library.models.Explanation.Status",
+        "TrainingRunStatusEnum": "training.models.TrainingRun.Status",
+        "TrainingRunKindEnum": "training.models.TrainingRun.Kind",
         "UploadSourceEnum": "library.api.serializers.UPLOAD_SOURCES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

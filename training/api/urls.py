@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from training.api.review import ClipReviewView, ClipsReviewView
+
+urlpatterns: list[URLPattern] = [
+    path("clips/review/", ClipsReviewView.as_view(), name="clips-review"),
+    path("clips/<uuid:pk>/review/", ClipReviewView.as_view(), name="clip-review"),
+]
