@@ -208,3 +208,44 @@ def random_channel(power: FloatArray, rng: np.random.Generator) -> FloatArray:
         if rng.random() < probability:
             power = CHANNELS[name](power, rng)
     return power
+
+
+def _at_10_db(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    return babble(power, rng, snr_db=10.0)
+
+
+# In the order in which sound meets them, like `_ORDER`.
+_FIXED: Final[Sequence[tuple[str, Channel]]] = (
+    ("loudspeaker", loudspeaker),
+    ("room", room),
+    ("babble", _at_10_db),
+    ("knocks", knocks),
+    ("8 kHz", telephone),
+    ("codec", codec),
+)
+
+ROBUSTNESS: Final[Mapping[str, tuple[Channel, ...]]] = {
+    **{name: (channel,) for name, channel in _FIXED},
+    **{
+        f"{first} + {second}": (channel, other)
+        for place, (first, channel) in enumerate(_FIXED)
+        for second, other in _FIXED[place + 1 :]
+    },
+}
+"""What every version's robustness is measured under: six channels, each alone and in pairs."""
+
+_ROBUSTNESS_SEED: Final = 2026
+
+
+def through_fixed(power: FloatArray, name: str, *, clip: int) -> FloatArray:
+    """A clip after one entry of `ROBUSTNESS`; the same name and clip always give the same sound.
+
+    Parameters
+    ----------
+    clip
+        Place of the clip in its set: each clip meets another loudspeaker, another room.
+    """
+    rng = np.random.default_rng([_ROBUSTNESS_SEED, list(ROBUSTNESS).index(name), clip])
+    for channel in ROBUSTNESS[name]:
+        power = channel(power, rng)
+    return power

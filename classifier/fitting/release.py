@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import dataset, networks, patches
-from classifier.core.channels import CHANNELS
+from classifier.core import dataset, networks
+from classifier.core.channels import ROBUSTNESS
 from classifier.core.dataset import LogMelDataset
 from classifier.core.evaluate import accuracy_at_coverage, evaluate
 from classifier.core.features import FeatureParams
@@ -25,7 +25,6 @@ from classifier.core.inference import (
     MODEL_FILE,
     Calibration,
     Network,
-    pool,
     softmax,
 )
 from classifier.core.networks import WEIGHTS_FILE, ResidualCnnParams
@@ -34,6 +33,8 @@ from classifier.fitting import calibrate, outliers
 from classifier.fitting.card import model_card
 from classifier.fitting.feed import Feed, FeedParams
 from classifier.fitting.loop import EpochReport, FitParams, fit, use_threads
+from classifier.fitting.stored import Outputs, run, through_fixed, write_frozen, write_replay
+from classifier.releases import FROZEN_FILE, REPLAY_FILE
 
 FloatArray = NDArray[np.float32]
 
@@ -41,7 +42,6 @@ CARD_FILE = "MODEL_CARD.md"
 LEAST_CONFIDENT_ACCURACY = 0.8
 MOST_MUSIC_LOST = 0.01
 EXPORT_TOLERANCE = 1e-4
-CHANNEL_SEED = 2026
 
 
 class ExportError(Exception):
@@ -58,36 +58,6 @@ class Recipe:
     fit: FitParams = field(default_factory=FitParams)
     n_outliers: int = 200
     outlier_seconds: float = 13.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Outputs for a set of tracks: (n, n_labels) pooled logits and (n,) probability of music."""
-
-    logits: FloatArray
-    music: FloatArray
-
-
-def run(network: Network, tracks: Sequence[FloatArray], params: PatchParams) -> Outputs:
-    """Outputs per track for (n_mels, n_columns) decibels."""
-    pooled = []
-    for db in tracks:
-        inputs = patches.cut(db, params).inputs
-        # The set's decibels are relative, so silence cannot be told; its clips are music throughout.
-        pooled.append(pool(network.run(inputs), np.ones(len(inputs), dtype=np.float32)))
-    return Outputs(
-        logits=np.stack([track.logits for track in pooled]),
-        music=np.array([track.music for track in pooled], dtype=np.float32),
-    )
-
-
-def through_channel(tracks: Sequence[FloatArray], name: str, *, dynamic_range_db: float) -> list[FloatArray]:
-    """The same tracks after one simulated channel, with a fixed seed per track."""
-    changed = []
-    for index, db in enumerate(tracks):
-        power = CHANNELS[name](patches.db_to_power(db), np.random.default_rng([CHANNEL_SEED, index]))
-        changed.append(patches.power_to_db(power, float(power.max()) * 10 ** (-dynamic_range_db / 10)))
-    return changed
 
 
 def train_release(
@@ -142,18 +112,33 @@ def train_release(
     )
     export(model, work / MODEL_FILE, recipe.patches)
     model.save_weights(work / WEIGHTS_FILE)
-    metadata = _measure(work, whole, sounds[1], recipe)
-    metadata |= {
+    metadata = {
         "name": out.name,
         "date": datetime.now(UTC).date().isoformat(),
         "seed": seed,
         "parameters": int(model.count_params()),
         "recipe": asdict(recipe),
     }
-    (work / METADATA_FILE).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
-    (work / CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
+    write_records(work, metadata, whole, sounds[1], recipe)
     _put_in_place(work, out)
     return out
+
+
+def write_records(
+    work: Path, head: dict[str, Any], whole: LogMelDataset, sounds: Sequence[FloatArray], recipe: Recipe
+) -> None:
+    """Measure the exported network in `work`; write its metadata, card and what it keeps of its clips.
+
+    Parameters
+    ----------
+    head
+        Entries of the metadata that say where the network comes from.
+    sounds
+        Held-out sounds that are not music.
+    """
+    metadata = _measure(work, whole, sounds, recipe) | head
+    (work / METADATA_FILE).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
+    (work / CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
 
 
 def export(model: Any, path: Path, params: PatchParams) -> None:
@@ -185,9 +170,10 @@ def _measure(
 ) -> dict[str, Any]:
     """Calibrate on the validation part, then measure on the test part, both through the exported file."""
     network = Network((work / MODEL_FILE).read_bytes())
-    valid = whole.examples(whole.part("valid"))
-    test = whole.examples(whole.part("test"))
-    held_out = run(network, valid.db, recipe.patches)
+    params = recipe.patches
+    train, valid, test = (whole.examples(whole.part(part)) for part in ("train", "valid", "test"))
+    names = {part: [whole.clips[row].name for row in whole.part(part)] for part in ("train", "test")}
+    held_out = run(network, valid.db, params)
     temperature = calibrate.fit_temperature(held_out.logits, valid.targets)
     calibration = Calibration(
         temperature=temperature,
@@ -196,44 +182,79 @@ def _measure(
         ),
         music_threshold=calibrate.fit_music_threshold(held_out.music, most_lost=MOST_MUSIC_LOST),
     )
-
-    def probabilities(tracks: Sequence[FloatArray]) -> NDArray[np.float64]:
-        return softmax(run(network, tracks, recipe.patches).logits / temperature)
-
-    clean = probabilities(test.db)
+    outputs = run(network, test.db, params)
+    clean = softmax(outputs.logits / temperature)
     coverage, accuracy = accuracy_at_coverage(test.targets, clean)
-    channels = {}
-    for name in CHANNELS:
-        heard = probabilities(
-            through_channel(test.db, name, dynamic_range_db=recipe.patches.dynamic_range_db)
-        )
-        sure = heard.max(axis=1) >= calibration.unsure_below
-        right = heard.argmax(axis=1) == test.targets
-        channels[name] = {
-            "accuracy": float(right.mean()),
-            "confident": float(sure.mean()),
-            "confident_accuracy": float(right[sure].mean()) if sure.any() else None,
-        }
-    refused = run(network, sounds, recipe.patches).music < calibration.music_threshold
+    heard = {name: run(network, through_fixed(test.db, name, params), params) for name in ROBUSTNESS}
+    channels = {
+        name: _under(spoilt, test.targets, clean.argmax(axis=1), calibration)
+        for name, spoilt in heard.items()
+    }
+    refused = run(network, sounds, params).music < calibration.music_threshold
+    write_replay(work / REPLAY_FILE, network, train, names["train"], params)
+    write_frozen(work / FROZEN_FILE, test, names["test"], outputs, heard)
+    weights = _digest(work / WEIGHTS_FILE)
     return {
         "format_version": FORMAT_VERSION,
+        "architecture": "residual-cnn",
         "labels": list(whole.labels),
         "feature_version": FeatureParams().version,
         "features": asdict(FeatureParams()),
-        "patches": asdict(recipe.patches),
+        "patches": asdict(params),
         "network": asdict(recipe.network),
         "calibration": asdict(calibration),
         "sha256": _digest(work / MODEL_FILE),
-        "weights_sha256": _digest(work / WEIGHTS_FILE),
+        "weights_sha256": weights,
+        "backbone_sha256": weights,
+        "replay_sha256": _digest(work / REPLAY_FILE),
+        "frozen_sha256": _digest(work / FROZEN_FILE),
         "trained_on": {
             "set": "GTZAN, filtered split (Kereliuk, Sturm and Larsen, 2015), train part",
-            "tracks": len(whole.part("train")),
+            "tracks": len(train),
         },
         "validation": asdict(evaluate(valid.targets, softmax(held_out.logits / temperature), whole.labels)),
         "test": asdict(evaluate(test.targets, clean, whole.labels)),
         "test_accuracy_at_60_percent_coverage": float(accuracy[int(np.searchsorted(coverage, 0.6))]),
-        "test_channels": channels,
+        "test_predictions": {
+            name: [whole.labels[int(row.argmax())], round(float(row.max()), 4)]
+            for name, row in zip(names["test"], clean, strict=True)
+        },
+        "test_channels": {name: row for name, row in channels.items() if len(ROBUSTNESS[name]) == 1},
+        "robustness": _summary(channels),
         "outliers_refused": float(refused.mean()),
+    }
+
+
+def _under(
+    heard: Outputs, targets: NDArray[np.intp], clean: NDArray[np.intp], calibration: Calibration
+) -> dict[str, Any]:
+    probabilities = softmax(heard.logits / calibration.temperature)
+    music = heard.music >= calibration.music_threshold
+    sure = music & (probabilities.max(axis=1) >= calibration.unsure_below)
+    verdict = probabilities.argmax(axis=1)
+    right = verdict == targets
+    return {
+        "accuracy": float(right.mean()),
+        "confident": float(sure.mean()),
+        "confident_accuracy": float(right[sure].mean()) if sure.any() else None,
+        "agreement": float((verdict == clean).mean()),
+        "agreement_or_unsure": float(((verdict == clean) | ~sure).mean()),
+    }
+
+
+def _summary(channels: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The figures of all channels in one; confident answers are counted over all of them together."""
+    worst = min(channels, key=lambda name: channels[name]["accuracy"])
+    shares = [row["confident"] for row in channels.values()]
+    right = [row["confident"] * (row["confident_accuracy"] or 0.0) for row in channels.values()]
+    return {
+        "mean": float(np.mean([row["accuracy"] for row in channels.values()])),
+        "worst": {"channel": worst, "accuracy": channels[worst]["accuracy"]},
+        "confident": float(np.mean(shares)),
+        "confident_accuracy": float(np.sum(right) / np.sum(shares)) if np.sum(shares) else None,
+        "agreement": float(np.mean([row["agreement"] for row in channels.values()])),
+        "agreement_or_unsure": float(np.mean([row["agreement_or_unsure"] for row in channels.values()])),
+        "channels": channels,
     }
 
 

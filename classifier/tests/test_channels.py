@@ -92,3 +92,15 @@ def test_a_random_channel_is_decided_by_its_seed() -> None:
     results = [channels.random_channel(music(), np.random.default_rng(seed)) for seed in (5, 5, 6)]
     np.testing.assert_array_equal(results[0], results[1])
     assert not np.array_equal(results[0], results[2])
+
+
+def test_the_fixed_set_is_six_channels_alone_and_in_pairs_and_never_changes() -> None:
+    assert len(channels.ROBUSTNESS) == 6 + 15
+    assert [len(chain) for chain in channels.ROBUSTNESS.values()] == [1] * 6 + [2] * 15
+    first, again, other_clip, other_channel = (
+        channels.through_fixed(music(), name, clip=clip)
+        for name, clip in (("room", 1), ("room", 1), ("room", 2), ("room + codec", 1))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other_clip)
+    assert not np.array_equal(first, other_channel)

@@ -2,18 +2,21 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from classifier.core import dataset, networks, patches
 from classifier.core.audio import decode
+from classifier.core.channels import ROBUSTNESS
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, ReleaseError, pool, softmax
 from classifier.fitting.card import model_card
-from classifier.fitting.release import run
-from classifier.releases import current_release, read_metadata
+from classifier.fitting.stored import run, through_fixed
+from classifier.releases import current_release, read_frozen, read_metadata, read_replay
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +107,67 @@ def test_the_card_s_accuracy_is_what_the_shipped_file_gives(classifier: Classifi
 def test_metadata_are_plain_json() -> None:
     text = (current_release() / "metadata.json").read_text(encoding="utf-8")
     assert json.loads(text) == read_metadata(current_release())
+
+
+def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The weights and offsets of the layer that turns an embedding into logits."""
+    kernel, bias = networks.load(current_release()).get_layer("logits").get_weights()
+    return kernel, bias
+
+
+@pytest.mark.slow
+def test_the_frozen_clips_give_the_published_figures_without_the_data() -> None:
+    metadata, frozen = read_metadata(current_release()), read_frozen(current_release())
+    kernel, bias = head()
+    verdict = (frozen.embeddings @ kernel + bias).argmax(axis=1)
+    assert len(frozen.names) == 290
+    assert (verdict == frozen.targets).mean() == pytest.approx(
+        metadata["test"]["accuracy"]["value"], abs=0.01
+    )
+    published = [metadata["labels"].index(metadata["test_predictions"][name][0]) for name in frozen.names]
+    assert (verdict == published).mean() > 0.99
+    assert frozen.channel_names == list(ROBUSTNESS)
+    under = (frozen.channel_embeddings @ kernel + bias).argmax(axis=2)
+    assert (under == frozen.targets).mean() == pytest.approx(metadata["robustness"]["mean"], abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_replay_set_is_understood_by_the_head() -> None:
+    metadata, replay = read_metadata(current_release()), read_replay(current_release())
+    kernel, bias = head()
+    right = (replay.embeddings @ kernel + bias).argmax(axis=1) == replay.targets
+    assert len(replay.names) == metadata["trained_on"]["tracks"]
+    assert right[replay.variant == 0].mean() > 0.8
+    assert right[replay.variant > 0].mean() > 0.5
+    assert not set(replay.names) & set(read_frozen(current_release()).names)
+    np.testing.assert_array_equal(replay.targets, replay.targets[replay.variant == 0][replay.clip])
+
+
+@pytest.mark.parametrize("read", [read_replay, read_frozen])
+def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object], tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
+    file = copy / ("replay.npz" if read is read_replay else "frozen.npz")
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ReleaseError, match="does not match the hash"):
+        read(copy)
+    file.unlink()
+    with pytest.raises(ReleaseError, match="cannot be read"):
+        read(copy)
+
+
+def test_frozen_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
+    known, frozen = dataset.load(gtzan), read_frozen(current_release())
+    rows = known.part("test")
+    assert [known.clips[row].name for row in rows] == frozen.names
+    chosen = slice(0, 290, 58)
+    some = known.examples(rows)
+    params = classifier.patch_params
+    clean = run(classifier.network, some.db[chosen], params)
+    np.testing.assert_allclose(clean.embeddings, frozen.embeddings[chosen], atol=0.01, rtol=0.01)
+    np.testing.assert_array_equal(some.targets, frozen.targets)
+    name = frozen.channel_names[7]
+    spoilt = through_fixed(some.db[:3], name, params)
+    heard = run(classifier.network, spoilt, params).embeddings
+    np.testing.assert_allclose(heard, frozen.channel_embeddings[7, :3], atol=0.01, rtol=0.01)

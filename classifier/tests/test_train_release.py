@@ -84,9 +84,11 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
     assert {path.name for path in out.iterdir()} == {
         "MODEL_CARD.md",
+        "frozen.npz",
         "metadata.json",
         "model.tflite",
         "network.weights.h5",
+        "replay.npz",
     }
     classifier = Classifier.load(out)
     assert classifier.labels == ("high", "low")
