@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from classifier.models import Genre, ModelVersion
 
@@ -21,6 +21,7 @@ CHANNELS = {
     "hum": gettext_lazy("Mains hum"),
     "codec": gettext_lazy("Strong compression"),
     "telephone": gettext_lazy("A telephone line"),
+    "8 kHz": gettext_lazy("Sampled at 8 kHz, as on the telephone"),
     "automatic gain": gettext_lazy("A recorder that sets its own level"),
 }
 
@@ -51,7 +52,7 @@ class ChannelRow:
     name: str
     accuracy: int
     confident: int
-    confident_accuracy: int
+    confident_accuracy: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,33 @@ def card_of(version: ModelVersion) -> Card | None:
         unsure_below=None if unsure_below is None else _percent(unsure_below),
         calibration_error=test["calibration_error"],
         genres=_genres(version, test),
-        channels=[
-            ChannelRow(
-                name=str(CHANNELS.get(name, name)),
-                accuracy=_percent(row["accuracy"]),
-                confident=_percent(row["confident"]),
-                confident_accuracy=_percent(row["confident_accuracy"]),
-            )
-            for name, row in metadata.get("test_channels", {}).items()
-        ],
+        channels=_channels(metadata.get("test_channels", {})),
+    )
+
+
+def _channels(measured: Mapping[str, Mapping[str, Any]]) -> list[ChannelRow]:
+    """A row for each channel alone, and one for the mean of all pairs, whose names are joined by a plus."""
+    pairs = [row for name, row in measured.items() if " + " in name]
+    rows = [
+        _channel_row(str(CHANNELS.get(name, name)), [row])
+        for name, row in measured.items()
+        if " + " not in name
+    ]
+    if pairs:
+        name = ngettext("Two of these at once (%(n)d pair)", "Two of these at once (%(n)d pairs)", len(pairs))
+        rows.append(_channel_row(name % {"n": len(pairs)}, pairs))
+    return rows
+
+
+def _channel_row(name: str, measured: Sequence[Mapping[str, Any]]) -> ChannelRow:
+    sure = sum(row["confident"] for row in measured)
+    # Each answer given without doubt counts the same, whatever the channel.
+    right = sum(row["confident"] * row["confident_accuracy"] for row in measured if row["confident"])
+    return ChannelRow(
+        name=name,
+        accuracy=_percent(sum(row["accuracy"] for row in measured) / len(measured)),
+        confident=_percent(sure / len(measured)),
+        confident_accuracy=_percent(right / sure) if sure else None,
     )
 
 

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from classifier.card import card_of
+from classifier.comparison import comparison_of
 from classifier.models import ModelVersion
 
 
@@ -17,5 +18,9 @@ def quality(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "classifier/quality.html",
-        {"version": version, "card": card_of(version) if version else None},
+        {
+            "version": version,
+            "card": card_of(version) if version else None,
+            "comparison": comparison_of(version) if version else [],
+        },
     )

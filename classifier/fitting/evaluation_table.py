@@ -20,12 +20,9 @@ from classifier.fitting.calibrate import fit_temperature
 from classifier.fitting.evaluation import Cell, Outcome, Workplace
 from classifier.fitting.evaluation_text import PROTOCOL_WORDS, markdown
 from classifier.fitting.methods import METHODS
+from classifier.releases.evaluation import FORMAT_VERSION, JSON_FILE, MARKDOWN_FILE, read
 
 FloatArray = NDArray[np.floating[Any]]
-
-FORMAT_VERSION = 1
-JSON_FILE = "evaluation.json"
-MARKDOWN_FILE = "EVALUATION.md"
 
 
 def table(workplace: Workplace, *, carry: Iterable[Path | None] = ()) -> dict[str, Any]:
@@ -76,16 +73,6 @@ def write(content: Mapping[str, Any], folder: Path) -> None:
         partial = folder / f".{name}.partial"
         partial.write_text(written, encoding="utf-8")
         partial.replace(folder / name)
-
-
-def read(folder: Path) -> dict[str, Any] | None:
-    """The table of a release folder; None where it has none that this program reads."""
-    try:
-        content = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    known = isinstance(content, dict) and content.get("format_version") == FORMAT_VERSION
-    return content if known else None
 
 
 def _former_rows(folder: Path | None) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from classifier.fitting.evaluation import Progress, Workplace
 from classifier.fitting.loop import use_threads
 from classifier.fitting.methods import METHODS
 from classifier.releases import current_release
+from classifier.releases.evaluation import MARKDOWN_FILE
 
 
 class Command(BaseCommand):
@@ -83,7 +84,7 @@ class Command(BaseCommand):
         except (DatasetError, ReleaseError) as error:
             raise CommandError(str(error)) from error
         rows = len(table["results"])
-        self.stdout.write(f"Wrote {rows} rows to {options['out'] / evaluation_table.MARKDOWN_FILE}.")
+        self.stdout.write(f"Wrote {rows} rows to {options['out'] / MARKDOWN_FILE}.")
         if interrupted:
             raise CommandError(
                 "Interrupted. What was finished is kept; run again to continue.", returncode=130
