@@ -26,6 +26,26 @@ _MESSAGES = {
     "gate_refused": gettext_lazy(
         "{version} was not put into service. {reasons} It can be put into service all the same."
     ),
+    "bundle_contents": gettext_lazy(
+        "This is no bundle of a version: “{what}” is missing, does not belong there or cannot be read."
+    ),
+    "bundle_damaged": gettext_lazy(
+        "{version} cannot be taken along, because its files cannot be loaded: {why}"
+    ),
+    "bundle_does_not_run": gettext_lazy(
+        "The network in this bundle ends the program that tries it. It is damaged, or was made to do harm."
+    ),
+    "bundle_hash": gettext_lazy(
+        "The bundle is damaged: “{name}” does not match its hash. Fetch the bundle again."
+    ),
+    "bundle_metadata": gettext_lazy(
+        "The bundle says something about its version that makes no sense: {what}."
+    ),
+    "bundle_not_zip": gettext_lazy(
+        "This is no ZIP archive, or it is damaged. Choose the bundle that another site gave you."
+    ),
+    "bundle_too_large": gettext_lazy("The bundle is too large: {most} MB at most."),
+    "bundle_unusable": gettext_lazy("The version in this bundle cannot be used here. {why}"),
     "nothing_before": gettext_lazy("There is no version before this one to go back to."),
     "service_changed": gettext_lazy(
         "Somebody else changed the version in service meanwhile: it is {version} now. Look again."
@@ -57,6 +77,10 @@ class TrainingError(TrackError):
 
     def __init__(self, code: str, params: Mapping[str, Any] | None = None) -> None:
         super().__init__(code, params)
+
+    @property
+    def is_ours(self) -> bool:
+        return self.code not in _MESSAGES and super().is_ours
 
     @property
     def message(self) -> str:

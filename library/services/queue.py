@@ -22,7 +22,7 @@ def send(track_id: UUID, *, bulk: bool) -> bool:
     """Put a track on the queue; False where the broker is away, and then the sweeper will."""
     from library.tasks import analyse_track
 
-    return _put(analyse_track, str(track_id), BULK if bulk else INTERACTIVE)
+    return put(analyse_track, str(track_id), BULK if bulk else INTERACTIVE)
 
 
 def send_on_commit(track_id: UUID, *, bulk: bool) -> None:
@@ -34,7 +34,7 @@ def send_explanation(pk: int) -> bool:
     """Put an explanation on the queue, where people wait for it; False where the broker is away."""
     from library.tasks import explain
 
-    return _put(explain, pk, INTERACTIVE)
+    return put(explain, pk, INTERACTIVE)
 
 
 def send_explanation_on_commit(pk: int) -> None:
@@ -42,7 +42,8 @@ def send_explanation_on_commit(pk: int) -> None:
     transaction.on_commit(lambda: send_explanation(pk), robust=True)
 
 
-def _put(task: Task[..., None], subject: str | int, name: str) -> bool:
+def put(task: Task[..., None], subject: str | int, name: str) -> bool:
+    """Tell the workers of one queue to run `task` on `subject`; False where the broker is away."""
     try:
         task.apply_async((subject,), queue=name, retry=False)
     except (OperationalError, RedisError, OSError) as error:

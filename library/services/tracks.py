@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -83,12 +84,12 @@ def add_track(
     return Added(track, duplicate=False)
 
 
-def examine(file: File[bytes]) -> tuple[AudioInfo, str]:
+def examine(file: File[bytes], *, within: AudioLimits | None = None) -> tuple[AudioInfo, str]:
     """Look whether a file is acceptable before anything is stored; give what it says, and its hash."""
     stream = cast(BinaryIO, file)
     file.seek(0)
     try:
-        info = probe(stream, limits=limits())
+        info = probe(stream, limits=within or limits())
     except AudioError as error:
         raise TrackError.of(error) from error
     file.seek(0)
@@ -110,15 +111,7 @@ def describe(track: Track, info: AudioInfo) -> None:
 def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> None:
     """Write the sound, then the row; a row that cannot be written takes its sound away again."""
     track.queued_at = timezone.now()
-    file.seek(0)
-    try:
-        track.sound.save(name, file, save=False)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            log.exception("no room to store an upload")
-            raise TrackError("storage_full") from error
-        log.exception("an upload could not be stored")
-        raise TrackError("unavailable") from error
+    write(track.sound, file, name)
     try:
         with transaction.atomic():
             track.save(force_insert=True)
@@ -126,6 +119,19 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
     except BaseException:
         track.sound.delete(save=False)
         raise
+
+
+def write(field: FieldFile, file: File[bytes], name: str) -> None:
+    """Put a file into the storage, not yet into the row; say what to do where that fails."""
+    file.seek(0)
+    try:
+        field.save(name, file, save=False)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.exception("no room to store an upload")
+            raise TrackError("storage_full") from error
+        log.exception("an upload could not be stored")
+        raise TrackError("unavailable") from error
 
 
 def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo, sha256: str) -> None:

@@ -1,0 +1,106 @@
+"""Which pieces of a recording become clips, and what is heard in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
+from classifier.core.features import extract
+from classifier.core.patches import PatchParams, columns_db
+from classifier.core.summary import summarise
+from training.services.clips import LEAST_SECONDS, MOST_SECONDS
+from training.services.features import ClipFeatures, quantise
+
+if TYPE_CHECKING:
+    from classifier.core.inference import Classifier, Prediction
+
+FloatArray = NDArray[np.float32]
+
+# What is left after the last whole piece becomes one of its own from here on; less says little about a genre.
+_REMAINDER_SECONDS = 10.0
+MOST_PIECES = 10
+"""Forty pieces of one concert would teach a classifier that concert; ten are taken, from all over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a recording, in seconds from its beginning."""
+
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.start
+
+    def of(self, samples: FloatArray) -> FloatArray:
+        """Cut the piece out of (n,) samples."""
+        return samples[round(self.start * SAMPLE_RATE) : round(self.end * SAMPLE_RATE)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeardPiece:
+    """One piece, as it is kept.
+
+    Attributes
+    ----------
+    sound
+        MP3, without whatever else the file that was sent carried along.
+    prediction
+        None where no classifier is in service.
+    """
+
+    span: Span
+    sound: bytes
+    features: ClipFeatures
+    prediction: Prediction | None
+
+
+def divide(duration: float) -> list[Span]:
+    """Divide a recording into pieces of 30 s; of a long one, take ten that are spread over it evenly."""
+    count = int(duration // MOST_SECONDS)
+    if count >= MOST_PIECES:
+        starts = np.linspace(0.0, duration - MOST_SECONDS, MOST_PIECES).round(3).tolist()
+        return [Span(start, start + MOST_SECONDS) for start in starts]
+    pieces = [Span(place * MOST_SECONDS, (place + 1) * MOST_SECONDS) for place in range(count)]
+    remainder = duration - count * MOST_SECONDS
+    if remainder >= _REMAINDER_SECONDS or not pieces:
+        pieces.append(Span(count * MOST_SECONDS, round(duration, 3)))
+    return pieces
+
+
+def hear(
+    samples: FloatArray, span: Span, *, file: BinaryIO, classifier: Classifier | None, limits: AudioLimits
+) -> HeardPiece | None:
+    """Work out everything that is kept of one piece; None where it holds hardly any sound.
+
+    Parameters
+    ----------
+    samples
+        (n,) of the whole recording, at 22,050 Hz.
+    file
+        The recording as it was sent, for the sound that is played.
+    """
+    part = span.of(samples)
+    mel_power = extract(part).mel_power
+    db = columns_db(mel_power, _PARAMS)
+    if _sounding_seconds(db) < min(LEAST_SECONDS, span.seconds / 2):
+        return None
+    return HeardPiece(
+        span=span,
+        sound=encode_playback(file, limits=limits, start=span.start, end=span.end),
+        features=quantise(db, summarise(part).astype(np.float32)),
+        prediction=classifier.predict(mel_power, duration=span.seconds, samples=part) if classifier else None,
+    )
+
+
+_PARAMS = PatchParams()
+
+
+def _sounding_seconds(db: FloatArray) -> float:
+    """Count the seconds whose loudest band is above silence; `db` is relative to a mel power of 1."""
+    return float((db.max(axis=0) >= _PARAMS.silence_db).sum() * _PARAMS.column_seconds)
