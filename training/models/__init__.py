@@ -2,7 +2,14 @@
 
 from training.models.clips import Clip, ClipDecision, Dataset
 from training.models.health import LabelCheck
-from training.models.runs import DatasetSnapshot, RunMessage, SnapshotClip, TrainingEpoch, TrainingRun
+from training.models.runs import (
+    DatasetSnapshot,
+    RunMessage,
+    SnapshotClip,
+    TrainingEpoch,
+    TrainingRun,
+    TrainingRunQuerySet,
+)
 from training.models.versions import Promotion, Receipt
 
 __all__ = [
@@ -17,4 +24,5 @@ __all__ = [
     "SnapshotClip",
     "TrainingEpoch",
     "TrainingRun",
+    "TrainingRunQuerySet",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -12,6 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ModelVersion
 from training.models.clips import Clip
+
+if TYPE_CHECKING:
+    from genreweb.accounts.models import User
 
 
 class DatasetSnapshot(models.Model):
@@ -64,6 +69,16 @@ class SnapshotClip(models.Model):
 
     def __str__(self) -> str:
         return f"{self.genre} {self.clip_key}"
+
+
+class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
+    def visible_to(self, user: User | AnonymousUser) -> TrainingRunQuerySet:
+        """Keep what `user` may see: everything for curators, nothing for anybody else."""
+        return self if user.is_authenticated and user.is_curator else self.none()
+
+    def active(self) -> TrainingRun | None:
+        """Give the run that waits or runs."""
+        return self.filter(status__in=TrainingRun.ACTIVE).first()
 
 
 class TrainingRun(models.Model):
@@ -132,6 +147,8 @@ class TrainingRun(models.Model):
     )
     # Verdicts of the candidate and of the version then in service on the snapshot's held-out clips.
     judgement = models.JSONField(_("judgement"), default=dict, blank=True)
+
+    objects = TrainingRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]
