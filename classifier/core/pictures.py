@@ -136,6 +136,37 @@ def mel(features: Features) -> Picture:
     return _picture(_brightness(power), _HEIGHTS["mel"], _mel_ticks(features.params.sample_rate / 2.0))
 
 
+def mel_columns(db: Float32, sample_rate: int) -> Picture:
+    """Draw a mel spectrogram from stored columns, as `classifier.core.patches` takes them.
+
+    Parameters
+    ----------
+    db : ndarray (n_mels, n_columns) float32
+        Decibels relative to the loudest cell.
+    sample_rate : int
+        Of the sound they were taken from, in hertz.
+    """
+    levels = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
+    return _picture(levels, _HEIGHTS["mel"], _mel_ticks(sample_rate / 2.0))
+
+
+def loudness_peaks(db: Float32) -> Int8:
+    """Outline a sound by the amplitude of its mel columns, where only these are kept.
+
+    Parameters
+    ----------
+    db : ndarray (n_mels, n_columns) float32
+
+    Returns
+    -------
+    ndarray (n_columns, 2) int8
+        As from `waveform_peaks`, but symmetrical: the root of each column's power, the loudest one is 127.
+    """
+    power = np.power(10.0, db / 10.0).sum(axis=0)
+    amplitude = np.rint(np.sqrt(power / power.max()) * 127.0).astype(np.int8)
+    return np.stack((-amplitude, amplitude), axis=1)
+
+
 def chroma(features: Features) -> Picture:
     """Chromagram, each frame scaled to its strongest pitch class."""
     energy = _pool(features.chroma)

@@ -1,0 +1,46 @@
+"""The approved clips that sound nearest to one, by the embedding of the network that heard both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
+from pgvector.django import CosineDistance
+
+from classifier.core.bundle import backbone_of
+from classifier.models import ModelVersion
+from training.models import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class ClipNeighbour:
+    """An approved clip and its cosine distance (0 is the same direction, 2 the opposite one)."""
+
+    distance: float
+    clip: Clip
+
+
+def comparable_versions(version: ModelVersion) -> QuerySet[ModelVersion]:
+    """Keep the versions whose embeddings mean the same as those of `version`: they share its backbone."""
+    return ModelVersion.objects.annotate(backbone=Coalesce(KT("metadata__backbone_sha256"), "sha256")).filter(
+        backbone=backbone_of({"sha256": version.sha256, **version.metadata})
+    )
+
+
+def nearest_approved(*, clip: Clip, k: int = 4) -> list[ClipNeighbour]:
+    """Give the `k` approved clips nearest to `clip`, the nearest first; none while it has no embedding."""
+    if clip.embedding is None or clip.opinion_version is None:
+        return []
+    versions = list(comparable_versions(clip.opinion_version).values_list("pk", flat=True))
+    found = (
+        Clip.objects.filter(status=Clip.Status.APPROVED, opinion_version__in=versions)
+        .exclude(embedding=None)
+        .exclude(pk=clip.pk)
+        .select_related("genre")
+        .defer("embedding")
+        .annotate(distance=CosineDistance("embedding", clip.embedding))
+        .order_by("distance", "pk")[:k]
+    )
+    return [ClipNeighbour(float(other.distance), other) for other in found]  # type: ignore[attr-defined]  # annotated

@@ -1,0 +1,196 @@
+"""Hold the labels of approved clips against models that were fitted without them, and note who disagrees.
+
+After Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels (JAIR 2021):
+a clip is judged by a model that never saw it, nor anything of the same recording or artist.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import numpy as np
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from classifier import registry
+from classifier.models import ModelVersion
+from genreweb.accounts.models import User
+from library.services.queue import BULK, put
+from training.models import Clip, LabelCheck
+from training.neighbours import comparable_versions
+from training.services import opinions
+
+log = logging.getLogger(__name__)
+
+LEAST_CLIPS = 6
+"""Clips, and in at least two groups, that a genre needs before anything can be said of its labels."""
+SEED = 0
+_SENT_AGAIN_AFTER = timedelta(minutes=1)
+_LOST_AFTER = timedelta(minutes=10)
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A clip as the check sees it."""
+
+    pk: UUID
+    genre: str
+    group: str
+    embedding: np.ndarray[tuple[int], np.dtype[np.float32]]
+
+
+def request_check(*, by: User | None = None) -> LabelCheck:
+    """Have the labels checked; where a check waits or runs already, give that one."""
+    now = timezone.now()
+    lost = LabelCheck.objects.filter(status=LabelCheck.Status.RUNNING, pulse_at__lt=now - _LOST_AFTER)
+    lost.update(status=LabelCheck.Status.FAILED, error_code="worker_lost", finished_at=now)
+    active = LabelCheck.objects.filter(status__in=LabelCheck.ACTIVE).first()
+    if active is None:
+        try:
+            with transaction.atomic():
+                active = LabelCheck.objects.create(requested_by=by)
+        except IntegrityError:
+            # Somebody else asked at the same moment.
+            return LabelCheck.objects.filter(status__in=LabelCheck.ACTIVE).latest("created")
+        _send_on_commit(active.pk)
+    elif LabelCheck.objects.filter(
+        pk=active.pk, status=LabelCheck.Status.QUEUED, pulse_at__lt=now - _SENT_AGAIN_AFTER
+    ).update(pulse_at=now):
+        _send_on_commit(active.pk)
+    return active
+
+
+def check_labels(*, check_id: int) -> bool:
+    """Do a check that waits; False where there is none, or it is in other hands."""
+    claimed = LabelCheck.objects.filter(pk=check_id, status=LabelCheck.Status.QUEUED).update(
+        status=LabelCheck.Status.RUNNING, pulse_at=timezone.now()
+    )
+    if not claimed:
+        return False
+    try:
+        result = _examine(check_id)
+    except SoftTimeLimitExceeded:
+        _end(check_id, status=LabelCheck.Status.FAILED, error_code="time_limit")
+    except registry.NoClassifierError:
+        _end(check_id, status=LabelCheck.Status.FAILED, error_code="no_classifier")
+    except Exception:
+        log.exception("the check of the labels failed")
+        _end(check_id, status=LabelCheck.Status.FAILED, error_code="internal")
+    else:
+        _end(check_id, status=LabelCheck.Status.DONE, **result)
+    return True
+
+
+def _examine(check_id: int) -> dict[str, object]:
+    version = ModelVersion.objects.in_service()
+    if version is None:
+        raise registry.NoClassifierError("No classifier is in service.")
+    versions = list(comparable_versions(version).values_list("pk", flat=True))
+    unheard = Clip.objects.usable().exclude(opinion_version__in=versions, embedding__isnull=False)
+    opinions.refresh(
+        unheard.select_related("genre").defer("embedding").iterator(chunk_size=_BATCH),
+        on_clip=lambda done: _beat(check_id) if done % 50 == 0 else None,
+    )
+    clips = _labelled(versions)
+    chosen, left_out = comparable(clips)
+    labels = sorted({clip.genre for clip in chosen})
+    doubts: dict[UUID, tuple[str, float, str]] = {}
+    if len(labels) > 1:
+        _beat(check_id)
+        shares = judge(chosen, labels)
+        for clip, row in zip(chosen, shares, strict=True):
+            other = labels[int(np.argmax(row))]
+            doubts[clip.pk] = (clip.genre, 1.0 - float(row[labels.index(clip.genre)]), other)
+    _note(doubts)
+    return {"version": version, "clips": len(doubts), "left_out": left_out}
+
+
+def judge(
+    clips: Sequence[Labelled], labels: Sequence[str]
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Give (n_clips, n_labels) probabilities, each clip's by a model fitted without its group."""
+    from classifier.fitting.noise import out_of_fold
+
+    index = {label: place for place, label in enumerate(labels)}
+    return np.asarray(
+        out_of_fold(
+            np.stack([clip.embedding for clip in clips]),
+            np.array([index[clip.genre] for clip in clips]),
+            np.array([clip.group for clip in clips]),
+            len(labels),
+            SEED,
+        )
+    )
+
+
+def comparable(clips: Sequence[Labelled]) -> tuple[list[Labelled], list[str]]:
+    """Leave out genres of which no model could be fitted without the clip that it judges."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for clip in clips:
+        groups[clip.genre].append(clip.group)
+    few = {genre for genre, members in groups.items() if len(members) < LEAST_CLIPS or len(set(members)) < 2}
+    return [clip for clip in clips if clip.genre not in few], sorted(few)
+
+
+def _labelled(versions: list[int]) -> list[Labelled]:
+    rows = (
+        Clip.objects.usable()
+        .filter(opinion_version__in=versions, embedding__isnull=False)
+        .order_by("pk")
+        .values_list(
+            "pk",
+            "genre__slug",
+            "embedding",
+            "artist",
+            "repetition_group",
+            "dataset_id",
+            "origin_id",
+            "duplicate_of_id",
+        )
+    )
+    found = []
+    for pk, genre, embedding, artist, repetition, dataset, origin, twin in rows.iterator(chunk_size=_BATCH):
+        if repetition:
+            group = f"recording {dataset} {repetition}"
+        elif artist:
+            group = f"artist {artist.casefold()}"
+        else:
+            group = str(twin or origin or pk)
+        found.append(Labelled(pk, genre, group, np.asarray(embedding, np.float32)))
+    return found
+
+
+def _note(doubts: dict[UUID, tuple[str, float, str]]) -> None:
+    """Write the doubts, and wipe out those of clips that were not looked at this time."""
+    Clip.objects.exclude(suspicion=None).exclude(pk__in=list(doubts)).update(
+        suspicion=None, suspected_genre="", doubted_genre=""
+    )
+    clips = [
+        Clip(pk=pk, doubted_genre=genre, suspicion=suspicion, suspected_genre=other)
+        for pk, (genre, suspicion, other) in doubts.items()
+    ]
+    # Only these three: a curator may decide about a clip at the same time.
+    Clip.objects.bulk_update(clips, ["doubted_genre", "suspicion", "suspected_genre"], batch_size=_BATCH)
+
+
+def _beat(check_id: int) -> None:
+    LabelCheck.objects.filter(pk=check_id).update(pulse_at=timezone.now())
+
+
+def _end(check_id: int, **fields: object) -> None:
+    LabelCheck.objects.filter(pk=check_id, status=LabelCheck.Status.RUNNING).update(
+        finished_at=timezone.now(), **fields
+    )
+
+
+def _send_on_commit(check_id: int) -> None:
+    from training.tasks import check_labels as task
+
+    transaction.on_commit(lambda: put(task, check_id, BULK), robust=True)
