@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _STATUSES = {
     "clip_gone": 404,
     "no_music": 409,
+    "nothing_outdated": 409,
     "already_in_service": 409,
     "gate_refused": 409,
     "nothing_before": 409,

@@ -38,6 +38,7 @@ _SITE_MESSAGES = {
         "The kind of classifier that gave this verdict listens to the track as a whole, so nobody can say "
         "which bands and moments decided."
     ),
+    "nothing_outdated": gettext_lazy("Every track has the verdict of the classifier in service already."),
     "no_music": gettext_lazy("No music was found in this track, so there is no genre to explain."),
     "busy": gettext_lazy("The site is busy and could not answer in time. Try again in a moment."),
     "unavailable": gettext_lazy("Part of the site is not reachable at the moment. Try again in a minute."),

@@ -201,6 +201,14 @@ class Track(models.Model):
             return self.labelled_genre.slug
         return self.current.genre if self.current is not None else ""
 
+    def former_analyses(self) -> models.QuerySet[Analysis]:
+        """What was heard before the current verdict, the newest first, without the long columns."""
+        return (
+            self.analyses.exclude(pk=self.current_id or 0)
+            .select_related("model_version")
+            .defer("descriptor", "embedding", "timeline", "peaks", "model_version__metadata")
+        )
+
     @property
     def player_url(self) -> str:
         """An expiring link to something every browser plays."""

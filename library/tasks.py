@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from library.services import analysis, classify, explanations, tidying
+from library.services import analysis, classify, explanations, reanalysis, tidying
 
 
 @shared_task
@@ -29,6 +29,7 @@ def classify_scratch(name: str) -> dict[str, Any]:
 def sweep() -> None:
     analysis.sweep()
     explanations.sweep()
+    reanalysis.sweep()
 
 
 @shared_task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from library.views import actions, catalogue, history, home, record, track, upload
+from library.views import actions, catalogue, history, home, reanalysis, record, track, upload
 
 app_name = "library"
 
@@ -24,4 +24,8 @@ urlpatterns = [
     path("tracks/<uuid:pk>/data.json", track.data, name="track-data"),
     path("tracks/<uuid:pk>/timeline.csv", track.timeline, name="track-timeline"),
     path("catalogue/", catalogue.browse, name="catalogue"),
+    path("reanalyses/<slug:scope>/watch/", reanalysis.watch, name="reanalysis-watch"),
+    path("reanalyses/<slug:scope>/begin/", reanalysis.begin, name="reanalysis-begin"),
+    path("reanalyses/<int:pk>/", reanalysis.changes, name="reanalysis"),
+    path("reanalyses/<int:pk>/steer/", reanalysis.steer, name="reanalysis-steer"),
 ]

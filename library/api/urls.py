@@ -8,6 +8,7 @@ from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
 from library.api.genres import GenreListView
 from library.api.pictures import PicturesView
+from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.similar import SimilarView
 from library.api.tracks import AnalyseView, TrackListView, TrackView
 
@@ -18,6 +19,9 @@ urlpatterns = [
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),
     path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
     path("tracks/<uuid:pk>/explanation/", ExplanationView.as_view(), name="track-explanation"),
+    path("reanalyses/", ReanalysisListView.as_view(), name="reanalyses"),
+    path("reanalyses/<int:pk>/", ReanalysisView.as_view(), name="reanalysis"),
+    path("reanalyses/<int:pk>/steer/", ReanalysisSteerView.as_view(), name="reanalysis-steer"),
     path("classify/", ClassifyView.as_view(), name="classify"),
     path("genres/", GenreListView.as_view(), name="genres"),
 ]

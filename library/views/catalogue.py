@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from classifier.models import Genre
-from library.models import Track, TrackQuerySet
+from library.models import Reanalysis, Track, TrackQuerySet
 from library.templatetags import sound
+from library.views import reanalysis
 from library.views.paging import page_of, wants_results
 
 PER_PAGE = 30
@@ -91,8 +92,10 @@ def browse(request: HttpRequest) -> HttpResponse:
         "all_query": asked.query(genre=""),
         "waiting": catalogue.filter(current__isnull=True).exclude(status=Track.Status.FAILED).count(),
     }
-    template = "library/catalogue_results.html" if wants_results(request) else "library/catalogue.html"
-    return render(request, template, context)
+    if wants_results(request):
+        return render(request, "library/catalogue_results.html", context)
+    context["reanalysis"] = reanalysis.card(request, Reanalysis.Scope.CATALOGUE)
+    return render(request, "library/catalogue.html", context)
 
 
 def _search(tracks: TrackQuerySet, q: str) -> TrackQuerySet:

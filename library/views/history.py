@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 
 from classifier.models import Genre
 from library.forms import HistoryForm
-from library.models import Track
+from library.models import Reanalysis, Track
+from library.views import reanalysis
 from library.views.paging import page_of, wants_results
 
 PER_PAGE = 25
@@ -28,8 +29,10 @@ def history(request: HttpRequest) -> HttpResponse:
     kept = QueryDict(mutable=True)
     kept.update({name: form.asked(name) for name in form.fields if form.asked(name)})
     context = {"form": form, **page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
-    template = "library/history_results.html" if wants_results(request) else "library/history.html"
-    return render(request, template, context)
+    if wants_results(request):
+        return render(request, "library/history_results.html", context)
+    context["reanalysis"] = reanalysis.card(request, Reanalysis.Scope.MINE)
+    return render(request, "library/history.html", context)
 
 
 @login_required

@@ -26,6 +26,8 @@ from library.templatetags import sound
 from library.views.verdict import GenreOf, Verdict, sound_data
 from library.views.why import PATIENCE, Why
 
+MOST_FORMER = 20
+
 
 @require_safe
 @never_cache
@@ -194,4 +196,5 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
         context["why"] = Why.of(track.current, genre_of)
         context["sound_data"] = sound_data(verdict)
         context["neighbours"] = neighbours(track=track, user=request.user)
+        context["former"] = track.former_analyses()[:MOST_FORMER]
     return context

@@ -1,0 +1,233 @@
+"""Many tracks are heard again by the version in service: fed bit by bit, paused, stopped, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from unittest.mock import patch
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from classifier.models import ModelVersion
+from genreweb import heartbeat
+from genreweb.accounts.models import User
+from library.models import Analysis, Reanalysis, Track
+from library.services import queue
+from library.services import reanalysis as service
+from library.tests.conftest import Api, Matrix
+
+pytestmark = pytest.mark.django_db
+
+Scope, Status = Reanalysis.Scope, Reanalysis.Status
+
+
+@pytest.fixture(autouse=True)
+def empty_queues() -> Iterator[None]:
+    def clear() -> None:
+        with heartbeat.connect() as redis:
+            redis.delete(queue.INTERACTIVE, queue.BULK)
+
+    clear()
+    yield
+    clear()
+
+
+@pytest.fixture
+def promoted(version: ModelVersion) -> Callable[[], ModelVersion]:
+    """Put a newer version into service, so that what was heard before is outdated."""
+
+    def promote() -> ModelVersion:
+        ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
+        return ModelVersion.objects.create(
+            **{
+                **{
+                    name: getattr(version, name)
+                    for name in ("source", "location", "labels", "feature_version", "metadata")
+                },
+                "name": f"newer {ModelVersion.objects.count()}",
+                "sha256": "f" * 64,
+                "is_in_service": True,
+            }
+        )
+
+    return promote
+
+
+def hear_again(track: Track, version: ModelVersion, genre: str) -> None:
+    """Do as a worker does, without listening."""
+    old = Analysis.objects.get(pk=Track.objects.get(pk=track.pk).current_id or 0)
+    old.pk, old.genre, old.model_version = None, genre, version
+    old._state.adding = True
+    old.save()
+    Track.objects.filter(pk=track.pk).update(status=Track.Status.DONE, current=old)
+
+
+def statuses() -> list[str]:
+    return sorted(Track.objects.values_list("status", flat=True))
+
+
+def test_outdated_tracks_are_fed_to_the_workers_and_the_end_is_noticed(
+    owner: User,
+    other: User,
+    heard_track: Callable[..., Track],
+    promoted: Callable[[], ModelVersion],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    tracks = [heard_track(owner, angle=float(n)) for n in range(3)]
+    heard_track(other)
+    newer = promoted()
+    with patch.object(service, "LOT", 2):
+        with django_capture_on_commit_callbacks(execute=True):
+            job, begun = service.request(by=owner, scope=Scope.MINE)
+        assert begun
+        assert statuses() == ["done", "done", "queued", "queued"]
+        with heartbeat.connect() as redis:
+            assert redis.llen(queue.BULK) == 2
+        assert service.advance(job_id=job.pk) == 0
+        for track in Track.objects.filter(status=Track.Status.QUEUED):
+            hear_again(track, newer, "rock")
+        assert service.advance(job_id=job.pk) == 1
+    assert (service.progress(job).done, service.progress(job).total) == (2, 3)
+    (last,) = Track.objects.filter(status=Track.Status.QUEUED)
+    before = Analysis.objects.get(pk=last.current_id or 0).genre
+    hear_again(last, newer, before)
+    service.sweep()
+    job.refresh_from_db()
+    assert job.status == Status.DONE
+    assert job.finished_at is not None
+    assert service.progress(job).done == 3
+    assert service.progress(job).changed == len(service.changes(job, most=9)) == 2
+    assert {
+        change.track.current.genre for change in service.changes(job, most=9) if change.track.current
+    } == {"rock"}
+    assert all(change.before.genre == before for change in service.changes(job, most=9))
+    # The old verdicts are still there.
+    assert all(track.analyses.count() == 2 for track in tracks)
+
+
+def test_a_second_request_gives_the_first(
+    owner: User, heard_track: Callable[..., Track], promoted: Callable[[], ModelVersion]
+) -> None:
+    heard_track(owner)
+    promoted()
+    first, _begun = service.request(by=owner, scope=Scope.MINE)
+    again, begun = service.request(by=owner, scope=Scope.MINE)
+    assert (again.pk, begun) == (first.pk, False)
+    assert Reanalysis.objects.count() == 1
+
+
+def test_nothing_outdated_is_said(
+    owner: User, owner_api: object, heard_track: Callable[..., Track], api: Api
+) -> None:
+    heard_track(owner)
+    answer = api(owner).post("/api/v1/reanalyses/", {"scope": "mine"})
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "nothing_outdated"
+    assert not Reanalysis.objects.exists()
+
+
+def test_pause_holds_and_cancel_ends(
+    owner: User,
+    heard_track: Callable[..., Track],
+    promoted: Callable[[], ModelVersion],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    for n in range(2):
+        heard_track(owner, angle=float(n))
+    promoted()
+    job, _begun = service.request(by=owner, scope=Scope.MINE)
+    service.pause(job=job)
+    service.sweep()
+    assert statuses() == ["done", "done"]
+    with django_capture_on_commit_callbacks(execute=True):
+        service.resume(job=job)
+    assert statuses() == ["queued", "queued"]
+    service.cancel(job=job)
+    service.resume(job=job)
+    assert job.status == Status.CANCELLED
+    # Another one may begin now.
+    assert service.request(by=owner, scope=Scope.MINE)[1]
+
+
+def test_a_track_that_fails_does_not_come_back_for_ever(
+    owner: User, heard_track: Callable[..., Track], promoted: Callable[[], ModelVersion]
+) -> None:
+    track = heard_track(owner)
+    promoted()
+    job, _begun = service.request(by=owner, scope=Scope.MINE)
+    service.advance(job_id=job.pk)
+    from django.utils import timezone
+
+    Track.objects.filter(pk=track.pk).update(
+        status=Track.Status.FAILED, error_code="file_missing", finished_at=timezone.now()
+    )
+    service.sweep()
+    job.refresh_from_db()
+    assert job.status == Status.DONE
+    assert (service.progress(job).failed, service.progress(job).done) == (1, 1)
+
+
+def test_roles(
+    matrix: Matrix,
+    heard_track: Callable[..., Track],
+    promoted: Callable[[], ModelVersion],
+    api: Api,
+    client: Client,
+) -> None:
+    heard_track(matrix.owner)
+    heard_track(None, visibility=Track.Visibility.CATALOGUE, catalogue_key="x")
+    promoted()
+    assert api(matrix.anonymous).post("/api/v1/reanalyses/", {"scope": "mine"}).status_code == 401
+    assert api(matrix.owner).post("/api/v1/reanalyses/", {"scope": "catalogue"}).status_code == 404
+    assert api(matrix.owner).post("/api/v1/reanalyses/", {"scope": "everything"}).status_code == 400
+    mine = api(matrix.owner).post("/api/v1/reanalyses/", {"scope": "mine"})
+    assert mine.status_code == 202
+    assert mine.json()["progress"]["total"] == 1
+    public = api(matrix.curator).post("/api/v1/reanalyses/", {"scope": "catalogue"})
+    assert public.status_code == 202
+    assert api(matrix.staff).post("/api/v1/reanalyses/", {"scope": "catalogue"}).status_code == 200
+    for person, ids in (
+        (matrix.owner, {mine.json()["id"]}),
+        (matrix.other, set()),
+        (matrix.curator, {public.json()["id"]}),
+    ):
+        assert {row["id"] for row in api(person).get("/api/v1/reanalyses/").json()["results"]} == ids
+    for person, status in ((matrix.owner, 200), (matrix.other, 404), (matrix.curator, 404)):
+        address = f"/api/v1/reanalyses/{mine.json()['id']}/"
+        assert api(person).get(address).status_code == status
+        assert api(person).post(f"{address}steer/", {"act": "pause"}).status_code == status
+        client.force_login(person)
+        assert client.get(reverse("library:reanalysis", args=[mine.json()["id"]])).status_code == status
+    assert Reanalysis.objects.get(pk=mine.json()["id"]).status == Status.PAUSED
+    assert (
+        api(matrix.owner).post(f"/api/v1/reanalyses/{mine.json()['id']}/steer/", {"act": "x"}).status_code
+        == 400
+    )
+
+
+def test_the_history_offers_it_shows_progress_and_the_page_lists_what_changed(
+    owner: User, heard_track: Callable[..., Track], promoted: Callable[[], ModelVersion], client: Client
+) -> None:
+    track = heard_track(owner)
+    client.force_login(owner)
+    history = reverse("library:history")
+    begin = reverse("library:reanalysis-begin", args=["mine"])
+    assert begin not in client.get(history).content.decode()
+    newer = promoted()
+    assert begin in client.get(history).content.decode()
+    card = client.post(begin, headers={"HX-Request": "true"}).content.decode()
+    assert 'max="1" value="0"' in card
+    (job,) = Reanalysis.objects.all()
+    hear_again(track, newer, "metal")
+    assert (
+        'max="1" value="1"' in client.get(reverse("library:reanalysis-watch", args=["mine"])).content.decode()
+    )
+    service.sweep()
+    page = client.get(reverse("library:reanalysis", args=[job.pk])).content.decode()
+    assert track.title in page
+    assert "Metal" in page
+    details = client.get(reverse("library:track", args=[track.pk])).content.decode()
+    assert "another genre than now" in details
+    assert client.post(reverse("library:reanalysis-begin", args=["catalogue"])).status_code == 404
