@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from genreweb.accounts.models import User
 
 _colour = RegexValidator(r"^#[0-9a-f]{6}\Z", _("A colour is written like #1b9e77."))
 
@@ -43,6 +49,10 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     def in_service(self) -> ModelVersion | None:
         """Give the version that answers now."""
         return self.filter(is_in_service=True).first()
+
+    def visible_to(self, user: User | AnonymousUser) -> ModelVersionQuerySet:
+        """Keep what `user` may read: everybody with an account may see what answers here, and what might."""
+        return self if user.is_authenticated else self.none()
 
 
 class ModelVersion(models.Model):

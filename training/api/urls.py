@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from training.api import versions
 from training.api.review import ClipReviewView, ClipsReviewView
 
 urlpatterns: list[URLPattern] = [
+    path("model-versions/", versions.ModelVersionListView.as_view(), name="model-versions"),
+    path("model-versions/rollback/", versions.RollbackView.as_view(), name="model-versions-rollback"),
+    path("model-versions/<int:pk>/", versions.ModelVersionView.as_view(), name="model-version"),
+    path("model-versions/<int:pk>/compare/", versions.CompareView.as_view(), name="model-version-compare"),
+    path("model-versions/<int:pk>/promote/", versions.PromoteView.as_view(), name="model-version-promote"),
+    path("model-versions/<int:pk>/bundle/", versions.BundleView.as_view(), name="model-version-bundle"),
     path("clips/review/", ClipsReviewView.as_view(), name="clips-review"),
     path("clips/<uuid:pk>/review/", ClipReviewView.as_view(), name="clip-review"),
 ]

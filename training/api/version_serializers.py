@@ -1,0 +1,245 @@
+"""Versions of the classifier, as the API writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from classifier.core.bundle import architecture_of
+from classifier.core.compare import ChangedClip, GenreChange, Verdict
+from classifier.models import ModelVersion
+from training import gate_words
+from training.models import Promotion
+from training.services.comparison import FROZEN, Report, figures_of, mapping, share
+from training.services.promotion import REASON_LENGTH
+from training.services.versions import LearntClips
+
+
+class IntervalSerializer(serializers.Serializer[Any]):
+    """A share from 0 to 1 with its 95 % interval."""
+
+    value = serializers.FloatField()
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+
+
+class MetricsSerializer(serializers.Serializer[Any]):
+    """What was measured; null where it was not. Shares are from 0 to 1."""
+
+    clips = serializers.IntegerField(allow_null=True, help_text="Clips of the frozen test set.")
+    accuracy = IntervalSerializer(allow_null=True)
+    macro_f1 = serializers.FloatField(allow_null=True)
+    recall = serializers.DictField(child=serializers.FloatField(allow_null=True), help_text="By label.")
+    calibration_error = serializers.FloatField(allow_null=True)
+    accuracy_at_60_percent_coverage = serializers.FloatField(allow_null=True)
+    robustness = serializers.FloatField(allow_null=True, help_text="Mean accuracy when the sound is spoilt.")
+    milliseconds = serializers.FloatField(allow_null=True, help_text="For 30 seconds of sound on one core.")
+    size = serializers.IntegerField(allow_null=True, help_text="Of the network, in bytes.")
+
+
+def metrics_of(version: ModelVersion) -> dict[str, Any]:
+    """Give what was measured of a version, as `MetricsSerializer` writes it."""
+    figures = figures_of(version)
+    recall = mapping(mapping(version.metadata.get("test")).get("recall"))
+    return {
+        "clips": figures.clips,
+        "accuracy": None
+        if figures.accuracy is None
+        else {"value": figures.accuracy, "low": figures.low, "high": figures.high},
+        "macro_f1": figures.macro_f1,
+        "recall": {label: share(recall[label]) for label in version.labels if label in recall},
+        "calibration_error": figures.calibration_error,
+        "accuracy_at_60_percent_coverage": figures.at_coverage,
+        "robustness": figures.robustness,
+        "milliseconds": figures.milliseconds,
+        "size": figures.size,
+    }
+
+
+class TrainedOnSerializer(serializers.Serializer[Any]):
+    """What a version learnt from."""
+
+    set = serializers.CharField(allow_null=True, help_text="In words, where it says so.")
+    clips = serializers.IntegerField(allow_null=True, help_text="Clips of this site; null if made elsewhere.")
+    withdrawn = serializers.IntegerField(allow_null=True, help_text="How many of them were withdrawn since.")
+    run = serializers.UUIDField(allow_null=True, help_text="The training run it came from.")
+
+
+class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """One trained classifier."""
+
+    labels = serializers.ListField(child=serializers.CharField(), read_only=True)
+    in_service = serializers.BooleanField(source="is_in_service", read_only=True)
+    architecture = serializers.SerializerMethodField()
+    metrics = serializers.SerializerMethodField()
+    trained_on = serializers.SerializerMethodField()
+    fault = serializers.SerializerMethodField(
+        help_text="Why it cannot be loaded, while a former version answers in its place; else null."
+    )
+
+    class Meta:
+        model = ModelVersion
+        fields = (
+            "id",
+            "name",
+            "labels",
+            "in_service",
+            "source",
+            "architecture",
+            "feature_version",
+            "sha256",
+            "created",
+            "fault",
+            "metrics",
+            "trained_on",
+        )
+        read_only_fields = fields
+
+    def get_architecture(self, version: ModelVersion) -> str:
+        return architecture_of(version.metadata)
+
+    @extend_schema_field(MetricsSerializer)
+    def get_metrics(self, version: ModelVersion) -> dict[str, Any]:
+        return metrics_of(version)
+
+    @extend_schema_field(TrainedOnSerializer)
+    def get_trained_on(self, version: ModelVersion) -> dict[str, Any]:
+        learnt: LearntClips | None = self.context["learnt"].get(version.pk)
+        said = mapping(version.metadata.get("trained_on")).get("set")
+        run = getattr(version, "run", None)
+        return {
+            "set": said if isinstance(said, str) else None,
+            "clips": learnt.clips if learnt else None,
+            "withdrawn": learnt.withdrawn if learnt else None,
+            "run": str(run.pk) if run else None,
+        }
+
+    def get_fault(self, version: ModelVersion) -> str | None:
+        return version.fault or None
+
+
+class NamedVersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """A version by its name."""
+
+    class Meta:
+        model = ModelVersion
+        fields = ("id", "name")
+        read_only_fields = fields
+
+
+class PairedSerializer(serializers.Serializer[Any]):
+    """Both versions on the same clips."""
+
+    clips = serializers.IntegerField(source="n")
+    right_before = serializers.IntegerField()
+    right_after = serializers.IntegerField()
+    better = serializers.IntegerField(help_text="Clips that only the candidate names rightly.")
+    worse = serializers.IntegerField(help_text="Clips that only the champion names rightly.")
+    p = serializers.FloatField(help_text="Of McNemar's exact test, two-sided.")
+    words = serializers.SerializerMethodField(help_text="The same in a sentence.")
+
+    def get_words(self, paired: Any) -> str:
+        return gate_words.in_words(paired)
+
+
+class GenreChangeSerializer(serializers.Serializer[GenreChange]):
+    """How the share of a genre's clips that are found changes."""
+
+    genre = serializers.CharField(source="label")
+    clips = serializers.IntegerField(source="n")
+    before = serializers.FloatField(allow_null=True, help_text="Null where the champion cannot name it.")
+    after = serializers.FloatField(allow_null=True, help_text="Null where the candidate cannot name it.")
+    few = serializers.BooleanField(source="is_few", help_text="Too few clips to say much.")
+
+
+class SaidSerializer(serializers.Serializer[Verdict]):
+    """A verdict."""
+
+    genre = serializers.CharField(source="label")
+    confidence = serializers.FloatField()
+
+
+class ChangedClipSerializer(serializers.Serializer[ChangedClip]):
+    """A clip about which the two say different things."""
+
+    name = serializers.SerializerMethodField(help_text="Of the frozen test set, or the id of a clip.")
+    frozen = serializers.SerializerMethodField(help_text="Whether it belongs to the frozen test set.")
+    genre = serializers.CharField(source="truth")
+    before = SaidSerializer()
+    after = SaidSerializer()
+
+    def get_name(self, clip: ChangedClip) -> str:
+        return clip.name.partition(":")[2]
+
+    def get_frozen(self, clip: ChangedClip) -> bool:
+        return clip.name.startswith(FROZEN)
+
+
+class GateSerializer(serializers.Serializer[Any]):
+    """Whether the candidate may be put into service without being overridden."""
+
+    open = serializers.BooleanField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """A candidate beside the version in service."""
+
+    champion = NamedVersionSerializer()
+    candidate = NamedVersionSerializer()
+    clips_of_test_set = serializers.IntegerField(source="frozen")
+    clips_held_out = serializers.IntegerField(source="heldout")
+    paired = PairedSerializer(source="result.paired")
+    genres = GenreChangeSerializer(source="result.genres", many=True)
+    new_genres = GenreChangeSerializer(source="result.new_genres", many=True)
+    changed = ChangedClipSerializer(source="result.changed", many=True)
+    gate = serializers.SerializerMethodField()
+    metrics = serializers.SerializerMethodField()
+
+    @extend_schema_field(GateSerializer)
+    def get_gate(self, report: Report) -> dict[str, Any]:
+        return {"open": report.result.is_open, "reasons": gate_words.reasons(report.result)}
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "properties": {
+                "champion": {"$ref": "#/components/schemas/Metrics"},
+                "candidate": {"$ref": "#/components/schemas/Metrics"},
+            },
+        }
+    )
+    def get_metrics(self, report: Report) -> dict[str, Any]:
+        return {"champion": metrics_of(report.champion), "candidate": metrics_of(report.candidate)}
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why the version in service is changed."""
+
+    reason = serializers.CharField(max_length=REASON_LENGTH, help_text="Kept in the log.")
+
+
+class PromotionRequestSerializer(ReasonSerializer):
+    """Why a version is put into service."""
+
+    override = serializers.BooleanField(default=False, help_text="Go on though the gate is closed.")
+
+
+class PromotionSerializer(serializers.ModelSerializer[Promotion]):
+    """One change of the version in service."""
+
+    version = NamedVersionSerializer(read_only=True)
+    former = NamedVersionSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Promotion
+        fields = ("action", "version", "former", "at", "reason", "overridden")
+        read_only_fields = fields
+
+
+class BundleSerializer(serializers.Serializer[Any]):
+    """A bundle from another site."""
+
+    file = serializers.FileField(help_text="As `GET …/bundle/` gave it.", allow_empty_file=True)

@@ -1,0 +1,40 @@
+"""Every version this site knows, with what became of the clips it learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from classifier.models import ModelVersion
+from genreweb.accounts.models import User
+from training.models import SnapshotClip
+from training.services.receipts import LEARNT
+
+
+@dataclass(frozen=True, slots=True)
+class LearntClips:
+    """How many clips a version learnt from here, and how many of them were withdrawn since."""
+
+    clips: int
+    withdrawn: int
+
+
+def visible_versions(user: User) -> list[ModelVersion]:
+    """Give the versions that a person may see, the one in service first, then the newest."""
+    return list(
+        ModelVersion.objects.visible_to(user)
+        .select_related("run", "added_by")
+        .order_by("-is_in_service", "-created", "-pk")
+    )
+
+
+def learnt_clips(versions: list[ModelVersion]) -> dict[int, LearntClips]:
+    """Count the clips of each version's snapshot, by version; those that came from elsewhere are left out."""
+    rows = (
+        SnapshotClip.objects.filter(snapshot__run__candidate__in=versions, split__in=LEARNT)
+        .values_list("snapshot__run__candidate")
+        .annotate(clips=Count("pk"), withdrawn=Count("pk", filter=Q(clip__isnull=True)))
+        .order_by()
+    )
+    return {pk: LearntClips(clips, withdrawn) for pk, clips, withdrawn in rows}
