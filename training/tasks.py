@@ -6,7 +6,9 @@ from uuid import UUID
 
 from celery import shared_task
 
-from training.services import checking
+from training.services import checking, claims, health, runs, worker, workshop
+
+_YEARS = 10 * 365 * 24 * 3600
 
 
 @shared_task
@@ -17,3 +19,29 @@ def check_clip(clip_id: str) -> None:
 @shared_task
 def sweep_clips() -> None:
     checking.sweep()
+
+
+# A run takes as long as it takes: its heart is watched instead. Celery cannot lift its limit for one task.
+@shared_task(soft_time_limit=_YEARS, time_limit=_YEARS)
+def train(run_id: str) -> None:
+    worker.train(run_id=UUID(run_id))
+
+
+@shared_task
+def sweep_runs() -> None:
+    claims.sweep()
+
+
+@shared_task
+def tidy_runs() -> None:
+    workshop.tidy()
+
+
+@shared_task
+def start_scheduled_run() -> None:
+    runs.start_scheduled_run()
+
+
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def check_labels(check_id: int) -> None:
+    health.check_labels(check_id=check_id)

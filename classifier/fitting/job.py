@@ -1,0 +1,184 @@
+"""The numeric part of a training run, as a process: ``python -m classifier.fitting.job FOLDER FD``.
+
+It knows no rows. ``job.json`` and ``entries.npz`` in the folder say what to learn; the version is written
+to ``result/`` beside them, and what it and the version in service say about held-out clips to
+``judgement.json``. Reports go to file descriptor FD, one JSON object a line: ``step``, ``epoch``, ``line``
+(of the log), ``failed`` and ``done``.
+
+Standard input is a lifeline. "stop" on it ends the work after the batch that is being learnt; its end, which
+the kernel sends when the parent dies, ends the process at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+JOB_FILE, ENTRIES_FILE, JUDGEMENT_FILE, RESULT_FOLDER = (
+    "job.json",
+    "entries.npz",
+    "judgement.json",
+    "result",
+)
+NICENESS = 10
+_LITTLE_SPACE = 1 << 20
+_LONGEST_DETAIL = 300
+
+
+class StoppedError(Exception):
+    """Somebody asked for the end."""
+
+
+class FailedError(Exception):
+    """The job cannot be done; a code and its details say why."""
+
+    def __init__(self, code: str, **params: Any) -> None:
+        super().__init__(code)
+        self.code, self.params = code, params
+
+
+class Reports:
+    """The way back to the parent."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+
+    def send(self, event: str, **fields: Any) -> None:
+        self._file.write(json.dumps({"event": event, **fields}, allow_nan=False) + "\n")
+        self._file.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The clips of a job, one row each; see `training.services.lessons`."""
+
+    rows: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    genres: NDArray[np.str_]
+    sides: NDArray[np.str_]
+    keys: NDArray[np.str_]
+    names: NDArray[np.str_]
+    seen: NDArray[np.bool_]
+    embeddings: NDArray[np.float32]
+
+    @classmethod
+    def read(cls, path: Path) -> Entries:
+        with np.load(path, allow_pickle=False) as archive:
+            return cls(**{name: archive[name] for name in cls.__slots__})
+
+    def on(self, *sides: str) -> NDArray[np.intp]:
+        """Give the places of what is learnt or measured on these sides: clips whose label is taught."""
+        return np.flatnonzero(np.isin(self.sides, sides) & (self.targets >= 0))
+
+
+def main(folder: Path, descriptor: int) -> int:
+    """Do the job in `folder`; give the exit status."""
+    reports = Reports(descriptor)
+    stop = threading.Event()
+    threading.Thread(target=_hold_on, args=(stop,), name="lifeline", daemon=True).start()
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS))
+    try:
+        with _alone(folder):
+            _work(folder, reports, stop.is_set)
+    except StoppedError:
+        return 1
+    except Exception as error:  # noqa: BLE001  # whatever it was is told to whoever waits
+        traceback.print_exc()
+        failure = _failure(error, folder)
+        reports.send("failed", code=failure.code, params=failure.params)
+        return 1
+    reports.send("done")
+    return 0
+
+
+def _hold_on(stop: threading.Event) -> None:
+    for line in sys.stdin:
+        if line.strip() == "stop":
+            stop.set()
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until a process that worked here before has ended: two would write one checkpoint."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _failure(error: Exception, folder: Path) -> FailedError:
+    from classifier.fitting.release import ExportError
+
+    if isinstance(error, FailedError):
+        return error
+    # HDF5 and TensorFlow tell of a full disk in words only.
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+    if full or shutil.disk_usage(folder).free < _LITTLE_SPACE:
+        return FailedError("run_disk_full", place=str(folder))
+    detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
+    code = "run_export_failed" if isinstance(error, ExportError) else "run_fit_failed"
+    return FailedError(code, detail=detail)
+
+
+def _work(folder: Path, reports: Reports, should_stop: Callable[[], bool]) -> None:
+    from classifier.fitting import candidates
+    from classifier.fitting.material import Material
+
+    job = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
+    entries = Entries.read(folder / ENTRIES_FILE)
+    material = Material.open(Path(job["material"]))
+    result = folder / RESULT_FOLDER
+
+    def go_on() -> None:
+        if should_stop():
+            raise StoppedError
+
+    def on_step(step: str) -> None:
+        go_on()
+        reports.send("step", step=step)
+
+    def on_epoch(report: Any) -> None:
+        reports.send("epoch", **_finite(asdict(report)))
+        go_on()
+
+    make = candidates.quick if job["kind"] == "quick" else candidates.full
+    made = make(
+        job,
+        entries,
+        material,
+        work=folder,
+        on_step=on_step,
+        on_epoch=on_epoch,
+        should_stop=should_stop,
+    )
+    on_step("judge")
+    judgement = candidates.judge(job, entries, material, made, out=result)
+    go_on()
+    (folder / JUDGEMENT_FILE).write_text(json.dumps(judgement), encoding="utf-8")
+
+
+def _finite(report: dict[str, Any]) -> dict[str, Any]:
+    """Say None for a figure that is no number, which JSON does not have."""
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in report.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,49 @@
+"""What a quick run starts from: the version in service, and the clips it remembers."""
+
+from __future__ import annotations
+
+import functools
+import zipfile
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from classifier import version_files
+from classifier.core.bundle import architecture_of, backbone_of
+from classifier.models import ModelVersion
+from classifier.releases import REPLAY_FILE
+
+__all__ = ["architecture_of", "backbone_of", "in_service", "is_clip_id", "remembered"]
+
+
+def in_service() -> ModelVersion | None:
+    return ModelVersion.objects.in_service()
+
+
+def remembered(version: ModelVersion) -> frozenset[str] | None:
+    """Name the clips that a version can replay; None where no quick run can start from it."""
+    try:
+        return _remembered(version.pk, version.sha256)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+
+
+@functools.lru_cache(maxsize=4)
+def _remembered(pk: int, sha256: str) -> frozenset[str]:
+    # The files of a version never change, so its number and hash name the answer.
+    version = ModelVersion.objects.get(pk=pk)
+    with (
+        version_files.open_file(version, REPLAY_FILE) as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        names: list[Any] = archive["names"].tolist()
+    return frozenset(map(str, names))
+
+
+def is_clip_id(name: str) -> bool:
+    """Tell a contributed clip, which goes by its id, from a clip of a shipped set."""
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False

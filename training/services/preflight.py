@@ -1,0 +1,315 @@
+"""What a run would find if it started now: clips by genre and side, what is missing, how long it takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+from classifier.models import Genre, ModelVersion
+from training.errors import TrainingError
+from training.models import Clip, SnapshotClip, TrainingRun
+from training.run_words import in_words
+from training.services import bases, snapshots
+from training.services.material import LEAST_CLIPS
+
+DEFAULT_ARCHITECTURE = "residual-cnn"
+LEAST_GENRES = 2
+LEARNT = (SnapshotClip.Split.TRAIN, SnapshotClip.Split.VALID)
+"""The sides that a quick run learns from; a full one keeps the second for validation."""
+
+# Measured on two cores, one thread of them training: seconds that every run takes besides, seconds for a clip
+# of a quick run, and for a clip and an epoch of a full one. Used until this site has figures of its own.
+_QUICK_SECONDS, _QUICK_CLIP_SECONDS = 25.0, 0.05
+_FULL_SECONDS = 45.0
+_EPOCH_CLIP_SECONDS = {"residual-cnn": 0.06, "efficientnet-b0": 0.25, "feature-mlp": 0.0005}
+_OTHER_CLIP_SECONDS = 0.02
+_RUNS_LOOKED_AT = 5
+_AUDIO_SUFFIX = re.compile(r"\.(?:wav|au|mp3|flac|ogg|oga|opus|m4a|aac|aiff?|webm|wma|mp4)\Z", re.IGNORECASE)
+
+Kind = TrainingRun.Kind
+Note = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class GenreRow:
+    """The clips of one genre.
+
+    Attributes
+    ----------
+    new
+        Of those to learn from, the ones that the version in service has not learnt from.
+    known
+        Whether the version in service names it.
+    """
+
+    genre: Genre
+    train: int
+    valid: int
+    holdout: int
+    test: int
+    new: int
+    known: bool
+
+    @property
+    def usable(self) -> int:
+        """All but those of the frozen test set."""
+        return self.train + self.valid + self.holdout
+
+    @property
+    def missing(self) -> int:
+        """Clips that it lacks to be taught."""
+        return max(LEAST_CLIPS - self.usable, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Whether a kind of run could start.
+
+    Attributes
+    ----------
+    labels
+        The genres that its version would name.
+    clips, new_clips
+        That it would learn from; those of them that the version in service does not know.
+    seconds
+        That it would take.
+    problems
+        Why it cannot start.
+    notes
+        What one should know beforehand, as code and parameters.
+    """
+
+    kind: str
+    architecture: str
+    epochs: int
+    labels: list[str]
+    clips: int
+    new_clips: int
+    seconds: float
+    problems: list[TrainingError] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Everything at once; the reports are worked out when they are asked for."""
+
+    base: ModelVersion | None
+    plan: snapshots.Plan
+    genres: list[GenreRow]
+    architecture: str
+    epochs: int
+    active: TrainingRun | None
+
+    def of(self, kind: str) -> Report:
+        return self.quick if kind == Kind.QUICK else self.full
+
+    @cached_property
+    def quick(self) -> Report:
+        clips = sum(row.train + row.valid for row in self.genres)
+        new = sum(row.new for row in self.genres)
+        labels = labels_of_quick(self.base, self.plan.counts)
+        problems = []
+        if self.base is None or bases.remembered(self.base) is None:
+            problems.append(TrainingError("run_no_base"))
+        elif not new and not _changed_since(self.base, self.plan):
+            problems.append(TrainingError("run_nothing_new"))
+        notes = self._notes([row for row in self.genres if row.missing and not row.known])
+        return Report(
+            kind=Kind.QUICK,
+            architecture=bases.architecture_of(self.base.metadata) if self.base else DEFAULT_ARCHITECTURE,
+            epochs=0,
+            labels=labels,
+            clips=clips,
+            new_clips=new,
+            seconds=_quick_seconds(clips),
+            problems=problems,
+            notes=notes,
+        )
+
+    @cached_property
+    def full(self) -> Report:
+        clips = sum(row.train for row in self.genres)
+        labels = labels_of_full(self.plan.counts)
+        problems = []
+        if len(labels) < LEAST_GENRES:
+            problems.append(TrainingError("run_few_genres", {"genres": len(labels), "least": LEAST_CLIPS}))
+        elif not any(row.valid for row in self.genres if row.genre.slug in labels):
+            problems.append(TrainingError("run_no_validation"))
+        return Report(
+            kind=Kind.FULL,
+            architecture=self.architecture,
+            epochs=self.epochs,
+            labels=labels,
+            clips=clips,
+            new_clips=sum(row.new for row in self.genres),
+            seconds=_full_seconds(self.architecture, self.epochs, clips),
+            problems=problems,
+            notes=self._notes([row for row in self.genres if row.genre.slug not in labels]),
+        )
+
+    def _notes(self, left_out: list[GenreRow]) -> list[Note]:
+        notes: list[Note] = [
+            (
+                "genre_forgotten" if row.known else "genre_short",
+                {"genre": row.genre.slug, "missing": row.missing},
+            )
+            for row in left_out
+            if row.usable or row.known
+        ]
+        return notes + plan_notes(self.plan)
+
+
+def collect(*, architecture: str = "", epochs: int | None = None) -> Preflight:
+    """Look at what is there; nothing is changed."""
+    architecture = architecture if architecture in architectures() else DEFAULT_ARCHITECTURE
+    usual = architectures()[architecture].epochs
+    base = bases.in_service()
+    plan = snapshots.plan()
+    new = _new(base, plan)
+    counts = plan.counts
+    rows = [
+        GenreRow(
+            genre=genre,
+            **{side.value: counts.get(genre.slug, {}).get(side, 0) for side in SnapshotClip.Split},
+            new=new.get(genre.slug, 0),
+            known=base is not None and genre.slug in base.labels,
+        )
+        for genre in Genre.objects.all()
+    ]
+    return Preflight(
+        base=base,
+        plan=plan,
+        genres=rows,
+        architecture=architecture,
+        epochs=0 if usual is None else epochs or usual,
+        active=TrainingRun.objects.active(),
+    )
+
+
+def architectures() -> Mapping[str, Any]:
+    """Give what can be trained, by name."""
+    from classifier.fitting.architectures import ARCHITECTURES
+
+    found: Mapping[str, Any] = ARCHITECTURES
+    return found
+
+
+def base_architecture() -> str:
+    """Name the architecture that a quick run keeps."""
+    base = bases.in_service()
+    return bases.architecture_of(base.metadata) if base else DEFAULT_ARCHITECTURE
+
+
+def labels_of_quick(base: ModelVersion | None, counts: dict[str, dict[str, int]]) -> list[str]:
+    """Give the labels of the version in service, then the genres that can be taught now."""
+    known = list(base.labels) if base else []
+    return known + [genre for genre in labels_of_full(counts) if genre not in known]
+
+
+def labels_of_full(counts: dict[str, dict[str, int]]) -> list[str]:
+    """Give the genres with enough clips, in the order of the alphabet."""
+    test = SnapshotClip.Split.TEST
+    return sorted(
+        genre
+        for genre, sides in counts.items()
+        if sum(count for side, count in sides.items() if side != test) >= LEAST_CLIPS
+    )
+
+
+def plan_notes(plan: snapshots.Plan) -> list[Note]:
+    """Say what had to be done because there are few clips, or few people who gave them."""
+    notes: list[Note] = []
+    if plan.all_in_training:
+        notes.append(("nothing_held_out", {"least": snapshots.LEAST_GROUPS}))
+    elif plan.grouping != "people":
+        notes.append((f"grouped_by_{plan.grouping}", {}))
+    notes += [("rescued", {"genre": genre}) for genre in plan.rescued]
+    return notes
+
+
+def readable(notes: Iterable[Note], genres: Mapping[str, Genre]) -> list[tuple[str, str]]:
+    """Give the code of each note and its sentence, genres by the names that people know."""
+    return [(code, in_words(code, named(params, genres))) for code, params in notes]
+
+
+def named(params: Mapping[str, Any], genres: Mapping[str, Genre]) -> dict[str, Any]:
+    """Put the name of a genre in the place of its label."""
+    genre = genres.get(params.get("genre", ""))
+    return {**params, "genre": genre.display_name} if genre else dict(params)
+
+
+def shipped_name(clip: Clip) -> str:
+    """Give the name under which a version that shipped may remember a clip of a dataset."""
+    if clip.dataset_id is None:
+        return str(clip.pk)
+    return _AUDIO_SUFFIX.sub("", clip.dataset_key.rpartition("/")[2])
+
+
+def _new(base: ModelVersion | None, plan: snapshots.Plan) -> dict[str, int]:
+    """Count by genre the clips to learn from that `base` does not remember."""
+    remembered = (bases.remembered(base) if base else None) or frozenset()
+    in_sets = Clip.objects.usable().filter(dataset__isnull=False).only("dataset", "dataset_key")
+    names = {clip.pk: shipped_name(clip) for clip in in_sets}
+    counts: dict[str, int] = {}
+    for entry in plan.entries:
+        known = str(entry.pk) in remembered or names.get(entry.pk) in remembered
+        if entry.split in LEARNT and not known:
+            counts[entry.genre] = counts.get(entry.genre, 0) + 1
+    return counts
+
+
+def _changed_since(base: ModelVersion, plan: snapshots.Plan) -> bool:
+    """Tell whether clips were withdrawn or relabelled since `base` learnt from them."""
+    run = TrainingRun.objects.filter(candidate=base).select_related("snapshot").first()
+    return run is not None and run.snapshot is not None and run.snapshot.digest != plan.digest
+
+
+def _quick_seconds(clips: int) -> float:
+    runs = _former(Kind.QUICK, "")
+    if not runs:
+        return _QUICK_SECONDS + _QUICK_CLIP_SECONDS * clips
+    return median(_seconds(run) for run in runs)
+
+
+def _full_seconds(architecture: str, epochs: int, clips: int) -> float:
+    passes = max(epochs, 1)
+    rates, others = [], []
+    for run in _former(Kind.FULL, architecture):
+        assert run.snapshot is not None  # noqa: S101  # a run that is done has one
+        learnt = sum(sides.get(SnapshotClip.Split.TRAIN, 0) for sides in run.snapshot.counts.values())
+        taken = list(run.epoch_rows.values_list("seconds", flat=True))
+        if learnt and taken:
+            rates.append(median(taken) / learnt)
+            others.append(max(_seconds(run) - sum(taken), 0.0))
+        elif learnt:
+            others.append(_seconds(run))
+    if rates:
+        return median(others) + passes * clips * median(rates)
+    if others:
+        return median(others)
+    return _FULL_SECONDS + passes * clips * _EPOCH_CLIP_SECONDS.get(architecture, _OTHER_CLIP_SECONDS)
+
+
+def _former(kind: str, architecture: str) -> list[TrainingRun]:
+    """Find the last runs of this kind that went through without a break."""
+    runs = TrainingRun.objects.filter(
+        kind=kind, status=TrainingRun.Status.DONE, attempt=1, started_at__isnull=False
+    ).select_related("snapshot")
+    if architecture:
+        runs = runs.filter(architecture=architecture)
+    return list(runs.order_by("-created")[:_RUNS_LOOKED_AT])
+
+
+def _seconds(run: TrainingRun) -> float:
+    if run.started_at is None or run.finished_at is None:
+        return 0.0
+    return (run.finished_at - run.started_at).total_seconds()

@@ -1,0 +1,157 @@
+"""Training runs as people ask for them: start, cancel, start by the calendar. At most one is active."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from genreweb import heartbeat
+from genreweb.accounts.models import User
+from library.services.queue import put
+from training.errors import TrainingError
+from training.models import RunMessage, TrainingRun
+from training.services import preflight
+
+log = logging.getLogger(__name__)
+
+QUEUE = "training"
+MOST_EPOCHS = 500
+MOST_SEED = 2**31 - 1
+
+Kind, Status = TrainingRun.Kind, TrainingRun.Status
+
+
+def request_run(
+    *,
+    by: User | None,
+    kind: str,
+    architecture: str = "",
+    epochs: int | None = None,
+    seed: int = 0,
+) -> tuple[TrainingRun, bool]:
+    """Queue a run, or give the one that waits or runs already.
+
+    Parameters
+    ----------
+    by
+        None where the calendar asks.
+    architecture
+        Of `preflight.architectures`; empty for the usual one. A quick run keeps that of the version in
+        service.
+    epochs
+        None for the architecture's own number.
+
+    Returns
+    -------
+    The run, and whether it was made by this call.
+
+    Raises
+    ------
+    TrainingError
+        A parameter is out of bounds (``run_kind``, ``run_architecture``, ``run_epochs``, ``run_seed``), or
+        there is not enough to learn from.
+    """
+    if active := TrainingRun.objects.active():
+        return active, False
+    architecture, epochs = _checked(kind, architecture, epochs, seed)
+    report = preflight.collect(architecture=architecture, epochs=epochs).of(kind)
+    if report.problems:
+        raise report.problems[0]
+    run = TrainingRun(kind=kind, architecture=architecture, epochs=epochs, seed=seed, requested_by=by)
+    run.eta_seconds = report.seconds
+    try:
+        with transaction.atomic():
+            run.save(force_insert=True)
+            transaction.on_commit(lambda: send(run.pk), robust=True)
+    except IntegrityError:
+        # Somebody else was first; the constraint decides, not the look above.
+        active = TrainingRun.objects.active()
+        if active is None:
+            raise
+        return active, False
+    return run, True
+
+
+def _checked(kind: str, architecture: str, epochs: int | None, seed: int) -> tuple[str, int]:
+    if kind not in Kind.values:
+        raise TrainingError("run_kind")
+    if not 0 <= seed <= MOST_SEED:
+        raise TrainingError("run_seed", {"most": MOST_SEED})
+    if kind == Kind.QUICK:
+        of_base = preflight.base_architecture()
+        if architecture not in {"", of_base}:
+            raise TrainingError("run_quick_architecture")
+        return of_base, 0
+    architecture = architecture or preflight.DEFAULT_ARCHITECTURE
+    if architecture not in preflight.architectures():
+        raise TrainingError("run_architecture")
+    usual = preflight.architectures()[architecture].epochs
+    if usual is None:
+        return architecture, 0
+    if epochs is None:
+        return architecture, usual
+    if not 1 <= epochs <= MOST_EPOCHS:
+        raise TrainingError("run_epochs", {"most": MOST_EPOCHS})
+    return architecture, epochs
+
+
+def cancel_run(*, run: TrainingRun) -> bool:
+    """Ask for the end of a run; False where it is over already.
+
+    One that still waits ends at once, one that runs as soon as its worker looks, within a second or so.
+    """
+    now = timezone.now()
+    rows = TrainingRun.objects.filter(pk=run.pk)
+    with transaction.atomic():
+        waited = rows.filter(status=Status.QUEUED).update(
+            status=Status.CANCELLED, cancel_requested=True, eta_seconds=None, finished_at=now
+        )
+        asked = waited or rows.filter(status=Status.RUNNING).update(cancel_requested=True)
+        if waited:
+            RunMessage.objects.create(run=run, code="cancelled")
+    if asked:
+        run.refresh_from_db()
+    return bool(asked)
+
+
+def start_scheduled_run() -> TrainingRun | None:
+    """Start a quick run if enough clips are new; None where there is no need or one is active."""
+    try:
+        report = preflight.collect().of(Kind.QUICK)
+        if report.new_clips < settings.TRAINING_SCHEDULE_CLIPS:
+            return None
+        run, made = request_run(by=None, kind=Kind.QUICK)
+    except TrainingError as error:
+        log.info("no scheduled run: %s", error.message)
+        return None
+    return run if made else None
+
+
+def send(run_id: UUID) -> bool:
+    """Tell the training worker that a run waits; False where the broker is away: then the sweeper does."""
+    from training.tasks import train
+
+    return put(train, str(run_id), QUEUE)
+
+
+def messages_waiting() -> int | None:
+    """Count the messages that no training worker has taken, or None where the broker is away."""
+    try:
+        with heartbeat.connect() as redis:
+            return int(redis.llen(QUEUE))
+    except (RedisError, OSError):
+        return None
+
+
+def has_worker() -> bool:
+    """Tell whether a training worker is alive; False too where the broker is away."""
+    try:
+        with heartbeat.connect() as redis:
+            return heartbeat.live_workers(redis, queue=QUEUE) > 0
+    except (RedisError, OSError):
+        return False
