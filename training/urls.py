@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from training.views import data
+from training.views import contribute, contributions, data, genres, receipts, review, review_lists
 
 app_name = "training"
 
 urlpatterns: list[URLPattern] = [
+    path("contribute/", contribute.contribute, name="contribute"),
+    path("contribute/tracks/<uuid:pk>/", contribute.from_track, name="contribute-track"),
+    path("contribute/tracks/<uuid:pk>/given/", contribute.given, name="given"),
+    path("contributions/", contributions.contributions, name="contributions"),
+    path("contributions/rows/", contributions.rows, name="clip-rows"),
+    path("contributions/<uuid:pk>/withdraw/", contributions.withdraw, name="withdraw"),
+    path("contributions/receipts/", receipts.receipts, name="receipts"),
+    path("genres/new/", genres.new, name="genre-new"),
+    path("genres/new/colour/", genres.colour, name="genre-colour"),
     path("training/data/", data.data, name="data"),
+    path("review/", review.page, name="review"),
+    path("review/next/", review.upcoming, name="review-next"),
+    path("review/list/", review_lists.clips, name="review-list"),
+    path("review/bulk/", review_lists.bulk, name="review-bulk"),
+    path("review/bulk/undo/", review_lists.bulk_undo, name="review-bulk-undo"),
+    path("review/health/", review_lists.doubts, name="review-health"),
+    path("review/health/check/", review_lists.check, name="review-check"),
+    path("review/<uuid:pk>/decide/", review.decide, name="review-decide"),
+    path("review/<uuid:pk>/undo/", review.undo, name="review-undo"),
+    path("review/<uuid:pk>/mel.jpeg", review.picture, name="review-picture"),
 ]

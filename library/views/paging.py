@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from library.models import TrackQuerySet
 
-
-def page_of(tracks: TrackQuerySet, request: HttpRequest, *, per_page: int, filters: str) -> dict[str, Any]:
+def page_of(rows: QuerySet[Any], request: HttpRequest, *, per_page: int, filters: str) -> dict[str, Any]:
     """Give what a template needs to show the page that was asked for, and the ways to the others."""
-    page = Paginator(tracks, per_page).get_page(request.GET.get("page"))
+    page = Paginator(rows, per_page).get_page(request.GET.get("page"))
     return {
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),

@@ -8,31 +8,37 @@ const AT_ONCE = 40;
 let wait = SOON;
 let timer = 0;
 
+// What is watched, by the address that knows about it: that of the list, else that of tracks.
 function watched() {
   const rows = [...document.querySelectorAll("[data-watch]")];
   // A row is left alone while its title is being edited.
-  return rows.filter((row) => !row.querySelector("[data-rename]")).map((row) => row.dataset.watch);
+  const idle = rows.filter((row) => !row.querySelector("[data-rename]"));
+  return Map.groupBy(idle, (row) => row.closest("[data-rows]").dataset.rows);
+}
+
+async function ask(address, rows) {
+  for (let at = 0; at < rows.length; at += AT_ONCE) {
+    const query = new URLSearchParams(rows.slice(at, at + AT_ONCE).map((row) => ["watch", row.dataset.watch]));
+    await htmx.ajax("GET", `${address}?${query}`, {
+      source: document.body,
+      target: document.body,
+      swap: "none",
+      headers: { "X-Quiet": "1" },
+    });
+  }
 }
 
 async function look() {
   timer = 0;
-  const tokens = watched();
-  if (!tokens.length) return;
+  const lists = watched();
+  if (!lists.size) return;
   let changed = false;
   const note = () => {
     changed = true;
   };
   document.body.addEventListener("htmx:oobAfterSwap", note);
   try {
-    for (let at = 0; at < tokens.length; at += AT_ONCE) {
-      const query = new URLSearchParams(tokens.slice(at, at + AT_ONCE).map((token) => ["watch", token]));
-      await htmx.ajax("GET", `${document.body.dataset.rows}?${query}`, {
-        source: document.body,
-        target: document.body,
-        swap: "none",
-        headers: { "X-Quiet": "1" },
-      });
-    }
+    for (const [address, rows] of lists) await ask(address, rows);
   } catch {
     // The next look may find the site again.
   }
@@ -42,7 +48,7 @@ async function look() {
 }
 
 function schedule() {
-  if (!timer && !document.hidden && watched().length) timer = setTimeout(look, wait);
+  if (!timer && !document.hidden && watched().size) timer = setTimeout(look, wait);
 }
 
 // To be called when rows were added by other means than htmx.

@@ -1,0 +1,177 @@
+// Choosing a part of a sound: by dragging on the waveform, or as two times, which say the same.
+import { Waveform } from "../track/waveform.js";
+import { label } from "../track/ruler.js";
+import { player } from "../player.js";
+import RegionsPlugin from "../../vendor/wavesurfer/plugins/regions.esm.js";
+
+const STEP = 0.1;
+const LEAP = 1;
+
+// Reads "65.5", "1:05.5" or "1:05,5"; NaN where it is no time.
+export function seconds(text) {
+  const parts = text.trim().replace(",", ".").split(":");
+  if (!parts.length || parts.length > 3 || parts.some((part) => !/^\d+(\.\d*)?$/.test(part))) return NaN;
+  return parts.reduce((sum, part) => sum * 60 + Number(part), 0);
+}
+
+export function written(moment) {
+  return label(Math.round(moment * 10) / 10, STEP);
+}
+
+export class Cutter {
+  // `sound` gives the waveform when it is first shown: {peaks, duration}, or null where there is none to show.
+  constructor(root, { sound, play }) {
+    Object.assign(this, { root, sound, play });
+    this.least = Number(root.dataset.least);
+    this.most = Number(root.dataset.most);
+    this.duration = Number(root.dataset.duration) || 0;
+    this.region = null;
+    this.endings = new AbortController();
+    const { signal } = this.endings;
+    for (const choice of root.querySelectorAll("input[name=part]")) {
+      choice.addEventListener("change", () => this.#choose(), { signal });
+    }
+    for (const name of ["start", "end"]) {
+      const field = this.part(name);
+      field.addEventListener("change", () => this.#typed(), { signal });
+      field.addEventListener("keydown", (event) => this.#key(event, name), { signal });
+    }
+    this.part("listen").addEventListener("click", () => this.#listen(), { signal });
+    document.addEventListener("player:time", (event) => this.#follow(event.detail), { signal });
+    this.#choose();
+  }
+
+  part(name) {
+    return this.root.querySelector(`[data-cut-${name}]`);
+  }
+
+  get chosen() {
+    return this.root.querySelector("input[name=part]:checked")?.value === "cut";
+  }
+
+  // What to send: nothing where the whole is to be split.
+  fields() {
+    if (!this.chosen) return { part: "auto" };
+    return { part: "cut", start: this.part("start").value, end: this.part("end").value };
+  }
+
+  // Says what is wrong with the times; true where nothing is.
+  check() {
+    if (!this.chosen) return true;
+    const [start, end] = this.#times();
+    const { text } = this;
+    let wrong = "";
+    if (Number.isNaN(start) || Number.isNaN(end)) wrong = text.unread;
+    else if (end - start < this.least - 0.01) wrong = text.short;
+    else if (end - start > this.most + 0.01) wrong = text.long;
+    else if (this.duration && end > this.duration + STEP) wrong = text.beyond;
+    const place = this.part("error");
+    place.textContent = wrong;
+    place.hidden = !wrong;
+    for (const name of ["start", "end"]) this.part(name).setAttribute("aria-invalid", String(Boolean(wrong)));
+    return !wrong;
+  }
+
+  get text() {
+    const { unread, short, long, beyond } = this.root.dataset;
+    return { unread, short, long, beyond };
+  }
+
+  stop() {
+    this.endings.abort();
+    this.wave?.stop();
+  }
+
+  #times() {
+    return [seconds(this.part("start").value), seconds(this.part("end").value)];
+  }
+
+  async #choose() {
+    this.part("panel").hidden = !this.chosen;
+    if (!this.chosen || this.begun) return;
+    this.begun = true;
+    const place = this.part("wave");
+    place.classList.add("is-loading");
+    const sound = await this.sound();
+    place.classList.remove("is-loading");
+    if (this.endings.signal.aborted) return;
+    this.duration = sound?.duration || this.duration;
+    if (!this.part("end").value) this.#write(0, Math.min(this.most, this.duration || this.most));
+    if (!sound) {
+      place.hidden = true;
+      return;
+    }
+    this.wave = new Waveform(place, sound.peaks, sound.duration);
+    const regions = this.wave.surfer.registerPlugin(RegionsPlugin.create());
+    const [start, end] = this.#times();
+    this.region = regions.addRegion({
+      start,
+      end,
+      minLength: this.least,
+      maxLength: this.most,
+      color: "transparent",
+    });
+    this.region.on("update", () => this.#write(this.region.start, this.region.end));
+    this.region.on("update-end", () => this.check());
+    place.addEventListener("click", (event) => this.#point(event), { signal: this.endings.signal });
+  }
+
+  // A click beside the chosen part moves it there.
+  #point(event) {
+    const box = this.part("wave").getBoundingClientRect();
+    const at = ((event.clientX - box.left) / box.width) * this.duration;
+    const [start, end] = this.#times();
+    if (at >= start && at <= end) return;
+    this.#move(at - (end - start) / 2, end - start);
+  }
+
+  #move(start, length) {
+    const first = Math.max(0, Math.min(start, this.duration - length));
+    this.#write(first, first + length);
+    this.region?.setOptions({ start: first, end: first + length });
+    this.check();
+  }
+
+  #write(start, end) {
+    this.part("start").value = written(start);
+    this.part("end").value = written(end);
+    this.#measure();
+  }
+
+  #measure() {
+    const [start, end] = this.#times();
+    this.part("length").textContent = end > start ? `${(Math.round((end - start) * 10) / 10).toFixed(1)}\u202fs` : "";
+  }
+
+  #typed() {
+    const [start, end] = this.#times();
+    this.#measure();
+    if (this.check()) this.region?.setOptions({ start, end });
+  }
+
+  // Up and down move a time by a tenth of a second, Page Up and Page Down by a whole one.
+  #key(event, name) {
+    const by = { ArrowUp: STEP, ArrowDown: -STEP, PageUp: LEAP, PageDown: -LEAP }[event.key];
+    const at = seconds(this.part(name).value);
+    if (!by || Number.isNaN(at)) return;
+    event.preventDefault();
+    this.part(name).value = written(Math.max(0, at + by));
+    this.#typed();
+  }
+
+  #listen() {
+    const [start, end] = this.#times();
+    if (!this.check() || !this.play) return;
+    this.until = end;
+    this.playing = this.play(start);
+  }
+
+  // What is listened to ends where the part ends.
+  #follow({ sound, time }) {
+    if (!this.until || sound?.url !== this.playing) return;
+    this.wave?.show(this.duration ? time / this.duration : 0);
+    if (time < this.until) return;
+    this.until = 0;
+    player.pause();
+  }
+}

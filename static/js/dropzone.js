@@ -1,0 +1,54 @@
+// The ways by which files come onto a page: chosen, out of a folder, dropped anywhere, pasted.
+
+import { dropped, looksLikeAudio } from "./dropped.js";
+
+function carriesFiles(event) {
+  return [...(event.dataTransfer?.types ?? [])].includes("Files");
+}
+
+function startChoosing(add) {
+  const chooser = document.getElementById("files");
+  chooser.addEventListener("change", () => {
+    add([...chooser.files]);
+    chooser.value = "";
+  });
+  const folder = document.getElementById("folder");
+  const button = document.querySelector("[data-folder]");
+  if (!("webkitdirectory" in folder) || matchMedia("(pointer: coarse)").matches) {
+    button.remove();
+    return;
+  }
+  button.addEventListener("click", () => folder.click());
+  folder.addEventListener("change", () => {
+    const files = [...folder.files].filter((file) => !file.name.startsWith("."));
+    const audio = files.filter(looksLikeAudio);
+    add(audio, files.length - audio.length);
+    folder.value = "";
+  });
+}
+
+// Calls `add(files, skipped)`, where `skipped` counts what was left out because it is not audio.
+export function startDropzone(zone, add) {
+  startChoosing(add);
+  zone.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("dragover", (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    zone.classList.add("is-over");
+  });
+  addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) zone.classList.remove("is-over");
+  });
+  addEventListener("drop", async (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    zone.classList.remove("is-over");
+    const { files, skipped } = await dropped(event.dataTransfer);
+    add(files, skipped);
+  });
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) add(files);
+  });
+}

@@ -1,0 +1,145 @@
+// Files on their way to the site: a few at a time, each with its own progress, the rest going on if one fails.
+
+import { watch } from "./live.js";
+import { Refusal, refusalOf, send } from "./sending.js";
+
+const AT_ONCE = 3;
+const BUSY = ["uploading", "checking"];
+
+export function fill(text, values) {
+  return text.replace(/%\((\w+)\)s/g, (_whole, name) => values[name]);
+}
+
+// One file and its row, a copy of `template`. What else is sent with the file, `fields()` says.
+export class Job {
+  constructor(file, { queue, template, state = "waiting" }) {
+    Object.assign(this, { file, queue, state });
+    this.row = template.content.firstElementChild.cloneNode(true);
+    this.part("name").textContent = file.name;
+    this.part("bar").setAttribute("aria-label", file.name);
+    this.part("stop").addEventListener("click", () => this.stop());
+    this.part("retry").addEventListener("click", () => this.retry());
+  }
+
+  get text() {
+    return this.queue.config.text;
+  }
+
+  part(name) {
+    return this.row.querySelector(`[data-${name}]`);
+  }
+
+  fields() {
+    return {};
+  }
+
+  say(text) {
+    this.part("state").textContent = text;
+  }
+
+  become(state) {
+    this.row.classList.remove(`is-${this.state}`);
+    this.state = state;
+    this.row.classList.add(`is-${state}`);
+    this.part("stop").hidden = !["waiting", "uploading"].includes(state);
+    this.part("retry").hidden = true;
+    this.part("state").classList.toggle("is-bad", state === "refused");
+  }
+
+  progress(share) {
+    const percent = Math.floor(share * 100);
+    this.row.style.setProperty("--share", String(share));
+    this.part("bar").setAttribute("aria-valuenow", String(percent));
+    if (share < 1) {
+      this.say(`${this.text.uploading} ${percent} %`);
+    } else if (this.state === "uploading") {
+      this.become("checking");
+      this.say(this.text.checking);
+    }
+  }
+
+  refuse(message, again) {
+    this.become("refused");
+    this.say(message);
+    this.part("retry").hidden = !again;
+  }
+
+  wait() {
+    this.become("waiting");
+    this.say(this.text.waiting);
+  }
+
+  async run() {
+    const { config } = this.queue;
+    const early = refusalOf(this.file, config);
+    if (early) return this.refuse(early.message, early.again);
+    this.become("uploading");
+    this.progress(0);
+    this.control = new AbortController();
+    try {
+      this.answer = await send(this.file, {
+        config,
+        fields: this.fields(),
+        progress: (share) => this.progress(share),
+        signal: this.control.signal,
+      });
+    } catch (error) {
+      if (error instanceof Refusal) return this.refuse(error.message, error.again);
+      if (error.name === "AbortError") return this.refuse(this.text.stopped, true);
+      throw error;
+    }
+    this.state = "sent";
+    return this.settle();
+  }
+
+  // The row that the site drew takes the place of ours, and is kept up to date like any other.
+  settle() {
+    const holder = document.createElement("template");
+    holder.innerHTML = this.answer.row.trim();
+    const row = holder.content.firstElementChild;
+    document.getElementById(row.id)?.remove();
+    this.row.replaceWith(row);
+    this.row = row;
+    htmx.process(row);
+    watch();
+  }
+
+  stop() {
+    if (this.state === "uploading") this.control.abort();
+    else if (this.state === "waiting") this.refuse(this.text.stopped, true);
+    this.queue.report();
+  }
+
+  retry() {
+    this.wait();
+    this.queue.next();
+  }
+}
+
+export class Queue {
+  // `report` is called whenever a job has changed.
+  constructor({ config, report }) {
+    Object.assign(this, { config, report });
+    this.jobs = [];
+  }
+
+  count(...states) {
+    return this.jobs.filter((job) => states.includes(job.state)).length;
+  }
+
+  get pending() {
+    return this.count("waiting", ...BUSY) > 0;
+  }
+
+  next() {
+    while (this.count(...BUSY) < AT_ONCE) {
+      const job = this.jobs.find((one) => one.state === "waiting");
+      if (!job) break;
+      job.run().finally(() => {
+        this.report();
+        this.next();
+      });
+    }
+    this.report();
+  }
+}

@@ -1,0 +1,215 @@
+// The recorder: permission, level, start, pause, resume, stop. The page decides what becomes of a recording.
+
+import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microphone.js";
+import { clock, player } from "./player.js";
+import { Wave } from "./wave.js";
+
+const QUIET = -45;
+const LOUD = -0.5;
+// How long it must stay quiet before anything is said, in seconds.
+const PATIENCE = 3;
+const BIT_RATE = 160_000;
+
+const element = (id) => document.getElementById(id);
+const recorder = element("recorder");
+const level = element("level");
+const wave = new Wave(element("wave"));
+
+let microphone = null;
+let media = null;
+let state = "idle";
+let length = 0;
+let since = 0;
+let frame = 0;
+let heard = 0;
+let spoken = 0;
+let config = null;
+let text = null;
+let keep = null;
+
+function elapsed() {
+  return length + (state === "recording" ? (performance.now() - since) / 1000 : 0);
+}
+
+function say(words) {
+  if (element("state").textContent !== words) element("state").textContent = words;
+}
+
+function complain(code) {
+  const box = element("trouble");
+  box.querySelector("[data-text]").textContent = code ? text[code] : "";
+  box.hidden = !code;
+}
+
+function become(next) {
+  state = next;
+  recorder.dataset.state = next;
+  const on = next === "recording" || next === "paused";
+  const focused = recorder.contains(document.activeElement);
+  element("start").hidden = on;
+  element("stop").hidden = !on;
+  element("pause").hidden = next !== "recording";
+  element("resume").hidden = next !== "paused";
+  element("start").disabled = next === "asking";
+  element("device").disabled = on;
+  if (focused && document.activeElement.hidden !== false) element(on ? "stop" : "start").focus();
+  say({ idle: text.idle, asking: text.asking, recording: text.recording, paused: text.paused }[next]);
+}
+
+async function start() {
+  if (state !== "idle") return;
+  complain(null);
+  player.pause();
+  become("asking");
+  try {
+    microphone = await openMicrophone(element("device").value);
+  } catch (error) {
+    become("idle");
+    if (!(error instanceof MicrophoneError)) throw error;
+    complain(error.code);
+    return;
+  }
+  offer();
+  const [type, ending] = recordingType();
+  const chunks = [];
+  const started = new Date();
+  media = new MediaRecorder(microphone.stream, { ...(type && { mimeType: type }), audioBitsPerSecond: BIT_RATE });
+  media.addEventListener("dataavailable", (event) => event.data.size && chunks.push(event.data));
+  media.addEventListener("stop", () => finish(chunks, ending, started));
+  media.addEventListener("error", () => {
+    complain("broken");
+    stop();
+  });
+  microphone.track.addEventListener("ended", () => {
+    if (state !== "idle") complain("unplugged");
+    stop();
+  });
+  length = 0;
+  wave.clear();
+  // In pieces, so that little is lost if the recorder breaks.
+  media.start(1000);
+  since = performance.now();
+  heard = since;
+  become("recording");
+  frame = requestAnimationFrame(draw);
+}
+
+function pause() {
+  if (state !== "recording") return;
+  length = elapsed();
+  media.pause();
+  become("paused");
+}
+
+function resume() {
+  if (state !== "paused") return;
+  media.resume();
+  since = performance.now();
+  heard = since;
+  become("recording");
+}
+
+function stop() {
+  if (state !== "recording" && state !== "paused") return;
+  length = elapsed();
+  become("idle");
+  cancelAnimationFrame(frame);
+  if (media.state !== "inactive") media.stop();
+  microphone.close();
+  microphone = null;
+  meter(-60);
+}
+
+function finish(chunks, ending, started) {
+  // Safari and others may end a recording by themselves.
+  stop();
+  element("time").textContent = clock(0);
+  if (length < config.minSeconds || !chunks.length) {
+    complain("too_short");
+    return;
+  }
+  const blob = new Blob(chunks, { type: media.mimeType.split(";")[0] || "audio/webm" });
+  keep({ blob, seconds: length, ending, started });
+}
+
+function meter(decibels) {
+  level.style.setProperty("--level", String(1 + decibels / 60));
+}
+
+function draw(now) {
+  const { peak, decibels } = microphone.level();
+  meter(decibels);
+  if (state === "recording") wave.add(peak, now);
+  element("time").textContent = clock(elapsed());
+  if (decibels > QUIET) heard = now;
+  if (now - spoken > 500 && state === "recording") {
+    spoken = now;
+    level.setAttribute("aria-valuenow", decibels.toFixed(0));
+    level.setAttribute("aria-valuetext", `${decibels.toFixed(0)} dB`);
+    if (decibels > LOUD) say(text.loud);
+    else if (now - heard > PATIENCE * 1000) say(text.quiet);
+    else say(text.recording);
+  }
+  if (elapsed() >= config.maxSeconds) {
+    complain("limit");
+    stop();
+    return;
+  }
+  frame = requestAnimationFrame(draw);
+}
+
+// Names of microphones are known only once one was lent.
+async function offer() {
+  const others = await microphone.others();
+  const select = element("device");
+  const current = microphone?.device ?? select.value;
+  select.replaceChildren(
+    ...others.map((device) => new Option(device.label, device.deviceId, false, device.deviceId === current)),
+  );
+  element("input").hidden = others.length < 2;
+}
+
+// Whether leaving the page now would cut a recording off.
+export function isRecording() {
+  return state === "recording" || state === "paused";
+}
+
+// `keeper` gets each recording as {blob, seconds, ending, started}.
+export function startRecorder(settings, keeper) {
+  config = settings;
+  text = settings.text;
+  keep = keeper;
+  element("start").addEventListener("click", start);
+  element("pause").addEventListener("click", pause);
+  element("resume").addEventListener("click", resume);
+  element("stop").addEventListener("click", stop);
+  // A page in the background gets no animation frames: the limit must hold there too.
+  setInterval(() => {
+    if (state === "recording" && elapsed() >= config.maxSeconds) {
+      complain("limit");
+      stop();
+    }
+  }, 1000);
+  document.addEventListener("player:play", () => state === "recording" && player.pause());
+  wave.draw();
+  say(text.idle);
+  look();
+}
+
+function look() {
+  const problem = whyNot();
+  if (problem) {
+    complain(problem);
+    element("start").disabled = true;
+    return;
+  }
+  navigator.permissions?.query({ name: "microphone" }).then(
+    (permission) => {
+      const tell = () => complain(permission.state === "denied" ? "denied" : null);
+      if (permission.state === "denied") tell();
+      permission.addEventListener("change", tell);
+    },
+    // Firefox before 131 does not know that permission by name.
+    () => {},
+  );
+}

@@ -1,0 +1,28 @@
+"""What pages that are not about training say of it: news for contributors, and what was given of a track."""
+
+from __future__ import annotations
+
+from django import template
+from django.contrib.auth.models import AnonymousUser
+
+from genreweb.accounts.models import User
+from library.models import Track
+from training.models import Clip, Receipt
+from training.views.clip_rows import ClipRow, for_rows, rows_of
+
+register = template.Library()
+
+
+@register.simple_tag
+def unseen_receipts(user: User | AnonymousUser) -> int:
+    """Count the receipts that somebody has not looked at yet."""
+    return Receipt.objects.filter(user=user, seen_at=None).count() if user.is_authenticated else 0
+
+
+@register.simple_tag
+def given_of(track: Track, user: User | AnonymousUser) -> list[ClipRow]:
+    """Give what somebody has contributed of a track, the newest first; pieces of one stand for all."""
+    if not isinstance(user, User):
+        return []
+    clips = Clip.objects.contributed_by(user).filter(track=track, origin=None)
+    return rows_of(for_rows(clips), user)
