@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-__all__ = ["RUN_ERRORS", "in_words"]
+__all__ = ["RUN_ERRORS", "architecture_words", "in_words"]
 
 RUN_ERRORS = {
     # Parameters.
@@ -107,3 +107,29 @@ def in_words(code: str, params: Mapping[str, Any] | None = None) -> str:
     """Give a line of a run's log, or a note on what it would find, in the reader's language."""
     line = _LINES.get(code)
     return str(line).format(**(params or {})) if line is not None else code
+
+
+_ARCHITECTURES = {
+    "residual-cnn": (
+        gettext_lazy("Genreweb's own network"),
+        gettext_lazy("A small residual network. The best choice unless you want to compare."),
+    ),
+    "efficientnet-b0": (
+        gettext_lazy("EfficientNet-B0"),
+        gettext_lazy("A larger network from image recognition. Several times slower; for comparison."),
+    ),
+    "mfcc-knn": (
+        gettext_lazy("MFCC k-NN"),
+        gettext_lazy("The textbook method: no training, an answer by the nearest clips. A baseline."),
+    ),
+    "feature-mlp": (
+        gettext_lazy("Feature MLP"),
+        gettext_lazy("A small network on 57 summary features. Seconds; a baseline. Needs clips with sound."),
+    ),
+}
+
+
+def architecture_words(name: str, *, title: str = "", explanation: str = "") -> tuple[str, str]:
+    """Give title and explanation of an architecture in the reader's language, else as it says itself."""
+    known = _ARCHITECTURES.get(name)
+    return (str(known[0]), str(known[1])) if known else (title or name, explanation)

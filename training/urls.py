@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from training.views import contribute, contributions, data, genres, receipts, review, review_lists
+from training.views import contribute, contributions, data, genres, receipts, review, review_lists, runs
 
 app_name = "training"
 
@@ -19,6 +19,11 @@ urlpatterns: list[URLPattern] = [
     path("genres/new/", genres.new, name="genre-new"),
     path("genres/new/colour/", genres.colour, name="genre-colour"),
     path("training/data/", data.data, name="data"),
+    path("training/runs/", runs.list_runs, name="runs"),
+    path("training/runs/preflight/", runs.what_is_there, name="run-preflight"),
+    path("training/runs/<uuid:pk>/", runs.run, name="run"),
+    path("training/runs/<uuid:pk>/progress/", runs.progress, name="run-progress"),
+    path("training/runs/<uuid:pk>/cancel/", runs.cancel, name="run-cancel"),
     path("review/", review.page, name="review"),
     path("review/next/", review.upcoming, name="review-next"),
     path("review/list/", review_lists.clips, name="review-list"),

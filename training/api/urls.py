@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from training.api import versions
+from training.api import runs, versions
 from training.api.review import ClipReviewView, ClipsReviewView
 
 urlpatterns: list[URLPattern] = [
+    path("training-runs/", runs.RunListView.as_view(), name="training-runs"),
+    path("training-runs/preflight/", runs.PreflightView.as_view(), name="training-preflight"),
+    path("training-runs/<uuid:pk>/", runs.RunView.as_view(), name="training-run"),
+    path("training-runs/<uuid:pk>/cancel/", runs.RunCancelView.as_view(), name="training-run-cancel"),
     path("model-versions/", versions.ModelVersionListView.as_view(), name="model-versions"),
     path("model-versions/rollback/", versions.RollbackView.as_view(), name="model-versions-rollback"),
     path("model-versions/<int:pk>/", versions.ModelVersionView.as_view(), name="model-version"),

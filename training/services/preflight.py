@@ -282,7 +282,8 @@ def _quick_seconds(clips: int) -> float:
 
 def _full_seconds(architecture: str, epochs: int, clips: int) -> float:
     passes = max(epochs, 1)
-    rates, others = [], []
+    rates: list[float] = []
+    others: list[float] = []
     for run in _former(Kind.FULL, architecture):
         assert run.snapshot is not None  # noqa: S101  # a run that is done has one
         learnt = sum(sides.get(SnapshotClip.Split.TRAIN, 0) for sides in run.snapshot.counts.values())
