@@ -37,10 +37,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class GenreRow:
-    """How one genre fares: the share found, in percent, and what its clips were heard as."""
+    """How one genre fares: the share found, in percent, and what its clips were heard as.
+
+    A genre that no test clip belongs to has no share.
+    """
 
     genre: Genre
-    recall: int
+    recall: int | None
     clips: int
     cells: list[Cell]
 
@@ -125,11 +128,12 @@ def _genres(version: ModelVersion, test: Mapping[str, Any]) -> list[GenreRow]:
     for place, label in enumerate(version.labels):
         counts = test["confusion"][place]
         total = sum(counts)
+        recall = test["recall"].get(label)
         rows.append(
             GenreRow(
                 # A genre that was since removed from the site is shown by its label.
                 genre=known.get(label) or Genre(slug=label, name=label, colour="#8a8d96"),
-                recall=_percent(test["recall"][label]),
+                recall=None if recall is None else _percent(recall),
                 clips=total,
                 cells=[
                     Cell(count, count / total if total else 0.0, right=column == place)

@@ -35,6 +35,7 @@ _STATUSES = {
     "no_music": 409,
     "nothing_outdated": 409,
     "already_in_service": 409,
+    "bundle_damaged": 409,
     "gate_refused": 409,
     "nothing_before": 409,
     "service_changed": 409,

@@ -55,3 +55,16 @@ def test_a_version_that_was_never_measured_says_so(client: Client) -> None:
         is_in_service=True,
     )
     assert "never measured" in client.get(reverse("classifier:quality")).content.decode()
+
+
+def test_a_genre_without_test_clips_has_no_share(client: Client) -> None:
+    version = sync_release()
+    test = version.metadata["test"]
+    test["recall"]["chiptune"] = None
+    test["confusion"] = [[*row, 0] for row in test["confusion"]] + [[0] * (len(version.labels) + 1)]
+    version.labels = [*version.labels, "chiptune"]
+    version.save(update_fields=["labels", "metadata"])
+    card = card_of(version)
+    assert card is not None
+    assert (card.genres[-1].recall, card.genres[-1].clips) == (None, 0)
+    assert client.get(reverse("classifier:quality")).status_code == 200

@@ -112,7 +112,9 @@ def _are_channels(value: object) -> bool:
         and len(value) <= MOST_CHANNELS
         and all(
             isinstance(row, dict)
-            and all(_is_share(row.get(name)) for name in ("accuracy", "confident", "confident_accuracy"))
+            and all(_is_share(row.get(name)) for name in ("accuracy", "confident"))
+            # Of no answer at all, none is right.
+            and (not row["confident"] or _is_share(row.get("confident_accuracy")))
             for row in value.values()
         )
     )

@@ -64,7 +64,10 @@ def write_bundle(version: ModelVersion) -> Iterator[bytes]:
         opened.close()
         log.warning("%s cannot be taken along: %s", version.name, error)
         raise TrainingError("bundle_damaged", {"version": version.name, "why": str(error)}) from error
-    return _stream(version, folder, files, opened)
+    stream = _stream(version, folder, files, opened)
+    # Begun, so that whoever closes it unread closes the copy too: a generator that never ran has no end.
+    next(stream)
+    return stream
 
 
 def _stream(
@@ -79,6 +82,7 @@ def _stream(
     contents: list[tuple[str, Content]] = [(MANIFEST_FILE, as_json(manifest))]
     contents += [(name, _opener(folder / name)) for name in files]
     with opened:
+        yield b""
         yield from archive.stream(contents)
 
 
