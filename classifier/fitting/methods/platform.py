@@ -125,5 +125,5 @@ def _for_pieces(recipe: Recipe, columns: int) -> Recipe:
         feed=replace(
             recipe.feed, batch_size=32, crops_per_epoch=1, channel_probability=0.0, masks=0, shift=0
         ),
-        fit=replace(recipe.fit, epochs=25),
+        fit=replace(recipe.fit, epochs=20),
     )
