@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from training.views import contribute, contributions, data, genres, receipts, review, review_lists, runs
+from training.views import (
+    contribute,
+    contributions,
+    data,
+    genres,
+    receipts,
+    review,
+    review_lists,
+    runs,
+    versions,
+)
 
 app_name = "training"
 
@@ -24,6 +34,12 @@ urlpatterns: list[URLPattern] = [
     path("training/runs/<uuid:pk>/", runs.run, name="run"),
     path("training/runs/<uuid:pk>/progress/", runs.progress, name="run-progress"),
     path("training/runs/<uuid:pk>/cancel/", runs.cancel, name="run-cancel"),
+    path("training/versions/", versions.versions, name="versions"),
+    path("training/versions/import/", versions.bring_in, name="versions-import"),
+    path("training/versions/rollback/", versions.roll_back, name="versions-rollback"),
+    path("training/versions/<int:pk>/", versions.version, name="version"),
+    path("training/versions/<int:pk>/promote/", versions.promote, name="version-promote"),
+    path("training/versions/<int:pk>/bundle/", versions.bundle, name="version-bundle"),
     path("review/", review.page, name="review"),
     path("review/next/", review.upcoming, name="review-next"),
     path("review/list/", review_lists.clips, name="review-list"),
