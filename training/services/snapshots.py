@@ -226,25 +226,25 @@ def _candidates() -> list[Candidate]:
 
 def _links(clip: Clip) -> Iterator[str]:
     """Name the recording that a clip holds, and those that it was found to share."""
-    yield f"clip:{clip.pk}"
+    yield f"one:{clip.pk}"
     if clip.sha256:
-        yield f"sound:{clip.sha256}"
+        yield f"file:{clip.sha256}"
     if clip.track_id:
-        yield f"track:{clip.track_id}"
+        yield f"from:{clip.track_id}"
     for other in (clip.origin_id, clip.duplicate_of_id):
         if other:
-            yield f"clip:{other}"
+            yield f"one:{other}"
 
 
 def _keys(clip: Candidate, grouping: Grouping) -> list[str]:
     """Name everything that ties a clip to others."""
     keys = list(clip.links)
     if clip.repetition_group:
-        keys.append(f"recording:{clip.dataset}:{clip.repetition_group}")
+        keys.append(f"copy:{clip.dataset}:{clip.repetition_group}")
     if grouping != "recordings" and clip.artist:
         keys.append(f"artist:{clip.artist}")
     if grouping == "people" and not clip.artist and clip.contributor is not None:
-        keys.append(f"person:{clip.contributor}")
+        keys.append(f"by:{clip.contributor}")
     return keys
 
 
@@ -262,8 +262,8 @@ def _group(clips: list[Candidate], grouping: Grouping) -> dict[str, list[Candida
     for clip in clips:
         first, *rest = _keys(clip, grouping)
         for key in rest:
-            # The alphabetically first key stays the root, whatever order clips come in: "artist:" before
-            # "clip:" and "person:", which change less from one snapshot to the next.
+            # The alphabetically first key stays the root, whatever order clips come in: the artist, then the
+            # person, then the recording, because a name that newcomers cannot change keeps the group's side.
             low, high = sorted((root(first), root(key)))
             parent[high] = low
     groups: dict[str, list[Candidate]] = defaultdict(list)
