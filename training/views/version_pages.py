@@ -321,10 +321,7 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def curves_of(run: TrainingRun | None) -> dict[str, list[Any]] | None:
-    """Give loss and accuracy after each epoch of a run, None where it had none."""
-    columns = ("number", "loss", "val_loss", "accuracy", "val_accuracy")
-    epochs = list(run.epoch_rows.values_list(*columns)) if run is not None else []
-    if len(epochs) < 2:
-        return None
-    return {name: list(values) for name, values in zip(columns, zip(*epochs, strict=True), strict=True)}
+def curves_of(run: TrainingRun | None) -> list[dict[str, Any]]:
+    """Give the figures after each epoch of a run, as its own page gives them; nothing where it had none."""
+    columns = ("number", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+    return list(run.epoch_rows.values(*columns)) if run is not None else []
