@@ -11,6 +11,7 @@ from library.errors import TrackError, sentence
 from training.run_words import RUN_ERRORS
 
 _MESSAGES = {
+    "unknown_decision": gettext_lazy("A clip is approved, relabelled or rejected; nothing else."),
     "clip_gone": gettext_lazy("This clip is no longer there: it was withdrawn or deleted."),
     "not_reviewable": gettext_lazy(
         "This clip cannot be reviewed: it is still being checked, or was not accepted."

@@ -17,6 +17,7 @@ import numpy as np
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from classifier import registry
 from classifier.models import ModelVersion
@@ -43,7 +44,7 @@ class Labelled:
     pk: UUID
     genre: str
     group: str
-    embedding: np.ndarray[tuple[int], np.dtype[np.float32]]
+    embedding: NDArray[np.float32]
 
 
 def request_check(*, by: User | None = None) -> LabelCheck:
@@ -112,21 +113,17 @@ def _examine(check_id: int) -> dict[str, object]:
     return {"version": version, "clips": len(doubts), "left_out": left_out}
 
 
-def judge(
-    clips: Sequence[Labelled], labels: Sequence[str]
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def judge(clips: Sequence[Labelled], labels: Sequence[str]) -> NDArray[np.float64]:
     """Give (n_clips, n_labels) probabilities, each clip's by a model fitted without its group."""
     from classifier.fitting.noise import out_of_fold
 
     index = {label: place for place, label in enumerate(labels)}
-    return np.asarray(
-        out_of_fold(
-            np.stack([clip.embedding for clip in clips]),
-            np.array([index[clip.genre] for clip in clips]),
-            np.array([clip.group for clip in clips]),
-            len(labels),
-            SEED,
-        )
+    return out_of_fold(
+        np.stack([clip.embedding for clip in clips]),
+        np.array([index[clip.genre] for clip in clips]),
+        [clip.group for clip in clips],
+        len(labels),
+        seed=SEED,
     )
 
 

@@ -1,0 +1,160 @@
+"""What a curator is shown of one clip: its sound, what was said of it, and what speaks for another label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from classifier.core import pictures
+from classifier.core.patches import PatchParams
+from classifier.models import Genre
+from library.templatetags.sound import percent
+from library.views.verdict import Bar, GenreOf, whole_percents
+from training.models import Clip
+from training.models.clips import ClipQuerySet
+from training.neighbours import ClipNeighbour, nearest_approved
+from training.services.features import FeaturesError, read_features
+
+QUEUE, DOUBTS = "queue", "doubts"
+SOURCES = (QUEUE, DOUBTS)
+# One key each; the zero stands after the nine as it does on a keyboard.
+PICK_KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
+_BARS = 4
+_LEAST_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One clip, ready to be judged.
+
+    Attributes
+    ----------
+    bars : list of Bar
+        What the model found likeliest, and in any case the clip's own label.
+    hears : Bar or None
+        The likeliest of them, where the model was asked.
+    peaks : list of int
+        Outline of the sound, lowest and highest in turn; empty where its features are gone.
+    """
+
+    clip: Clip
+    source: str
+    bars: list[Bar]
+    neighbours: list[ClipNeighbour]
+    peaks: list[int]
+    duration: float
+    suspected: Genre | None
+
+    @property
+    def hears(self) -> Bar | None:
+        return max(self.bars, key=lambda bar: bar.share) if self.bars else None
+
+    @property
+    def agrees(self) -> bool:
+        return self.hears is not None and self.hears.genre.slug == self.clip.genre.slug
+
+    @property
+    def title(self) -> str:
+        return title_of(self.clip)
+
+    @property
+    def is_open(self) -> bool:
+        return self.clip.status == Clip.Status.PENDING
+
+    @property
+    def picture(self) -> str:
+        address = reverse("training:review-picture", args=[self.clip.pk])
+        return f"{address}?v={self.clip.features_sha256[:16]}"
+
+    @property
+    def ticks(self) -> list[pictures.Tick]:
+        return list(pictures.mel_axis(PatchParams().sample_rate))
+
+    @property
+    def said(self) -> str:
+        """What is read out when the card comes up."""
+        label = self.clip.genre.display_name
+        if self.suspected is not None:
+            return gettext("{title}. Approved as {label}; the other clips say {other}.").format(
+                title=self.title, label=label, other=self.suspected.display_name
+            )
+        if self.hears is None:
+            return gettext("{title}. Said to be {label}.").format(title=self.title, label=label)
+        return gettext("{title}. Said to be {label}; the classifier hears {other}, {share}.").format(
+            title=self.title,
+            label=label,
+            other=self.hears.genre.display_name,
+            share=percent(self.hears.share),
+        )
+
+
+def title_of(clip: Clip) -> str:
+    return clip.title or gettext("Untitled")
+
+
+def clips_of(source: str) -> ClipQuerySet:
+    """Give the clips that are to be looked at, in that order."""
+    return Clip.objects.suspicious() if source == DOUBTS else Clip.objects.to_review()
+
+
+def for_cards(clips: ClipQuerySet) -> ClipQuerySet:
+    """Fetch with each clip what its card says."""
+    return clips.select_related(
+        "genre",
+        "contributed_genre",
+        "contributor",
+        "dataset",
+        "duplicate_of__genre",
+        "opinion_version",
+        "reviewed_by",
+    ).defer("duplicate_of__embedding", "duplicate_of__opinion")
+
+
+def card_of(clip: Clip, source: str, genre_of: GenreOf) -> Card:
+    peaks, duration = _outline(clip)
+    doubted = source == DOUBTS and clip.suspected_genre not in ("", clip.genre.slug)
+    return Card(
+        clip=clip,
+        source=source,
+        bars=bars_of(clip, genre_of),
+        neighbours=nearest_approved(clip=clip),
+        peaks=peaks,
+        duration=clip.duration or duration,
+        suspected=genre_of(clip.suspected_genre) if doubted else None,
+    )
+
+
+def bars_of(clip: Clip, genre_of: GenreOf) -> list[Bar]:
+    """Give the likeliest genres of the model's opinion, and the clip's own label after them if it is none."""
+    shares: dict[str, float] = clip.opinion
+    percents = whole_percents(shares)
+    ranked = sorted(shares, key=lambda label: -shares[label])
+    shown = [label for label in ranked[:_BARS] if shares[label] >= _LEAST_SHARE]
+    if shares and clip.genre.slug not in shown:
+        shown.append(clip.genre.slug)
+    return [Bar(genre_of(label), shares.get(label, 0.0), percents.get(label, 0)) for label in shown]
+
+
+def picks(genres: Iterable[Genre]) -> list[tuple[str, Genre]]:
+    """Give each genre the key that picks it; those after the thirty-sixth have none."""
+    keys = iter(PICK_KEYS)
+    return [(next(keys, ""), genre) for genre in genres]
+
+
+def _outline(clip: Clip) -> tuple[list[int], float]:
+    try:
+        db = read_features(clip).db
+    except (FeaturesError, OSError):
+        return [], 0.0
+    seconds = db.shape[1] * PatchParams().column_seconds
+    return [int(value) for value in pictures.loudness_peaks(db).ravel()], seconds
+
+
+def wanted(source: str, *, without: Iterable[Any] = ()) -> QuerySet[Clip]:
+    """Give the clips that are to be looked at, but for those that the page has."""
+    return for_cards(clips_of(source).exclude(pk__in=list(without)))
