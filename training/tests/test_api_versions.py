@@ -92,7 +92,8 @@ def test_who_may(
         send = getattr(api(person), method)
         response = send(BASE + path.format(better=better.pk), body, **options)
         assert response.status_code == status
-        response.close()
+        if response.streaming:
+            assert bundle(response).size
         if status >= 400:
             assert response.json()["error"]["message"]
         done = path.endswith("promote/") and status == 200
