@@ -21,12 +21,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 JOB_FILE, ENTRIES_FILE, JUDGEMENT_FILE, RESULT_FOLDER = (
     "job.json",
@@ -60,29 +59,6 @@ class Reports:
     def send(self, event: str, **fields: Any) -> None:
         self._file.write(json.dumps({"event": event, **fields}, allow_nan=False) + "\n")
         self._file.flush()
-
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """The clips of a job, one row each; see `training.services.lessons`."""
-
-    rows: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    genres: NDArray[np.str_]
-    sides: NDArray[np.str_]
-    keys: NDArray[np.str_]
-    names: NDArray[np.str_]
-    seen: NDArray[np.bool_]
-    embeddings: NDArray[np.float32]
-
-    @classmethod
-    def read(cls, path: Path) -> Entries:
-        with np.load(path, allow_pickle=False) as archive:
-            return cls(**{name: archive[name] for name in cls.__slots__})
-
-    def on(self, *sides: str) -> NDArray[np.intp]:
-        """Give the places of what is learnt or measured on these sides: clips whose label is taught."""
-        return np.flatnonzero(np.isin(self.sides, sides) & (self.targets >= 0))
 
 
 def main(folder: Path, descriptor: int) -> int:
@@ -137,12 +113,13 @@ def _failure(error: Exception, folder: Path) -> FailedError:
 
 def _work(folder: Path, reports: Reports, should_stop: Callable[[], bool]) -> None:
     from classifier.fitting import candidates
+    from classifier.fitting.loop import use_threads
     from classifier.fitting.material import Material
 
     job = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
-    entries = Entries.read(folder / ENTRIES_FILE)
+    entries = candidates.Entries.read(folder / ENTRIES_FILE)
     material = Material.open(Path(job["material"]))
-    result = folder / RESULT_FOLDER
+    use_threads(job["threads"])
 
     def go_on() -> None:
         if should_stop():
@@ -154,20 +131,13 @@ def _work(folder: Path, reports: Reports, should_stop: Callable[[], bool]) -> No
 
     def on_epoch(report: Any) -> None:
         reports.send("epoch", **_finite(asdict(report)))
-        go_on()
 
+    watch = candidates.Watch(on_step=on_step, on_epoch=on_epoch, should_stop=should_stop)
     make = candidates.quick if job["kind"] == "quick" else candidates.full
-    made = make(
-        job,
-        entries,
-        material,
-        work=folder,
-        on_step=on_step,
-        on_epoch=on_epoch,
-        should_stop=should_stop,
-    )
+    result = folder / RESULT_FOLDER
+    make(job, entries, material, work=folder, out=result, watch=watch)
     on_step("judge")
-    judgement = candidates.judge(job, entries, material, made, out=result)
+    judgement = candidates.judge(job, entries, material, out=result, watch=watch)
     go_on()
     (folder / JUDGEMENT_FILE).write_text(json.dumps(judgement), encoding="utf-8")
 

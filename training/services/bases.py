@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import zipfile
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from classifier.core.bundle import architecture_of, backbone_of
 from classifier.models import ModelVersion
 from classifier.releases import REPLAY_FILE
 
-__all__ = ["architecture_of", "backbone_of", "in_service", "is_clip_id", "remembered"]
+__all__ = ["architecture_of", "backbone_of", "in_service", "remembered"]
 
 
 def in_service() -> ModelVersion | None:
@@ -39,11 +38,3 @@ def _remembered(pk: int, sha256: str) -> frozenset[str]:
     ):
         names: list[Any] = archive["names"].tolist()
     return frozenset(map(str, names))
-
-
-def is_clip_id(name: str) -> bool:
-    """Tell a contributed clip, which goes by its id, from a clip of a shipped set."""
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False

@@ -56,7 +56,6 @@ class Child:
                         **os.environ,
                         "OMP_NUM_THREADS": threads,
                         "OPENBLAS_NUM_THREADS": threads,
-                        "GENREWEB_TRAINING_THREADS": threads,
                     },
                 )
         except BaseException:

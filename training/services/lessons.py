@@ -19,6 +19,7 @@ from classifier.fitting.material import Material
 from classifier.models import ModelVersion
 from training.models import DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services import preflight, workshop
+from training.services.child import thread_count
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ def prepared(
             "base": str(base_folder) if base_folder else None,
             "base_pk": base.pk if base and base_folder else None,
             "material": str(material),
+            "threads": thread_count(),
         }
         learnt = [*preflight.LEARNT] if quick else [Split.TRAIN]
         yield Job(

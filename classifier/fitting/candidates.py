@@ -1,0 +1,227 @@
+"""A candidate of a training run: learnt from stored features, measured beside the version in service."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.core.bundle import METADATA_FILE, ReleaseError
+from classifier.core.dataset import Examples
+from classifier.core.inference import Classifier
+from classifier.fitting.material import Material
+
+FloatArray = NDArray[np.float32]
+Learnt = ("train", "valid")
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The clips of a run, one row each.
+
+    Attributes
+    ----------
+    rows
+        Place in the material.
+    targets
+        Index of the label, -1 where it is not taught.
+    genres, sides
+        Label and side of the split: train, valid, holdout or test.
+    keys, names
+        Id of the clip, and the name under which a shipped version may know it.
+    seen
+        Whether the version in service has learnt from it.
+    embeddings
+        (n, n_embedding) by the network in service; rows of NaN where there is none. May be (n, 0).
+    """
+
+    rows: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    genres: NDArray[np.str_]
+    sides: NDArray[np.str_]
+    keys: NDArray[np.str_]
+    names: NDArray[np.str_]
+    seen: NDArray[np.bool_]
+    embeddings: FloatArray
+
+    @classmethod
+    def read(cls, path: Path) -> Entries:
+        """Read what `numpy.savez` wrote under the names of the attributes."""
+        with np.load(path, allow_pickle=False) as archive:
+            return cls(**{name: archive[name] for name in cls.__slots__})
+
+    def on(self, *sides: str) -> NDArray[np.intp]:
+        """Places of the clips on these sides whose label is taught."""
+        return np.flatnonzero(np.isin(self.sides, sides) & (self.targets >= 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How the work tells of itself and hears that it is to end."""
+
+    on_step: Callable[[str], None]
+    on_epoch: Callable[[Any], None]
+    should_stop: Callable[[], bool]
+
+
+def quick(
+    job: Mapping[str, Any], entries: Entries, material: Material, *, work: Path, out: Path, watch: Watch
+) -> None:
+    """Fit a new head on the network in service.
+
+    Clips that the network was shipped with are replayed from its own memory; all others are given anew each
+    time, so that what was withdrawn or relabelled since an earlier quick run does not live on.
+    """
+    from classifier.fitting.head import refit_head
+    from classifier.releases import read_replay
+
+    base = Path(job["base"])
+    shipped = [name for name in read_replay(base).names if not is_clip_id(name)]
+    learnt = entries.on(*Learnt)
+    learnt = learnt[~np.isin(entries.names[learnt], shipped)]
+    embeddings = _embeddings(base, entries, material, learnt)
+    watch.on_step("fit")
+    refit_head(
+        base,
+        embeddings,
+        entries.targets[learnt].astype(np.intp),
+        job["labels"],
+        names=entries.keys[learnt].tolist(),
+        seed=job["seed"],
+        out=out,
+    )
+
+
+def is_clip_id(name: str) -> bool:
+    """Tell a clip of a site, which goes by its id, from a clip of the set that a version was shipped with."""
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
+
+
+def _embeddings(base: Path, entries: Entries, material: Material, chosen: NDArray[np.intp]) -> FloatArray:
+    """Take the embeddings that are there, and work out those that are not."""
+    classifier = Classifier.load(base)
+    found: list[FloatArray] = []
+    for place in chosen:
+        stored = entries.embeddings[place]
+        if len(stored) and np.isfinite(stored).all():
+            found.append(stored)
+        else:
+            prediction = _listen(classifier, material, int(entries.rows[place]))
+            if prediction is None:
+                raise ReleaseError("The version in service needs the sound of clips to learn more.")
+            found.append(prediction.embedding)
+    return np.stack(found) if found else np.empty((0, entries.embeddings.shape[1]), np.float32)
+
+
+def full(
+    job: Mapping[str, Any], entries: Entries, material: Material, *, work: Path, out: Path, watch: Watch
+) -> None:
+    """Train a network from the beginning; goes on after the last whole epoch where `work` holds a state."""
+    from classifier.fitting.architectures import ARCHITECTURES
+
+    architecture = ARCHITECTURES[job["architecture"]]
+    sets = []
+    for side in Learnt:
+        places = entries.on(side)
+        if architecture.needs == "summary":
+            places = places[np.isfinite(material.summary[entries.rows[places]]).all(axis=1)]
+        sets.append(_examples(entries, material, places, architecture.needs))
+    watch.on_step("fit")
+    fit = work / "fit"
+    fit.mkdir(exist_ok=True)
+    architecture.fit(
+        *sets,
+        job["labels"],
+        seed=job["seed"],
+        epochs=job["epochs"] or None,
+        work=fit,
+        threads=job["threads"],
+        on_epoch=watch.on_epoch,
+        should_stop=watch.should_stop,
+    )
+    if watch.should_stop():
+        return
+    watch.on_step("export")
+    shutil.copytree(fit, out, ignore=shutil.ignore_patterns(CHECKPOINT), dirs_exist_ok=True)
+
+
+def _examples(entries: Entries, material: Material, places: NDArray[np.intp], needs: str) -> Examples:
+    rows = entries.rows[places].tolist()
+    db: Sequence[FloatArray] = list(material.summary[rows]) if needs == "summary" else material.rows(rows)
+    return Examples(db=db, targets=entries.targets[places].astype(np.intp))
+
+
+def judge(
+    job: Mapping[str, Any], entries: Entries, material: Material, *, out: Path, watch: Watch
+) -> dict[str, Any]:
+    """Complete the metadata of the candidate in `out`; ask it and the champion about held-out clips.
+
+    Returns
+    -------
+    dict
+        ``holdout``: the ``champion`` (its row's number or None) and ``clips`` by id: the ``genre`` they have,
+        what the ``candidate`` said and what the ``champion`` said as ``[label, confidence]``. What the
+        champion has learnt from it is not asked about.
+    """
+    from classifier.fitting.judge import judge as measure
+
+    test = entries.on("test")
+    held_out = np.flatnonzero(entries.sides == "holdout")
+    figures = measure(
+        out,
+        champion=Path(job["base"]) if job["base"] else None,
+        test=_examples(entries, material, test, "columns"),
+        test_names=entries.names[test].tolist(),
+    )
+    _complete(out, job, entries, figures)
+    candidate = Classifier.load(out)
+    champion = Classifier.load(Path(job["base"])) if job["base"] else None
+    clips: dict[str, dict[str, Any]] = {}
+    for place in held_out.tolist():
+        row = int(entries.rows[place])
+        said = {"genre": str(entries.genres[place]), "candidate": _verdict(candidate, material, row)}
+        if champion is not None and not entries.seen[place]:
+            said["champion"] = _verdict(champion, material, row)
+        clips[str(entries.keys[place])] = said
+        if watch.should_stop():
+            break
+    return {"holdout": {"champion": job["base_pk"], "clips": clips}}
+
+
+def _complete(out: Path, job: Mapping[str, Any], entries: Entries, figures: Mapping[str, Any]) -> None:
+    path = out / METADATA_FILE
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    learnt = entries.on(*(Learnt if job["kind"] == "quick" else Learnt[:1]))
+    genres, counts = np.unique(entries.genres[learnt], return_counts=True)
+    trained_on = {
+        **metadata.get("trained_on", {}),
+        "snapshot": job["snapshot"],
+        "clips": dict(zip(genres.tolist(), counts.tolist(), strict=True)),
+    }
+    metadata |= {**figures, "name": job["name"], "trained_on": trained_on}
+    path.write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
+
+
+def _verdict(classifier: Classifier, material: Material, row: int) -> list[Any] | None:
+    prediction = _listen(classifier, material, row)
+    if prediction is None:
+        return None
+    best = max(prediction.probabilities.items(), key=lambda item: item[1])
+    return [best[0], round(best[1], 4)]
+
+
+def _listen(classifier: Classifier, material: Material, row: int) -> Any:
+    summary = material.summary[row]
+    known = None if np.isnan(summary).any() else summary
+    return classifier.predict_stored(material.db(row), summary=known)
