@@ -65,12 +65,15 @@ class ModelVersionAdmin(admin.ModelAdmin[ModelVersion]):
         "name",
         "source",
         "is_in_service",
+        "served_at",
+        "fault",
         "accuracy",
         "label_list",
         "feature_version",
         "location",
         "sha256",
         "created",
+        "added_by",
         "facts",
     )
 
