@@ -40,10 +40,13 @@ class Examples:
         One (n_mels, n_columns) float32 array per track, in dB relative to any reference.
     targets
         (n,) index of each track's label.
+    summary
+        (n, 57) summary features, for the methods that work on them; rows of NaN where there are none.
     """
 
     db: Sequence[FloatArray]
     targets: NDArray[np.intp]
+    summary: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.db)

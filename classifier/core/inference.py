@@ -255,16 +255,21 @@ class Classifier:
         summary
             (57,) the clip's summary features.
         """
-        duration = db.shape[1] * self.patch_params.column_seconds
-        if not self.needs_samples:
-            cut = patches.cut(db, self.patch_params)
-        elif summary is None:
+        cut = self.stretches(db, summary=summary)
+        if cut is None:
             return None
-        else:
-            from classifier.core import methods
-
-            cut = methods.piece_of(summary, duration)
+        duration = db.shape[1] * self.patch_params.column_seconds
         return self.read(self.network.run(cut.inputs), cut, duration=duration)
+
+    def stretches(self, db: FloatArray, *, summary: FloatArray | None = None) -> Patches | None:
+        """What the network is given of a clip of which only its features were kept; see `predict_stored`."""
+        if not self.needs_samples:
+            return patches.cut(db, self.patch_params)
+        if summary is None:
+            return None
+        from classifier.core import methods
+
+        return methods.piece_of(summary, db.shape[1] * self.patch_params.column_seconds)
 
     def read(self, output: NetworkOutput, cut: Patches, *, duration: float) -> Prediction:
         """Turn raw outputs into a verdict."""
