@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 from pgvector.django import CosineDistance
@@ -24,9 +24,9 @@ class ClipNeighbour:
 
 def comparable_versions(version: ModelVersion) -> QuerySet[ModelVersion]:
     """Keep the versions whose embeddings mean the same as those of `version`: they share its backbone."""
-    return ModelVersion.objects.annotate(backbone=Coalesce(KT("metadata__backbone_sha256"), "sha256")).filter(
-        backbone=backbone_of({"sha256": version.sha256, **version.metadata})
-    )
+    return ModelVersion.objects.annotate(
+        backbone=Coalesce(KT("metadata__backbone_sha256"), "sha256", output_field=TextField())
+    ).filter(backbone=backbone_of({"sha256": version.sha256, **version.metadata}))
 
 
 def nearest_approved(*, clip: Clip, k: int = 4) -> list[ClipNeighbour]:

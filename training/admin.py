@@ -1,0 +1,319 @@
+"""Clips and what was decided about them, datasets, and what came of training, in the administration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from classifier.models import Genre
+from genreweb.accounts.models import User
+from training.errors import training_sentence
+from training.models import Clip, ClipDecision, Dataset, Promotion, Receipt, TrainingEpoch, TrainingRun
+from training.services import review
+from training.services.review import MOST_AT_ONCE, REASON_LENGTH, Decision, Outcome, Seen, Wish
+
+
+class ReadOnly:
+    """Rows to look at: they are written by what people do elsewhere, and others depend on them."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DecisionInline(ReadOnly, admin.TabularInline[ClipDecision, Clip]):
+    """What was decided about a clip, the newest first."""
+
+    model = ClipDecision
+    fields = readonly_fields = (
+        "at",
+        "by",
+        "action",
+        "status_before",
+        "genre_before",
+        "genre_after",
+        "reason",
+    )
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ClipDecision]:
+        return super().get_queryset(request).select_related("by", "genre_before", "genre_after")
+
+
+class RejectForm(forms.Form):
+    """Why the chosen clips are rejected."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH)
+
+
+class RelabelForm(forms.Form):
+    """What the chosen clips are."""
+
+    genre = forms.ModelChoiceField(label=_("Right genre"), queryset=Genre.objects.all())
+    reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, required=False)
+
+
+_OF_THE_OPINION = ("opinion_version", "opinion_text", "disputed", "suspicion", "suspected_genre")
+_OF_THE_CLIP = (
+    *("id", "contributor", "dataset", "dataset_key", "part", "repetition_group", "track", "origin"),
+    *("start", "end", "duration", "size", "sha256", "features_sha256", "feature_version"),
+    *("rights_confirmed_at", "created", "failure", "attempt", "tries"),
+)
+
+
+@admin.register(Clip)
+class ClipAdmin(admin.ModelAdmin[Clip]):
+    """Every clip of the site. What is decided about them goes the same way as on the page of review."""
+
+    inlines = (DecisionInline,)
+    list_display = ("name", "genre", "status", "source", "disputed_share", "leaks", "twin", "created")
+    list_filter = ("status", "genre", "leaks", "dataset", "part", "opinion_version", "created")
+    list_per_page = 50
+    search_fields = ("title", "artist", "contributor__email", "=id", "=sha256", "dataset_key")
+    search_help_text = _("Title, artist, contributor’s e-mail address, id, SHA-256 or place in the dataset")
+    show_full_result_count = False
+    actions = ("approve", "reject", "relabel")
+    fields = (
+        "title",
+        "artist",
+        "comment",
+        "player",
+        "picture",
+        ("status", "genre", "contributed_genre"),
+        ("reviewed_by", "reviewed_at", "reason"),
+        ("leaks", "leaks_into", "duplicate_of"),
+        *_OF_THE_OPINION,
+        *_OF_THE_CLIP,
+    )
+    readonly_fields = (
+        *("player", "picture", "status", "genre", "contributed_genre"),
+        *("reviewed_by", "reviewed_at", "reason", "leaks", "leaks_into", "duplicate_of"),
+        *_OF_THE_OPINION,
+        *_OF_THE_CLIP,
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
+        # A search through contributors must not fetch the vectors, which are longer than all the rest.
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("genre", "contributor", "dataset", "duplicate_of")
+            .defer("embedding", "duplicate_of__embedding", "duplicate_of__opinion")
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Clips come in through the pages, the API or an import, and are checked on the way."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A contributor withdraws a clip, with its files; what a curator does not want is rejected."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Clip, form: Any, change: bool) -> None:
+        # A worker or a curator may have moved the row on since the form was shown.
+        obj.save(update_fields=form.changed_data)
+
+    @admin.action(description=_("Approve"), permissions=["change"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[Clip]) -> None:
+        self._decide(request, queryset, "approve")
+
+    @admin.action(description=_("Reject with a reason…"), permissions=["change"])
+    def reject(self, request: HttpRequest, queryset: QuerySet[Clip]) -> HttpResponse | None:
+        return self._ask(request, queryset, "reject", RejectForm, _("Reject clips"))
+
+    @admin.action(description=_("Relabel…"), permissions=["change"])
+    def relabel(self, request: HttpRequest, queryset: QuerySet[Clip]) -> HttpResponse | None:
+        return self._ask(request, queryset, "relabel", RelabelForm, _("Relabel clips"))
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Clip],
+        decision: Decision,
+        kind: type[forms.Form],
+        title: Any,
+    ) -> HttpResponse | None:
+        """Ask on a page in between; once it is filled in, decide."""
+        form = kind(request.POST if "decided" in request.POST else None)
+        if form.is_bound and form.is_valid():
+            data = form.cleaned_data
+            self._decide(request, queryset, decision, genre=data.get("genre"), reason=data.get("reason", ""))
+            return None
+        clips = list(queryset[: MOST_AT_ONCE + 1])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "form": form,
+            "clips": clips,
+            "action": decision,
+        }
+        return render(request, "admin/training/clip/decide.html", context)
+
+    def _decide(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Clip],
+        decision: Decision,
+        *,
+        genre: Genre | None = None,
+        reason: str = "",
+    ) -> None:
+        """Decide about clips as they stand now: whoever chose them in the list has seen their state."""
+        clips = list(queryset.values_list("pk", "status", "genre__slug"))
+        if len(clips) > MOST_AT_ONCE:
+            too_many = training_sentence("too_many_decisions", {"most": MOST_AT_ONCE})
+            self.message_user(request, too_many, messages.ERROR)
+            return
+        wishes = [
+            Wish(clip_id=pk, decision=decision, genre=genre, reason=reason, seen=Seen(status, slug))
+            for pk, status, slug in clips
+        ]
+        self._tell(request, review.decide_many(wishes=wishes, by=cast(User, request.user)))
+
+    def _tell(self, request: HttpRequest, outcomes: list[Outcome]) -> None:
+        refused = [outcome.error for outcome in outcomes if outcome.error is not None]
+        if done := len(outcomes) - len(refused):
+            said = ngettext("%d clip is decided about.", "%d clips are decided about.", done)
+            self.message_user(request, said % done, messages.SUCCESS)
+        for sentence in dict.fromkeys(error.message for error in refused):
+            self.message_user(request, sentence, messages.WARNING)
+
+    @admin.display(description=_("title"), ordering="title")
+    def name(self, clip: Clip) -> str:
+        return str(clip)
+
+    @admin.display(description=_("from"))
+    def source(self, clip: Clip) -> str:
+        return str(clip.dataset or clip.contributor or "–")
+
+    @admin.display(description=_("disagreement"), ordering="disputed", empty_value="–")
+    def disputed_share(self, clip: Clip) -> str | None:
+        return None if clip.disputed is None else f"{clip.disputed:.0%}"
+
+    @admin.display(description=_("sounds like"), empty_value="–")
+    def twin(self, clip: Clip) -> str | None:
+        return str(clip.duplicate_of) if clip.duplicate_of else None
+
+    @admin.display(description=_("player"), empty_value="–")
+    def player(self, clip: Clip) -> str | None:
+        if not clip.sound:
+            return None
+        return format_html('<audio controls preload="none" src="{}"></audio>', clip.sound.url)
+
+    @admin.display(description=_("mel spectrogram"), empty_value="–")
+    def picture(self, clip: Clip) -> str | None:
+        if not clip.features:
+            return None
+        address = reverse("training:review-picture", args=[clip.pk])
+        return format_html('<img src="{}" alt="" width="800" height="128">', address)
+
+    @admin.display(description=_("its probabilities"))
+    def opinion_text(self, clip: Clip) -> str:
+        shares = sorted(clip.opinion.items(), key=lambda item: -item[1])
+        return ", ".join(f"{label} {share:.0%}" for label, share in shares) or "–"
+
+    @admin.display(description=_("failure"))
+    def failure(self, clip: Clip) -> str:
+        if not clip.error_code:
+            return "–"
+        return f"{clip.error_code}: {training_sentence(clip.error_code, clip.error_params)}"
+
+
+@admin.register(ClipDecision)
+class ClipDecisionAdmin(ReadOnly, admin.ModelAdmin[ClipDecision]):
+    """Who decided what about which clip, and when. Never rewritten."""
+
+    list_display = ("at", "clip", "by", "action", "genre_before", "genre_after", "reason")
+    list_filter = ("action", "by", "at")
+    search_fields = ("clip__title", "by__email", "reason", "=clip__id")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ClipDecision]:
+        rows = super().get_queryset(request).select_related("clip", "by", "genre_before", "genre_after")
+        return rows.defer("clip__embedding", "clip__opinion")
+
+
+@admin.register(Dataset)
+class DatasetAdmin(admin.ModelAdmin[Dataset]):
+    """Where training material came from in bulk; `manage.py import_dataset` brings it."""
+
+    list_display = ("name", "source", "licence", "trusted", "clip_count", "imported_by", "created")
+    list_filter = ("trusted",)
+    search_fields = ("name", "source", "licence")
+    readonly_fields = ("imported_by", "created")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
+        return super().get_queryset(request).annotate(n_clips=Count("clips")).select_related("imported_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Its clips' files would stay behind, and versions depend on them."""
+        return False
+
+    @admin.display(description=_("clips"), ordering="n_clips")
+    def clip_count(self, dataset: Dataset) -> int:
+        return int(dataset.n_clips)  # type: ignore[attr-defined]  # annotated above
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(ReadOnly, admin.ModelAdmin[Receipt]):
+    """What contributors were told of the versions that learnt from their clips."""
+
+    list_display = ("created", "user", "version", "clips", "seen_at")
+    list_filter = ("version",)
+    search_fields = ("user__email", "version__name")
+    list_select_related = ("user", "version")
+
+
+class EpochInline(ReadOnly, admin.TabularInline[TrainingEpoch, TrainingRun]):
+    """The figures of a run, epoch by epoch."""
+
+    model = TrainingEpoch
+    fields = readonly_fields = ("number", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "at")
+    extra = 0
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnly, admin.ModelAdmin[TrainingRun]):
+    """Training runs, to look at: they are started, cancelled and compared on their own pages."""
+
+    inlines = (EpochInline,)
+    list_display = ("created", "kind", "architecture", "epochs", "status", "requested_by", "candidate")
+    list_filter = ("status", "kind", "architecture")
+    list_select_related = ("requested_by", "candidate")
+    exclude = ("judgement",)
+
+
+@admin.register(Promotion)
+class PromotionAdmin(ReadOnly, admin.ModelAdmin[Promotion]):
+    """Which version was put into service by whom and why."""
+
+    list_display = ("at", "action", "version", "former", "by", "overridden", "reason")
+    list_filter = ("action", "overridden")
+    list_select_related = ("version", "former", "by")
+    fields = readonly_fields = (
+        *("at", "action", "version", "former", "by", "reason", "overridden", "gate_text"),
+    )
+
+    @admin.display(description=_("gate"))
+    def gate_text(self, promotion: Promotion) -> str:
+        text = json.dumps(promotion.gate, indent=2, ensure_ascii=False, sort_keys=True)
+        return format_html('<pre class="facts">{}</pre>', text)
