@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from classifier.core.inference import Classifier
 from classifier.fitting.material import Material
 
 FloatArray = NDArray[np.float32]
-Learnt = ("train", "valid")
+LEARNT = ("train", "valid")
 CHECKPOINT = "checkpoint"
 
 
@@ -35,8 +35,8 @@ class Entries:
         Index of the label, -1 where it is not taught.
     genres, sides
         Label and side of the split: train, valid, holdout or test.
-    keys, names
-        Id of the clip, and the name under which a shipped version may know it.
+    keys, names, groups
+        Id of the clip, the name under which a shipped version may know it, and what it belongs together with.
     seen
         Whether the version in service has learnt from it.
     embeddings
@@ -49,6 +49,7 @@ class Entries:
     sides: NDArray[np.str_]
     keys: NDArray[np.str_]
     names: NDArray[np.str_]
+    groups: NDArray[np.str_]
     seen: NDArray[np.bool_]
     embeddings: FloatArray
 
@@ -63,6 +64,14 @@ class Entries:
         return np.flatnonzero(np.isin(self.sides, sides) & (self.targets >= 0))
 
 
+class StoppedError(Exception):
+    """Somebody asked for the end."""
+
+
+class NothingNewError(Exception):
+    """There is no clip that the version in service could learn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """How the work tells of itself and hears that it is to end."""
@@ -70,6 +79,11 @@ class Watch:
     on_step: Callable[[str], None]
     on_epoch: Callable[[Any], None]
     should_stop: Callable[[], bool]
+
+    def go_on(self) -> None:
+        """Raise `StoppedError` where the work is to end."""
+        if self.should_stop():
+            raise StoppedError
 
 
 def quick(
@@ -84,19 +98,25 @@ def quick(
     from classifier.releases import read_replay
 
     base = Path(job["base"])
-    shipped = [name for name in read_replay(base).names if not is_clip_id(name)]
-    learnt = entries.on(*Learnt)
+    remembered = read_replay(base).names
+    shipped = [name for name in remembered if not is_clip_id(name)]
+    learnt = entries.on(*LEARNT)
     learnt = learnt[~np.isin(entries.names[learnt], shipped)]
-    embeddings = _embeddings(base, entries, material, learnt)
+    if not len(learnt):
+        raise NothingNewError
+    embeddings = _embeddings(base, entries, material, learnt, watch)
     watch.on_step("fit")
     refit_head(
         base,
         embeddings,
         entries.targets[learnt].astype(np.intp),
         job["labels"],
-        names=entries.keys[learnt].tolist(),
-        seed=job["seed"],
         out=out,
+        seed=job["seed"],
+        names=entries.keys[learnt].tolist(),
+        groups=entries.groups[learnt].tolist(),
+        forget=[name for name in remembered if is_clip_id(name)],
+        threads=job["threads"],
     )
 
 
@@ -108,11 +128,14 @@ def is_clip_id(name: str) -> bool:
         return False
 
 
-def _embeddings(base: Path, entries: Entries, material: Material, chosen: NDArray[np.intp]) -> FloatArray:
+def _embeddings(
+    base: Path, entries: Entries, material: Material, chosen: NDArray[np.intp], watch: Watch
+) -> FloatArray:
     """Take the embeddings that are there, and work out those that are not."""
     classifier = Classifier.load(base)
     found: list[FloatArray] = []
     for place in chosen:
+        watch.go_on()
         stored = entries.embeddings[place]
         if len(stored) and np.isfinite(stored).all():
             found.append(stored)
@@ -132,11 +155,11 @@ def full(
 
     architecture = ARCHITECTURES[job["architecture"]]
     sets = []
-    for side in Learnt:
+    for side in LEARNT:
         places = entries.on(side)
         if architecture.needs == "summary":
             places = places[np.isfinite(material.summary[entries.rows[places]]).all(axis=1)]
-        sets.append(_examples(entries, material, places, architecture.needs))
+        sets.append(_examples(entries, material, places))
     watch.on_step("fit")
     fit = work / "fit"
     fit.mkdir(exist_ok=True)
@@ -150,16 +173,17 @@ def full(
         on_epoch=watch.on_epoch,
         should_stop=watch.should_stop,
     )
-    if watch.should_stop():
-        return
     watch.on_step("export")
     shutil.copytree(fit, out, ignore=shutil.ignore_patterns(CHECKPOINT), dirs_exist_ok=True)
 
 
-def _examples(entries: Entries, material: Material, places: NDArray[np.intp], needs: str) -> Examples:
-    rows = entries.rows[places].tolist()
-    db: Sequence[FloatArray] = list(material.summary[rows]) if needs == "summary" else material.rows(rows)
-    return Examples(db=db, targets=entries.targets[places].astype(np.intp))
+def _examples(entries: Entries, material: Material, places: NDArray[np.intp]) -> Examples:
+    rows = entries.rows[places]
+    return Examples(
+        db=material.rows(rows.tolist()),
+        targets=entries.targets[places].astype(np.intp),
+        summary=material.summary[rows],
+    )
 
 
 def judge(
@@ -174,16 +198,17 @@ def judge(
         what the ``candidate`` said and what the ``champion`` said as ``[label, confidence]``. What the
         champion has learnt from it is not asked about.
     """
+    from classifier.fitting.judge import Clips
     from classifier.fitting.judge import judge as measure
 
-    test = entries.on("test")
-    held_out = np.flatnonzero(entries.sides == "holdout")
+    test, measurable = entries.on("test"), entries.on("holdout")
     figures = measure(
         out,
-        champion=Path(job["base"]) if job["base"] else None,
-        test=_examples(entries, material, test, "columns"),
-        test_names=entries.names[test].tolist(),
+        test=Clips(entries.names[test].tolist(), _examples(entries, material, test)),
+        holdout=Clips(entries.keys[measurable].tolist(), _examples(entries, material, measurable)),
+        go_on=watch.go_on,
     )
+    held_out = np.flatnonzero(entries.sides == "holdout")
     _complete(out, job, entries, figures)
     candidate = Classifier.load(out)
     champion = Classifier.load(Path(job["base"])) if job["base"] else None
@@ -194,15 +219,17 @@ def judge(
         if champion is not None and not entries.seen[place]:
             said["champion"] = _verdict(champion, material, row)
         clips[str(entries.keys[place])] = said
-        if watch.should_stop():
-            break
+        watch.go_on()
     return {"holdout": {"champion": job["base_pk"], "clips": clips}}
 
 
 def _complete(out: Path, job: Mapping[str, Any], entries: Entries, figures: Mapping[str, Any]) -> None:
+    from classifier.fitting.head import CARD_FILE
+    from classifier.fitting.version_card import version_card
+
     path = out / METADATA_FILE
     metadata = json.loads(path.read_text(encoding="utf-8"))
-    learnt = entries.on(*(Learnt if job["kind"] == "quick" else Learnt[:1]))
+    learnt = entries.on(*(LEARNT if job["kind"] == "quick" else LEARNT[:1]))
     genres, counts = np.unique(entries.genres[learnt], return_counts=True)
     trained_on = {
         **metadata.get("trained_on", {}),
@@ -210,7 +237,8 @@ def _complete(out: Path, job: Mapping[str, Any], entries: Entries, figures: Mapp
         "clips": dict(zip(genres.tolist(), counts.tolist(), strict=True)),
     }
     metadata |= {**figures, "name": job["name"], "trained_on": trained_on}
-    path.write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(metadata, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    (out / CARD_FILE).write_text(version_card(metadata), encoding="utf-8")
 
 
 def _verdict(classifier: Classifier, material: Material, row: int) -> list[Any] | None:

@@ -21,7 +21,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,12 @@ _LITTLE_SPACE = 1 << 20
 _LONGEST_DETAIL = 300
 
 
-class StoppedError(Exception):
-    """Somebody asked for the end."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the job cannot be done: a code and what belongs in its sentence."""
 
-
-class FailedError(Exception):
-    """The job cannot be done; a code and its details say why."""
-
-    def __init__(self, code: str, **params: Any) -> None:
-        super().__init__(code)
-        self.code, self.params = code, params
+    code: str
+    params: dict[str, Any]
 
 
 class Reports:
@@ -71,9 +67,9 @@ def main(folder: Path, descriptor: int) -> int:
     try:
         with _alone(folder):
             _work(folder, reports, stop.is_set)
-    except StoppedError:
-        return 1
     except Exception as error:  # noqa: BLE001  # whatever it was is told to whoever waits
+        if stop.is_set():
+            return 1
         traceback.print_exc()
         failure = _failure(error, folder)
         reports.send("failed", code=failure.code, params=failure.params)
@@ -97,18 +93,19 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _failure(error: Exception, folder: Path) -> FailedError:
+def _failure(error: Exception, folder: Path) -> Failure:
+    from classifier.fitting.candidates import NothingNewError
     from classifier.fitting.release import ExportError
 
-    if isinstance(error, FailedError):
-        return error
+    if isinstance(error, NothingNewError):
+        return Failure("run_nothing_new", {})
     # HDF5 and TensorFlow tell of a full disk in words only.
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
     if full or shutil.disk_usage(folder).free < _LITTLE_SPACE:
-        return FailedError("run_disk_full", place=str(folder))
+        return Failure("run_disk_full", {"place": str(folder)})
     detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
     code = "run_export_failed" if isinstance(error, ExportError) else "run_fit_failed"
-    return FailedError(code, detail=detail)
+    return Failure(code, {"detail": detail})
 
 
 def _work(folder: Path, reports: Reports, should_stop: Callable[[], bool]) -> None:
@@ -121,12 +118,8 @@ def _work(folder: Path, reports: Reports, should_stop: Callable[[], bool]) -> No
     material = Material.open(Path(job["material"]))
     use_threads(job["threads"])
 
-    def go_on() -> None:
-        if should_stop():
-            raise StoppedError
-
     def on_step(step: str) -> None:
-        go_on()
+        watch.go_on()
         reports.send("step", step=step)
 
     def on_epoch(report: Any) -> None:
@@ -138,7 +131,7 @@ def _work(folder: Path, reports: Reports, should_stop: Callable[[], bool]) -> No
     make(job, entries, material, work=folder, out=result, watch=watch)
     on_step("judge")
     judgement = candidates.judge(job, entries, material, out=result, watch=watch)
-    go_on()
+    watch.go_on()
     (folder / JUDGEMENT_FILE).write_text(json.dumps(judgement), encoding="utf-8")
 
 

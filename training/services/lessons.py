@@ -138,6 +138,7 @@ def _entries(
         "names": np.array(
             [preflight.shipped_name(entry.clip) for entry in kept if entry.clip], dtype=np.str_
         ),
+        "groups": np.array([entry.group for entry in kept], dtype=np.str_),
         "seen": np.array([entry.clip_key in seen for entry in kept], dtype=np.bool_),
         "embeddings": table,
     }, snapshot.entries.count() - len(kept)

@@ -115,7 +115,6 @@ def _snapshot(claimed: Claim) -> DatasetSnapshot:
 def _material(claimed: Claim, snapshot: DatasetSnapshot) -> Path:
     claimed.step(Step.FEATURES, _BEGINS[Step.FEATURES], seconds_left=claimed.run.eta_seconds)
     width = _BEGINS[Step.FIT] - _BEGINS[Step.FEATURES]
-    workshop.tidy(keep=snapshot.digest)
 
     def on_clip(done: int, total: int) -> None:
         if done % 100 == 0:
@@ -123,6 +122,8 @@ def _material(claimed: Claim, snapshot: DatasetSnapshot) -> Path:
             claimed.update(progress=_BEGINS[Step.FEATURES] + width * done / total)
 
     gathered = workshop.gather(snapshot, on_clip=on_clip)
+    # Only now: most clips of a new snapshot are in the material of the last one.
+    workshop.tidy(keep=snapshot.digest)
     claimed.say("features", clips=gathered.clips, cached=gathered.cached)
     return gathered.folder
 

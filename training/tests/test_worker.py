@@ -1,0 +1,443 @@
+"""Runs from the queue to a candidate, in the process that really does them, and what may go wrong."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import psutil
+import pytest
+from django.conf import settings as live_settings
+from django.core.files.base import ContentFile
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from classifier.core.inference import Classifier
+from classifier.fitting.material import Material
+from classifier.models import Genre, ModelVersion
+from classifier.version_files import folder
+from genreweb.accounts.models import User
+from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
+from training.services import claims, runs, worker, workshop
+from training.services.features import pack
+from training.tests.lessons import columns, teach
+
+Genres = dict[str, Genre]
+EPOCHS = 12
+
+
+@pytest.fixture(autouse=True)
+def training_dir(settings: Settings, tmp_path: Path) -> Path:
+    settings.TRAINING_DIR = tmp_path / "training"
+    return tmp_path / "training"
+
+
+def make_run(**fields: Any) -> TrainingRun:
+    made = {"kind": "full", "architecture": "mfcc-knn", "epochs": 0, **fields}
+    return TrainingRun.objects.create(**made)
+
+
+def finish(run: TrainingRun) -> TrainingRun:
+    assert worker.train(run_id=run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def codes(run: TrainingRun) -> list[str]:
+    return list(run.messages.values_list("code", flat=True))
+
+
+@pytest.fixture
+def clips(classifier_in_service: ModelVersion, owner: User, genres: Genres) -> list[Clip]:
+    return teach(genres, contributor=owner)
+
+
+# --- the way through -------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_a_quick_run_makes_a_candidate_that_answers(clips: list[Clip], genres: Genres, owner: User) -> None:
+    chiptune = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
+    teach({"chiptune": chiptune}, names=("chiptune",), each=24, contributor=owner)
+    run = finish(make_run(kind="quick", architecture="residual-cnn"))
+    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
+    assert (run.progress, run.eta_seconds, run.step) == (1.0, None, "")
+    version = run.candidate
+    assert version is not None
+    assert version.source == ModelVersion.Source.TRAINED
+    assert not version.is_in_service
+    assert version.labels[-1] == "chiptune"
+    assert len(version.labels) == 11
+    assert run.snapshot is not None
+    assert version.metadata["trained_on"]["snapshot"] == run.snapshot.digest
+    assert sum(version.metadata["trained_on"]["clips"].values()) == sum(
+        run.snapshot.entries.filter(split=side).count() for side in ("train", "valid")
+    )
+    with folder(version) as path:
+        said = Classifier.load(path).predict_stored(columns(0, 999))
+    assert said is not None
+    assert sum(said.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    held_out = run.judgement["holdout"]
+    assert held_out["champion"] == ModelVersion.objects.get(is_in_service=True).pk
+    assert set(held_out["clips"]) == {
+        str(key) for key in run.snapshot.entries.filter(split="holdout").values_list("clip_key", flat=True)
+    }
+    for clip in held_out["clips"].values():
+        assert set(clip) == {"genre", "candidate", "champion"}
+        assert 0 <= clip["candidate"][1] <= 1
+    assert not workshop.run_folder(run.pk).exists()
+    assert codes(run) == ["claimed", "snapshot", "features", "fit_quick", "judged", "saved"]
+    assert "tensorflow" not in sys.modules
+
+
+@pytest.mark.slow
+def test_a_full_run_without_epochs_makes_a_candidate(clips: list[Clip], genres: Genres) -> None:
+    run = finish(make_run())
+    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
+    assert run.candidate is not None
+    assert run.candidate.labels == ["blues", "rock"]
+    assert run.candidate.metadata["architecture"] == "mfcc-knn"
+    # The bands of the two genres lie apart: whoever learnt at all tells them.
+    with folder(run.candidate) as path:
+        classifier = Classifier.load(path)
+    for genre, name in enumerate(("blues", "rock")):
+        said = classifier.predict_stored(columns(genre, 999))
+        assert said is not None
+        assert max(said.probabilities, key=said.probabilities.__getitem__) == name
+
+
+@pytest.mark.slow
+def test_epochs_are_written_as_they_come(clips: list[Clip]) -> None:
+    run = finish(make_run(architecture="feature-mlp", epochs=EPOCHS))
+    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
+    rows = list(run.epoch_rows.all())
+    assert [row.number for row in rows] == list(range(1, EPOCHS + 1))
+    for row in rows:
+        assert row.loss > 0
+        assert row.accuracy is not None
+        assert row.val_loss is not None
+        assert row.val_accuracy is not None
+        assert 0 <= row.val_accuracy <= 1
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------
+def test_a_clip_whose_features_changed_is_named(clips: list[Clip], stored: Callable[[], list[str]]) -> None:
+    bad = clips[7]
+    bad.features.save("other.npz", ContentFile(pack(columns(3, 1))), save=False)
+    Clip.objects.filter(pk=bad.pk).update(features=bad.features.name)
+    run = finish(make_run())
+    assert (run.status, run.error_code) == ("failed", "run_bad_clip")
+    assert run.error_params == {"clip": str(bad.pk), "title": bad.title, "why": "changed"}
+    assert run.candidate is None
+    assert run.finished_at is not None
+    assert codes(run)[-1] == "failed"
+    assert not any(name.startswith("versions/") for name in stored())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no archive"])
+def test_a_clip_whose_features_are_gone_or_damaged_is_named(clips: list[Clip], content: bytes | None) -> None:
+    bad = clips[3]
+    storage, name = bad.features.storage, str(bad.features.name)
+    storage.delete(name)
+    if content is not None:
+        storage.save(name, ContentFile(content))
+    run = finish(make_run())
+    assert (run.status, run.error_code) == ("failed", "run_bad_clip")
+    assert run.error_params == {"clip": str(bad.pk), "title": bad.title, "why": "unreadable"}
+    assert not any(path.is_file() for path in (workshop.root() / "material").rglob("*"))
+
+
+def test_a_full_disk_is_said(clips: list[Clip]) -> None:
+    with patch(
+        "classifier.fitting.material.MaterialWriter.add", side_effect=OSError(errno.ENOSPC, "No space left")
+    ):
+        run = finish(make_run())
+    assert (run.status, run.error_code) == ("failed", "run_disk_full")
+    assert str(workshop.root()) in run.error_params["place"]
+    assert not any(path.is_file() for path in (workshop.root() / "material").rglob("*"))
+
+
+def test_a_fault_that_may_pass_is_tried_again_and_then_given_up(
+    clips: list[Clip], settings: Settings
+) -> None:
+    run = make_run()
+    with patch.object(workshop, "gather", side_effect=OSError(errno.EIO, "the storage is away")):
+        for _ in range(settings.TRAINING_ATTEMPTS - 1):
+            assert finish(run).status == "queued"
+        assert finish(run).status == "failed"
+    assert run.error_code == "run_internal"
+    assert codes(run).count("try_again") == settings.TRAINING_ATTEMPTS - 1
+
+
+def test_a_run_without_anything_to_learn_says_so(classifier_in_service: ModelVersion) -> None:
+    run = finish(make_run(kind="quick", architecture="residual-cnn"))
+    assert (run.status, run.error_code) == ("failed", "run_nothing_new")
+
+
+def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
+    first = finish(make_run(architecture="feature-mlp", epochs=1))
+    again = make_run(architecture="feature-mlp", epochs=1)
+    with patch.object(workshop, "read_features", side_effect=AssertionError("fetched twice")):
+        finish(again)
+    assert again.status == first.status == "done"
+    said = {row.code: row.params for row in again.messages.all()}
+    assert said["features"] == {"clips": len(clips), "cached": len(clips)}
+
+
+def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Genres) -> None:
+    finish(make_run(architecture="feature-mlp", epochs=1))
+    teach({"jazz": genres["jazz"]}, names=("jazz",), each=3, contributor=owner)
+    fetched: list[Any] = []
+    real = workshop.read_features
+
+    def note(clip: Clip) -> Any:
+        fetched.append(clip.pk)
+        return real(clip)
+
+    with patch.object(workshop, "read_features", note):
+        run = finish(make_run(architecture="feature-mlp", epochs=1))
+    assert len(fetched) == 3
+    assert run.snapshot is not None
+    # What an earlier snapshot held is no longer on the disk twice.
+    assert [path.name for path in (workshop.root() / "material").iterdir()] == [run.snapshot.digest]
+
+
+def test_what_was_withdrawn_since_is_not_learnt(clips: list[Clip]) -> None:
+    run = make_run(architecture="feature-mlp", epochs=1)
+    claim = claims.claim(run.pk)
+    assert claim is not None
+    snapshot = worker._snapshot(claim)
+    Clip.objects.filter(pk=clips[0].pk).delete()
+    assert SnapshotClip.objects.filter(snapshot=snapshot, clip=None).count() == 1
+    TrainingRun.objects.filter(pk=run.pk).update(status="queued")
+    run = finish(run)
+    assert run.status == "done"
+    said = {row.code: row.params for row in run.messages.all()}
+    assert said["withdrawn"] == {"clips": 1}
+    # Its features do not stay on the worker's disk either.
+    workshop.tidy()
+    assert not (workshop.root() / "material" / snapshot.digest).exists()
+
+
+def test_a_run_that_is_asked_to_end_before_it_starts_ends(clips: list[Clip]) -> None:
+    run = make_run(cancel_requested=True)
+    assert finish(run).status == "cancelled"
+    assert run.candidate is None
+
+
+def test_nothing_is_done_for_a_run_that_is_gone_or_over(clips: list[Clip]) -> None:
+    run = make_run(status="cancelled")
+    assert not worker.train(run_id=run.pk)
+    run.delete()
+    assert not worker.train(run_id=run.pk)
+
+
+def test_a_candidate_that_cannot_be_stored_leaves_nothing(
+    clips: list[Clip], stored: Callable[[], list[str]]
+) -> None:
+    with patch("classifier.version_files.store", side_effect=OSError(errno.EIO, "Input/output error")):
+        run = finish(make_run(architecture="feature-mlp", epochs=1))
+    assert (run.status, run.error_code) == ("failed", "run_storage")
+    assert run.error_params == {"detail": "Input/output error"}
+    assert not any(name.startswith("versions/") for name in stored())
+
+
+def test_who_was_overtaken_at_the_end_leaves_nothing(
+    clips: list[Clip], stored: Callable[[], list[str]]
+) -> None:
+    versions = ModelVersion.objects.count()
+    run = make_run(architecture="feature-mlp", epochs=1)
+    real = claims.Claim.update
+
+    def lose(claim: claims.Claim, **fields: object) -> bool:
+        return False if fields.get("status") == "done" else real(claim, **fields)
+
+    with patch.object(claims.Claim, "update", lose):
+        assert not worker.train(run_id=run.pk)
+    assert ModelVersion.objects.count() == versions
+    assert not any(name.startswith("versions/") for name in stored())
+
+
+# --- other processes -------------------------------------------------------------------------------------
+def children() -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "classifier.fitting.job" in process.cmdline()
+    ]
+
+
+def wait_for(what: str, condition: Callable[[], object], *, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not in time: {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def on_disk(settings: Settings, tmp_path: Path) -> Path:
+    """Keep files where other processes find them."""
+    media = tmp_path / "media"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "genreweb.storage.SignedFileSystemStorage", "OPTIONS": {"location": media}},
+    }
+    return media
+
+
+class Worker:
+    """A process that does one run, as a Celery worker's does, and can be killed."""
+
+    def __init__(self, run: TrainingRun, media: Path, training: Path) -> None:
+        database = connection.settings_dict
+        code = (
+            "import django; django.setup(); import sys, uuid; from training.services import worker;"
+            "worker.train(run_id=uuid.UUID(sys.argv[1]))"
+        )
+        host = database["OPTIONS"].get("host") or database["HOST"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, str(run.pk)],
+            cwd=live_settings.BASE_DIR,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "training.tests.worker_settings",
+                "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}?host={host}",
+                "SECRET_KEY": live_settings.SECRET_KEY,
+                "WORKER_MEDIA": str(media),
+                "TRAINING_DIR": str(training),
+            },
+        )
+
+    def family(self) -> list[psutil.Process]:
+        try:
+            me = psutil.Process(self.process.pid)
+            return [me, *me.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def start(on_disk: Path, training_dir: Path) -> Iterator[Callable[[TrainingRun], Worker]]:
+    started: list[Worker] = []
+
+    def make(run: TrainingRun) -> Worker:
+        started.append(Worker(run, on_disk, training_dir))
+        return started[-1]
+
+    yield make
+    for one in started:
+        if one.process.poll() is None:
+            one.kill()
+
+
+@pytest.fixture
+def committed_clips(transactional_db: None, on_disk: Path) -> list[Clip]:
+    from classifier import registry
+
+    registry.sync_release()
+    owner = User.objects.create_user("committed@example.org")
+    return teach(Genre.objects.in_bulk(field_name="slug"), contributor=owner)
+
+
+@pytest.mark.slow
+def test_a_worker_killed_three_times_makes_one_candidate(
+    committed_clips: list[Clip], start: Callable[[TrainingRun], Worker]
+) -> None:
+    epochs = 2000
+    run = make_run(architecture="feature-mlp", epochs=epochs)
+    whole = make_run(architecture="feature-mlp", epochs=epochs, status="failed")
+    versions = ModelVersion.objects.count()
+    reached: list[int] = []
+    for _ in range(3):
+        killed = start(run)
+        before = reached[-1] if reached else 0
+
+        def further(before: int = before) -> bool:
+            last = TrainingEpoch.objects.filter(run=run).order_by("-number").first()
+            return last is not None and last.number >= before + 3
+
+        wait_for("three more epochs", further)
+        family = killed.family()
+        killed.kill()
+        # Nobody goes on with work whose worker is gone.
+        _gone, alive = psutil.wait_procs(family, timeout=10)
+        assert not alive
+        reached.append(TrainingEpoch.objects.filter(run=run).count())
+        TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=1))
+        claims.sweep()
+        run.refresh_from_db()
+        assert run.status == "queued"
+    assert reached == sorted(set(reached))
+    last = start(run)
+    assert last.process.wait(300) == 0
+    run.refresh_from_db()
+    assert (run.status, run.error_params) == ("done", {})
+    assert run.attempt == 4
+    assert ModelVersion.objects.count() == versions + 1
+    numbers = list(run.epoch_rows.values_list("number", flat=True))
+    assert numbers == list(range(1, epochs + 1))
+    # The same figures as a run that nobody disturbed.
+    TrainingRun.objects.filter(pk=whole.pk).update(status="queued")
+    assert start(whole).process.wait(300) == 0
+    fields = ("number", "loss", "accuracy", "val_loss", "val_accuracy")
+    assert list(run.epoch_rows.values_list(*fields)) == list(whole.epoch_rows.values_list(*fields))
+
+
+@pytest.mark.slow
+def test_cancelling_ends_a_run_at_once(
+    committed_clips: list[Clip], start: Callable[[TrainingRun], Worker]
+) -> None:
+    run = make_run(architecture="feature-mlp", epochs=runs.MOST_EPOCHS * 1000 % 32_000)
+    going = start(run)
+    wait_for("an epoch", lambda: TrainingEpoch.objects.filter(run=run).exists())
+    run.refresh_from_db()
+    assert runs.cancel_run(run=run)
+    asked = time.monotonic()
+    wait_for("the end", lambda: TrainingRun.objects.get(pk=run.pk).status == "cancelled", seconds=20)
+    assert time.monotonic() - asked < 10
+    assert going.process.wait(20) == 0
+    assert ModelVersion.objects.filter(run=run).count() == 0
+    assert not workshop.run_folder(run.pk).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_child_that_is_killed_is_tried_again(
+    committed_clips: list[Clip],
+) -> None:
+    run = make_run(architecture="feature-mlp", epochs=20_000)
+    killed = threading.Event()
+
+    def kill() -> None:
+        wait_for("the child", children)
+        wait_for("an epoch", lambda: TrainingEpoch.objects.filter(run=run).exists())
+        for process in children():
+            process.kill()
+        connection.close()
+        killed.set()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    finish(run)
+    thread.join()
+    assert killed.is_set()
+    assert run.status == "queued"
+    assert run.epoch_rows.exists()
+    assert codes(run)[-1] == "try_again"
+    assert (workshop.run_folder(run.pk) / "job.json").exists()
+    assert json.loads((workshop.run_folder(run.pk) / "job.json").read_text())["seed"] == 0
+    assert len(Material.open(next((workshop.root() / "material").iterdir()))) == len(committed_clips)
