@@ -187,26 +187,30 @@ CHANNELS: Final[Mapping[str, Channel]] = {
     "automatic gain": automatic_gain,
 }
 
-# In the order in which sound meets them: production, playback, room, other sources, recorder, file.
+# In the order in which sound meets them (playback, room, other sources, recorder, file), and how often.
 _ORDER: Final[Sequence[tuple[str, float]]] = (
-    ("equaliser", 0.5),
-    ("loudspeaker", 0.25),
-    ("room", 0.3),
-    ("babble", 0.2),
-    ("noise floor", 0.4),
-    ("hum", 0.1),
+    ("loudspeaker", 0.2),
+    ("room", 0.15),
+    ("babble", 0.15),
+    ("noise floor", 0.1),
+    ("hum", 0.05),
     ("knocks", 0.1),
-    ("automatic gain", 0.2),
-    ("telephone", 0.05),
-    ("codec", 0.15),
+    ("automatic gain", 0.05),
+    ("telephone", 0.1),
+    ("codec", 0.1),
 )
+_MOST_AT_ONCE: Final = 3
 
 
 def random_channel(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A random chain of channels, each present with its own probability."""
-    for name, probability in _ORDER:
-        if rng.random() < probability:
-            power = CHANNELS[name](power, rng)
+    """A random chain of one to three channels, half of the time after an equaliser."""
+    if rng.random() < 0.5:
+        power = equaliser(power, rng)
+    names = [name for name, _ in _ORDER]
+    weights = np.array([weight for _, weight in _ORDER])
+    count = int(rng.integers(1, _MOST_AT_ONCE + 1))
+    for place in sorted(rng.choice(len(names), count, replace=False, p=weights / weights.sum()).tolist()):
+        power = CHANNELS[names[place]](power, rng)
     return power
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,21 @@ class ResidualCnnParams:
     norm_momentum
         Of the batch normalisation. A few hundred clips make few steps per epoch: Keras' 0.99 would lag
         behind.
+    towers
+        Networks of this shape whose logits are averaged. Each is fitted by itself, from a seed of its own.
     """
 
-    stem: int = 24
-    widths: tuple[int, ...] = (32, 64, 128)
+    stem: int = 16
+    widths: tuple[int, ...] = (24, 48, 96)
     n_embedding: int = 128
     statistics: int = 128
     dropout: float = 0.3
     norm_momentum: float = 0.9
+    towers: int = 1
 
 
 def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnParams, seed: int) -> Any:
-    """Build the platform's CNN, a pre-activation residual network (He et al., 2016) on log-mel patches.
+    """Build one tower of the platform's CNN, a pre-activation residual network (He et al., 2016) on patches.
 
     The input is (batch, n_mels, n_columns, 1). The outputs are a dictionary: ``logits`` (batch, n_labels) of
     the genres, ``music`` (batch, 1), the logit of "this is music at all", and ``embedding`` (batch,
@@ -99,16 +102,51 @@ def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnPara
     return keras.Model(inputs, outputs, name="residual_cnn")
 
 
+def assemble(members: Sequence[Any]) -> Any:
+    """Join fitted networks of one shape into one whose logits are the mean of theirs.
+
+    The embeddings stand side by side, so that ``logits`` and ``music`` stay affine functions of one embedding
+    and a new head can be fitted on all towers at once.
+    """
+    import keras
+    import numpy as np
+
+    inputs = keras.Input(members[0].input.shape[1:], name="patches")
+    towers = [
+        keras.Model(member.input, member.output["embedding"], name=f"tower_{index}")
+        for index, member in enumerate(members)
+    ]
+    embedding = keras.layers.Concatenate(name="embedding")([tower(inputs) for tower in towers])
+    outputs = {"embedding": embedding}
+    heads = {}
+    for name in ("logits", "music"):
+        fitted = [member.get_layer(name).get_weights() for member in members]
+        heads[name] = (
+            np.concatenate([kernel for kernel, _ in fitted]) / len(members),
+            np.mean([bias for _, bias in fitted], axis=0),
+        )
+        outputs[name] = keras.layers.Dense(len(heads[name][1]), name=name)(embedding)
+    model = keras.Model(inputs, outputs, name="residual_cnns")
+    for name, weights in heads.items():
+        model.get_layer(name).set_weights(weights)
+    return model
+
+
 def from_metadata(metadata: Mapping[str, Any], *, seed: int = 0) -> Any:
     """Build the untrained network that a release's metadata describe."""
     shape = dict(metadata["network"])
     shape["widths"] = tuple(shape["widths"])
-    return residual_cnn(
-        n_labels=len(metadata["labels"]),
-        patches=PatchParams(**metadata["patches"]),
-        params=ResidualCnnParams(**shape),
-        seed=seed,
-    )
+    params = ResidualCnnParams(**shape)
+    members = [
+        residual_cnn(
+            n_labels=len(metadata["labels"]),
+            patches=PatchParams(**metadata["patches"]),
+            params=params,
+            seed=seed + index,
+        )
+        for index in range(params.towers)
+    ]
+    return members[0] if params.towers == 1 else assemble(members)
 
 
 def load(release: Path) -> Any:

@@ -38,10 +38,10 @@ class FeedParams:
         Probability taken from the true label and spread over all.
     """
 
-    batch_size: int = 16
+    batch_size: int = 32
     crops_per_epoch: int = 2
     outlier_share: float = 0.0625
-    channel_probability: float = 0.6
+    channel_probability: float = 0.8
     shift: int = 2
     masks: int = 1
     mask_bands: int = 12

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import channels, patches
 from classifier.core.dataset import Examples
-from classifier.core.inference import Runner, pool
+from classifier.core.inference import NetworkOutput, Runner, pool
 from classifier.core.patches import PatchParams
 
 FloatArray = NDArray[np.float32]
@@ -27,6 +28,22 @@ class Outputs:
     logits: FloatArray
     music: FloatArray
     embeddings: FloatArray
+
+
+class Fitted:
+    """A Keras network where a served one is expected."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def run(self, inputs: FloatArray) -> NetworkOutput:
+        """Raw outputs for (n, n_mels, n_columns) inputs, all at once."""
+        raw = self._model.predict_on_batch(inputs[..., None])
+        return NetworkOutput(
+            logits=np.asarray(raw["logits"]),
+            music_logits=np.asarray(raw["music"])[:, 0],
+            embeddings=np.asarray(raw["embedding"]),
+        )
 
 
 def run(network: Runner, tracks: Sequence[FloatArray], params: PatchParams) -> Outputs:

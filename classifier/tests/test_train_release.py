@@ -19,9 +19,10 @@ from classifier.fitting.release import Recipe, train_release
 
 RECIPE = Recipe(
     patches=PatchParams(n_columns=32, hop_columns=32),
-    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4),
+    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, towers=2),
     feed=FeedParams(batch_size=4),
     fit=FitParams(epochs=2),
+    rehearsals=2,
     n_outliers=5,
     outlier_seconds=3.0,
 )
@@ -56,7 +57,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def ignore(report: EpochReport) -> None:
+def ignore(network: str, report: EpochReport) -> None:
     pass
 
 
@@ -64,23 +65,30 @@ def ignore(report: EpochReport) -> None:
 def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "releases" / "2000.01"
 
-    def interrupt(report: EpochReport) -> None:
+    def interrupt(network: str, report: EpochReport) -> None:
         raise InterruptionError
 
     with pytest.raises(InterruptionError):
         train_release(data=data, out=out, seed=1, recipe=RECIPE, threads=1, on_epoch=interrupt)
     assert not out.exists()
 
-    epochs: list[int] = []
+    epochs: list[tuple[str, int]] = []
     train_release(
         data=data,
         out=out,
         seed=1,
         recipe=RECIPE,
         threads=1,
-        on_epoch=lambda report: epochs.append(report.epoch),
+        on_epoch=lambda network, report: epochs.append((network, report.epoch)),
     )
-    assert epochs == [2]
+    assert epochs == [
+        ("rehearsal 1 of 2", 2),
+        *(
+            (network, epoch)
+            for network in ("rehearsal 2 of 2", "tower 1 of 2", "tower 2 of 2")
+            for epoch in (1, 2)
+        ),
+    ]
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
     assert {path.name for path in out.iterdir()} == {
         "MODEL_CARD.md",

@@ -43,10 +43,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {out}; its MODEL_CARD.md says how good it is."))
 
-    def _report(self, report: EpochReport) -> None:
+    def _report(self, network: str, report: EpochReport) -> None:
         minutes, seconds = divmod(round(report.seconds_left), 60)
         self.stdout.write(
-            f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.3f}  "
+            f"{network}  epoch {report.epoch}/{report.epochs}  loss {report.loss:.3f}  "
             f"{report.seconds:.1f} s  {minutes}:{seconds:02d} left"
         )
         self.stdout.flush()
