@@ -391,6 +391,7 @@ SPECTACULAR_SETTINGS = {
         "ExplanationStatusEnum": "library.models.Explanation.Status",
         "ReanalysisStatusEnum": "library.models.Reanalysis.Status",
         "ReanalysisScopeEnum": "library.models.Reanalysis.Scope",
+        "ClipStatusEnum": "training.services.states.STATES",
         "TrainingRunStatusEnum": "training.models.TrainingRun.Status",
         "TrainingRunKindEnum": "training.models.TrainingRun.Kind",
         "TrainingRunStepEnum": "training.models.TrainingRun.Step",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from training.services import checking, claims, health, runs, worker, workshop
+from training.services import checking, claims, duplicates, health, runs, tidying, worker, workshop
 
 _YEARS = 10 * 365 * 24 * 3600
 
@@ -19,6 +19,12 @@ def check_clip(clip_id: str) -> None:
 @shared_task
 def sweep_clips() -> None:
     checking.sweep()
+    duplicates.fill_in()
+
+
+@shared_task
+def tidy_clips() -> None:
+    tidying.tidy()
 
 
 # A run takes as long as it takes: its heart is watched instead. Celery cannot lift its limit for one task.

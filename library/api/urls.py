@@ -1,4 +1,4 @@
-"""Addresses of tracks, of the one-call classifier and of genres."""
+"""Addresses of tracks and of the one-call classifier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from django.urls import path
 
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
-from library.api.genres import GenreListView
 from library.api.pictures import PicturesView
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.similar import SimilarView
@@ -23,5 +22,4 @@ urlpatterns = [
     path("reanalyses/<int:pk>/", ReanalysisView.as_view(), name="reanalysis"),
     path("reanalyses/<int:pk>/steer/", ReanalysisSteerView.as_view(), name="reanalysis-steer"),
     path("classify/", ClassifyView.as_view(), name="classify"),
-    path("genres/", GenreListView.as_view(), name="genres"),
 ]

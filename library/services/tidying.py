@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 from django.core.files.storage import Storage, default_storage
@@ -22,16 +22,27 @@ _BATCH = 500
 
 def tidy() -> int:
     """Delete stored files older than GRACE that belong to nothing; give how many."""
+    removed = tidy_folders(("sounds", "renditions", "pictures", SCRATCH), known=_known)
+    return removed + version_files.tidy(grace=GRACE)
+
+
+def tidy_folders(folders: Iterable[str], *, known: Callable[[list[str]], set[str]]) -> int:
+    """Delete the files in some folders that are older than GRACE and belong to nothing; give how many.
+
+    Parameters
+    ----------
+    known
+        Tells which of some names belong to a row.
+    """
     removed = 0
     batch: list[str] = []
-    for folder in ("sounds", "renditions", "pictures", SCRATCH):
+    for folder in folders:
         for name in _files(default_storage, folder):
             batch.append(name)
             if len(batch) == _BATCH:
-                removed += _remove_unknown(batch)
+                removed += _remove_unknown(batch, known(batch))
                 batch = []
-    removed += _remove_unknown(batch)
-    removed += version_files.tidy(grace=GRACE)
+    removed += _remove_unknown(batch, known(batch))
     if removed:
         log.info("removed %d files that belonged to nothing", removed)
     return removed
@@ -47,13 +58,17 @@ def _files(storage: Storage, folder: str) -> Iterator[str]:
         yield from _files(storage, f"{folder}/{inner}")
 
 
-def _remove_unknown(names: list[str]) -> int:
+def _known(names: list[str]) -> set[str]:
     known: set[str] = set()
     for field in ("sound", "rendition"):
         known.update(Track.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
     for field in Analysis.PICTURES:
         known.update(Analysis.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
     known.update(Explanation.objects.filter(picture__in=names).values_list("picture", flat=True))
+    return known
+
+
+def _remove_unknown(names: list[str], known: set[str]) -> int:
     removed = 0
     for name in names:
         if name in known:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from training.api import runs, versions
+from training.api.clips import ClipListView, ClipView
+from training.api.genres import GenresView
 from training.api.review import ClipReviewView, ClipsReviewView
 
 urlpatterns: list[URLPattern] = [
@@ -18,6 +20,9 @@ urlpatterns: list[URLPattern] = [
     path("model-versions/<int:pk>/compare/", versions.CompareView.as_view(), name="model-version-compare"),
     path("model-versions/<int:pk>/promote/", versions.PromoteView.as_view(), name="model-version-promote"),
     path("model-versions/<int:pk>/bundle/", versions.BundleView.as_view(), name="model-version-bundle"),
+    path("genres/", GenresView.as_view(), name="genres"),
+    path("clips/", ClipListView.as_view(), name="clips"),
+    path("clips/<uuid:pk>/", ClipView.as_view(), name="clip"),
     path("clips/review/", ClipsReviewView.as_view(), name="clips-review"),
     path("clips/<uuid:pk>/review/", ClipReviewView.as_view(), name="clip-review"),
 ]

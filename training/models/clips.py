@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -123,7 +125,8 @@ class Clip(models.Model):
     track = models.ForeignKey(
         Track, models.SET_NULL, null=True, blank=True, related_name="clips", verbose_name=_("cut from")
     )
-    # The first piece of a longer upload, for the pieces after it.
+    # The first piece of a longer upload, for the pieces after it. The first one itself has neither start nor
+    # end, as what was sent has none: so the whole sent again is known again.
     origin = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="pieces", verbose_name=_("first piece")
     )
@@ -160,6 +163,8 @@ class Clip(models.Model):
     queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
 
+    # Words of `classifier.core.fingerprint`, a column each; null until they are made.
+    fingerprint = ArrayField(models.IntegerField(), verbose_name=_("fingerprint"), null=True, blank=True)
     # The same recording, found by fingerprint: a suggestion to people, never a deletion.
     duplicate_of = models.ForeignKey(
         "self",
@@ -184,6 +189,7 @@ class Clip(models.Model):
     )
     opinion = models.JSONField(_("its probabilities"), default=dict, blank=True)
     embedding = VectorField(_("its embedding"), null=True, blank=True)
+    heard_music = models.BooleanField(_("heard music in it"), null=True, blank=True)
     # One less the probability it gave to the label.
     disputed = models.FloatField(_("how much it disagrees"), null=True, blank=True)
     # The same, by a model that was fitted without this clip; holds for the label that it had then.
@@ -239,6 +245,13 @@ class Clip(models.Model):
             models.Index(fields=["contributor", "-created"], name="clip_by_contributor"),
             models.Index(fields=["status", "genre"], name="clip_by_status"),
             models.Index(fields=["queued_at"], condition=Q(status="checking"), name="clip_unchecked"),
+            # Thousands of words are looked up at once; a list of pending ones would be read for each.
+            GinIndex(fields=["fingerprint"], name="clip_fingerprints", fastupdate=False),
+            models.Index(
+                fields=["created"],
+                condition=Q(fingerprint__isnull=True) & ~Q(features=""),
+                name="clip_without_fingerprint",
+            ),
             models.Index(fields=["-disputed"], condition=Q(status="pending"), name="clip_most_disputed"),
             models.Index(fields=["-suspicion"], condition=Q(status="approved"), name="clip_most_suspicious"),
         ]

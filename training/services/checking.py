@@ -27,7 +27,7 @@ from library.services import queue as queues
 from library.services.pulse import beating
 from training.errors import TrainingError
 from training.models import Clip
-from training.services import opinions, queue
+from training.services import duplicates, opinions, queue
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS, clip_limits, remove_files
 from training.services.features import pack_features
 from training.services.pieces import HeardPiece, Span, divide, hear
@@ -167,6 +167,8 @@ def _save(claim: Claim, heard: list[HeardPiece], loaded: registry.Loaded | None)
                 User.objects.select_for_update(no_key=True).filter(pk=clip.contributor_id).first()
             if not claim.hold():
                 raise ClaimLostError
+            for row, piece in zip((clip, *siblings), heard, strict=True):
+                duplicates.mark(row, piece.query)
             claim.update(**{name: getattr(clip, name) for name in _KEPT}, claimed=False)
             Clip.objects.bulk_create(siblings)
             if sent:
@@ -201,6 +203,7 @@ def _keep(clip: Clip, piece: HeardPiece, loaded: registry.Loaded | None, written
 _KEPT = (
     *("sound", "size", "duration", "features", "features_sha256", "feature_version", "status"),
     *opinions.FIELDS,
+    *duplicates.FIELDS,
 )
 
 

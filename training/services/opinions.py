@@ -38,12 +38,13 @@ def listen(features: ClipFeatures, classifier: Classifier) -> Prediction:
 def note(clip: Clip, prediction: Prediction, loaded: registry.Loaded) -> None:
     """Write a verdict into the fields of a clip, unsaved."""
     clip.opinion_version = loaded.version
+    clip.heard_music = prediction.music
     clip.opinion = {label: round(p, 5) for label, p in prediction.probabilities.items()}
     clip.disputed = 1.0 - prediction.probabilities.get(clip.genre.slug, 0.0)
     clip.embedding = prediction.embedding
 
 
-FIELDS = ("opinion_version", "opinion", "disputed", "embedding")
+FIELDS = ("opinion_version", "heard_music", "opinion", "disputed", "embedding")
 
 
 def refresh(clips: Iterable[Clip], *, on_clip: Callable[[int], None] | None = None) -> int:

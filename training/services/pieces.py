@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.core import fingerprint
 from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
 from classifier.core.features import extract
 from classifier.core.patches import PatchParams, columns_db
@@ -16,6 +17,7 @@ from training.services.clips import LEAST_SECONDS, MOST_SECONDS
 from training.services.features import ClipFeatures, quantise
 
 if TYPE_CHECKING:
+    from classifier.core.fingerprint import Query
     from classifier.core.inference import Classifier, Prediction
 
 FloatArray = NDArray[np.float32]
@@ -50,6 +52,8 @@ class HeardPiece:
     ----------
     sound
         MP3, without whatever else the file that was sent carried along.
+    query
+        What it is looked for with, among the clips and in the frozen test set.
     prediction
         None where no classifier is in service.
     """
@@ -57,6 +61,7 @@ class HeardPiece:
     span: Span
     sound: bytes
     features: ClipFeatures
+    query: Query
     prediction: Prediction | None
 
 
@@ -87,13 +92,13 @@ def hear(
     """
     part = span.of(samples)
     mel_power = extract(part).mel_power
-    db = columns_db(mel_power, _PARAMS)
-    if _sounding_seconds(db) < min(LEAST_SECONDS, span.seconds / 2):
+    if _sounding_seconds(mel_power) < min(LEAST_SECONDS, span.seconds / 2):
         return None
     return HeardPiece(
         span=span,
         sound=encode_playback(file, limits=limits, start=span.start, end=span.end),
-        features=quantise(db, summarise(part).astype(np.float32)),
+        features=quantise(columns_db(mel_power, _PARAMS), summarise(part).astype(np.float32)),
+        query=fingerprint.from_power(mel_power, _PARAMS),
         prediction=classifier.predict(mel_power, duration=span.seconds, samples=part) if classifier else None,
     )
 
@@ -101,6 +106,12 @@ def hear(
 _PARAMS = PatchParams()
 
 
-def _sounding_seconds(db: FloatArray) -> float:
-    """Count the seconds whose loudest band is above silence; `db` is relative to a mel power of 1."""
-    return float((db.max(axis=0) >= _PARAMS.silence_db).sum() * _PARAMS.column_seconds)
+# Frames this far below the loudest one are pauses, or what a codec made of them.
+_PAUSE_DB = -60.0
+
+
+def _sounding_seconds(mel_power: FloatArray) -> float:
+    """Count the seconds in which there is something to hear."""
+    loudest = mel_power.max(axis=0)
+    silent = max(10 ** (_PARAMS.silence_db / 10), float(loudest.max()) * 10 ** (_PAUSE_DB / 10))
+    return float((loudest >= silent).sum() * _PARAMS.hop_length / _PARAMS.sample_rate)

@@ -1,0 +1,174 @@
+"""Whether two clips hold the same recording, whatever was done to it since: its format, a cut, its level.
+
+After Haitsma and Kalker, A Highly Robust Audio Fingerprinting System (ISMIR 2002): each moment of a
+recording becomes a word of 32 bits, each of which says whether the energy difference between two neighbouring
+bands grows or falls. Two recordings are the same where most bits agree at one alignment. Adapted to the
+columns that are kept of clips, 77.6 ms apart: where the paper takes windows of 370 ms every 11.6 ms, energy
+is averaged over ``WIDTH`` columns, 326 ms with the windows' own length, and compared with that of ``STEP``
+columns before, so that words of two clips still agree whose columns lie between each other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.core.patches import PatchParams
+
+FloatArray = NDArray[np.float32]
+Words = NDArray[np.int32]
+
+VERSION = 1
+N_BITS = 32
+WIDTH = 4
+STEP = 4
+PHASES = 4
+"""Column grids that a query from sound is read on; its columns then lie within 10 ms of a stored clip's."""
+LEAST_OVERLAP = 24
+"""Words, about two seconds, that two clips must share the time of to be compared."""
+LEAST_AGREEMENT = 0.35
+LEAST_EVIDENCE = 14.0
+
+_FLOOR = 1e-6
+_FLIPS = 3
+# Words of silence, in which nothing grows.
+_EMPTY = (0, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How two clips agree where they agree best.
+
+    Attributes
+    ----------
+    agreement
+        1 where all bits agree, 0 where they agree as by chance, as often as not.
+    evidence
+        The same in standard deviations of what independent bits would give by chance.
+    lag
+        By how many columns the first clip begins before the second one's beginning; negative: after it.
+    """
+
+    agreement: float
+    evidence: float
+    lag: int
+
+    @property
+    def same(self) -> bool:
+        """Whether this is the same recording."""
+        return self.agreement >= LEAST_AGREEMENT and self.evidence >= LEAST_EVIDENCE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What is looked for: the words of a clip on several grids of columns.
+
+    Attributes
+    ----------
+    grids
+        One (n_words,) array per grid; the first is what is stored of the clip.
+    keys
+        Sorted unique words, of which a stored clip that holds the same recording very likely has one.
+    """
+
+    grids: Sequence[Words]
+    keys: Words
+
+    @property
+    def stored(self) -> Words:
+        return self.grids[0]
+
+
+def from_power(mel_power: FloatArray, params: PatchParams | None = None) -> Query:
+    """Fingerprint a sound of which every frame is there.
+
+    Parameters
+    ----------
+    mel_power
+        (n_mels, n_frames) linear power, as `features.extract` gives it.
+    """
+    step = (params or PatchParams()).frames_per_column
+    n_frames = mel_power.shape[1]
+    slopes = []
+    for phase in range(PHASES):
+        # The grid of `patches.column_frames`, later by a share of a column.
+        places = np.arange(0.5 + phase / PHASES, n_frames / step, 1.0) * step
+        slopes.append(_slopes(mel_power[:, np.minimum(places.astype(np.intp), n_frames - 1)]))
+    return _query(slopes)
+
+
+def from_columns(db: FloatArray) -> Query:
+    """Fingerprint a clip of which only (n_mels, n_columns) decibels are there, relative to anything."""
+    return _query([_slopes(np.power(10.0, (db - db.max(initial=-np.inf)) / 10.0, dtype=np.float32))])
+
+
+def compare(first: Words, second: Words) -> Match:
+    """Find the alignment at which two clips agree best.
+
+    Parameters
+    ----------
+    first, second
+        (n_words,) each.
+    """
+    if min(first.size, second.size) < LEAST_OVERLAP:
+        return Match(0.0, 0.0, 0)
+    size = 1 << (first.size + second.size - 2).bit_length()
+    spectrum = np.fft.rfft(_signs(first), size) * np.conj(np.fft.rfft(_signs(second), size))
+    agreeing = np.fft.irfft(spectrum.sum(axis=0), size)
+    lags = np.arange(LEAST_OVERLAP - second.size, first.size - LEAST_OVERLAP + 1)
+    overlap = np.minimum(first.size - lags, second.size) - np.maximum(0, -lags)
+    evidence = agreeing[lags] / np.sqrt(overlap * N_BITS)
+    best = int(evidence.argmax())
+    return Match(
+        agreement=float(agreeing[lags[best]] / (overlap[best] * N_BITS)),
+        evidence=float(evidence[best]),
+        lag=int(lags[best]),
+    )
+
+
+def best_match(query: Query, words: Words) -> Match:
+    """Compare a stored clip with every grid of a query."""
+    return max((compare(grid, words) for grid in query.grids), key=lambda match: match.evidence)
+
+
+def _query(slopes: Sequence[FloatArray]) -> Query:
+    grids = [_words(each) for each in slopes]
+    keys = np.unique(np.concatenate([_near(grid, each) for grid, each in zip(grids, slopes, strict=True)]))
+    return Query(grids=grids, keys=keys[~np.isin(keys, _EMPTY)])
+
+
+def _near(words: Words, slopes: FloatArray) -> Words:
+    """Each word, and what it becomes where its least certain bits are others, as the paper proposes."""
+    weakest = np.argsort(np.abs(slopes), axis=0)[:_FLIPS].astype(np.uint32)
+    near = [words.view(np.uint32)]
+    for bit in weakest:
+        near += [each ^ (np.uint32(1) << bit) for each in near]
+    return np.concatenate(near).view(np.int32)
+
+
+def _slopes(power: FloatArray) -> FloatArray:
+    """Change over time of the difference between neighbouring bands: (N_BITS, n_words), in decibels."""
+    edges = np.round(np.linspace(0, power.shape[0], N_BITS + 2)).astype(np.intp)
+    energy = np.add.reduceat(power, edges[:-1], axis=0, dtype=np.float64)
+    if energy.shape[1] < WIDTH + STEP:
+        return np.zeros((N_BITS, 0), np.float32)
+    sums = np.cumsum(np.pad(energy, ((0, 0), (1, 0))), axis=1)
+    energy = sums[:, WIDTH:] - sums[:, :-WIDTH]
+    # What lies far below the loudest is codecs' noise, and no matter of the recording.
+    level = 10.0 * np.log10(energy + max(float(energy.max()) * _FLOOR, 1e-12))
+    between = level[:-1] - level[1:]
+    return np.asarray(between[:, STEP:] - between[:, :-STEP], dtype=np.float32)
+
+
+def _words(slopes: FloatArray) -> Words:
+    bits = np.packbits(slopes > 0, axis=0, bitorder="little")
+    return np.ascontiguousarray(bits.T).view("<i4")[:, 0].astype(np.int32)
+
+
+def _signs(words: Words) -> FloatArray:
+    """(N_BITS, n_words) of 1 and -1."""
+    bits = np.unpackbits(words.astype("<i4").view(np.uint8).reshape(-1, 4), axis=1, bitorder="little")
+    return np.asarray(bits.T * np.float32(2) - np.float32(1), dtype=np.float32)

@@ -1,0 +1,83 @@
+"""Whether a clip holds a recording that is there already, among the clips or in the frozen test set."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from django.db import connection, transaction
+
+from classifier import frozen
+from classifier.core import fingerprint
+from classifier.core.fingerprint import Query
+from training.models import Clip
+from training.models.clips import ClipQuerySet
+from training.services.features import FeaturesError, read_features
+
+log = logging.getLogger(__name__)
+
+FIELDS = ("fingerprint", "duplicate_of", "leaks", "leaks_into")
+_MOST_CANDIDATES = 200
+_MOST_COMPARED = 20
+_BATCH = 50
+_LOCK = 0x67656E72
+
+
+def mark(clip: Clip, query: Query) -> None:
+    """Write into the fields of a clip, unsaved, what it is the same as. Call it in a transaction.
+
+    One at a time until the transaction ends: of two clips of one recording that are checked at the same
+    moment, the second one sees the first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    clip.fingerprint = query.stored.tolist()
+    clip.duplicate_of = find(query, among=_others(clip))
+    # A data set's own test part is never trained on as it is.
+    leak = frozen.shipped().find(query) if clip.part != Clip.Part.TEST else None
+    clip.leaks, clip.leaks_into = leak is not None, leak[0] if leak else ""
+
+
+def find(query: Query, *, among: ClipQuerySet) -> Clip | None:
+    """Give the clip that holds the same recording, the surest if there are several; in a transaction."""
+    if not query.keys.size:
+        return None
+    with connection.cursor() as cursor:
+        # For thousands of words the planner would rather read every fingerprint there is.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    near = among.filter(fingerprint__overlap=query.keys.tolist()).only("pk", "fingerprint")
+    candidates = [(clip, np.array(clip.fingerprint, np.int32)) for clip in near[:_MOST_CANDIDATES]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = on")
+    candidates.sort(key=lambda found: -int(np.isin(found[1], query.keys).sum()))
+    best, evidence = None, 0.0
+    for clip, words in candidates[:_MOST_COMPARED]:
+        match = fingerprint.best_match(query, words)
+        if match.same and match.evidence > evidence:
+            best, evidence = clip, match.evidence
+    return best
+
+
+def fill_in() -> int:
+    """Fingerprint some clips that have none, such as imported ones; give how many it was."""
+    lacking = Clip.objects.filter(fingerprint__isnull=True).exclude(features="")
+    done = 0
+    for clip in lacking.order_by("created")[:_BATCH]:
+        try:
+            query = fingerprint.from_columns(read_features(clip).db)
+        except FeaturesError as error:
+            log.warning("clip %s: %s", clip.pk, error)
+            # Never to be looked at again; a training that needs it says the same.
+            Clip.objects.filter(pk=clip.pk).update(fingerprint=[])
+            continue
+        with transaction.atomic():
+            mark(clip, query)
+            fields = {name: getattr(clip, name) for name in FIELDS}
+            done += Clip.objects.filter(pk=clip.pk, fingerprint__isnull=True).update(**fields)
+    return done
+
+
+def _others(clip: Clip) -> ClipQuerySet:
+    """Give all clips but this one and the other pieces of what it was cut from."""
+    first = clip.origin_id or clip.pk
+    return Clip.objects.exclude(pk=clip.pk).exclude(pk=first).exclude(origin_id=first)
