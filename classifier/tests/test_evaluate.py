@@ -58,3 +58,54 @@ def test_a_label_without_tracks_has_no_recall() -> None:
 def test_shapes_that_do_not_fit_are_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="tracks and 3 labels"):
         ev.evaluate(np.zeros(2 if shape[0] else 0, dtype=np.intp), np.full(shape, 0.5), LABELS)
+
+
+def test_seeds_are_averaged_on_the_same_draws() -> None:
+    targets = np.arange(60) % 3
+    good, bad = targets.copy(), (targets + (np.arange(60) < 30)) % 3
+    both = ev.bootstrap(ev.accuracy, targets, np.stack([good, bad]), 3, n_resamples=200)
+    assert both.value == pytest.approx(0.75)
+    assert 0.6 < both.low < 0.75 < both.high < 0.9
+
+
+def test_pieces_of_one_track_are_no_independent_evidence() -> None:
+    rng = np.random.default_rng(0)
+    of_track = np.repeat(rng.random(50) < 0.6, 20)
+    targets = np.zeros(1000, dtype=np.intp)
+    predicted = np.where(of_track, 0, 1)
+
+    def width(clusters: np.ndarray | None) -> float:
+        found = ev.bootstrap(ev.accuracy, targets, predicted, 2, clusters=clusters, n_resamples=400)
+        return found.high - found.low
+
+    assert width(np.repeat(np.arange(50) * 7, 20)) > 3 * width(None)
+
+
+def test_a_share_of_coverage_is_met_exactly() -> None:
+    targets = np.zeros(290, dtype=np.intp)
+    confidence = np.linspace(0.99, 0.51, 290)
+    wrong = np.arange(290) >= 174
+    first = np.where(wrong, 1 - confidence, confidence)
+    probabilities = np.stack([first, 1 - first], axis=1)
+    covered = ev.at_coverage(targets, probabilities)
+    assert covered["0.6"] == 1.0
+    assert covered["0.8"] == pytest.approx(174 / 232)
+    assert covered["1"] == pytest.approx(0.6)
+
+
+def test_several_seeds_are_measured_together() -> None:
+    targets = np.arange(30) % 3
+    probabilities = np.stack([np.eye(3)[targets], np.eye(3)[(targets + (np.arange(30) < 15)) % 3]])
+    measured = ev.measure(targets, probabilities, LABELS)
+    assert measured.accuracies == [1.0, 0.5]
+    assert measured.accuracy.value == pytest.approx(0.75)
+    assert measured.deviation == pytest.approx(np.std([1.0, 0.5], ddof=1))
+    assert np.sum(measured.confusion) == 60
+    assert measured.calibration_error == pytest.approx(0.25)
+    assert ev.measure(targets, probabilities[:1], LABELS).deviation is None
+
+
+@pytest.mark.parametrize("shape", [(1, 0, 3), (0, 2, 3), (2, 3), (1, 2, 2)])
+def test_several_seeds_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="tracks and 3 labels"):
+        ev.measure(np.zeros(0 if shape[1] == 0 else 2, dtype=np.intp), np.full(shape, 0.5), LABELS)

@@ -68,3 +68,26 @@ def test_a_genre_without_test_clips_has_no_share(client: Client) -> None:
     assert card is not None
     assert (card.genres[-1].recall, card.genres[-1].clips) == (None, 0)
     assert client.get(reverse("classifier:quality")).status_code == 200
+
+
+def test_pairs_of_channels_are_one_row(client: Client) -> None:
+    version = sync_release()
+    figures = {
+        "room": {"accuracy": 0.5, "confident": 0.4, "confident_accuracy": 0.9},
+        "room + codec": {"accuracy": 0.4, "confident": 0.3, "confident_accuracy": 0.8},
+        "room + 8 kHz": {"accuracy": 0.2, "confident": 0.1, "confident_accuracy": 0.4},
+        "8 kHz": {"accuracy": 0.3, "confident": 0.0, "confident_accuracy": None},
+    }
+    version.metadata["test_channels"] = figures
+    version.save(update_fields=["metadata"])
+    card = card_of(version)
+    assert card is not None
+    assert [(row.accuracy, row.confident, row.confident_accuracy) for row in card.channels] == [
+        (50, 40, 90),
+        (30, 0, None),
+        (30, 20, 70),
+    ]
+    assert "2 pairs" in card.channels[-1].name
+    page = client.get(reverse("classifier:quality")).content.decode()
+    assert "An echoing room" in page
+    assert "None" not in page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import networks, patches
+from classifier.core import patches
 from classifier.core.baselines import Sounds
 from classifier.core.inference import Classifier, NetworkOutput, pool, read_metadata, softmax
-from classifier.fitting import outliers
-from classifier.fitting.feed import Feed
-from classifier.fitting.loop import EpochReport, fit
+from classifier.fitting.loop import EpochReport
 from classifier.fitting.methods.context import Context
-from classifier.fitting.release import Recipe
+from classifier.fitting.release import Recipe, fit_network
 
 FloatArray = NDArray[np.floating[Any]]
+
+PIECE_EPOCHS = 20
+"""Pieces are ten times as many as clips, and none is varied."""
 
 
 class ShippedRelease:
@@ -51,6 +51,8 @@ class ResidualCnn:
 
     def __init__(self, context: Context) -> None:
         recipe = Recipe()
+        # Several towers are for what ships; how many does not change one of them.
+        recipe = replace(recipe, network=replace(recipe.network, towers=1), rehearsals=1)
         if context.columns:
             recipe = _for_pieces(recipe, context.columns)
         self._recipe = recipe
@@ -61,27 +63,12 @@ class ResidualCnn:
         return {"recipe": asdict(self._recipe), "epochs": self._recipe.fit.epochs}
 
     def fit(self, train: Sounds, *, seed: int) -> None:
-        recipe = self._recipe
-        self._model = networks.residual_cnn(
-            n_labels=train.n_labels, patches=recipe.patches, params=recipe.network, seed=seed
-        )
-        sounds = outliers.synthesise(
-            count=recipe.n_outliers, seconds=recipe.outlier_seconds, params=recipe.patches, seed=seed * 2
-        )
-        feed = Feed(
+        self._model = fit_network(
             train.examples,
-            sounds,
             n_labels=train.n_labels,
-            patch_params=recipe.patches,
-            params=recipe.feed,
             seed=seed,
-        )
-        fit(
-            self._model,
-            feed,
-            recipe.fit,
+            recipe=self._recipe,
             checkpoint=self._context.checkpoint,
-            identity=json.dumps({**self.settings, "seed": seed, "names": list(train.names)}),
             on_epoch=self._report,
         )
 
@@ -122,8 +109,6 @@ def _for_pieces(recipe: Recipe, columns: int) -> Recipe:
     return replace(
         recipe,
         patches=replace(recipe.patches, n_columns=columns, hop_columns=columns),
-        feed=replace(
-            recipe.feed, batch_size=32, crops_per_epoch=1, channel_probability=0.0, masks=0, shift=0
-        ),
-        fit=replace(recipe.fit, epochs=20),
+        feed=replace(recipe.feed, crops_per_epoch=1, channel_probability=0.0, masks=0, shift=0),
+        fit=replace(recipe.fit, epochs=PIECE_EPOCHS),
     )

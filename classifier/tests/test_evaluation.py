@@ -1,0 +1,350 @@
+"""Methods under protocols, on a data set small enough for seconds: kept, continued, put into one table."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from classifier.core.baselines import FEATURES_FILE, Sounds
+from classifier.core.inference import read_metadata
+from classifier.core.summary import COLUMNS
+from classifier.fitting import evaluation, evaluation_table
+from classifier.fitting.evaluation import Cell, Progress, Workplace
+from classifier.fitting.methods import METHODS
+from classifier.releases import current_release
+from classifier.releases import evaluation as written
+
+PARTS = ("train", "train", "train", "valid", "test")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Sixty clips of three genres by thirty artists, each genre in its own bands."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows, levels = [], []
+    for place, genre in enumerate(("high", "low", "middle")):
+        for i in range(20):
+            rows.append((f"{genre}.{i}", genre, f"{genre} artist {i // 2}", "", PARTS[i % 5]))
+            spectrum = np.exp(-(((np.arange(128) - 20 - 40 * place) / 12) ** 2))
+            levels.append(np.clip(200 * spectrum[:, None] + rng.normal(20, 30, (128, 120)), 0, 255))
+    with (folder / "tracks.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", "genre", "artist", "repetition_group", "filtered_split"))
+        writer.writerows(rows)
+    with (folder / FEATURES_FILE).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("filename", *COLUMNS))
+        writer.writerows((f"{row[0]}.wav", *rng.normal(0, 1, len(COLUMNS))) for row in rows)
+    np.savez(
+        folder / "logmel_999.npz",
+        name=np.array([row[0] for row in rows]),
+        genre=np.array([row[1] for row in rows]),
+        idx=np.array(levels).astype(np.uint8),
+        vmin_db=np.full(len(rows), -80, dtype=np.float32),
+    )
+    return folder
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """The shipped release without a table of its own."""
+    folder = tmp_path / "release"
+    folder.mkdir()
+    for name in ("metadata.json", "model.tflite"):
+        shutil.copy(current_release() / name, folder)
+    return folder
+
+
+@pytest.fixture
+def workplace(data: Path, release: Path, tmp_path: Path) -> Workplace:
+    return Workplace(data=data, release=release, work=tmp_path / "work")
+
+
+def ignore(progress: Progress) -> None:
+    pass
+
+
+def some(workplace: Workplace, methods: list[str], protocols: list[str], seeds: int = 1) -> list[Cell]:
+    return list(evaluation.cells(workplace, methods=methods, protocols=protocols, seeds=seeds))
+
+
+def row_of(table: dict[str, Any], method: str, protocol: str) -> dict[str, Any]:
+    return next(row for row in table["results"] if (row["method"], row["protocol"]) == (method, protocol))
+
+
+def test_what_is_finished_is_not_computed_again(workplace: Workplace) -> None:
+    chosen = some(workplace, ["gaussian_knn"], ["artist"])
+    assert len(chosen) == 5
+    seen: list[Progress] = []
+
+    def interrupt(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.run(workplace, chosen, on_progress=interrupt)
+    assert [p.done for p in seen] == [0, 1, 2]
+    assert seen[0].seconds_left is None
+    assert seen[2].seconds_left is not None
+    partial = row_of(evaluation_table.table(workplace), "gaussian_knn", "artist")
+    assert partial["folds"] == [1, 2]
+    assert partial["n_folds"] == 5
+
+    seen.clear()
+    evaluation.run(workplace, chosen, on_progress=seen.append)
+    assert [p.done for p in seen] == [2, 3, 4, 5]
+    whole = row_of(evaluation_table.table(workplace), "gaussian_knn", "artist")
+    assert whole["n"] == 60
+    assert np.sum(whole["confusion"]) == 60
+    seen.clear()
+    evaluation.run(workplace, chosen, on_progress=seen.append)
+    assert not seen
+
+
+def test_other_data_or_settings_make_other_cells(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = some(workplace, ["gaussian_knn"], ["filtered"])[0]
+    evaluation.run(workplace, [cell], on_progress=ignore)
+    assert workplace.finished(cell) is not None
+
+    from classifier.core.baselines import GaussianKnn
+
+    entry = METHODS["gaussian_knn"]
+    other = type(entry)(entry.title, lambda context: GaussianKnn(k=3))
+    monkeypatch.setitem(METHODS, "gaussian_knn", other)  # type: ignore[arg-type]
+    assert workplace.finished(cell) is None
+    monkeypatch.undo()
+    with (workplace.data / "tracks.csv").open("a") as file:
+        file.write("\n")
+    changed = Workplace(data=workplace.data, release=workplace.release, work=workplace._work)
+    assert changed.finished(cell) is None
+
+
+def test_a_method_sees_the_train_part_only_and_is_asked_about_the_rest(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[str] = []
+    asked: list[str] = []
+
+    class Spy:
+        settings: dict[str, Any] = {}
+
+        def fit(self, train: Sounds, *, seed: int) -> None:
+            learnt.extend(train.names)
+
+        def predict_proba(self, sounds: Sounds) -> np.ndarray:
+            asked.extend(sounds.names)
+            return np.full((len(sounds), sounds.n_labels), 1 / sounds.n_labels)
+
+    entry = METHODS["gaussian_knn"]
+    monkeypatch.setitem(METHODS, "gaussian_knn", type(entry)(entry.title, lambda context: Spy()))  # type: ignore[arg-type]
+    evaluation.run(workplace, some(workplace, ["gaussian_knn"], ["filtered"]), on_progress=ignore)
+    by_name = {clip.name: clip.part for clip in workplace.dataset.clips}
+    assert {by_name[name] for name in learnt} == {"train"}
+    assert len(learnt) == 36
+    assert [by_name[name] for name in asked] == ["valid"] * 12 + ["test"] * 12
+
+
+def test_several_seeds_are_one_row(workplace: Workplace) -> None:
+    chosen = some(workplace, ["feature_mlp", "gaussian_knn"], ["filtered"], seeds=2)
+    assert [(c.method, c.seed) for c in chosen] == [
+        ("feature_mlp", 0),
+        ("feature_mlp", 1),
+        ("gaussian_knn", 0),
+    ]
+    evaluation.run(workplace, chosen, on_progress=ignore)
+    table = evaluation_table.table(workplace)
+    mlp = row_of(table, "feature_mlp", "filtered")
+    assert mlp["seeds"] == [0, 1]
+    assert len(mlp["accuracies"]) == 2
+    assert mlp["deviation"] is not None
+    assert mlp["calibrated_on"] == "validation"
+    # Noise teaches nothing; bands do.
+    assert mlp["accuracy"]["value"] < 0.7 < row_of(table, "gaussian_knn", "filtered")["accuracy"]["value"]
+
+
+def test_pieces_are_classified_without_the_table_of_clips(workplace: Workplace) -> None:
+    evaluation.run(workplace, some(workplace, ["feature_mlp"], ["segment"]), on_progress=ignore)
+    row = row_of(evaluation_table.table(workplace), "feature_mlp", "segment")
+    assert row["settings"]["features"] == 48
+    assert row["n"] == 60
+    assert row["accuracy"]["value"] > 0.8
+
+
+def test_the_release_is_asked_about_the_filtered_test_part_alone(workplace: Workplace) -> None:
+    chosen = some(workplace, ["release"], ["filtered", "track", "artist", "segment"])
+    assert chosen == [Cell("release", "filtered", 0, 0)]
+    gaps = {(gap["method"], gap["protocol"]) for gap in evaluation_table.table(workplace)["unfit"]}
+    assert gaps == {("release", "track"), ("release", "artist"), ("release", "segment")}
+
+
+def test_a_table_carries_over_what_still_holds(workplace: Workplace, tmp_path: Path) -> None:
+    evaluation.run(workplace, some(workplace, ["gaussian_knn"], ["filtered", "artist"]), on_progress=ignore)
+    first = evaluation_table.table(workplace)
+    evaluation_table.write(first, workplace.release)
+    elsewhere = Workplace(data=workplace.data, release=workplace.release, work=tmp_path / "empty")
+    assert evaluation_table.table(elsewhere)["results"] == []
+    carried = evaluation_table.table(elsewhere, carry=[None, workplace.release])
+    assert carried["results"] == first["results"]
+
+    # A row that rests on less gives way, and one that something else decided is not taken.
+    for row in first["results"]:
+        row["folds"] = row["folds"][:1] if row["protocol"] == "artist" else row["folds"]
+        row["identity"] = "0" * 64 if row["protocol"] == "filtered" else row["identity"]
+    evaluation_table.write(first, workplace.release)
+    assert [
+        row["protocol"] for row in evaluation_table.table(elsewhere, carry=[workplace.release])["results"]
+    ] == ["artist"]
+    assert (
+        len(
+            row_of(evaluation_table.table(workplace, carry=[workplace.release]), "gaussian_knn", "artist")[
+                "folds"
+            ]
+        )
+        == 5
+    )
+
+
+def test_a_file_that_is_no_table_is_none(tmp_path: Path) -> None:
+    assert written.read(tmp_path) is None
+    for text in ("{", "[]", '{"format_version": 99}'):
+        (tmp_path / written.JSON_FILE).write_text(text)
+        assert written.read(tmp_path) is None
+
+
+@pytest.fixture
+def run(data: Path, release: Path, tmp_path: Path) -> Callable[..., None]:
+    def command(*words: str) -> None:
+        folders = {"--data": data, "--out": release, "--work": tmp_path / "work"}
+        call_command("evaluate", *(str(part) for pair in folders.items() for part in pair), *words)
+
+    return command
+
+
+def test_the_command_writes_both_files(
+    run: Callable[..., None], release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--method", "gaussian_knn", "--method", "statistics_svm", "--protocol", "filtered", "--threads", "1")
+    said = capsys.readouterr().out
+    assert "0/2  statistics_svm, filtered, fold 1, seed 0" in said
+    table = json.loads((release / "evaluation.json").read_text())
+    assert [row["method"] for row in table["results"]] == ["statistics_svm", "gaussian_knn"]
+    assert table["sha256"] == read_metadata(release)["sha256"]
+    text = (release / "EVALUATION.md").read_text()
+    accuracy = table["results"][0]["accuracy"]["value"]
+    assert f"| SVM on spectrogram statistics | {100 * accuracy:.1f} % (" in text
+    assert "LEAKY" in text
+    assert "Nothing was measured under this protocol yet." in text
+    assert sorted(path.name for path in release.iterdir()) == [
+        "EVALUATION.md",
+        "evaluation.json",
+        "metadata.json",
+        "model.tflite",
+    ]
+
+
+def test_an_interrupted_command_says_so_and_keeps_its_table(
+    run: Callable[..., None], release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--method", "gaussian_knn", "--protocol", "filtered")
+
+    def interrupt(*args: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workplace, "compute", interrupt)
+    with pytest.raises(CommandError, match="Interrupted") as stopped:
+        run("--method", "gaussian_knn", "--protocol", "track")
+    assert stopped.value.returncode == 130
+    assert len(json.loads((release / "evaluation.json").read_text())["results"]) == 1
+    # Asked for the table alone, it computes nothing; asked to begin again, it does.
+    run("--table-only")
+    with pytest.raises(CommandError, match="Interrupted"):
+        run("--method", "gaussian_knn", "--protocol", "filtered", "--again")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--seeds", "0"), "at least 1"),
+        (("--threads", "0"), "at least 1"),
+        (("--data", "/nowhere"), "cannot be read"),
+        (("--method", "magic"), "invalid choice"),
+        (("--protocol", "magic"), "invalid choice"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    run: Callable[..., None], words: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        run("--method", "gaussian_knn", *words)
+
+
+def test_a_missing_table_of_features_is_named(run: Callable[..., None], data: Path) -> None:
+    (data / FEATURES_FILE).unlink()
+    with pytest.raises(CommandError, match=r"features_30_sec\.csv cannot be read"):
+        run("--method", "feature_mlp", "--protocol", "filtered")
+
+
+@pytest.mark.slow
+def test_a_network_learns_the_easy_task(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from classifier.fitting.loop import use_threads
+    from classifier.fitting.methods import spectrogram
+
+    use_threads(1)
+    words: list[str] = []
+    context = workplace.context("filtered", workplace._work, words.append)
+    method = spectrogram.MfccCnn(context)
+    method._course = spectrogram.Course(epochs=4, learning_rate=3e-3)
+    fold = workplace.split("filtered").folds[0]
+    method.fit(workplace.sounds("filtered", fold.train), seed=0)
+    asked = workplace.sounds("filtered", fold.test)
+    probabilities = method.predict_proba(asked)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    assert (probabilities.argmax(axis=1) == asked.examples.targets).mean() > 0.8
+    assert [word.split(",")[0] for word in words] == [f"epoch {i}/4" for i in range(1, 5)]
+
+
+@pytest.mark.slow
+def test_the_platforms_network_is_fitted_on_pieces_and_continued(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from classifier.core.networks import ResidualCnnParams
+    from classifier.fitting.methods import platform
+    from classifier.fitting.release import Recipe
+
+    recipe = Recipe()
+    small = replace(
+        recipe,
+        network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4),
+        n_outliers=4,
+        outlier_seconds=3.0,
+    )
+    monkeypatch.setattr(platform, "Recipe", lambda: small)
+    monkeypatch.setattr(platform, "PIECE_EPOCHS", 2)
+    cell = some(workplace, ["residual_cnn"], ["segment"])[0]
+
+    def interrupt(progress: Progress) -> None:
+        if progress.word.startswith("epoch 1"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.run(workplace, [cell], on_progress=interrupt)
+    words: list[str] = []
+    evaluation.run(workplace, [cell], on_progress=lambda progress: words.append(progress.word))
+    assert [word.split(",")[0] for word in words if word] == ["epoch 2/2"]
+    outcome = workplace.finished(cell)
+    assert outcome is not None
+    assert outcome.test.shape == (60, 3)
+    assert not list((workplace._work / "residual_cnn").glob("*.checkpoint"))
