@@ -26,7 +26,8 @@ const waitingCards = () => [...ahead.querySelectorAll("[data-card]")];
 const known = () => [idOf(current()), ...waitingCards().map(idOf), ...unsent, ...skipped].filter(Boolean);
 
 // --- turning the pages ---
-function put(node, { says = "", plays = false, focus = true } = {}) {
+// `quiet` where the server has yet to say what came of the last one: one sentence then tells both.
+function put(node, { says = "", plays = false, quiet = false } = {}) {
   stopSound();
   stage.replaceChildren(node);
   near = -1;
@@ -35,9 +36,15 @@ function put(node, { says = "", plays = false, focus = true } = {}) {
   stopSound = section ? startSound(section) : () => {};
   // The player marks the buttons of what it plays on whatever settles on the page.
   document.dispatchEvent(new CustomEvent("htmx:afterSettle"));
-  news.textContent = [says, card?.dataset.said ?? (waits() ? "" : root.dataset.textEmpty)].filter(Boolean).join(" ");
-  if (focus) (card?.querySelector("h2") ?? document.getElementById("main")).focus({ preventScroll: true });
+  if (!quiet) say(says);
+  (card?.querySelector("h2") ?? document.getElementById("main")).focus({ preventScroll: true });
   if (plays) start(card);
+}
+
+// What is said about the last clip comes before what is said about this one.
+function say(text) {
+  const now = current()?.dataset.said ?? (waits() ? "" : root.dataset.textEmpty);
+  news.textContent = [text, now].filter(Boolean).join(" ");
 }
 
 function waits() {
@@ -56,7 +63,7 @@ const fromTemplate = (id) => document.getElementById(id).content.cloneNode(true)
 function advance(says = "", busy = false) {
   const plays = player.playing && player.holds(idOf(current()));
   const next = waitingCards()[0];
-  if (next) put(next, { says, plays });
+  if (next) put(next, { says, plays, quiet: busy && !says });
   else if (busy) put(fromTemplate("review-wait"), { says });
   else showEmpty(says);
 }
@@ -118,7 +125,7 @@ function decide(card, decision, reason = "") {
     return;
   }
   unsent.add(id);
-  const body = form(card, { decision, reason });
+  const body = form(card, decision === "approve" ? { decision } : { decision, reason });
   const url = card.querySelector("[data-decide]").action;
   close(card);
   advance("", true);
@@ -129,21 +136,15 @@ function decide(card, decision, reason = "") {
       if (answer.error) {
         toast(answer.error.message, "bad");
         if (!answer.settled) comeBack(card);
-      } else if (status < 400) {
-        say(answer.text);
       }
       take(answer);
+      if (status < 400) say(answer.text);
     } catch {
       unsent.delete(id);
       toast(root.dataset.textOffline, "bad");
       comeBack(card);
     }
   });
-}
-
-// What was said about the last clip comes before what is said about this one.
-function say(text) {
-  news.textContent = [text, current()?.dataset.said].filter(Boolean).join(" ");
 }
 
 function comeBack(card) {
@@ -234,6 +235,16 @@ function playNear() {
 }
 
 // --- by mouse ---
+// The second half of a double click lands on the next card, which nobody has heard yet.
+root.addEventListener(
+  "click",
+  (event) => {
+    if (event.detail < 2 || !event.target.closest("[data-decide] button, [data-skip], [data-undo] button")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  true,
+);
 document.addEventListener("submit", (event) => {
   if (event.target.matches("[data-undo]")) {
     event.preventDefault();

@@ -147,6 +147,8 @@ def doubts(request: HttpRequest) -> HttpResponse:
     context = {
         "genres": Genre.objects.all(),
         "here": "doubts",
+        # What is polled for is not what the list is fetched by afterwards.
+        "address": request.path if "seen" in request.GET else "",
         "check": latest,
         "failure": training_sentence(latest.error_code) if latest and latest.error_code else "",
         "least": health.LEAST_CLIPS,

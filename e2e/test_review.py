@@ -1,0 +1,169 @@
+"""Reviewing clips in Chromium, with hands on the keys."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from genreweb.trial import REPOSITORY, Site
+
+pytestmark = pytest.mark.e2e
+
+TITLES = ["First", "Second", "Third", "Fourth", "Fifth"]
+# What a worker would have made of five clips that somebody sent, the most disputed first.
+MAKE = """
+from classifier.models import Genre
+from genreweb.accounts.models import User
+from training.models import Clip
+from training.tests.clips import make_clip
+Clip.objects.all().delete()
+person = User.objects.get_or_create(email="giver@example.org")[0]
+blues = Genre.objects.get(slug="blues")
+for place, title in enumerate({titles}):
+    heard = {{"rock": 0.9 - place / 10, "blues": 0.1 + place / 10}}
+    make_clip(person, blues, title=title, opinion=heard, seed=place)
+"""
+STATES = """
+import json
+from training.models import Clip
+print("STATES" + json.dumps({c.title: [c.status, c.genre.slug, c.reason] for c in Clip.objects.all()}))
+"""
+
+
+def shell(site: Site, code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", code],
+        cwd=REPOSITORY,
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def states(site: Site) -> dict[str, list[str]]:
+    line = next(line for line in shell(site, STATES).splitlines() if line.startswith("STATES"))
+    found: dict[str, list[str]] = json.loads(line.removeprefix("STATES"))
+    return found
+
+
+@pytest.fixture
+def desk(open_page: Callable[..., Page], site: Site) -> Page:
+    shell(site, MAKE.format(titles=TITLES))
+    page = open_page()
+    page.goto("/accounts/login/")
+    page.locator("input[type=email]").fill(site.email)
+    page.locator("input[type=password]").fill(site.password)
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url("**/")
+    page.goto("/review/")
+    return page
+
+
+def test_approve_relabel_reject_and_undo_by_keys(desk: Page, site: Site) -> None:
+    title = desk.locator("#review-stage .review-title")
+    waiting = desk.locator("[data-waiting]")
+    expect(title).to_have_text("First")
+    expect(waiting).to_have_text("5 waiting")
+    desk.keyboard.press("a")
+    expect(title).to_have_text("Second")
+    expect(waiting).to_have_text("4 waiting")
+    desk.keyboard.press("l")
+    rock = desk.locator("#review-stage [data-pick-key]", has_text="Rock")
+    expect(rock).to_be_visible()
+    desk.keyboard.press(rock.get_attribute("data-pick-key") or "")
+    expect(title).to_have_text("Third")
+    desk.keyboard.press("r")
+    desk.keyboard.press("o")
+    # In a field, keys write.
+    desk.keyboard.type("a loud hall, alas")
+    desk.keyboard.press("Enter")
+    expect(title).to_have_text("Fourth")
+    desk.keyboard.press("s")
+    expect(title).to_have_text("Fifth")
+    expect(waiting).to_have_text("2 waiting")
+    expect(desk.locator(".review-last")).to_contain_text("Third")
+    assert states(site) == {
+        "First": ["approved", "blues", ""],
+        "Second": ["approved", "rock", ""],
+        "Third": ["rejected", "blues", "a loud hall, alas"],
+        "Fourth": ["pending", "blues", ""],
+        "Fifth": ["pending", "blues", ""],
+    }
+    desk.keyboard.press("u")
+    expect(title).to_have_text("Third")
+    expect(desk.locator("#review-news")).to_contain_text("Taken back: Third.")
+    desk.keyboard.press("u")
+    expect(title).to_have_text("Second")
+    expect(waiting).to_have_text("4 waiting")
+    assert [states(site)[name][:2] for name in ("Second", "Third")] == [["pending", "blues"]] * 2
+
+    desk.keyboard.press("?")
+    dialog = desk.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    desk.keyboard.press("a")
+    expect(title).to_have_text("Second")
+    desk.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+    desk.keyboard.press("Space")
+    expect(desk.locator("#review-stage [data-main]")).to_have_attribute("aria-pressed", "true")
+    desk.keyboard.press("Space")
+    expect(desk.locator("#review-stage [data-main]")).to_have_attribute("aria-pressed", "false")
+
+    # A double click decides about one clip; two keys, as fast as somebody can press, about two.
+    desk.get_by_role("button", name="Approve").dblclick()
+    expect(title).to_have_text("Third")
+    desk.keyboard.press("a")
+    desk.keyboard.press("a")
+    expect(desk.get_by_role("heading", name="Nothing waits")).to_be_visible()
+    desk.get_by_role("button", name="Show those that I skipped").click()
+    expect(title).to_have_text("Fourth")
+    assert states(site)["Fifth"][0] == "approved"
+    assert states(site)["Fourth"][0] == "pending"
+
+
+def test_several_at_once_in_the_list(desk: Page, site: Site) -> None:
+    desk.goto("/review/list/")
+    rows = desk.locator(".review-row")
+    expect(rows).to_have_count(5)
+    for place in (0, 1):
+        rows.nth(place).get_by_role("checkbox").check()
+    expect(desk.locator("[data-count]")).to_have_text("2 chosen")
+    desk.locator("#bulk-reason").fill("hiss")
+    desk.locator("#bulk-reason").press("Enter")
+    expect(rows).to_have_count(3)
+    toast = desk.locator(".toast-card", has_text="2 clips are rejected.")
+    assert [states(site)[name][0] for name in TITLES[:3]] == ["rejected", "rejected", "pending"]
+    toast.get_by_role("button", name="Undo").click()
+    expect(rows).to_have_count(5)
+    assert {state[0] for state in states(site).values()} == {"pending"}
+
+
+def test_a_clip_that_could_not_be_saved_comes_back(desk: Page, site: Site) -> None:
+    title = desk.locator("#review-stage .review-title")
+    desk.route("**/decide/", lambda route: route.abort())
+    desk.keyboard.press("a")
+    expect(desk.locator(".toast-card")).to_contain_text("could not be saved")
+    expect(title).to_have_text("First")
+    desk.unroute("**/decide/")
+    desk.keyboard.press("a")
+    expect(title).to_have_text("Second")
+    expect(desk.locator("[data-waiting]")).to_have_text("4 waiting")
+    assert states(site)["First"][0] == "approved"
+
+
+def test_review_fits_a_phone(desk: Page) -> None:
+    desk.set_viewport_size({"width": 360, "height": 780})
+    for path in ("/review/", "/review/list/", "/review/health/"):
+        desk.goto(path)
+        desk.wait_for_load_state()
+        assert desk.evaluate("document.documentElement.scrollWidth") <= 360, path
