@@ -154,18 +154,21 @@ def full(
     from classifier.fitting.architectures import ARCHITECTURES
 
     architecture = ARCHITECTURES[job["architecture"]]
-    sets = []
+    sides = []
     for side in LEARNT:
         places = entries.on(side)
         if architecture.needs == "summary":
             places = places[np.isfinite(material.summary[entries.rows[places]]).all(axis=1)]
-        sets.append(_examples(entries, material, places))
+        sides.append(places)
+    train, valid = sides
     watch.on_step("fit")
     fit = work / "fit"
     fit.mkdir(exist_ok=True)
     architecture.fit(
-        *sets,
+        _examples(entries, material, train),
+        _examples(entries, material, valid),
         job["labels"],
+        names=entries.keys[train].tolist(),
         seed=job["seed"],
         epochs=job["epochs"] or None,
         work=fit,

@@ -135,7 +135,8 @@ def refit_head(
     out.mkdir(parents=True, exist_ok=True)
     made = keras_files.with_head(network, metadata | {"labels": list(labels)}, head)
     keras_files.write(made, out, PatchParams(**metadata["patches"]))
-    np.savez_compressed(out / REPLAY_FILE, **_grown(remembered, embeddings, targets, names))
+    grown = _grown(remembered, embeddings, targets, names)
+    np.savez_compressed(out / REPLAY_FILE, **grown)  # type: ignore[arg-type]  # as in the stubs of savez
     result = {
         **{key: metadata[key] for key in _KEPT if key in metadata},
         "name": out.name,

@@ -5,6 +5,7 @@ What there is no material for is said to be not measured, with the reason, and i
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,8 @@ FIGURES: Final = (
     "test_channels",
     "robustness",
 )
+CHANNEL_CLIPS: Final = 60
+"""So many of the test clips, spread evenly, pass through the channels: simulating them takes the most time."""
 _SPEED_RUNS = 5
 _SPEED_SECONDS = 30.0
 
@@ -58,12 +61,19 @@ class Clips:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What a version makes of the frozen test clips: clean, and after each channel of `ROBUSTNESS`."""
+    """What a version makes of the frozen test clips: clean, and some or all after channels of `ROBUSTNESS`.
+
+    Attributes
+    ----------
+    channel_rows
+        Which of the clips passed through the channels.
+    """
 
     names: Sequence[str]
     targets: IntArray
     clean: Outputs
     channels: Mapping[str, Outputs]
+    channel_rows: IntArray
 
 
 def judge(
@@ -93,7 +103,8 @@ def judge(
     -------
     dict
         The entries ``test``, ``test_predictions``, ``test_accuracy_at_60_percent_coverage``,
-        ``test_channels``, ``robustness``, ``holdout``, ``holdout_predictions``, ``speed``, ``size`` as far as
+        ``test_channels``, ``robustness``, ``frozen_sha256`` (of what was kept of the test clips for versions
+        with another last layer), ``holdout``, ``holdout_predictions``, ``speed``, ``size`` as far as
         measured, and ``not_measured``: the reason by entry for the others.
 
     Raises
@@ -118,6 +129,8 @@ def judge(
         heard = hear_test(classifier, test, go_on)
         if len(heard.targets):
             found |= figures(heard, classifier.labels, classifier.calibration)
+            if "weights_sha256" in classifier.metadata:
+                found["frozen_sha256"] = keep_frozen(folder, heard)
         else:
             missing["test"] = "The test clips lack the features that this method needs."
         if not heard.channels:
@@ -144,12 +157,13 @@ def figures(heard: Heard, labels: Sequence[str], calibration: Calibration) -> di
         "test_predictions": predictions(heard.names, clean, labels),
     }
     if heard.channels:
-        verdicts = clean.argmax(axis=1)
+        verdicts, chosen = clean.argmax(axis=1), heard.channel_rows
         rows = {
-            name: under(spoilt, targets, verdicts, calibration) for name, spoilt in heard.channels.items()
+            name: under(spoilt, targets[chosen], verdicts[chosen], calibration)
+            for name, spoilt in heard.channels.items()
         }
         found["test_channels"] = {name: rows[name] for name in rows if len(ROBUSTNESS.get(name, ())) == 1}
-        found["robustness"] = summary(rows)
+        found["robustness"] = {"clips": len(chosen), **summary(rows)}
     return found
 
 
@@ -221,6 +235,7 @@ def from_frozen(frozen: Frozen, head: Affine) -> Heard:
             name: _answered(embeddings, np.ones_like(frozen.music), head)
             for name, embeddings in zip(frozen.channel_names, frozen.channel_embeddings, strict=True)
         },
+        channel_rows=np.arange(len(frozen.names)),
     )
 
 
@@ -252,13 +267,31 @@ def hear(
 def hear_test(classifier: Classifier, test: Clips, go_on: Callable[[], None] = lambda: None) -> Heard:
     """What a version makes of the test clips: clean, and unless it needs the sound itself, under channels."""
     clean, kept = hear(classifier, test.examples, go_on)
+    names, targets = [test.names[row] for row in kept], test.examples.targets[kept]
     channels: dict[str, Outputs] = {}
-    if not classifier.needs_samples:
+    chosen = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), CHANNEL_CLIPS)).astype(np.intp))
+    if not classifier.needs_samples and len(kept):
+        tracks = [test.examples.db[row] for row in chosen]
         for name in ROBUSTNESS:
             go_on()
-            spoilt = through_fixed(test.examples.db, name, classifier.patch_params)
-            channels[name] = hear(classifier, Examples(spoilt, test.examples.targets), go_on)[0]
-    return Heard([test.names[row] for row in kept], test.examples.targets[kept], clean, channels)
+            spoilt = through_fixed(tracks, name, classifier.patch_params)
+            channels[name] = hear(classifier, Examples(spoilt, targets[chosen]), go_on)[0]
+    return Heard(names, targets, clean, channels, chosen)
+
+
+def keep_frozen(folder: Path, heard: Heard) -> str:
+    """Write the clean test clips as a network hears them, for versions with another head; give the hash."""
+    clean = heard.clean
+    np.savez_compressed(
+        folder / FROZEN_FILE,
+        names=np.array(heard.names, dtype=np.str_),
+        targets=heard.targets.astype(np.int16),
+        embeddings=clean.embeddings.astype(np.float16),
+        music=clean.music,
+        channel_names=np.array([], dtype=np.str_),
+        channel_embeddings=np.zeros((0, *clean.embeddings.shape), dtype=np.float16),
+    )
+    return hashlib.sha256((folder / FROZEN_FILE).read_bytes()).hexdigest()
 
 
 def speed(classifier: Classifier) -> dict[str, float]:

@@ -11,6 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from classifier.core import patches
+from classifier.core.dataset import Examples
+from classifier.core.inference import softmax
+from classifier.core.patches import PatchParams
+from classifier.fitting.calibrate import log_loss
 from classifier.fitting.feed import Feed
 
 
@@ -41,13 +46,36 @@ class FitParams:
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """Progress after an epoch: its number from 1, mean loss, seconds it took and estimated seconds left."""
+    """Progress after an epoch: its number from 1, mean loss, seconds it took and estimated seconds left.
+
+    `accuracy` is that of the varied crops it was fitted on; the figures of the validation part are those of
+    the averaged weights, which are what is kept, and None where there is no such part.
+    """
 
     epoch: int
     epochs: int
     loss: float
     seconds: float
     seconds_left: float
+    accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+
+
+class Validation:
+    """Clips that are not learnt, to watch a fit by: the middle patch of each."""
+
+    def __init__(self, examples: Examples, params: PatchParams) -> None:
+        cuts = [patches.cut(db, params).inputs for db in examples.db]
+        self._inputs = np.stack([inputs[len(inputs) // 2] for inputs in cuts])[..., None]
+        self._targets = examples.targets
+
+    def measure(self, model: Any) -> tuple[float, float]:
+        """Log loss and accuracy of a network with an output ``logits``."""
+        logits = np.asarray(model.predict(self._inputs, batch_size=32, verbose=0)["logits"])
+        probabilities = softmax(logits)
+        right = logits.argmax(axis=1) == self._targets
+        return log_loss(probabilities, self._targets), float(right.mean())
 
 
 def use_threads(count: int) -> None:
@@ -65,11 +93,13 @@ def fit(
     checkpoint: Path,
     identity: str,
     on_epoch: Callable[[EpochReport], None],
-) -> None:
-    """Fit a network in place and leave the averaged weights in it.
+    valid: Validation | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Fit a network in place and leave the averaged weights in it; False where it was stopped before the end.
 
     An interrupted call with the same arguments continues after the last whole epoch. `on_epoch` may raise to
-    cancel.
+    cancel; `should_stop` is asked before every batch.
 
     Parameters
     ----------
@@ -97,6 +127,7 @@ def fit(
             "music": keras.losses.BinaryCrossentropy(from_logits=True),
         },
         loss_weights={"logits": 1.0, "music": params.music_weight},
+        metrics={"logits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
         jit_compile=False,
     )
     trained.optimizer.build(trained.trainable_variables)
@@ -105,20 +136,39 @@ def fit(
     taken: list[float] = []
     for epoch in range(done + 1, params.epochs + 1):
         began = time.monotonic()
-        losses = [
-            float(trained.train_on_batch(batch.inputs, {"logits": batch.genres, "music": batch.music})[0])
-            for batch in feed.epoch(epoch)
-        ]
+        figures: list[tuple[float, float]] = []
+        for batch in feed.epoch(epoch):
+            if should_stop():
+                return False
+            targets = {"logits": batch.genres, "music": batch.music}
+            said = trained.train_on_batch(batch.inputs, targets, return_dict=True)
+            figures.append((float(said["loss"]), float(said["logits_accuracy"])))
         decay = min(params.average_decay, (epoch - 1) / (epoch + 9))
         average = [
             decay * old + (1 - decay) * np.asarray(new)
             for old, new in zip(average, trained.get_weights(), strict=True)
         ]
         state.save(average, epoch)
+        val_loss, val_accuracy = _validated(trained, average, valid)
         taken.append(time.monotonic() - began)
         left = float(np.median(taken[-5:])) * (params.epochs - epoch)
-        on_epoch(EpochReport(epoch, params.epochs, float(np.mean(losses)), taken[-1], left))
+        loss, accuracy = np.mean(figures, axis=0).tolist()
+        on_epoch(EpochReport(epoch, params.epochs, loss, taken[-1], left, accuracy, val_loss, val_accuracy))
     trained.set_weights(average)
+    return True
+
+
+def _validated(
+    model: Any, average: list[Any], valid: Validation | None
+) -> tuple[float, float] | tuple[None, None]:
+    """Measure with the averaged weights and put the others back."""
+    if valid is None:
+        return None, None
+    present = [np.asarray(w) for w in model.get_weights()]
+    model.set_weights(average)
+    measured = valid.measure(model)
+    model.set_weights(present)
+    return measured
 
 
 class _State:
