@@ -95,10 +95,12 @@ def _examine(check_id: int) -> dict[str, object]:
         raise registry.NoClassifierError("No classifier is in service.")
     versions = list(comparable_versions(version).values_list("pk", flat=True))
     unheard = Clip.objects.usable().exclude(opinion_version__in=versions, embedding__isnull=False)
-    opinions.refresh(
-        unheard.select_related("genre").defer("embedding").iterator(chunk_size=_BATCH),
-        on_clip=lambda done: _beat(check_id) if done % 50 == 0 else None,
-    )
+    # The network is loaded only where there is something for it to hear.
+    if unheard.exists():
+        opinions.refresh(
+            unheard.select_related("genre").defer("embedding").iterator(chunk_size=_BATCH),
+            on_clip=lambda done: _beat(check_id) if done % 50 == 0 else None,
+        )
     clips = _labelled(versions)
     chosen, left_out = comparable(clips)
     labels = sorted({clip.genre for clip in chosen})
