@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
 from django.core.files.storage import default_storage
 from django.db.models import Prefetch
@@ -50,9 +51,14 @@ def delete(user: User) -> None:
     delete_tracks(Track.objects.owned_by(user))
 
 
+def folder_name(title: str, pk: UUID) -> str:
+    """Name a folder of the archive so that every system can unpack it, and two of one title lie apart."""
+    fitting = " ".join(_UNFIT.sub(" ", title).split()).strip(" .")[:80].strip(" .")
+    return f"{fitting} {pk.hex[:8]}".strip()
+
+
 def _files(track: Track) -> Iterator[tuple[str, Content]]:
-    title = " ".join(_UNFIT.sub(" ", track.title).split()).strip(" .")[:80].strip(" .")
-    folder = f"tracks/{title} {track.id.hex[:8]}".replace("/ ", "/")
+    folder = f"tracks/{folder_name(track.title, track.id)}"
     analyses = list(track.analyses.all())
     yield f"{folder}/track.json", as_json({**_track(track), "analyses": [_analysis(a) for a in analyses]})
     yield f"{folder}/sound{_suffix(track.sound.name)}", _opener(track.sound.name)

@@ -6,3 +6,9 @@ class TrainingConfig(AppConfig):
     name = "training"
     verbose_name = _("Training")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from genreweb.accounts import personal_data
+        from training import personal_data as ours
+
+        personal_data.register(ours)

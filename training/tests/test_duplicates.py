@@ -1,0 +1,118 @@
+"""A recording that is there already is marked, not removed; one of the frozen set is never learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from classifier import frozen
+from classifier.core import fingerprint
+from classifier.core.features import extract
+from classifier.models import Genre
+from classifier.tests.test_fingerprint import CUT, ORIGINAL, piece, recoded
+from genreweb.accounts.models import User
+from library.tests.sounds import wav
+from training.models import Clip
+from training.services import duplicates
+from training.services.checking import check_clip
+from training.services.clips import submit_clip, withdraw
+from training.services.features import pack
+from training.tests.clips import make_clip
+
+pytestmark = pytest.mark.django_db
+
+Heard = Callable[..., Clip]
+
+
+@pytest.fixture(autouse=True)
+def _no_messages() -> Iterator[None]:
+    with mock.patch("training.tasks.check_clip.apply_async"):
+        yield
+
+
+@pytest.fixture
+def heard(
+    genres: dict[str, Genre], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> Heard:
+    """Send a sound and have it checked."""
+
+    def make(contributor: User, samples: np.ndarray, **piece: float) -> Clip:
+        clip = submit_clip(
+            contributor=contributor,
+            genre=genres["jazz"],
+            file=ContentFile(wav(samples)),
+            name="x.wav",
+            rights=True,
+            **piece,
+        ).clip
+        with django_capture_on_commit_callbacks(execute=True):
+            assert check_clip(clip_id=clip.pk)
+        clip.refresh_from_db()
+        return clip
+
+    return make
+
+
+def test_the_same_recording_is_marked_and_kept(owner: User, other: User, heard: Heard) -> None:
+    first, unlike = heard(owner, ORIGINAL), heard(owner, piece(5))
+    again = heard(other, recoded(CUT, "libmp3lame", "mp3") * 0.2)
+    assert (first.duplicate_of, unlike.duplicate_of) == (None, None)
+    assert again.duplicate_of == first
+    assert (again.status, again.leaks) == ("pending", False)
+    assert again.sound.size > 0
+
+
+def test_pieces_of_one_recording_are_not_each_others_duplicates(owner: User, heard: Heard) -> None:
+    heard(owner, np.tile(piece(3, 15.0), 5))
+    assert Clip.objects.count() == 3
+    assert not Clip.objects.exclude(duplicate_of=None).exists()
+
+
+def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, heard: Heard) -> None:
+    first, again = heard(owner, ORIGINAL), heard(other, CUT)
+    withdraw(clip=first)
+    again.refresh_from_db()
+    assert again.duplicate_of is None
+
+
+def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, heard: Heard) -> None:
+    words = fingerprint.from_power(extract(ORIGINAL).mel_power).stored
+    prints = frozen.FrozenPrints.of(("jazz.00042",), [words])
+    with mock.patch.object(frozen, "shipped", return_value=prints):
+        leak, fine = heard(owner, CUT), heard(owner, piece(5))
+    assert (leak.leaks, leak.leaks_into, leak.status) == (True, "jazz.00042", "pending")
+    assert (fine.leaks, fine.leaks_into) == (False, "")
+    Clip.objects.update(status=Clip.Status.APPROVED)
+    assert list(Clip.objects.usable()) == [fine]
+
+
+def test_imported_clips_are_fingerprinted_by_and_by(owner: User, genres: dict[str, Genre]) -> None:
+    rng = np.random.default_rng(0)
+    db = rng.uniform(-60, 0, (128, 120)).astype(np.float32)
+    first, same = make_clip(None, genres["pop"]), make_clip(None, genres["pop"])
+    for clip in (first, same):
+        clip.features.save("f.npz", ContentFile(pack(db)))
+    gone = make_clip(owner, genres["pop"])
+    gone.features.storage.delete(str(gone.features.name))
+    assert duplicates.fill_in() == 2
+    assert duplicates.fill_in() == 0
+    for clip in (first, same, gone):
+        clip.refresh_from_db()
+    assert len(first.fingerprint or []) == 120 - fingerprint.WIDTH + 1 - fingerprint.STEP
+    assert (first.duplicate_of, same.duplicate_of) == (None, first)
+    assert gone.fingerprint == []
+
+
+def test_a_test_part_of_its_own_does_not_leak(genres: dict[str, Genre]) -> None:
+    db = np.random.default_rng(0).uniform(-60, 0, (128, 120)).astype(np.float32)
+    prints = frozen.FrozenPrints.of(("a",), [fingerprint.from_columns(db).stored])
+    for part in ("test", "train"):
+        make_clip(None, genres["pop"], part=part).features.save("f.npz", ContentFile(pack(db)))
+    with mock.patch.object(frozen, "shipped", return_value=prints):
+        assert duplicates.fill_in() == 2
+    assert dict(Clip.objects.values_list("part", "leaks")) == {"test": False, "train": True}
