@@ -130,6 +130,7 @@ def test_a_candidate_beside_the_champion(
     html = page(reverse("training:version", args=[better.pk]))
     assert "Better on 9 clips, worse on 1: unlikely to be chance." in html
     assert "290 clips are of the frozen test set, 2 were contributed and held out." in html
+    assert "McNemar's exact test: p = 0.021." in html
     assert "The gate is open." in html
     assert 'name="override"' not in html
     assert "10 clips: 9 now right, 1 now wrong" in html
@@ -149,6 +150,7 @@ def test_the_gate_says_why_it_is_closed(page: Callable[[str], str], worse: Model
     assert "The gate is closed." in html
     assert "Rock loses 34 points: 66 % found before, 31 % now." in html
     assert "worse on the whole" in html
+    assert ">−34<" in html
     assert 'name="override"' in html
 
 

@@ -43,7 +43,12 @@ class Genres:
 
 def percent(share: float | None) -> str:
     """Write a share as a percentage with one decimal, a dash where there is none."""
-    return "–" if share is None else f"{number_format(100 * share, 1)}{NARROW_SPACE}%"
+    return "–" if share is None else f"{number(100 * share, 1)}{NARROW_SPACE}%"
+
+
+def number(value: float, digits: int) -> str:
+    """Write a number with so many decimals, rounded: Django's own formatting cuts off."""
+    return number_format(round(value, digits), digits)
 
 
 # --- one version among others --------------------------------------------------------------------------
@@ -73,7 +78,7 @@ class VersionRow:
     @property
     def calibration(self) -> str:
         error = self.figures.calibration_error
-        return "–" if error is None else number_format(error, 3)
+        return "–" if error is None else number(error, 3)
 
     @property
     def size(self) -> str:
@@ -166,7 +171,7 @@ def figure_rows(before: Figures, after: Figures) -> list[FigureRow]:
             gettext("how far its percentages are from how often it is right; 0 would be perfect"),
             before.calibration_error,
             after.calibration_error,
-            written=lambda value: "–" if value is None else number_format(value, 3),
+            written=lambda value: "–" if value is None else number(value, 3),
             difference=lambda change: _signed(change, 3),
             less_is_better=True,
         ),
@@ -175,7 +180,7 @@ def figure_rows(before: Figures, after: Figures) -> list[FigureRow]:
             gettext("on one core"),
             before.milliseconds,
             after.milliseconds,
-            written=lambda value: "–" if value is None else f"{number_format(value, 0)}{NARROW_SPACE}ms",
+            written=lambda value: "–" if value is None else f"{number(value, 0)}{NARROW_SPACE}ms",
             difference=lambda change: f"{_signed(change, 0)}{NARROW_SPACE}ms",
             less_is_better=True,
         ),
@@ -214,7 +219,7 @@ def _row(
 
 
 def _signed(value: float, digits: int) -> str:
-    return f"{'+' if value > 0 else '−'}{number_format(abs(value), digits)}"
+    return f"{'+' if value > 0 else '−'}{number(abs(value), digits)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +276,12 @@ class Beside:
     new_genres: list[GenreRow]
     clips: list[ClipRow]
     champion_card: Card | None
+
+    @property
+    def p(self) -> str:
+        """The p-value with its sign: "= 0.031" or "< 0.001"."""
+        p = self.report.result.paired.p
+        return f"< {number(0.001, 3)}" if p < 0.001 else f"= {number(p, 3)}"
 
     @property
     def lost(self) -> int:
