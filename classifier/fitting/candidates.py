@@ -17,6 +17,7 @@ from classifier.core.bundle import METADATA_FILE, ReleaseError
 from classifier.core.dataset import Examples
 from classifier.core.inference import Classifier
 from classifier.fitting.material import Material
+from classifier.releases import Replay
 
 FloatArray = NDArray[np.float32]
 LEARNT = ("train", "valid")
@@ -91,17 +92,17 @@ def quick(
 ) -> None:
     """Fit a new head on the network in service.
 
-    Clips that the network was shipped with are replayed from its own memory; all others are given anew each
-    time, so that what was withdrawn or relabelled since an earlier quick run does not live on.
+    What the network itself was fitted on is replayed from the version's memory. All other clips are given
+    anew each time, so that what was withdrawn or relabelled since an earlier quick run does not live on.
     """
     from classifier.fitting.head import refit_head
     from classifier.releases import read_replay
 
     base = Path(job["base"])
-    remembered = read_replay(base).names
-    shipped = [name for name in remembered if not is_clip_id(name)]
+    replay = read_replay(base)
     learnt = entries.on(*LEARNT)
-    learnt = learnt[~np.isin(entries.names[learnt], shipped)]
+    kept = _replayed(replay, dict(zip(entries.keys[learnt], entries.targets[learnt], strict=True)))
+    learnt = learnt[~np.isin(entries.names[learnt], kept) & ~np.isin(entries.keys[learnt], kept)]
     if not len(learnt):
         raise NothingNewError
     embeddings = _embeddings(base, entries, material, learnt, watch)
@@ -115,9 +116,24 @@ def quick(
         seed=job["seed"],
         names=entries.keys[learnt].tolist(),
         groups=entries.groups[learnt].tolist(),
-        forget=[name for name in remembered if is_clip_id(name)],
+        forget=sorted(set(replay.names) - set(kept)),
         threads=job["threads"],
     )
+
+
+def _replayed(replay: Replay, targets: Mapping[str, int]) -> list[str]:
+    """Name the remembered clips to be replayed.
+
+    These are the clips of the set that a version was shipped with, and those of the site that the network
+    itself was fitted on, which are known by their variants, as long as they are here under the same label.
+    """
+    fitted = set(np.unique(replay.clip[replay.variant > 0]).tolist())
+    label = dict(zip(replay.clip.tolist(), replay.targets.tolist(), strict=True))
+    return [
+        name
+        for place, name in enumerate(replay.names)
+        if not is_clip_id(name) or (place in fitted and targets.get(name) == label.get(place))
+    ]
 
 
 def is_clip_id(name: str) -> bool:
@@ -164,7 +180,7 @@ def full(
     watch.on_step("fit")
     fit = work / "fit"
     fit.mkdir(exist_ok=True)
-    architecture.fit(
+    done = architecture.fit(
         _examples(entries, material, train),
         _examples(entries, material, valid),
         job["labels"],
@@ -176,6 +192,8 @@ def full(
         on_epoch=watch.on_epoch,
         should_stop=watch.should_stop,
     )
+    if not done:
+        raise StoppedError
     watch.on_step("export")
     shutil.copytree(fit, out, ignore=shutil.ignore_patterns(CHECKPOINT), dirs_exist_ok=True)
 
