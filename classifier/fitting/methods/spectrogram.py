@@ -14,6 +14,7 @@ from classifier.core import filters, patches
 from classifier.core.baselines import Sounds
 from classifier.core.inference import softmax
 from classifier.core.patches import PatchParams
+from classifier.fitting.efficientnet import efficientnet_b0
 from classifier.fitting.feed import Feed, FeedParams
 from classifier.fitting.methods.context import Context
 
@@ -63,6 +64,7 @@ class _SpectrogramNetwork(ABC):
         import keras
 
         keras.utils.set_random_seed(seed)
+        self._seed = seed
         feed = Feed(
             train.examples,
             [],
@@ -102,32 +104,22 @@ class EfficientNetB0(_SpectrogramNetwork):
     """EfficientNet-B0 (Tan and Le, ICML 2019) on the log-mel spectrogram as a grey picture, from scratch."""
 
     def __init__(self, context: Context) -> None:
-        columns = context.columns or 128
+        columns = context.columns or 64
         super().__init__(
             context,
             cut=PatchParams(n_columns=columns, hop_columns=columns),
             feed=FeedParams(outlier_share=0.0, channel_probability=0.0),
-            course=Course(epochs=30, learning_rate=1e-3),
+            course=Course(epochs=20, learning_rate=1e-3),
         )
 
     def _build(self, n_labels: int) -> Any:
         import keras
 
-        shape = (self._cut.n_mels, self._cut.n_columns, 1)
-        grey = keras.Input(shape, name="patches")
-        picture = keras.layers.Concatenate()([grey, grey, grey])
-        network = keras.applications.EfficientNetB0(
-            weights=None, classes=n_labels, classifier_activation=None, input_shape=(*shape[:2], 3)
-        )
-        for layer in network.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = BATCH_NORM_MOMENTUM
-        return keras.Model(grey, network(picture))
+        network = efficientnet_b0(n_labels=n_labels, patches=self._cut, seed=self._seed)
+        return keras.Model(network.input, network.output["logits"])
 
     def _inputs(self, crops: FloatArray) -> FloatArray:
-        # Keras' EfficientNet scales pictures of 0 to 255 itself.
-        lowest = self._cut.floor_db / self._cut.ceiling_db
-        return np.asarray((crops - lowest) / (1 - lowest) * 255, dtype=np.float32)
+        return crops
 
 
 class MfccCnn(_SpectrogramNetwork):
