@@ -152,6 +152,7 @@ function report() {
   const sent = queue.count("sent");
   section.hidden = queue.jobs.length === 0;
   document.getElementById("send-panel").hidden = waiting === 0;
+  document.getElementById("genre-for-all").hidden = waiting < 2;
   const words = waiting === 1 ? text.sendOne : fill(text.sendMany, { count: waiting });
   if (button.textContent !== words) button.textContent = words;
   let said = "";

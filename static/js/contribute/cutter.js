@@ -102,7 +102,10 @@ export class Cutter {
       return;
     }
     this.wave = new Waveform(place, sound.peaks, sound.duration);
-    const regions = this.wave.surfer.registerPlugin(RegionsPlugin.create());
+    const { surfer } = this.wave;
+    // Before it is ready its length is 0, and a part would shrink to nothing.
+    if (!surfer.getDuration()) await new Promise((resolve) => surfer.once("ready", resolve));
+    const regions = surfer.registerPlugin(RegionsPlugin.create());
     const [start, end] = this.#times();
     this.region = regions.addRegion({
       start,
