@@ -33,6 +33,7 @@ def model_card(metadata: Mapping[str, Any]) -> str:
     """
     test, valid, calibration = metadata["test"], metadata["validation"], metadata["calibration"]
     patches, channels = PatchParams(**metadata["patches"]), metadata["test_channels"]
+    robustness, seeds = metadata["robustness"], metadata["seeds"]
     recall: Mapping[str, float] = test["recall"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
         name=metadata["name"],
@@ -47,6 +48,8 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         temperature=calibration["temperature"],
         set=metadata["trained_on"]["set"],
         tracks=metadata["trained_on"]["tracks"],
+        per_genre=round(metadata["trained_on"]["tracks"] / len(metadata["labels"])),
+        towers=metadata["network"]["towers"],
         n_valid=valid["n"],
         valid_accuracy=_interval(valid["accuracy"]),
         n_test=test["n"],
@@ -61,6 +64,16 @@ def model_card(metadata: Mapping[str, Any]) -> str:
             _row(name, *(_percent(row[key]) for key in ("accuracy", "confident", "confident_accuracy")))
             for name, row in channels.items()
         ),
-        mean_channel=_percent(sum(row["accuracy"] for row in channels.values()) / len(channels)),
+        n_channels=len(robustness["channels"]),
+        robustness=_percent(robustness["mean"]),
+        robust_confident=_percent(robustness["confident"]),
+        robust_right=_percent(robustness["confident_accuracy"]),
+        worst=robustness["worst"]["channel"],
+        worst_accuracy=_percent(robustness["worst"]["accuracy"]),
+        agreement=_percent(robustness["agreement"]),
+        agreement_or_unsure=_percent(robustness["agreement_or_unsure"]),
+        n_seeds=seeds["networks"],
+        seed_mean=_percent(seeds["test"]["mean"]),
+        seed_deviation=_percent(seeds["test"]["deviation"]),
         refused=_percent(metadata["outliers_refused"]),
     )

@@ -38,7 +38,7 @@ FIGURES: Final = (
     "robustness",
 )
 CHANNEL_CLIPS: Final = 60
-"""So many of the test clips, spread evenly, pass through the channels: simulating them takes the most time."""
+"""So many of the test clips, spread evenly, pass through the channels, whose simulation takes longest."""
 _SPEED_RUNS = 5
 _SPEED_SECONDS = 30.0
 

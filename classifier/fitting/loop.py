@@ -148,12 +148,13 @@ def fit(
             decay * old + (1 - decay) * np.asarray(new)
             for old, new in zip(average, trained.get_weights(), strict=True)
         ]
-        state.save(average, epoch)
         val_loss, val_accuracy = _validated(trained, average, valid)
         taken.append(time.monotonic() - began)
         left = float(np.median(taken[-5:])) * (params.epochs - epoch)
         loss, accuracy = np.mean(figures, axis=0).tolist()
         on_epoch(EpochReport(epoch, params.epochs, loss, taken[-1], left, accuracy, val_loss, val_accuracy))
+        # Last: who is killed in between reports the epoch again, with the same figures; none is left out.
+        state.save(average, epoch)
     trained.set_weights(average)
     return True
 
