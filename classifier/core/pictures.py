@@ -147,7 +147,12 @@ def mel_columns(db: Float32, sample_rate: int) -> Picture:
         Of the sound they were taken from, in hertz.
     """
     levels = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
-    return _picture(levels, _HEIGHTS["mel"], _mel_ticks(sample_rate / 2.0))
+    return _picture(levels, _HEIGHTS["mel"], mel_axis(sample_rate))
+
+
+def mel_axis(sample_rate: int) -> tuple[Tick, ...]:
+    """Give the marks of a mel spectrogram of sound of that rate."""
+    return _mel_ticks(sample_rate / 2.0)
 
 
 def loudness_peaks(db: Float32) -> Int8:

@@ -6,29 +6,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('library', '0002_explanation'),
+        ("library", "0002_explanation"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Reanalysis',
+            name="Reanalysis",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(choices=[('mine', 'my tracks'), ('catalogue', 'the catalogue')], max_length=10, verbose_name='scope')),
-                ('status', models.CharField(choices=[('running', 'running'), ('paused', 'paused'), ('done', 'done'), ('cancelled', 'cancelled')], default='running', max_length=10, verbose_name='status')),
-                ('total', models.PositiveIntegerField(default=0, verbose_name='tracks')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("mine", "my tracks"), ("catalogue", "the catalogue")],
+                        max_length=10,
+                        verbose_name="scope",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("running", "running"),
+                            ("paused", "paused"),
+                            ("done", "done"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="running",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("total", models.PositiveIntegerField(default=0, verbose_name="tracks")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished at")),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="requested by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 're-analysis',
-                'verbose_name_plural': 're-analyses',
-                'ordering': ['-created'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('scope', 'mine'), ('status__in', ['running', 'paused'])), fields=('requested_by',), name='one_active_reanalysis_per_person'), models.UniqueConstraint(condition=models.Q(('scope', 'catalogue'), ('status__in', ['running', 'paused'])), fields=('scope',), name='one_active_reanalysis_of_the_catalogue')],
+                "verbose_name": "re-analysis",
+                "verbose_name_plural": "re-analyses",
+                "ordering": ["-created"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("scope", "mine"), ("status__in", ["running", "paused"])),
+                        fields=("requested_by",),
+                        name="one_active_reanalysis_per_person",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("scope", "catalogue"), ("status__in", ["running", "paused"])),
+                        fields=("scope",),
+                        name="one_active_reanalysis_of_the_catalogue",
+                    ),
+                ],
             },
         ),
     ]

@@ -1,0 +1,155 @@
+"""Every architecture from the beginning, on a task of seconds: is the energy low or high?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from classifier.core.dataset import Examples
+from classifier.core.explain import NotExplainableError, explain
+from classifier.core.features import extract
+from classifier.core.inference import Classifier, ReleaseError
+from classifier.core.methods import N_FEATURES
+from classifier.fitting.architectures import ARCHITECTURES, CAUTIOUS
+from classifier.fitting.judge import Clips, judge
+from classifier.fitting.loop import EpochReport
+from classifier.tests.sounds import noise, silence, tune
+
+LABELS = ("high", "low")
+
+
+def examples(n: int, seed: int) -> Examples:
+    rng = np.random.default_rng(seed)
+    targets = np.arange(n) % 2
+    slope = np.linspace(0.0, 40.0, 128)[None, :, None] * (2 * targets - 1)[:, None, None]
+    db = (slope + rng.normal(0, 4, (n, 128, 70)) - 60).astype(np.float32)
+    summary = rng.normal(size=(n, N_FEATURES)) + 3 * targets[:, None]
+    return Examples(list(db), targets.astype(np.intp), summary.astype(np.float32))
+
+
+def fitted(name: str, work: Path, reports: list[EpochReport], **changed: Any) -> bool:
+    given: dict[str, Any] = {
+        "seed": 0,
+        "epochs": 2,
+        "work": work,
+        "threads": 1,
+        "on_epoch": reports.append,
+        "should_stop": lambda: False,
+    }
+    return ARCHITECTURES[name].fit(examples(24, 0), examples(24, 1), LABELS, **{**given, **changed})
+
+
+@pytest.mark.parametrize("name", ["mfcc-knn", "feature-mlp"])
+def test_plain_methods_learn_serve_and_are_measured(name: str, tmp_path: Path) -> None:
+    reports: list[EpochReport] = []
+    work = tmp_path / name
+    assert fitted(name, work, reports, epochs=None)
+    usual = ARCHITECTURES[name].epochs
+    assert len(reports) == (usual or 0)
+    if reports:
+        assert reports[-1].loss < reports[0].loss
+        assert reports[-1].val_accuracy == 1.0
+        assert reports[-1].accuracy == 1.0
+    classifier = Classifier.load(work)
+    classifier.try_out()
+    sound = extract(tune(20.0))
+    said = classifier.predict(sound.mel_power, duration=sound.duration, samples=tune(20.0))
+    assert sum(said.probabilities.values()) == pytest.approx(1.0)
+    assert len(said.timeline) > 1
+    assert (said.timeline[0].start, said.timeline[-1].end) == (0.0, pytest.approx(20.0, abs=0.1))
+    test = examples(12, 2)
+    found = judge(work, test=Clips([f"{LABELS[t]}.{i}" for i, t in enumerate(test.targets)], test))
+    assert found["test"]["accuracy"]["value"] == 1.0
+    assert len(found["test_predictions"]) == 12
+    assert found["size"]["bytes"] == (work / "model.npz").stat().st_size
+    assert ("robustness" in found["not_measured"]) == (name == "feature-mlp")
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+@pytest.mark.parametrize("name", ["mfcc-knn", "feature-mlp"])
+def test_silence_is_no_music_to_plain_methods(name: str, tmp_path: Path) -> None:
+    fitted(name, tmp_path, [])
+    classifier = Classifier.load(tmp_path)
+    sound = extract(silence(6.0))
+    said = classifier.predict(sound.mel_power, duration=6.0, samples=silence(6.0))
+    assert (said.label, said.unsure) == (None, True)
+
+
+def test_what_cannot_be_explained_says_so(tmp_path: Path) -> None:
+    fitted("feature-mlp", tmp_path, [])
+    classifier = Classifier.load(tmp_path)
+    power = extract(noise(4.0)).mel_power
+    with pytest.raises(NotExplainableError):
+        explain(power, classifier=classifier, duration=4.0)
+    with pytest.raises(ValueError, match="needs the sound itself"):
+        classifier.predict(power, duration=4.0)
+    assert classifier.predict_stored(examples(1, 0).db[0]) is None
+
+
+def test_neighbours_can_be_explained(tmp_path: Path) -> None:
+    fitted("mfcc-knn", tmp_path, [])
+    found = explain(extract(tune(6.0)).mel_power, classifier=Classifier.load(tmp_path), duration=6.0)
+    assert np.isfinite(found.effects).all()
+
+
+def test_what_is_not_there_is_said_to_be_not_measured(tmp_path: Path) -> None:
+    fitted("mfcc-knn", tmp_path, [])
+    found = judge(tmp_path)
+    assert set(found["not_measured"]) == {"test", "robustness", "holdout"}
+    assert not {"test", "robustness", "holdout"} & found.keys()
+
+
+def test_too_few_to_calibrate_are_read_with_caution(tmp_path: Path) -> None:
+    ARCHITECTURES["mfcc-knn"].fit(
+        examples(24, 0),
+        examples(4, 1),
+        LABELS,
+        seed=0,
+        epochs=None,
+        work=tmp_path,
+        threads=1,
+        on_epoch=lambda report: None,
+        should_stop=lambda: False,
+    )
+    assert Classifier.load(tmp_path).calibration == CAUTIOUS
+    assert "validation" not in Classifier.load(tmp_path).metadata
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_a_stop_before_the_first_batch_leaves_no_version(name: str, tmp_path: Path) -> None:
+    if ARCHITECTURES[name].epochs is not None and name == "efficientnet-b0":
+        pytest.skip("stops in the same loop as residual-cnn, and takes long to build")
+    reports: list[EpochReport] = []
+    assert not fitted(name, tmp_path / "work", reports, should_stop=lambda: True)
+    assert reports == []
+    with pytest.raises(ReleaseError):
+        Classifier.load(tmp_path / "work")
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_a_killed_fit_of_the_network_goes_on_and_ends_as_a_version_that_can_be_taught(tmp_path: Path) -> None:
+    def kill(report: EpochReport) -> None:
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        fitted("residual-cnn", tmp_path, [], on_epoch=kill)
+    reports: list[EpochReport] = []
+    assert fitted("residual-cnn", tmp_path, reports)
+    assert [report.epoch for report in reports] == [2]
+    assert reports[0].val_loss is not None
+    assert 0 <= (reports[0].val_accuracy or 0) <= 1
+    assert 0 <= (reports[0].accuracy or 0) <= 1
+    classifier = Classifier.load(tmp_path)
+    classifier.try_out()
+    test = examples(6, 2)
+    found = judge(tmp_path, test=Clips([str(i) for i in range(6)], test))
+    assert found["robustness"]["clips"] == 6
+    from classifier.releases import read_replay
+
+    assert len(read_replay(tmp_path).names) == 24
