@@ -193,7 +193,8 @@ def mcnemar(*, better: int, worse: int) -> float:
     n = better + worse
     tail: int = sum(comb(n, k) for k in range(min(better, worse) + 1))
     # Whole numbers to the end: no count is too large, and nothing is rounded but the quotient.
-    return min(1.0, 2 * tail / 2**n)
+    p: float = 2 * tail / 2**n
+    return min(1.0, p)
 
 
 def compare(champion: Judged, candidate: Judged, truths: Mapping[str, str]) -> Comparison:

@@ -68,7 +68,8 @@ def _arpeggio(
     place = degree + step
     note = root + np.array(scale)[place % 7] + 12 * (place // 7)
     fade = np.exp(-rng.uniform(0.0, 6.0) * (time / length % 1))
-    return _pulse(_frequency(note.astype(np.float64)), float(rng.choice([0.125, 0.25, 0.5]))) * fade
+    pulse = _pulse(_frequency(note.astype(np.float64)), float(rng.choice([0.125, 0.25, 0.5])))
+    return np.asarray(pulse * fade, np.float64)
 
 
 def _melody(
@@ -87,7 +88,7 @@ def _melody(
     trembling = 1 + rng.uniform(0, 0.01) * np.sin(2 * np.pi * rng.uniform(4, 8) * time)
     heard = (rng.random(slots[-1] + 1) < rng.uniform(0.5, 0.95))[slots]
     frequency = _frequency(note.astype(np.float64)) * trembling
-    return _pulse(frequency, float(rng.choice([0.125, 0.25, 0.5]))) * heard
+    return np.asarray(_pulse(frequency, float(rng.choice([0.125, 0.25, 0.5]))) * heard, np.float64)
 
 
 def _drums(time: Float64, beat: float, rng: np.random.Generator) -> Float64:
@@ -95,4 +96,4 @@ def _drums(time: Float64, beat: float, rng: np.random.Generator) -> Float64:
     held = np.repeat(rng.choice([-1.0, 1.0], len(time) // 2 + 1), 2)[: len(time)]
     snare = np.exp(-25 * (time % (2 * beat) - beat) / beat) * (time % (2 * beat) >= beat)
     hat = 0.4 * np.exp(-40 * (time % (beat / 2)) / beat)
-    return held * (snare + hat)
+    return np.asarray(held * (snare + hat), np.float64)

@@ -86,9 +86,8 @@ def test_who_may(
     matrix: Matrix = request.getfixturevalue("matrix")
     api: Api = request.getfixturevalue("api")
     options = {"format": "multipart"} if (method, path) == ("post", "") else {}
-    for person, status in zip(
-        (matrix.anonymous, matrix.owner, matrix.curator, matrix.staff), statuses, strict=True
-    ):
+    people: tuple[User | AnonymousUser, ...] = (matrix.anonymous, matrix.owner, matrix.curator, matrix.staff)
+    for person, status in zip(people, statuses, strict=True):
         send = getattr(api(person), method)
         response = send(BASE + path.format(better=better.pk), body, **options)
         assert response.status_code == status

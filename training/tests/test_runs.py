@@ -343,4 +343,7 @@ def test_without_a_classifier_the_calendar_says_nothing(make_nothing: Callable[[
 
 @pytest.fixture
 def make_nothing(genres: Genres) -> Callable[[], None]:
-    return lambda: ModelVersion.objects.all().delete()
+    def make() -> None:
+        ModelVersion.objects.all().delete()
+
+    return make

@@ -158,9 +158,12 @@ def test_only_usable_clips_are_frozen(run: TrainingRun, owner: User, genres: Gen
     blues = genres["blues"]
     used = make_clip(owner, blues, status="approved", seed=1)
     test = make_clip(None, blues, status="approved", part="test", seed=2)
-    for number, fields in enumerate(
-        [{"status": "pending"}, {"status": "rejected"}, {"status": "approved", "leaks": True}]
-    ):
+    unusable: list[dict[str, Any]] = [
+        {"status": "pending"},
+        {"status": "rejected"},
+        {"status": "approved", "leaks": True},
+    ]
+    for number, fields in enumerate(unusable):
         make_clip(owner, blues, seed=3 + number, **fields)
     snapshot, plan = snapshots.freeze(run, save=attach(run))
     entries = {entry.clip_key: entry for entry in snapshot.entries.all()}

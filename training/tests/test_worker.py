@@ -31,7 +31,7 @@ from classifier.version_files import folder
 from genreweb.accounts.models import User
 from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
 from training.services import claims, runs, worker, workshop
-from training.services.features import pack
+from training.services.features import pack, read_features
 from training.tests.lessons import columns, teach
 
 Genres = dict[str, Genre]
@@ -187,7 +187,7 @@ def test_a_run_without_anything_to_learn_says_so(classifier_in_service: ModelVer
 def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
     first = finish(make_run(architecture="feature-mlp", epochs=1))
     again = make_run(architecture="feature-mlp", epochs=1)
-    with patch.object(workshop, "read_features", side_effect=AssertionError("fetched twice")):
+    with patch("training.services.workshop.read_features", side_effect=AssertionError("fetched twice")):
         finish(again)
     assert again.status == first.status == "done"
     said = {row.code: row.params for row in again.messages.all()}
@@ -198,13 +198,13 @@ def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Gen
     finish(make_run(architecture="feature-mlp", epochs=1))
     teach({"jazz": genres["jazz"]}, names=("jazz",), each=3, contributor=owner)
     fetched: list[Any] = []
-    real = workshop.read_features
+    real = read_features
 
     def note(clip: Clip) -> Any:
         fetched.append(clip.pk)
         return real(clip)
 
-    with patch.object(workshop, "read_features", note):
+    with patch("training.services.workshop.read_features", note):
         run = finish(make_run(architecture="feature-mlp", epochs=1))
     assert len(fetched) == 3
     assert run.snapshot is not None
