@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from e2e.conftest import PATIENCE
 from library.tests.sounds import chords, wav
@@ -15,32 +15,55 @@ from library.tests.sounds import chords, wav
 pytestmark = pytest.mark.e2e
 
 CHECKED = 4 * PATIENCE
+LONG = 50
 
 
-def test_a_part_of_a_file_is_given_and_waits_for_review(
-    person: Callable[..., Page], sounds: Path, tmp_path: Path
-) -> None:
-    long = tmp_path / "long.wav"
-    long.write_bytes(wav(chords(50, seed=11)))
-    page = person()
+@pytest.fixture
+def long_sound(tmp_path: Path) -> Path:
+    path = tmp_path / "long.wav"
+    path.write_bytes(wav(chords(LONG, seed=11)))
+    return path
+
+
+def choose_files(page: Page, *files: Path) -> Locator:
+    """Put files into the form, and give their rows."""
     page.goto("/contribute/")
-    page.locator("#files").set_input_files([str(long), str(sounds / "broken.mp3")])
+    page.locator("#files").set_input_files([str(file) for file in files])
     rows = page.locator("#upload-list > li")
-    expect(rows).to_have_count(2)
-    first = rows.nth(0)
+    expect(rows).to_have_count(len(files))
+    return rows
 
-    # Nothing is sent before genre and rights are there; what is missing gets the focus.
-    page.get_by_role("button", name="Send 2 files").click()
+
+def test_nothing_is_sent_before_genre_and_rights_are_there(person: Callable[..., Page], sounds: Path) -> None:
+    page = person()
+    rows = choose_files(page, sounds / "song.wav", sounds / "broken.mp3")
+    first, send = rows.nth(0), page.get_by_role("button", name="Send 2 files")
+    send.click()
     expect(first.get_by_label("Genre")).to_be_focused()
     expect(first).to_contain_text("Choose the genre of the clip.")
     page.get_by_label("One genre for all").select_option("blues")
     first.get_by_label("Genre").select_option("jazz")
+    send.click()
+    rights = page.locator("#rights-all")
+    expect(rights).to_be_focused()
+    rights.check()
+    send.click()
 
-    first.get_by_label("Only one part of it").check()
-    start, end = first.get_by_label("From"), first.get_by_label("to", exact=True)
+    # One fails, the other goes on.
+    expect(rows.nth(1)).to_contain_text("not an audio file", timeout=PATIENCE)
+    expect(first).to_contain_text("Waiting for review", timeout=CHECKED)
+    page.goto("/contributions/")
+    mine = page.locator(".clip-row")
+    expect(mine).to_have_count(1)
+    expect(mine).to_contain_text("Jazz")
+
+
+def test_a_part_is_cut_by_a_click_and_by_typed_times(person: Callable[..., Page], long_sound: Path) -> None:
+    row = choose_files(person(), long_sound).nth(0)
+    start, end = choose_part(row)
     expect(start).to_have_value("0:00.0")
     expect(end).to_have_value("0:30.0")
-    wave = first.locator("[data-cut-wave]")
+    wave = row.locator("[data-cut-wave]")
     part = wave.locator("[part~=region]")
     expect(part).to_be_visible(timeout=PATIENCE)
     # A click beside the part moves it there; so do typed times.
@@ -52,33 +75,41 @@ def test_a_part_of_a_file_is_given_and_waits_for_review(
     start.fill("0:40")
     end.fill("0:41")
     end.blur()
-    expect(first).to_contain_text("at least 3 seconds")
+    expect(row).to_contain_text("at least 3 seconds")
     end.fill("0:48.5")
     end.blur()
-    expect(first).not_to_contain_text("at least 3 seconds")
+    expect(row).not_to_contain_text("at least 3 seconds")
     share = part.evaluate("part => part.getBoundingClientRect().width") / box["width"]
-    assert share == pytest.approx(8.5 / 50, abs=0.01)
+    assert share == pytest.approx(8.5 / LONG, abs=0.01)
 
-    page.get_by_role("button", name="Send 2 files").click()
-    rights = page.locator("#rights-all")
-    expect(rights).to_be_focused()
-    rights.check()
-    page.get_by_role("button", name="Send 2 files").click()
 
-    # One fails, the other goes on.
-    expect(rows.nth(1)).to_contain_text("not an audio file", timeout=PATIENCE)
-    expect(first).to_contain_text("Waiting for review", timeout=CHECKED)
+def test_a_part_is_given_played_and_withdrawn(person: Callable[..., Page], long_sound: Path) -> None:
+    page = person()
+    row = choose_files(page, long_sound).nth(0)
+    start, end = choose_part(row)
+    start.fill("0:40")
+    end.fill("0:48.5")
+    end.blur()
+    row.get_by_label("Genre").select_option("jazz")
+    page.locator("#rights-all").check()
+    page.get_by_role("button", name="Send").click()
+    expect(row).to_contain_text("Waiting for review", timeout=CHECKED)
+
     page.goto("/contributions/?state=pending")
     mine = page.locator(".clip-row")
     expect(mine).to_have_count(1)
-    expect(mine).to_contain_text("Jazz")
     expect(mine).to_contain_text("from 0:40 to 0:48")
     mine.get_by_role("button", name=re.compile("Play")).click()
     expect(page.locator("#player")).to_be_visible()
-
     mine.get_by_role("link", name=re.compile("Withdraw")).click()
     page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
     expect(mine).to_have_count(0)
+
+
+def choose_part(row: Locator) -> tuple[Locator, Locator]:
+    """Say that only a part of a file is given, and give the fields of its two times."""
+    row.get_by_label("Only one part of it").check()
+    return row.get_by_label("From"), row.get_by_label("to", exact=True)
 
 
 def test_a_wrong_verdict_is_corrected_on_the_page_of_a_track(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
 
 from classifier.core.sources import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits, open_source
 
@@ -116,7 +117,7 @@ def _cut(frame: AudioFrame, start: float, end: float) -> AudioFrame | None:
         return None
     data = frame.to_ndarray()
     step = 1 if frame.format.is_planar else frame.layout.nb_channels
-    part = np.ascontiguousarray(data[:, first * step : last * step])
+    part: NDArray[Any] = np.ascontiguousarray(data[:, first * step : last * step])
     kept = AudioFrame.from_ndarray(part, format=frame.format.name, layout=frame.layout.name)
     kept.sample_rate = frame.sample_rate
     return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -15,10 +16,11 @@ from classifier.core.audio import decode
 from classifier.core.features import extract
 from classifier.core.fingerprint import Query, best_match, compare
 from classifier.core.patches import PatchParams, columns_db
+from classifier.tests import sounds
 
-DATA = Path("/work/shared/data/gtzan")
+DATA = sounds.shared_data()
 RATE = 22050
-needs_data = pytest.mark.skipif(not DATA.exists(), reason="the data set is not here")
+needs_data = pytest.mark.skipif(DATA is None, reason="needs the shared music (GENREWEB_SHARED)")
 
 
 def piece(seed: int, seconds: float = 14.0) -> np.ndarray:
@@ -46,7 +48,7 @@ def stored(samples: np.ndarray) -> np.ndarray:
 def recoded(samples: np.ndarray, codec: str, container: str) -> np.ndarray:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
-        stream = out.add_stream(codec, rate=44100, layout="mono")
+        stream = cast(av.AudioStream, out.add_stream(codec, rate=44100, layout="mono"))
         stream.bit_rate = 64000
         frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
         frame.sample_rate = RATE
@@ -140,8 +142,10 @@ def test_the_shipped_prints_are_those_of_the_test_set() -> None:
 
 @needs_data
 def test_a_test_clip_is_found_in_the_shipped_prints_and_a_training_clip_is_not() -> None:
+    assert DATA is not None
     known = {clip.name: clip for clip in dataset.load(DATA).clips}
-    inside, outside = [], []
+    inside: list[Path] = []
+    outside: list[Path] = []
     for path in sorted((DATA / "audio" / "jazz").glob("*.opus")):
         clip = known.get(path.stem)
         if clip is not None and not clip.repetition_group:
@@ -159,6 +163,7 @@ def test_a_test_clip_is_found_in_the_shipped_prints_and_a_training_clip_is_not()
 
 @needs_data
 def test_clips_of_one_recording_are_known_and_the_others_not() -> None:
+    assert DATA is not None
     whole = dataset.load(DATA)
     place = {clip.name: row for row, clip in enumerate(whole.clips)}
     words = {

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
@@ -23,7 +24,7 @@ def one(clip: Clip) -> str:
 
 def test_who_may(matrix: Matrix, api: Api, genres: Genres) -> None:
     clip = make_clip(matrix.owner, genres["blues"])
-    expected = [
+    expected: list[tuple[User | AnonymousUser, int]] = [
         (matrix.anonymous, 401),
         (matrix.owner, 404),
         (matrix.other, 404),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from classifier.core.audio import decode
+from classifier.core.audio import Audio, decode
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
 from library.models import Track
@@ -70,10 +71,11 @@ def test_a_good_clip_waits_for_review_with_all_that_a_curator_needs(
     assert check(clip)
     clip.refresh_from_db()
     assert (clip.status, clip.claimed, clip.error_code) == ("pending", False, "")
-    assert (clip.start, clip.end, clip.duration) == (None, None, pytest.approx(6.0, abs=0.1))
+    assert (clip.start, clip.end) == (None, None)
+    assert clip.duration == pytest.approx(6.0, abs=0.1)
     assert clip.sound.name != upload
-    assert stored() == sorted([clip.features.name, clip.sound.name])
-    heard = decode(clip.sound.open())
+    assert stored() == sorted(map(str, [clip.features, clip.sound]))
+    heard = sound_of(clip)
     assert heard.info.codec == "mp3"
     assert heard.info.duration == pytest.approx(6.0, abs=0.15)
     assert clip.size == clip.sound.size
@@ -94,12 +96,17 @@ def test_a_piece_is_cut_where_the_contributor_said(sent: Sent, check: Check) -> 
     assert check(clip)
     clip.refresh_from_db()
     assert (clip.status, clip.start, clip.end, clip.duration) == ("pending", 5.0, 9.0, 4.0)
-    heard = decode(clip.sound.open()).samples
+    heard = sound_of(clip).samples
     middle, apart = chords(4, seed=2), chords(4, seed=1)
     assert _likeness(heard, middle) > 0.9
     assert _likeness(heard, apart) < 0.3
     assert clip.opinion_version is None
     assert clip.opinion == {}
+
+
+def sound_of(clip: Clip) -> Audio:
+    """Decode what is kept of a clip."""
+    return decode(io.BytesIO(clip.sound.read()))
 
 
 def _likeness(a: np.ndarray, b: np.ndarray) -> float:
@@ -185,7 +192,7 @@ def test_silent_pieces_are_left_out(sent: Sent, check: Check) -> None:
     check(clip)
     clip.refresh_from_db()
     assert (Clip.objects.count(), clip.status) == (1, "pending")
-    assert _likeness(decode(clip.sound.open()).samples, chords(30)) > 0.9
+    assert _likeness(sound_of(clip).samples, chords(30)) > 0.9
 
 
 @pytest.mark.parametrize(
@@ -245,7 +252,7 @@ def test_a_clip_from_a_track_is_cut_from_the_tracks_sound(
     clip.refresh_from_db()
     assert (clip.status, clip.track) == ("pending", track)
     assert track.sound.name in stored()
-    assert _likeness(decode(clip.sound.open()).samples, chords(6)) > 0.9
+    assert _likeness(sound_of(clip).samples, chords(6)) > 0.9
     track.delete()
     clip.refresh_from_db()
     assert clip.track is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -41,7 +42,7 @@ def heard(
 ) -> Heard:
     """Send a sound and have it checked."""
 
-    def make(contributor: User, samples: np.ndarray, **piece: float) -> Clip:
+    def make(contributor: User, samples: np.ndarray, **piece: Any) -> Clip:
         clip = submit_clip(
             contributor=contributor,
             genre=genres["jazz"],

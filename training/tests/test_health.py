@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from classifier import registry
 from classifier.core import dataset as logmels
 from classifier.models import Genre, ModelVersion
+from classifier.tests.sounds import shared_data
 from genreweb.accounts.models import User
 from training.models import Clip, LabelCheck
 from training.services import health, opinions, review
@@ -24,7 +23,7 @@ from training.services.review import Seen
 from training.tests.clips import make_clip
 
 Genres = dict[str, Genre]
-GTZAN = Path(settings.BASE_DIR).parent / "shared" / "data" / "gtzan"
+GTZAN = shared_data()
 SIZE = 8
 
 
@@ -60,7 +59,7 @@ def clouds(names: list[str], each: int, seed: int = 0) -> np.ndarray[tuple[int, 
     )
 
 
-def auc(scores: np.ndarray, positive: np.ndarray) -> float:  # type: ignore[type-arg]
+def auc(scores: np.ndarray, positive: np.ndarray) -> float:
     """Area under the ROC curve: how often a positive one ranks before a negative one (Mann and Whitney)."""
     above = (scores[positive][:, None] > scores[~positive][None, :]).mean()
     ties = (scores[positive][:, None] == scores[~positive][None, :]).mean()
@@ -184,11 +183,12 @@ def test_clips_without_an_embedding_are_heard_first(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not GTZAN.is_dir(), reason="the shared data set is not here")
+@pytest.mark.skipif(GTZAN is None, reason="needs the shared music (GENREWEB_SHARED)")
 def test_flipped_labels_of_real_music_rank_first(
     genres: Genres, classifier_in_service: ModelVersion, owner: User
 ) -> None:
     """Of 200 clips that the network never learnt from, 20 % carry a wrong label."""
+    assert GTZAN is not None
     whole = logmels.load(GTZAN)
     unlearnt = [place for place, clip in enumerate(whole.clips) if clip.part in ("valid", "")]
     rng = np.random.default_rng(4)

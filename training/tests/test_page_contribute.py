@@ -264,8 +264,8 @@ def test_only_who_owns_a_track_may_give_it(
             assert client.get(reverse("training:given", args=[track.pk])).status_code == 404
         assert give(browser(matrix.anonymous), track).status_code == 302
     assert not Clip.objects.exists()
-    for person in matrix.public:
-        html = browser(person).get(reverse("library:track", args=[public.pk])).content.decode()
+    for anyone in matrix.public:
+        html = browser(anyone).get(reverse("library:track", args=[public.pk])).content.decode()
         assert "This is wrong" not in html
     own = browser(matrix.owner).get(reverse("library:track", args=[private.pk])).content.decode()
     assert "This is wrong" in own

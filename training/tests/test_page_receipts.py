@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -23,7 +24,7 @@ def page(client: Client, owner: User, genres: dict[str, Genre]) -> Client:
     return client
 
 
-def receipt(user: User, name: str = "site-7", **fields: object) -> Receipt:
+def receipt(user: User, name: str = "site-7", **fields: Any) -> Receipt:
     version = ModelVersion.objects.create(
         name=name, source="trained", location=name, sha256="1" * 64, labels=LABELS, feature_version="1"
     )
@@ -83,14 +84,14 @@ def test_receipts_are_for_whom_they_are_for(matrix: Matrix) -> None:
 def test_the_number_of_queries_does_not_grow(
     page: Client, owner: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    seen = {"seen_at": timezone.now()}
-    receipt(owner, **seen)
+    now = timezone.now()
+    receipt(owner, seen_at=now)
     page.get(URL)
     # The session, its person, their groups, news (twice), the count, the receipts and the genres.
     with django_assert_num_queries(8):
         page.get(URL)
     for number in range(25):
-        receipt(owner, f"v{number}", **seen)
+        receipt(owner, f"v{number}", seen_at=now)
     with django_assert_num_queries(8):
         html = page.get(URL).content.decode()
     assert html.count("are in version") == 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -20,7 +21,7 @@ from training.services import review
 from training.tests.clips import make_clip
 
 Genres = dict[str, Genre]
-JSON = {"HTTP_ACCEPT": "application/json"}
+JSON: dict[str, Any] = {"HTTP_ACCEPT": "application/json"}
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_the_picture(desk: Client, owner: User, genres: Genres) -> None:
     assert "private" in first["Cache-Control"]
     again = desk.get(f"/review/{clip.pk}/mel.jpeg", HTTP_IF_NONE_MATCH=first["ETag"])
     assert (again.status_code, again.content) == (304, b"")
-    clip.features.storage.delete(clip.features.name)
+    clip.features.storage.delete(str(clip.features))
     assert desk.get(f"/review/{clip.pk}/mel.jpeg").status_code == 404
     assert "features of this clip are gone" in desk.get("/review/").content.decode()
 
@@ -236,7 +237,7 @@ def test_the_price_of_the_list_does_not_grow(
 def test_bulk(desk: Client, owner: User, staff: User, genres: Genres) -> None:
     clips = [make_clip(owner, genres["blues"]) for _ in range(3)]
     chosen = [f"{clip.pk}.pending.blues" for clip in clips] + ["nonsense"]
-    htmx = {"HTTP_HX_REQUEST": "true"}
+    htmx: dict[str, Any] = {"HTTP_HX_REQUEST": "true"}
     for sent in (
         {"action": "approve"},
         {"action": "relabel", "clip": chosen},
