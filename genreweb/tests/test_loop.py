@@ -65,7 +65,7 @@ class Person:
 
     def upload(self, sound: bytes) -> dict[str, Any]:
         """Send a track and wait for its verdict."""
-        status, track = self._send("tracks/", sound)
+        status, track = self._send("tracks/", sound, Prefer="wait=60")
         assert status == 200, track
         assert track["status"] == "done", track
         return dict(track["analysis"])
