@@ -33,6 +33,9 @@ _PURE = paths.REPOSITORY / "classifier"
 
 _folder = Path(tempfile.mkdtemp(prefix="genreweb-test-"))
 os.environ["GENREWEB_VAR"] = str(_folder)
+# As in the site's own processes: threads of a BLAS that wait for each other cost more than they bring.
+for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_library, "1")
 os.environ.setdefault("SECRET_KEY", "for tests only, and the same in every process of a run")
 _engines = Borrowed(volatile=True)
 
