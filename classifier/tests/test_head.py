@@ -166,14 +166,18 @@ def test_a_version_without_a_memory_cannot_be_taught(tmp_path: Path) -> None:
 
 
 def test_a_flood_of_one_genre_does_not_change_what_is_expected() -> None:
-    # Two old genres that are told apart by the first value; 500 new clips of the first one arrive.
+    # Two old genres that overlap along the first value; 500 new clips of the first one arrive.
     rng = np.random.default_rng(0)
-    targets = np.arange(100) % 2
-    rows = (rng.normal(size=(100, 4)) + 3 * np.eye(4)[0] * (2 * targets[:, None] - 1)).astype(np.float32)
+    targets = np.arange(200) % 2
+    rows = (rng.normal(size=(200, 4)) + np.eye(4)[0] * (2 * targets[:, None] - 1)).astype(np.float32)
     replay = read_replay(current_release())
-    small = type(replay)(rows, targets, np.arange(100), np.zeros(100, np.intp), [str(i) for i in range(100)])
-    present = Affine(np.eye(4)[:, :1] * np.array([[-2.0, 2.0]]), np.zeros(2))
-    flood = (rng.normal(size=(500, 4)) - 3 * np.eye(4)[0]).astype(np.float32)
+    names = [str(i) for i in range(200)]
+    small = type(replay)(rows, targets, np.arange(200), np.zeros(200, np.intp), names)
+    present = Affine(np.eye(4)[:, :1] * np.array([[-1.0, 1.0]]), np.zeros(2))
+    flood = (rng.normal(size=(500, 4)) - np.eye(4)[0]).astype(np.float32)
     head = fit_head(lesson_of(small, flood, np.zeros(500, np.intp)), present, 2)
+    # By their number alone, the first genre would be 16 times as likely half way between the two.
     np.testing.assert_allclose(softmax(head(np.zeros((1, 4)))), 0.5, atol=0.15)
-    assert (head(rows).argmax(axis=1) == targets).mean() > 0.97
+    found = head(rows).argmax(axis=1)
+    for genre in (0, 1):
+        assert (found[targets == genre] == genre).mean() > 0.75
