@@ -176,7 +176,7 @@ def _fit_network(
     should_stop: ShouldStop,
 ) -> bool:
     use_threads(threads)
-    from classifier.fitting import keras_files, outliers
+    from classifier.fitting import devices, keras_files, outliers
     from classifier.fitting.feed import Feed
     from classifier.fitting.release import Recipe
     from classifier.fitting.stored import write_replay
@@ -188,21 +188,23 @@ def _fit_network(
     course = replace(recipe.fit, epochs=epochs or ARCHITECTURES[name].epochs or recipe.fit.epochs)
     if name != "residual-cnn":
         course = replace(course, learning_rate=1e-3)
-    model = keras_files.build(metadata, seed=seed)
     sounds = outliers.synthesise(count=_N_OUTLIERS, seconds=_OUTLIER_SECONDS, params=params, seed=seed)
-    done = fit(
-        model,
-        Feed(train, sounds, n_labels=len(labels), patch_params=params, params=recipe.feed, seed=seed),
-        course,
-        checkpoint=work / CHECKPOINT,
-        identity=json.dumps({**metadata, "fit": asdict(course), "seed": seed, "tracks": len(train)}),
-        on_epoch=on_epoch,
-        valid=Validation(valid, params) if len(valid) else None,
-        should_stop=should_stop,
-    )
+    with devices.shared() as share:
+        model = keras_files.build(metadata, seed=seed)
+        done = fit(
+            model,
+            Feed(train, sounds, n_labels=len(labels), patch_params=params, params=recipe.feed, seed=seed),
+            course,
+            checkpoint=work / CHECKPOINT,
+            identity=json.dumps({**metadata, "fit": asdict(course), "seed": seed, "tracks": len(train)}),
+            on_epoch=on_epoch,
+            valid=Validation(valid, params) if len(valid) else None,
+            should_stop=should_stop,
+            share=share,
+        )
     if not done:
         return False
-    keras_files.write(model, work, params)
+    keras_files.write(model, work, metadata)
     weights = _digest(work / keras_files.WEIGHTS_FILE)
     extra = {
         **shape,

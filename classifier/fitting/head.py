@@ -29,7 +29,6 @@ from classifier.core.bundle import (
 )
 from classifier.core.evaluate import evaluate
 from classifier.core.inference import softmax
-from classifier.core.patches import PatchParams
 from classifier.fitting import calibrate, keras_files
 from classifier.fitting.judge import figures, from_frozen
 from classifier.fitting.noise import Groups, balanced_shares, grouped_folds
@@ -134,7 +133,7 @@ def refit_head(
 
     out.mkdir(parents=True, exist_ok=True)
     made = keras_files.with_head(network, metadata | {"labels": list(labels)}, head)
-    keras_files.write(made, out, PatchParams(**metadata["patches"]))
+    keras_files.write(made, out, metadata | {"labels": list(labels)})
     grown = _grown(remembered, embeddings, targets, names)
     np.savez_compressed(out / REPLAY_FILE, **grown)  # type: ignore[arg-type]  # as in the stubs of savez
     result = {

@@ -13,6 +13,7 @@ from classifier.core import networks
 from classifier.core.bundle import MODEL_FILE, ReleaseError, architecture_of, read_metadata
 from classifier.core.networks import WEIGHTS_FILE
 from classifier.core.patches import PatchParams
+from classifier.fitting import conversion, devices
 from classifier.fitting.efficientnet import efficientnet_b0
 from classifier.fitting.loop import use_threads
 from classifier.fitting.regression import Affine
@@ -73,13 +74,24 @@ def with_head(network: Any, metadata: Mapping[str, Any], head: Affine) -> Any:
     return made
 
 
-def write(network: Any, folder: Path, params: PatchParams) -> None:
+def write(network: Any, folder: Path, metadata: Mapping[str, Any]) -> None:
     """Write what a version answers from, and the weights that it can be taught further from.
+
+    Parameters
+    ----------
+    metadata
+        What `build` makes such a network from.
 
     Raises
     ------
     ExportError
         LiteRT and Keras disagree.
     """
-    export(network, folder / MODEL_FILE, params)
+    import keras
+
+    folder.mkdir(parents=True, exist_ok=True)
     network.save_weights(folder / WEIGHTS_FILE)
+    if keras.backend.backend() == "tensorflow" and len(devices.names()) < 2:
+        export(network, folder / MODEL_FILE, PatchParams(**metadata["patches"]))
+    else:
+        conversion.apart(folder, metadata)

@@ -15,6 +15,7 @@ from classifier.core import patches
 from classifier.core.dataset import Examples
 from classifier.core.inference import softmax
 from classifier.core.patches import PatchParams
+from classifier.fitting import devices
 from classifier.fitting.calibrate import log_loss
 from classifier.fitting.feed import Feed
 
@@ -62,6 +63,9 @@ class EpochReport:
     val_accuracy: float | None = None
 
 
+_ROWS = 32
+
+
 class Validation:
     """Clips that are not learnt, to watch a fit by: the middle patch of each."""
 
@@ -69,10 +73,14 @@ class Validation:
         cuts = [patches.cut(db, params).inputs for db in examples.db]
         self._inputs = np.stack([inputs[len(inputs) // 2] for inputs in cuts])[..., None]
         self._targets = examples.targets
+        # Devices that share a batch get as much each, so that no batch may be smaller than the others.
+        filled = -(-len(cuts) // _ROWS) * _ROWS
+        self._inputs = self._inputs[np.resize(np.arange(len(cuts)), filled)]
 
     def measure(self, model: Any) -> tuple[float, float]:
         """Log loss and accuracy of a network with an output ``logits``."""
-        logits = np.asarray(model.predict(self._inputs, batch_size=32, verbose=0)["logits"])
+        said = np.asarray(model.predict(self._inputs, batch_size=_ROWS, verbose=0)["logits"])
+        logits = said[: len(self._targets)]
         probabilities = softmax(logits)
         right = logits.argmax(axis=1) == self._targets
         return log_loss(probabilities, self._targets), float(right.mean())
@@ -95,6 +103,7 @@ def fit(
     on_epoch: Callable[[EpochReport], None],
     valid: Validation | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    share: int = 1,
 ) -> bool:
     """Fit a network in place and leave the averaged weights in it; False where it was stopped before the end.
 
@@ -109,6 +118,8 @@ def fit(
         Folder for the state; it is removed by the caller when the result is safe.
     identity
         Names everything that decides the fit. A state left by another identity is not continued.
+    share
+        The number of devices, within a block of `devices.shared` in which the network was built.
     """
     import keras
 
@@ -134,15 +145,12 @@ def fit(
     state = _State(trained, checkpoint, identity=identity)
     average, done = state.restore()
     taken: list[float] = []
+    learn = devices.learner(trained, should_stop=should_stop, devices=share)
     for epoch in range(done + 1, params.epochs + 1):
         began = time.monotonic()
-        figures: list[tuple[float, float]] = []
-        for batch in feed.epoch(epoch):
-            if should_stop():
-                return False
-            targets = {"logits": batch.genres, "music": batch.music}
-            said = trained.train_on_batch(batch.inputs, targets, return_dict=True)
-            figures.append((float(said["loss"]), float(said["logits_accuracy"])))
+        learnt = learn(feed.epoch(epoch), steps=feed.steps_per_epoch)
+        if learnt is None:
+            return False
         decay = min(params.average_decay, (epoch - 1) / (epoch + 9))
         average = [
             decay * old + (1 - decay) * np.asarray(new)
@@ -151,7 +159,7 @@ def fit(
         val_loss, val_accuracy = _validated(trained, average, valid)
         taken.append(time.monotonic() - began)
         left = float(np.median(taken[-5:])) * (params.epochs - epoch)
-        loss, accuracy = np.mean(figures, axis=0).tolist()
+        loss, accuracy = learnt
         on_epoch(EpochReport(epoch, params.epochs, loss, taken[-1], left, accuracy, val_loss, val_accuracy))
         # Last: who is killed in between reports the epoch again, with the same figures; none is left out.
         state.save(average, epoch)

@@ -29,13 +29,14 @@ def teach(
     genres: dict[str, Genre],
     *,
     names: tuple[str, ...] = ("blues", "rock"),
+    first: int = 0,
     each: int = 24,
     contributor: User,
     part: str = "",
 ) -> list[Clip]:
-    """Make approved clips by as many artists as clips."""
+    """Make approved clips by as many artists as clips; `first` names the bands of the first genre."""
     clips = []
-    for number, name in enumerate(names):
+    for number, name in enumerate(names, first):
         for seed in range(each):
             summary = np.random.default_rng([7, number, seed]).normal(number, 1, len(COLUMNS))
             data = pack(columns(number, seed), summary.astype(np.float32))

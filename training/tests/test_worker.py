@@ -68,7 +68,7 @@ def clips(classifier_in_service: ModelVersion, owner: User, genres: Genres) -> l
 @pytest.mark.slow
 def test_a_quick_run_makes_a_candidate_that_answers(clips: list[Clip], genres: Genres, owner: User) -> None:
     chiptune = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
-    teach({"chiptune": chiptune}, names=("chiptune",), each=24, contributor=owner)
+    teach({"chiptune": chiptune}, names=("chiptune",), first=2, each=24, contributor=owner)
     run = finish(make_run(kind="quick", architecture="residual-cnn"))
     assert (run.status, run.error_code, run.error_params) == ("done", "", {})
     assert (run.progress, run.eta_seconds, run.step) == (1.0, None, "")
@@ -196,7 +196,7 @@ def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
 
 def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Genres) -> None:
     finish(make_run(architecture="feature-mlp", epochs=1))
-    teach({"jazz": genres["jazz"]}, names=("jazz",), each=3, contributor=owner)
+    teach({"jazz": genres["jazz"]}, names=("jazz",), first=2, each=3, contributor=owner)
     fetched: list[Any] = []
     real = read_features
 
