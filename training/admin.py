@@ -68,6 +68,7 @@ class RelabelForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, required=False)
 
 
+_LONG = ("embedding", "fingerprint", "opinion")
 _OF_THE_OPINION = ("opinion_version", "opinion_text", "disputed", "suspicion", "suspected_genre")
 _OF_THE_CLIP = (
     *("id", "contributor", "dataset", "dataset_key", "part", "repetition_group", "track", "origin"),
@@ -87,7 +88,7 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
     search_fields = ("title", "artist", "contributor__email", "=id", "=sha256", "dataset_key")
     search_help_text = _("Title, artist, contributor’s e-mail address, id, SHA-256 or place in the dataset")
     show_full_result_count = False
-    actions = ("approve", "reject", "relabel")
+    actions = ("approve", "reject", "relabel", "reopen")
     fields = (
         "title",
         "artist",
@@ -113,7 +114,7 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
             super()
             .get_queryset(request)
             .select_related("genre", "contributor", "dataset", "duplicate_of")
-            .defer("embedding", "duplicate_of__embedding", "duplicate_of__opinion")
+            .defer("embedding", "fingerprint", *(f"duplicate_of__{name}" for name in _LONG))
         )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -139,6 +140,12 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
     @admin.action(description=_("Relabel…"), permissions=["change"])
     def relabel(self, request: HttpRequest, queryset: QuerySet[Clip]) -> HttpResponse | None:
         return self._ask(request, queryset, "relabel", RelabelForm, _("Relabel clips"))
+
+    @admin.action(description=_("Put back into the queue"), permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Clip]) -> None:
+        ids = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        if self._are_few(request, len(ids)):
+            self._tell(request, review.reopen_many(clip_ids=ids, by=cast(User, request.user)))
 
     def _ask(
         self,
@@ -176,15 +183,19 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
     ) -> None:
         """Decide about clips as they stand now: whoever chose them in the list has seen their state."""
         clips = list(queryset.values_list("pk", "status", "genre__slug"))
-        if len(clips) > MOST_AT_ONCE:
-            too_many = training_sentence("too_many_decisions", {"most": MOST_AT_ONCE})
-            self.message_user(request, too_many, messages.ERROR)
+        if not self._are_few(request, len(clips)):
             return
         wishes = [
             Wish(clip_id=pk, decision=decision, genre=genre, reason=reason, seen=Seen(status, slug))
             for pk, status, slug in clips
         ]
         self._tell(request, review.decide_many(wishes=wishes, by=cast(User, request.user)))
+
+    def _are_few(self, request: HttpRequest, count: int) -> bool:
+        if count > MOST_AT_ONCE:
+            too_many = training_sentence("too_many_decisions", {"most": MOST_AT_ONCE})
+            self.message_user(request, too_many, messages.ERROR)
+        return count <= MOST_AT_ONCE
 
     def _tell(self, request: HttpRequest, outcomes: list[Outcome]) -> None:
         refused = [outcome.error for outcome in outcomes if outcome.error is not None]

@@ -136,7 +136,9 @@ def best_match(query: Query, words: Words) -> Match:
 
 def _query(slopes: Sequence[FloatArray]) -> Query:
     grids = [_words(each) for each in slopes]
-    keys = np.unique(np.concatenate([_near(grid, each) for grid, each in zip(grids, slopes, strict=True)]))
+    heard = [~np.isin(grid, _EMPTY) for grid in grids]
+    near = [_near(grid[kept], each[:, kept]) for grid, each, kept in zip(grids, slopes, heard, strict=True)]
+    keys = np.unique(np.concatenate(near))
     return Query(grids=grids, keys=keys[~np.isin(keys, _EMPTY)])
 
 

@@ -130,13 +130,23 @@ class SentClipSerializer(ClipSerializer):
         return bool(self.context.get("duplicate"))
 
 
+class GenreField(serializers.SlugRelatedField[Genre]):
+    """A genre by its label."""
+
+    def to_internal_value(self, data: str) -> Genre:
+        # A NUL is no text to PostgreSQL.
+        if "\0" in str(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class ClipUploadSerializer(serializers.Serializer[Any]):
     """A sound, or one of your tracks, as an example of a genre."""
 
     # Whether an empty file is refused, and how, is the service's to say.
     file = serializers.FileField(required=False, allow_empty_file=True, help_text="Any audio file.")
     track = serializers.UUIDField(required=False, help_text="Instead of a file: one of your tracks.")
-    genre = serializers.SlugRelatedField(
+    genre = GenreField(
         slug_field="slug", queryset=Genre.objects.all(), help_text="Its label, as in the list of genres."
     )
     rights = serializers.BooleanField(
@@ -161,7 +171,10 @@ class ClipFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pac
 
     status = django_filters.MultipleChoiceFilter(choices=STATES, method="by_status")
     genre = django_filters.ModelMultipleChoiceFilter(
-        queryset=Genre.objects.all(), to_field_name="slug", label="A genre's slug."
+        queryset=Genre.objects.all(),
+        field_name="genre__slug",
+        to_field_name="slug",
+        label="A genre's slug.",
     )
     mine = django_filters.BooleanFilter(method="by_owner", label="Only those that you gave; or only others'.")
 

@@ -196,6 +196,17 @@ def undo_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
     return outcomes
 
 
+def reopen_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
+    """Put several clips back into the queue, each by itself."""
+    outcomes = []
+    for clip_id in clip_ids:
+        try:
+            outcomes.append(Outcome(clip_id, reopen(clip_id=clip_id, by=by)))
+        except TrackError as error:
+            outcomes.append(Outcome(clip_id, None, error))
+    return outcomes
+
+
 def last_decision(*, by: User) -> ClipDecision | None:
     """Give the latest decision of `by` that can be taken back, if it is not old."""
     later = ClipDecision.objects.filter(clip=OuterRef("clip"), pk__gt=OuterRef("pk"))

@@ -69,7 +69,17 @@ def test_decisions_go_through_the_services(desk: Client, owner: User, staff: Use
         ("rejected", "blues", "hiss"),
         ("approved", "jazz", ""),
     ]
-    assert set(ClipDecision.objects.values_list("by", flat=True)) == {staff.pk}
+    _answer, said = act(desk, "reopen", [clips[1], checking])
+    assert said[-2] == "1 clip is decided about."
+    assert "still being checked" in said[-1]
+    assert Clip.objects.get(pk=clips[1].pk).status == "pending"
+    kept = ClipDecision.objects.order_by("pk").values_list("clip", "by", "action", "reason")
+    assert list(kept) == [
+        (clips[0].pk, staff.pk, "approve", ""),
+        (clips[1].pk, staff.pk, "reject", "hiss"),
+        (clips[2].pk, staff.pk, "relabel", ""),
+        (clips[1].pk, staff.pk, "reopen", ""),
+    ]
 
 
 def test_the_page_of_a_clip(desk: Client, owner: User, staff: User, genres: Genres) -> None:

@@ -58,7 +58,9 @@ def test_only_curators_add_genres(matrix: Any, api: Api, genres: dict[str, Genre
         ({"name": ["a"]}, "name"),
         ({"name": "Polka", "colour": "red"}, "colour"),
         ({"name": "Polka", "colour": "#12345g"}, "colour"),
-        ({"name": "Polka", "colour": "#1b9e77\n"}, "colour"),
+        ({"name": "Polka", "colour": "#1b9e7;"}, "colour"),
+        ({"name": "Polka", "colour": "#1b9\n77"}, "colour"),
+        ({"name": "Polka\x00"}, "name"),
         ({"name": "Polka", "description": "x" * 1001}, "description"),
     ],
 )

@@ -20,7 +20,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.errors import TrackError
 from library.views.paging import page_of, wants_results
 from training.access import curator_required
 from training.errors import training_sentence
@@ -186,7 +185,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     if action == "reject" and not request.POST.get("reason", "").strip():
         return _reply(request, _("Say why first, so that the contributors know."), [])
     if action == REOPEN:
-        outcomes = [_reopened(pk, by) for pk, _seen in chosen]
+        outcomes = review.reopen_many(clip_ids=[pk for pk, _seen in chosen], by=by)
     elif action in DECISIONS:
         reason = request.POST.get("reason", "") if action == "reject" else ""
         outcomes = review.decide_many(
@@ -208,13 +207,6 @@ def bulk_undo(request: HttpRequest) -> HttpResponse:
     ids = list(_chosen(request))[:MOST_AT_ONCE]
     outcomes = review.undo_many(clip_ids=ids, by=cast(User, request.user))
     return _reply(request, _summary("undo", outcomes), outcomes, undoable=False)
-
-
-def _reopened(pk: UUID, by: User) -> Outcome:
-    try:
-        return Outcome(pk, review.reopen(clip_id=pk, by=by))
-    except TrackError as error:
-        return Outcome(pk, None, error)
 
 
 def _chosen(request: HttpRequest) -> dict[UUID, Seen]:
