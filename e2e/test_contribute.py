@@ -109,7 +109,7 @@ def test_a_part_is_given_played_and_withdrawn(person: Callable[..., Page], long_
 def choose_part(row: Locator) -> tuple[Locator, Locator]:
     """Say that only a part of a file is given, and give the fields of its two times."""
     row.get_by_label("Only one part of it").check()
-    return row.get_by_label("From"), row.get_by_label("to", exact=True)
+    return row.get_by_label("From", exact=True), row.get_by_label("to", exact=True)
 
 
 def test_a_wrong_verdict_is_corrected_on_the_page_of_a_track(
