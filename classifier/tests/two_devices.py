@@ -1,0 +1,82 @@
+"""Fits a small network on two devices made of one processor, for ``python -m``: FOLDER for what comes of it.
+
+Devices can be made only before the backend starts, so this is a process of its own. `KERAS_BACKEND` says
+which one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+
+
+def main(folder: Path) -> None:
+    import keras
+
+    from classifier.core.inference import Network
+    from classifier.core.patches import normalise
+    from classifier.fitting import devices, keras_files
+    from classifier.fitting.loop import EpochReport, Validation, fit
+    from classifier.tests import test_training as task
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        half = tf.config.LogicalDeviceConfiguration()
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [half, half])
+    reports: list[EpochReport] = []
+    with devices.shared() as share:
+        model = task.make_model()
+        done = fit(
+            model,
+            task.make_feed(sounds=[task.examples(1).db[0]]),
+            task.FIT,
+            checkpoint=folder / "checkpoint",
+            identity="two",
+            on_epoch=reports.append,
+            valid=Validation(task.examples(6, seed=5), task.PATCHES),
+            share=share,
+        )
+        stopped = fit(
+            task.make_model(),
+            task.make_feed(),
+            task.FIT,
+            checkpoint=folder / "stopped",
+            identity="stopped",
+            on_epoch=lambda report: None,
+            should_stop=iter([False, False, True, *[True] * 100]).__next__,
+            share=share,
+        )
+    metadata = {
+        "labels": ["low", "high"],
+        "patches": asdict(task.PATCHES),
+        "network": asdict(task.SHAPE),
+    }
+    keras_files.write(model, folder, metadata)
+    inputs = normalise(np.stack([db[:, :32] for db in task.examples(6, seed=6).db]), task.PATCHES)
+    said = Network((folder / "model.tflite").read_bytes()).run(inputs.astype(np.float32))
+    expected = np.asarray(model(inputs[..., None], training=False)["logits"])
+    found = {
+        "backend": keras.backend.backend(),
+        "devices": devices.names(),
+        "share": share,
+        "done": done,
+        "stopped": not stopped,
+        "stopped_after": sorted(path.name for path in (folder / "stopped").iterdir()),
+        "reports": [asdict(report) for report in reports],
+        "right": (said.logits.argmax(axis=1) == np.arange(6) % 2).tolist(),
+        "difference": float(np.abs(said.logits - expected).max()),
+        "files": sorted(path.name for path in folder.iterdir() if path.is_file()),
+    }
+    (folder / "found.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
