@@ -150,7 +150,7 @@ def test_several_at_once_in_the_list(desk: Page, site: Site) -> None:
 
 def test_a_clip_that_could_not_be_saved_comes_back(desk: Page, site: Site) -> None:
     title = desk.locator("#review-stage .review-title")
-    desk.route("**/decide/", lambda route: route.abort())
+    desk.route("**/decide/", lambda route: route.abort("internetdisconnected"))
     desk.keyboard.press("a")
     expect(desk.locator(".toast-card")).to_contain_text("could not be saved")
     expect(title).to_have_text("First")
