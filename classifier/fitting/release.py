@@ -125,17 +125,20 @@ def train_release(
     work = out.parent / f".{out.name}.partial"
 
     def fitted(examples: Examples, kind: str, count: int) -> list[Any]:
-        return [
-            fit_network(
+        def one(number: int) -> Any:
+            def report(epoch: EpochReport) -> None:
+                on_epoch(f"{kind} {number + 1} of {count}", epoch)
+
+            return fit_network(
                 examples,
                 n_labels=len(whole.labels),
                 seed=seed + number,
                 recipe=recipe,
                 checkpoint=work / "checkpoint" / f"{kind}-{number}",
-                on_epoch=lambda report, number=number: on_epoch(f"{kind} {number + 1} of {count}", report),
+                on_epoch=report,
             )
-            for number in range(count)
-        ]
+
+        return [one(number) for number in range(count)]
 
     towers = recipe.network.towers
     rehearsed = fitted(material.train, "rehearsal", max(recipe.rehearsals, towers))

@@ -121,7 +121,7 @@ def test_other_data_or_settings_make_other_cells(
 
     entry = METHODS["gaussian_knn"]
     other = type(entry)(entry.title, lambda context: GaussianKnn(k=3))
-    monkeypatch.setitem(METHODS, "gaussian_knn", other)  # type: ignore[arg-type]
+    monkeypatch.setitem(METHODS, "gaussian_knn", other)
     assert workplace.finished(cell) is None
     monkeypatch.undo()
     with (workplace.data / "tracks.csv").open("a") as file:
@@ -147,7 +147,7 @@ def test_a_method_sees_the_train_part_only_and_is_asked_about_the_rest(
             return np.full((len(sounds), sounds.n_labels), 1 / sounds.n_labels)
 
     entry = METHODS["gaussian_knn"]
-    monkeypatch.setitem(METHODS, "gaussian_knn", type(entry)(entry.title, lambda context: Spy()))  # type: ignore[arg-type]
+    monkeypatch.setitem(METHODS, "gaussian_knn", type(entry)(entry.title, lambda context: Spy()))
     evaluation.run(workplace, some(workplace, ["gaussian_knn"], ["filtered"]), on_progress=ignore)
     by_name = {clip.name: clip.part for clip in workplace.dataset.clips}
     assert {by_name[name] for name in learnt} == {"train"}
