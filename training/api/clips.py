@@ -172,8 +172,8 @@ class ClipFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pac
     status = django_filters.MultipleChoiceFilter(choices=STATES, method="by_status")
     genre = django_filters.ModelMultipleChoiceFilter(
         queryset=Genre.objects.all(),
-        field_name="genre__slug",
         to_field_name="slug",
+        method="by_genre",
         label="A genre's slug.",
     )
     mine = django_filters.BooleanFilter(method="by_owner", label="Only those that you gave; or only others'.")
@@ -184,6 +184,9 @@ class ClipFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pac
 
     def by_status(self, queryset: ClipQuerySet, name: str, value: list[str]) -> ClipQuerySet:
         return in_states(queryset, value) if value else queryset
+
+    def by_genre(self, queryset: ClipQuerySet, name: str, value: list[Genre]) -> ClipQuerySet:
+        return queryset.filter(genre__in=value) if value else queryset
 
     def by_owner(self, queryset: ClipQuerySet, name: str, value: bool) -> ClipQuerySet:
         if value:
