@@ -142,6 +142,8 @@ def test_several_at_once_in_the_list(desk: Page, site: Site) -> None:
     desk.locator("#bulk-reason").press("Enter")
     expect(rows).to_have_count(3)
     toast = desk.locator(".toast-card", has_text="2 clips are rejected.")
+    # What the pointer rests on stays.
+    toast.hover()
     assert [states(site)[name][0] for name in TITLES[:3]] == ["rejected", "rejected", "pending"]
     toast.get_by_role("button", name="Undo").click()
     expect(rows).to_have_count(5)
