@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
 from library.tests.conftest import (
     _surroundings,
     anonymous,
@@ -39,3 +44,10 @@ __all__ = [
     "stored",
     "version",
 ]
+
+
+@pytest.fixture
+def training_dir(settings: Settings, tmp_path: Path) -> Path:
+    """Give the training worker a disk of its own."""
+    settings.TRAINING_DIR = tmp_path / "training"
+    return tmp_path / "training"

@@ -24,35 +24,19 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from classifier.core.inference import Classifier
 from classifier.fitting.material import Material
 from classifier.models import Genre, ModelVersion
-from classifier.version_files import folder
 from genreweb.accounts.models import User
 from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
 from training.services import claims, runs, worker, workshop
 from training.services.features import pack, read_features
-from training.tests.lessons import columns, teach
+from training.tests.lessons import columns, finish, make_run, teach
 
 Genres = dict[str, Genre]
 EPOCHS = 12
 
 
-@pytest.fixture(autouse=True)
-def training_dir(settings: Settings, tmp_path: Path) -> Path:
-    settings.TRAINING_DIR = tmp_path / "training"
-    return tmp_path / "training"
-
-
-def make_run(**fields: Any) -> TrainingRun:
-    made = {"kind": "full", "architecture": "mfcc-knn", "epochs": 0, **fields}
-    return TrainingRun.objects.create(**made)
-
-
-def finish(run: TrainingRun) -> TrainingRun:
-    assert worker.train(run_id=run.pk)
-    run.refresh_from_db()
-    return run
+pytestmark = pytest.mark.usefixtures("training_dir")
 
 
 def codes(run: TrainingRun) -> list[str]:
@@ -62,59 +46,6 @@ def codes(run: TrainingRun) -> list[str]:
 @pytest.fixture
 def clips(classifier_in_service: ModelVersion, owner: User, genres: Genres) -> list[Clip]:
     return teach(genres, contributor=owner)
-
-
-# --- the way through -------------------------------------------------------------------------------------
-@pytest.mark.slow
-def test_a_quick_run_makes_a_candidate_that_answers(clips: list[Clip], genres: Genres, owner: User) -> None:
-    chiptune = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
-    teach({"chiptune": chiptune}, names=("chiptune",), first=2, each=24, contributor=owner)
-    loaded = set(sys.modules)
-    run = finish(make_run(kind="quick", architecture="residual-cnn"))
-    assert not {"tensorflow", "keras"} & (set(sys.modules) - loaded)
-    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
-    assert (run.progress, run.eta_seconds, run.step) == (1.0, None, "")
-    version = run.candidate
-    assert version is not None
-    assert version.source == ModelVersion.Source.TRAINED
-    assert not version.is_in_service
-    assert version.labels[-1] == "chiptune"
-    assert len(version.labels) == 11
-    assert run.snapshot is not None
-    assert version.metadata["trained_on"]["snapshot"] == run.snapshot.digest
-    assert sum(version.metadata["trained_on"]["clips"].values()) == sum(
-        run.snapshot.entries.filter(split=side).count() for side in ("train", "valid")
-    )
-    with folder(version) as path:
-        said = Classifier.load(path).predict_stored(columns(0, 999))
-    assert said is not None
-    assert sum(said.probabilities.values()) == pytest.approx(1, abs=1e-5)
-    held_out = run.judgement["holdout"]
-    assert held_out["champion"] == ModelVersion.objects.get(is_in_service=True).pk
-    assert set(held_out["clips"]) == {
-        str(key) for key in run.snapshot.entries.filter(split="holdout").values_list("clip_key", flat=True)
-    }
-    for clip in held_out["clips"].values():
-        assert set(clip) == {"genre", "candidate", "champion"}
-        assert 0 <= clip["candidate"][1] <= 1
-    assert not workshop.run_folder(run.pk).exists()
-    assert codes(run) == ["claimed", "snapshot", "features", "fit_quick", "judged", "saved"]
-
-
-@pytest.mark.slow
-def test_a_full_run_without_epochs_makes_a_candidate(clips: list[Clip], genres: Genres) -> None:
-    run = finish(make_run())
-    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
-    assert run.candidate is not None
-    assert run.candidate.labels == ["blues", "rock"]
-    assert run.candidate.metadata["architecture"] == "mfcc-knn"
-    # The bands of the two genres lie apart: whoever learnt at all tells them.
-    with folder(run.candidate) as path:
-        classifier = Classifier.load(path)
-    for genre, name in enumerate(("blues", "rock")):
-        said = classifier.predict_stored(columns(genre, 999))
-        assert said is not None
-        assert max(said.probabilities, key=said.probabilities.__getitem__) == name
 
 
 @pytest.mark.slow

@@ -1,0 +1,165 @@
+"""What runs make: a genre that is found, and candidates of every architecture that can answer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from classifier import registry
+from classifier.core import patches
+from classifier.core.features import extract
+from classifier.core.inference import Classifier
+from classifier.core.patches import PatchParams
+from classifier.models import Genre, ModelVersion
+from classifier.tests.chiptune import chiptune
+from classifier.version_files import folder
+from genreweb.accounts.models import User
+from library.models import Analysis, Track
+from training.errors import TrainingError
+from training.models import Clip
+from training.services import workshop
+from training.services.child import Child, thread_count
+from training.services.features import pack
+from training.services.promotion import promote, rollback
+from training.tests.lessons import clip_of, finish, make_run, teach
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("training_dir")]
+
+Genres = dict[str, Genre]
+TAUGHT, OTHERS, SECONDS = 40, 20, 6.0
+
+
+def heard(seed: int) -> Any:
+    return patches.columns_db(extract(chiptune(seed, SECONDS)).mel_power, PatchParams())
+
+
+def right_on_frozen(version: ModelVersion) -> float:
+    said = version.metadata["test_predictions"]
+    assert len(said) == 290
+    right = [label == name.partition(".")[0] for name, (label, _sure) in said.items()]
+    return right.count(True) / len(right)
+
+
+def answer(track: Track) -> Analysis:
+    """Give the verdict on a new upload."""
+    return track.analyses.get()
+
+
+def test_a_quick_run_teaches_an_eleventh_genre(classifier_in_service: ModelVersion, owner: User) -> None:
+    genre = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
+    Clip.objects.bulk_create(
+        clip_of(pack(heard(seed)), genre, seed=seed, contributor=owner) for seed in range(TAUGHT)
+    )
+    loaded = set(sys.modules)
+    run = finish(make_run(kind="quick", architecture="residual-cnn"))
+    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
+    assert (run.progress, run.eta_seconds, run.step) == (1.0, None, "")
+    assert [line.code for line in run.messages.all()] == [
+        "claimed",
+        "snapshot",
+        "features",
+        "fit_quick",
+        "judged",
+        "saved",
+    ]
+    version, snapshot = run.candidate, run.snapshot
+    assert version is not None
+    assert snapshot is not None
+    assert (version.source, version.is_in_service) == (ModelVersion.Source.TRAINED, False)
+    assert version.labels == [*classifier_in_service.labels, "chiptune"]
+    assert version.metadata["trained_on"]["snapshot"] == snapshot.digest
+    learnt = snapshot.entries.filter(split__in=("train", "valid")).count()
+    assert version.metadata["trained_on"]["clips"] == {"chiptune": learnt}
+    # Twenty others are found, and the ten old genres nearly as well as before.
+    with folder(version) as path:
+        classifier = Classifier.load(path)
+    found = 0
+    for seed in range(TAUGHT, TAUGHT + OTHERS):
+        said = classifier.predict_stored(heard(seed))
+        assert said is not None
+        found += max(said.probabilities, key=said.probabilities.__getitem__) == "chiptune"
+    assert found >= 0.7 * OTHERS
+    assert right_on_frozen(version) >= right_on_frozen(classifier_in_service) - 0.03
+    # What was held out was asked of both.
+    held_out = run.judgement["holdout"]
+    assert held_out["champion"] == classifier_in_service.pk
+    assert set(held_out["clips"]) == {
+        str(key) for key in snapshot.entries.filter(split="holdout").values_list("clip_key", flat=True)
+    }
+    for clip in held_out["clips"].values():
+        assert set(clip) == {"genre", "candidate", "champion"}
+        assert 0 <= clip["candidate"][1] <= 1
+    # Its memory is given back and its disk is empty.
+    assert not {"tensorflow", "keras"} & (set(sys.modules) - loaded)
+    assert not [one for one in psutil.Process().children() if "classifier.fitting.job" in one.cmdline()]
+    assert not workshop.run_folder(run.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "epochs"),
+    [("residual-cnn", 1), ("efficientnet-b0", 1), ("mfcc-knn", 0), ("feature-mlp", 20)],
+)
+def test_every_architecture_goes_from_a_run_to_an_answer(
+    architecture: str,
+    epochs: int,
+    *,
+    genres: Genres,
+    owner: User,
+    curator: User,
+    finished_track: Callable[..., Track],
+) -> None:
+    champion = registry.in_service().version
+    teach(genres, contributor=owner)
+    run = finish(make_run(architecture=architecture, epochs=epochs))
+    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
+    assert run.epoch_rows.count() == epochs
+    version = run.candidate
+    assert version is not None
+    assert version.labels == ["blues", "rock"]
+    assert version.metadata["architecture"] == architecture
+    if epochs != 1:
+        # The bands of the two genres lie apart: whoever learnt at all tells them.
+        clips = run.judgement["holdout"]["clips"].values()
+        assert clips
+        assert all(clip["candidate"] is None or clip["candidate"][0] == clip["genre"] for clip in clips)
+    assert answer(finished_track(owner, seed=1)).model_version == champion
+    # Eight genres would be forgotten, which nobody does by mistake.
+    with pytest.raises(TrainingError) as refused:
+        promote(version=version, by=curator, reason="For a site of blues and rock.")
+    assert refused.value.code == "gate_refused"
+    assert registry.in_service().version == champion
+    promotion = promote(version=version, by=curator, reason="For a site of blues and rock.", override=True)
+    assert promotion.overridden
+    assert promotion.gate["refusals"]
+    said = answer(finished_track(owner, seed=2))
+    assert said.model_version == version
+    assert set(said.probabilities) == {"blues", "rock"}
+    assert sum(said.probabilities.values()) == pytest.approx(1, abs=1e-4)
+    rollback(by=curator, reason="All ten again.")
+    assert answer(finished_track(owner, seed=3)).model_version == champion
+
+
+def test_the_process_leaves_a_core_to_others(
+    genres: Genres, owner: User, classifier_in_service: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach(genres, contributor=owner)
+    seen: list[tuple[int, str]] = []
+    real = Child.listen
+
+    def look_at(child: Child, *, look: Callable[[], None]) -> Any:
+        for said in real(child, look=look):
+            process = psutil.Process(child._process.pid)
+            seen.append((process.nice(), process.environ()["OMP_NUM_THREADS"]))
+            yield said
+
+    monkeypatch.setattr(Child, "listen", look_at)
+    assert finish(make_run(architecture="feature-mlp", epochs=2)).status == "done"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    assert thread_count() == max(cores - 1, 1)
+    assert {threads for _nice, threads in seen} == {str(thread_count())}
+    assert all(nice >= 10 for nice, _threads in seen)
