@@ -83,9 +83,9 @@ _LINES = {
     "try_again": gettext_lazy("That attempt failed; the run is tried again."),
     # What one should know beforehand.
     "genre_short": gettext_lazy("{genre} is not taught yet: it lacks {missing} approved clips."),
-    "genre_forgotten": gettext_lazy(
-        "{genre} would be forgotten: a full run learns only from clips that are here, and {missing} are "
-        "missing."
+    "genres_forgotten": gettext_lazy(
+        "A full run learns only from clips that are here, and of these genres there are fewer than "
+        "{least}, so that they would be forgotten: {genres}."
     ),
     "nothing_held_out": gettext_lazy(
         "Fewer than {least} recordings: all are learnt from, and none are held out for comparison."

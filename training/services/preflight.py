@@ -158,13 +158,12 @@ class Preflight:
 
     def _notes(self, left_out: list[GenreRow]) -> list[Note]:
         notes: list[Note] = [
-            (
-                "genre_forgotten" if row.known else "genre_short",
-                {"genre": row.genre.slug, "missing": row.missing},
-            )
+            ("genre_short", {"genre": row.genre.slug, "missing": row.missing})
             for row in left_out
-            if row.usable or row.known
+            if row.usable and not row.known
         ]
+        if forgotten := [row.genre.slug for row in left_out if row.known]:
+            notes.append(("genres_forgotten", {"genres": forgotten, "least": LEAST_CLIPS}))
         return notes + plan_notes(self.plan)
 
 
@@ -242,9 +241,17 @@ def readable(notes: Iterable[Note], genres: Mapping[str, Genre]) -> list[tuple[s
 
 
 def named(params: Mapping[str, Any], genres: Mapping[str, Genre]) -> dict[str, Any]:
-    """Put the name of a genre in the place of its label."""
-    genre = genres.get(params.get("genre", ""))
-    return {**params, "genre": genre.display_name} if genre else dict(params)
+    """Put the names of genres in the place of their labels."""
+
+    def name(label: str) -> str:
+        return genres[label].display_name if label in genres else label
+
+    words = dict(params)
+    if "genre" in params:
+        words["genre"] = name(params["genre"])
+    if isinstance(params.get("genres"), list):
+        words["genres"] = ", ".join(map(name, params["genres"]))
+    return words
 
 
 def shipped_name(clip: Clip) -> str:
