@@ -142,6 +142,11 @@ def fit(
         jit_compile=False,
     )
     trained.optimizer.build(trained.trainable_variables)
+    # What a first step makes besides would have TensorFlow trace that step twice, which takes long.
+    nothing = {name: np.zeros((1, output.shape[-1]), np.float32) for name, output in trained.output.items()}
+    trained.compute_loss(y=nothing, y_pred=nothing)
+    trained.compute_metrics(None, nothing, nothing)
+    trained.reset_metrics()
     state = _State(trained, checkpoint, identity=identity)
     average, done = state.restore()
     taken: list[float] = []
