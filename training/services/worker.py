@@ -40,7 +40,7 @@ _BEGINS = {
     Step.SAVE: 0.98,
 }
 # Seconds that writing, judging and saving take after the last epoch, as far as nothing better is known.
-_SECONDS_AFTER_FIT = 25.0
+_SECONDS_AFTER_FIT = 40.0
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
