@@ -59,7 +59,7 @@ def find(query: Query, *, among: ClipQuerySet) -> Clip | None:
 
 
 def fill_in() -> int:
-    """Fingerprint some clips that have none, such as imported ones; give how many it was."""
+    """Fingerprint some clips that have none, from before there were any; give how many it was."""
     lacking = Clip.objects.filter(fingerprint__isnull=True).exclude(features="")
     done = 0
     for clip in lacking.order_by("created")[:_BATCH]:

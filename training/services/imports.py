@@ -15,13 +15,14 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 
 from classifier.core import dataset as logmels
+from classifier.core import fingerprint
 from classifier.core.features import FeatureParams
 from classifier.core.patches import PatchParams
 from classifier.models import Genre
 from library.errors import TrackError
 from library.services.tracks import clean_title, examine, genre_for, title_from
 from training.models import Clip, Dataset
-from training.services import queue
+from training.services import duplicates, queue
 from training.services.features import ClipFeatures, pack_features
 from training.services.genres import add_genre
 from training.services.layouts import Entry
@@ -142,8 +143,12 @@ def _store_columns(clip: Clip, features: ClipFeatures, *, trusted: bool) -> None
     clip.features_sha256 = features.sha256
     clip.feature_version = FeatureParams().version
     clip.features.save("features.npz", ContentFile(pack_features(features)), save=False)
+    # Before anybody can train on it: a trusted clip is approved from its first moment.
+    query = fingerprint.from_columns(features.db)
     try:
-        clip.save(force_insert=True)
+        with transaction.atomic():
+            duplicates.mark(clip, query)
+            clip.save(force_insert=True)
     except BaseException:
         clip.features.delete(save=False)
         raise

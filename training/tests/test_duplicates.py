@@ -13,13 +13,12 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from classifier import frozen
 from classifier.core import fingerprint
-from classifier.core.features import extract
 from classifier.models import Genre
-from classifier.tests.test_fingerprint import CUT, ORIGINAL, piece, recoded
+from classifier.tests.test_fingerprint import CUT, ORIGINAL, piece, recoded, stored
 from genreweb.accounts.models import User
 from library.tests.sounds import wav
 from training.models import Clip
-from training.services import duplicates
+from training.services import duplicates, review, snapshots
 from training.services.checking import check_clip
 from training.services.clips import submit_clip, withdraw
 from training.services.features import pack
@@ -82,8 +81,7 @@ def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, h
 
 
 def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, heard: Heard) -> None:
-    words = fingerprint.from_power(extract(ORIGINAL).mel_power).stored
-    prints = frozen.FrozenPrints.of(("jazz.00042",), [words])
+    prints = frozen.FrozenPrints.of(("jazz.00042",), [stored(ORIGINAL)])
     with mock.patch.object(frozen, "shipped", return_value=prints):
         leak, fine = heard(owner, CUT), heard(owner, piece(5))
     assert (leak.leaks, leak.leaks_into, leak.status) == (True, "jazz.00042", "pending")
@@ -92,7 +90,21 @@ def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, heard: H
     assert list(Clip.objects.usable()) == [fine]
 
 
-def test_imported_clips_are_fingerprinted_by_and_by(owner: User, genres: dict[str, Genre]) -> None:
+def test_a_clip_of_the_frozen_set_in_another_guise_is_never_trained_on(
+    owner: User, curator: User, heard: Heard
+) -> None:
+    prints = frozen.FrozenPrints.of(("jazz.00042",), [stored(ORIGINAL)])
+    # Another format, a cut from between two frames, and another level, all at once.
+    guise = recoded(CUT, "libmp3lame", "mp3") * 0.2
+    with mock.patch.object(frozen, "shipped", return_value=prints):
+        leak, fine = heard(owner, guise), heard(owner, piece(5))
+    assert (leak.leaks, leak.leaks_into) == (True, "jazz.00042")
+    for clip in (leak, fine):
+        review.approve(clip_id=clip.pk, by=curator)
+    assert {entry.pk for entry in snapshots.plan().entries} == {fine.pk}
+
+
+def test_clips_without_a_fingerprint_get_one_by_and_by(owner: User, genres: dict[str, Genre]) -> None:
     rng = np.random.default_rng(0)
     db = rng.uniform(-60, 0, (128, 120)).astype(np.float32)
     first, same = make_clip(None, genres["pop"]), make_clip(None, genres["pop"])

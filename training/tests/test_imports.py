@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
+from classifier import frozen
+from classifier.core import fingerprint
 from classifier.models import Genre, ModelVersion
 from library.tests.sounds import chords, wav
 from training.models import Clip, Dataset
-from training.services import imports, layouts
+from training.services import imports, layouts, snapshots
 from training.services.checking import check_clip
-from training.services.features import read_features
+from training.services.features import ClipFeatures, read_features
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +106,17 @@ def test_log_mels_are_taken_as_they_are(logmels: Path, classifier_in_service: Mo
     with np.load(logmels / "logmel_999.npz") as archive:
         assert np.array_equal(read_features(rock).levels, archive["idx"][1])
     assert read_features(rock).floor_db == -60.0
+
+
+def test_a_log_mel_of_the_frozen_set_is_marked_before_anybody_trains_on_it(logmels: Path) -> None:
+    with np.load(logmels / "logmel_999.npz") as archive:
+        held = ClipFeatures(archive["idx"][0], -80.0)
+    prints = frozen.FrozenPrints.of(("blues.00042",), [fingerprint.from_columns(held.db).stored])
+    with mock.patch.object(frozen, "shipped", return_value=prints):
+        bring(logmels)
+    marked = dict(Clip.objects.values_list("dataset_key", "leaks_into"))
+    assert marked == {"blues.1": "blues.00042", "rock.1": ""}
+    assert {entry.pk for entry in snapshots.plan().entries} == {Clip.objects.get(dataset_key="rock.1").pk}
 
 
 def test_an_import_that_was_interrupted_goes_on(folder: Path) -> None:
