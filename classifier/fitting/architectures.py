@@ -176,6 +176,8 @@ def _fit_network(
     should_stop: ShouldStop,
 ) -> bool:
     use_threads(threads)
+    import keras
+
     from classifier.fitting import devices, keras_files, outliers
     from classifier.fitting.feed import Feed
     from classifier.fitting.release import Recipe
@@ -188,6 +190,13 @@ def _fit_network(
     course = replace(recipe.fit, epochs=epochs or ARCHITECTURES[name].epochs or recipe.fit.epochs)
     if name != "residual-cnn":
         course = replace(course, learning_rate=1e-3)
+    identity = {
+        **metadata,
+        "fit": asdict(course),
+        "seed": seed,
+        "tracks": len(train),
+        "backend": keras.backend.backend(),
+    }
     sounds = outliers.synthesise(count=_N_OUTLIERS, seconds=_OUTLIER_SECONDS, params=params, seed=seed)
     with devices.shared() as share:
         model = keras_files.build(metadata, seed=seed)
@@ -196,7 +205,7 @@ def _fit_network(
             Feed(train, sounds, n_labels=len(labels), patch_params=params, params=recipe.feed, seed=seed),
             course,
             checkpoint=work / CHECKPOINT,
-            identity=json.dumps({**metadata, "fit": asdict(course), "seed": seed, "tracks": len(train)}),
+            identity=json.dumps(identity),
             on_epoch=on_epoch,
             valid=Validation(valid, params) if len(valid) else None,
             should_stop=should_stop,
