@@ -10,13 +10,15 @@ import pytest
 from django.core.files.base import ContentFile
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from classifier.models import Genre
+from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
 from library.errors import TrackError
 from library.models import Track
 from library.tests.sounds import chords, wav
-from training.models import Clip
+from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services.clips import Submitted, submit_clip, withdraw
+from training.services.versions import LearntClips, learnt_clips
+from training.tests.clips import make_clip
 
 pytestmark = pytest.mark.django_db
 
@@ -206,3 +208,39 @@ def test_withdrawing_takes_row_and_files(
         withdraw(clip=clip)
     assert list(Clip.objects.all()) == [kept]
     assert stored() == [kept.sound.name]
+
+
+@pytest.mark.parametrize("status", Clip.Status.values)
+def test_a_clip_is_withdrawn_in_any_state_and_flags_what_learnt_from_it(  # noqa: PLR0917  fixtures
+    status: str,
+    owner: User,
+    genres: dict[str, Genre],
+    version: ModelVersion,
+    stored: Stored,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    clip, kept = make_clip(owner, genres["blues"], status=status), make_clip(owner, genres["blues"])
+    snapshot = DatasetSnapshot.objects.create(digest="1" * 64)
+    for each in (clip, kept):
+        SnapshotClip.objects.create(
+            snapshot=snapshot,
+            clip=each,
+            clip_key=each.pk,
+            features_sha256="0" * 64,
+            genre="blues",
+            split="train",
+        )
+    TrainingRun.objects.create(
+        kind="quick",
+        architecture="residual-cnn",
+        epochs=1,
+        status="done",
+        snapshot=snapshot,
+        candidate=version,
+    )
+    assert learnt_clips([version])[version.pk] == LearntClips(2, 0)
+    with django_capture_on_commit_callbacks(execute=True):
+        withdraw(clip=clip)
+    assert list(Clip.objects.all()) == [kept]
+    assert stored() == sorted(map(str, [kept.features, kept.sound]))
+    assert learnt_clips([version])[version.pk] == LearntClips(2, 1)
