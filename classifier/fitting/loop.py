@@ -39,8 +39,8 @@ class FitParams:
     """
 
     epochs: int = 60
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.1
     music_weight: float = 0.3
     average_decay: float = 0.8
 
