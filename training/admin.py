@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
@@ -250,14 +250,25 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
 class ClipDecisionAdmin(ReadOnly, admin.ModelAdmin[ClipDecision]):
     """Who decided what about which clip, and when. Never rewritten."""
 
-    list_display = ("at", "clip", "by", "action", "genre_before", "genre_after", "reason")
+    list_display = ("at", "about", "by", "action", "genre_before", "genre_after", "reason")
     list_filter = ("action", "by", "at")
-    search_fields = ("clip__title", "by__email", "reason", "=clip__id")
+    search_fields = ("clip__title", "by__email", "reason", "=clip_key")
     show_full_result_count = False
+    fields = readonly_fields = (
+        *("at", "about", "clip_key", "by", "action"),
+        *("status_before", "genre_before", "genre_after", "reason"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClipDecision]:
         rows = super().get_queryset(request).select_related("clip", "by", "genre_before", "genre_after")
-        return rows.defer("clip__embedding", "clip__opinion")
+        return rows.defer(*(f"clip__{name}" for name in _LONG))
+
+    @admin.display(description=_("clip"), ordering="clip__title")
+    def about(self, decision: ClipDecision) -> str:
+        if decision.clip is None:
+            return gettext("A clip that was withdrawn")
+        address = reverse("admin:training_clip_change", args=[decision.clip.pk])
+        return format_html('<a href="{}">{}</a>', address, decision.clip)
 
 
 @admin.register(Dataset)

@@ -261,7 +261,7 @@ class Clip(models.Model):
 
 
 class ClipDecision(models.Model):
-    """One act of a curator on one clip; the history of a clip is never rewritten."""
+    """One act of a curator on one clip; never rewritten, and the row outlives the clip."""
 
     class Action(models.TextChoices):
         APPROVE = "approve", _("approved")
@@ -270,7 +270,11 @@ class ClipDecision(models.Model):
         REOPEN = "reopen", _("put back into the queue")
         UNDO = "undo", _("decision taken back")
 
-    clip = models.ForeignKey(Clip, models.CASCADE, related_name="decisions", verbose_name=_("clip"))
+    # Empty once the clip was withdrawn or deleted; of the clip itself, only its id is kept.
+    clip = models.ForeignKey(
+        Clip, models.SET_NULL, null=True, blank=True, related_name="decisions", verbose_name=_("clip")
+    )
+    clip_key = models.UUIDField(_("id of the clip"), editable=False)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,

@@ -210,8 +210,9 @@ def reopen_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
 def last_decision(*, by: User) -> ClipDecision | None:
     """Give the latest decision of `by` that can be taken back, if it is not old."""
     later = ClipDecision.objects.filter(clip=OuterRef("clip"), pk__gt=OuterRef("pk"))
+    mine = ClipDecision.objects.filter(by=by, action__in=_DECIDED, at__gte=timezone.now() - UNDOABLE)
     return (
-        ClipDecision.objects.filter(by=by, action__in=_DECIDED, at__gte=timezone.now() - UNDOABLE)
+        mine.filter(clip__isnull=False)
         .exclude(Exists(later))
         .select_related("clip", "genre_after")
         .defer("clip__embedding")
@@ -283,6 +284,7 @@ def _write(
     """Change a locked clip, and write down who did and what it was before."""
     ClipDecision.objects.create(
         clip=clip,
+        clip_key=clip.pk,
         by=by,
         action=action,
         genre_before=clip.genre,

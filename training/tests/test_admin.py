@@ -13,6 +13,7 @@ from genreweb.accounts.models import User
 from library.tests.conftest import Matrix
 from training.models import Clip, ClipDecision, Promotion, Receipt, TrainingEpoch, TrainingRun
 from training.services import review
+from training.services.clips import withdraw
 from training.tests.clips import make_clip
 
 Genres = dict[str, Genre]
@@ -122,6 +123,26 @@ def test_what_others_depend_on_is_only_looked_at(
     assert dataset is not None
     assert desk.get("/admin/training/dataset/").status_code == 200
     assert desk.post(f"/admin/training/dataset/{dataset.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_decisions_about_withdrawn_clips_are_shown(
+    desk: Client, owner: User, staff: User, genres: Genres
+) -> None:
+    clip, kept = (make_clip(owner, genres["blues"], title=title) for title in ("Gone", "Kept"))
+    for each in (clip, kept):
+        review.reject(clip_id=each.pk, by=staff, reason="hiss")
+    key = clip.pk
+    withdraw(clip=clip)
+    base = "/admin/training/clipdecision/"
+    html = desk.get(base).content.decode()
+    assert html.count("A clip that was withdrawn") == 1
+    assert f'<a href="{LIST}{kept.pk}/change/">Kept</a>' in html
+    assert "Gone" not in html
+    decision = ClipDecision.objects.get(clip_key=key)
+    assert list(desk.get(f"{base}?q={key}").context["cl"].result_list) == [decision]
+    page = desk.get(f"{base}{decision.pk}/change/").content.decode()
+    for shown in ("A clip that was withdrawn", str(key), "staff@example.org", "hiss"):
+        assert shown in page
 
 
 def test_only_staff_come_in(matrix: Matrix, client: Client, genres: Genres) -> None:

@@ -18,6 +18,7 @@ from genreweb.accounts.models import User
 from library.tests.conftest import Matrix
 from training.models import Clip, ClipDecision, LabelCheck
 from training.services import review
+from training.services.clips import withdraw
 from training.tests.clips import make_clip
 
 Genres = dict[str, Genre]
@@ -166,6 +167,20 @@ def test_what_goes_wrong_is_said(desk: Client, owner: User, staff: User, genres:
     gone = desk.post(f"/review/{uuid.uuid4()}/decide/", {"decision": "approve"}, **JSON)
     assert gone.json()["error"]["code"] == "clip_gone"
     assert ClipDecision.objects.count() == 1
+
+
+def test_a_decision_about_a_withdrawn_clip_is_not_taken_back(
+    desk: Client, curator: User, owner: User, genres: Genres
+) -> None:
+    clip = make_clip(owner, genres["blues"])
+    review.approve(clip_id=clip.pk, by=curator)
+    address = f"/review/{clip.pk}/undo/"
+    assert address in desk.get("/review/").content.decode()
+    withdraw(clip=clip)
+    assert address not in desk.get("/review/").content.decode()
+    assert "it was withdrawn or deleted" in desk.post(address, **JSON).json()["error"]["message"]
+    assert "it was withdrawn or deleted" in desk.post(address, follow=True).content.decode()
+    assert ClipDecision.objects.get().by == curator
 
 
 def test_without_a_script(desk: Client, owner: User, genres: Genres) -> None:

@@ -15,8 +15,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts import personal_data
 from genreweb.accounts.models import User
-from training.models import Clip, Receipt
-from training.services import tidying
+from training.models import Clip, ClipDecision, Receipt
+from training.services import review, tidying
 from training.tests.clips import make_clip
 
 Stored = Callable[[], list[str]]
@@ -62,6 +62,27 @@ def test_clips_go_with_the_account(
     assert not any(
         "clip" in loss for loss in personal_data.losses(User.objects.create_user("new@example.org"))
     )
+
+
+def test_decisions_stay_when_an_account_goes(
+    owner: User, curator: User, staff: User, genres: dict[str, Genre]
+) -> None:
+    theirs, mine = make_clip(owner, genres["blues"]), make_clip(curator, genres["rock"])
+    review.approve(clip_id=theirs.pk, by=curator)
+    review.reject(clip_id=mine.pk, by=staff, reason="hiss")
+    keys = [theirs.pk, mine.pk]
+
+    def kept() -> list[tuple[object, ...]]:
+        rows = ClipDecision.objects.order_by("pk")
+        return list(rows.values_list("clip", "clip_key", "by", "action", "reason"))
+
+    personal_data.delete_account(user=owner)
+    assert kept() == [
+        (None, keys[0], curator.pk, "approve", ""),
+        (keys[1], keys[1], staff.pk, "reject", "hiss"),
+    ]
+    personal_data.delete_account(user=curator)
+    assert kept() == [(None, keys[0], None, "approve", ""), (None, keys[1], staff.pk, "reject", "hiss")]
 
 
 def test_files_of_clips_that_no_row_knows_are_tidied(

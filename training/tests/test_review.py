@@ -15,6 +15,7 @@ from genreweb.accounts.models import User
 from training.errors import TrainingError
 from training.models import Clip, ClipDecision
 from training.services import review
+from training.services.clips import withdraw
 from training.services.review import Seen, Wish
 from training.tests.clips import make_clip
 
@@ -108,6 +109,33 @@ def test_what_is_not_checked_is_not_reviewed(owner: User, curator: User, genres:
 def test_a_withdrawn_clip_is_gone(curator: User) -> None:
     fails("clip_gone", review.approve, clip_id=uuid.uuid4(), by=curator)
     fails("clip_gone", review.undo, clip_id=uuid.uuid4(), by=curator)
+
+
+def test_decisions_outlive_their_clip(owner: User, curator: User, staff: User, genres: Genres) -> None:
+    kept, clip = make_clip(owner, genres["pop"]), make_clip(owner, genres["blues"], title="Secret")
+    review.approve(clip_id=kept.pk, by=curator)
+    review.reject(clip_id=clip.pk, by=staff, reason="hiss")
+    review.relabel(clip_id=clip.pk, by=curator, genre=genres["rock"], seen=Seen("rejected"))
+    key, before = clip.pk, history(clip)
+    rows = ClipDecision.objects.filter(clip_key=key).order_by("pk")
+    when = [row.at for row in rows]
+    withdraw(clip=clip)
+    assert [(row.clip, row.by, row.at) for row in rows.all()] == [
+        (None, staff, when[0]),
+        (None, curator, when[1]),
+    ]
+    left = [
+        (row.action, row.status_before, row.genre_before.slug, row.genre_after.slug, row.reason)
+        for row in rows.all()
+    ]
+    assert left == before
+    told = [str(value) for row in rows.values() for value in row.values()]
+    assert not {"Secret", owner.email} & set(told)
+    # It cannot be taken back any more; the one before it can.
+    fails("clip_gone", review.undo, clip_id=key, by=curator)
+    last = review.last_decision(by=curator)
+    assert last is not None
+    assert last.clip == kept
 
 
 def test_the_second_curator_is_told(owner: User, curator: User, staff: User, genres: Genres) -> None:
@@ -214,7 +242,7 @@ def test_the_last_decision_is_offered_to_be_taken_back(
     offered = []
     while last := review.last_decision(by=curator):
         offered.append(last.clip_id)
-        review.undo(clip_id=last.clip_id, by=curator)
+        review.undo(clip_id=last.clip_key, by=curator)
     assert offered == [second.pk, first.pk]
     review.approve(clip_id=first.pk, by=curator)
     ClipDecision.objects.update(at="2020-01-01T00:00Z")
