@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
+_ABOVE_FLOOR_DB = 0.01
+
 PATCH_VERSION = 1
 
 
@@ -168,6 +170,8 @@ def normalise(db: FloatArray, params: PatchParams) -> FloatArray:
 def cut(db: FloatArray, params: PatchParams) -> Patches:
     """Cut the columns of a track into overlapping patches.
 
+    One of them begins where the sound begins, so that silence before the music does not move the others.
+
     Parameters
     ----------
     db
@@ -175,13 +179,12 @@ def cut(db: FloatArray, params: PatchParams) -> Patches:
         to the inputs, only to what counts as silence.
     """
     total = db.shape[1]
-    starts = patch_starts(total, params)
     filled = np.ascontiguousarray(fill(db, params.n_columns))
+    sounding = _sounding(filled, params)
+    starts = _starts(total, int(sounding.argmax()), params)
     windows = np.lib.stride_tricks.sliding_window_view(filled, params.n_columns, axis=1)
     inputs = normalise(windows[:, starts].transpose(1, 0, 2), params)
-    heard = np.lib.stride_tricks.sliding_window_view(
-        filled.max(axis=0) >= params.silence_db, params.n_columns
-    )
+    heard = np.lib.stride_tricks.sliding_window_view(sounding, params.n_columns)
     seconds = np.asarray(starts * params.column_seconds, dtype=np.float64)
     width = min(total, params.n_columns) * params.column_seconds
     return Patches(
@@ -190,6 +193,24 @@ def cut(db: FloatArray, params: PatchParams) -> Patches:
         start=seconds,
         end=seconds + width,
     )
+
+
+def _sounding(db: FloatArray, params: PatchParams) -> NDArray[np.bool_]:
+    """(n_columns,) which columns hold more than silence, by itself or beside the rest of a loud track.
+
+    The floor of a loud track lies above what is silent by itself: a column of nothing but it is silent too.
+    """
+    loudest = db.max(axis=0)
+    audible = loudest >= params.silence_db
+    above_floor = audible & (loudest > db.min() + _ABOVE_FLOOR_DB)
+    return np.asarray(above_floor if above_floor.any() else audible)
+
+
+def _starts(total: int, first: int, params: PatchParams) -> NDArray[np.intp]:
+    """Where patches begin: as `patch_starts` says from column `first` on, and evenly before it."""
+    before = np.arange(first % params.hop_columns, first, params.hop_columns, dtype=np.intp)
+    starts = np.concatenate((before, first + patch_starts(total - first, params)))
+    return np.unique(np.minimum(starts, max(total - params.n_columns, 0)))
 
 
 def from_power(mel_power: FloatArray, params: PatchParams) -> Patches:

@@ -69,7 +69,8 @@ def test_timeline_is_contiguous_from_start_to_end(classifier: Classifier, second
     for probabilities in [prediction.probabilities, *(segment.probabilities for segment in timeline)]:
         assert tuple(probabilities) == classifier.labels
         assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-6)
-    assert prediction.embedding.shape == (classifier.metadata["network"]["n_embedding"],)
+    network = classifier.metadata["network"]
+    assert prediction.embedding.shape == (network["towers"] * network["n_embedding"],)
     assert prediction.embedding.dtype == np.float32
 
 

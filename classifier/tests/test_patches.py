@@ -94,3 +94,15 @@ def test_digital_silence_is_finite() -> None:
     cut = patches.from_power(np.zeros((PARAMS.n_mels, 400), dtype=np.float32), PARAMS)
     assert np.isfinite(cut.inputs).all()
     assert (cut.sounding == 0).all()
+
+
+@pytest.mark.parametrize("level", [1.0, 1e4], ids=["soft", "loud"])
+def test_silence_before_the_music_moves_no_patch(level: float) -> None:
+    music = level * spectrogram(1292)
+    silent_frames = round(50 * PARAMS.frames_per_column)
+    late = np.concatenate((np.zeros((PARAMS.n_mels, silent_frames), dtype=np.float32), music), axis=1)
+    plain, moved = patches.from_power(music, PARAMS), patches.from_power(late, PARAMS)
+    full = moved.sounding == 1
+    assert full.sum() == len(plain.inputs)
+    assert moved.sounding[0] < 1
+    np.testing.assert_allclose(moved.start[full] - plain.start, 50 * PARAMS.column_seconds, atol=0.2)
