@@ -110,7 +110,7 @@ def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path)
     out = tmp_path / "releases" / "2000.01"
     out.mkdir(parents=True)
     (out / "leftover").touch()
-    recipe = replace(RECIPE, fit=FitParams(epochs=1))
+    recipe = replace(RECIPE, network=replace(RECIPE.network, towers=1), fit=FitParams(epochs=1), rehearsals=1)
     train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
     assert not (out / "leftover").exists()
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
