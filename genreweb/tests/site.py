@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -84,9 +85,13 @@ class WatchedSite(Site):
 
     def named(self, *words: str) -> list[psutil.Process]:
         """Give the processes of this site whose command line has all of `words`."""
-        return [
-            process for process in self.family() if all(word in " ".join(process.cmdline()) for word in words)
-        ]
+        found = []
+        for process in self.family():
+            # It may end meanwhile.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if all(word in " ".join(process.cmdline()) for word in words):
+                    found.append(process)
+        return found
 
     def has_another(self, pid: int, *words: str) -> bool:
         return any(process.pid != pid for process in self.named(*words))
