@@ -10,7 +10,9 @@ const LEAP = 1;
 // Reads "65.5", "1:05.5" or "1:05,5"; NaN where it is no time.
 export function seconds(text) {
   const parts = text.trim().replace(",", ".").split(":");
-  if (!parts.length || parts.length > 3 || parts.some((part) => !/^\d+(\.\d*)?$/.test(part))) return NaN;
+  const last = parts.pop();
+  if (parts.length > 2 || parts.some((part) => !/^\d+$/.test(part)) || !/^\d+(\.\d*)?$/.test(last)) return NaN;
+  parts.push(last);
   return parts.reduce((sum, part) => sum * 60 + Number(part), 0);
 }
 
@@ -96,7 +98,11 @@ export class Cutter {
     place.classList.remove("is-loading");
     if (this.endings.signal.aborted) return;
     this.duration = sound?.duration || this.duration;
-    if (!this.part("end").value) this.#write(0, Math.min(this.most, this.duration || this.most));
+    if (!this.part("end").value) {
+      // Whoever was quicker has said already where it starts.
+      const start = this.#times()[0] || 0;
+      this.#write(start, Math.min(start + this.most, this.duration || start + this.most));
+    }
     if (!sound) {
       place.hidden = true;
       return;
@@ -136,8 +142,11 @@ export class Cutter {
   }
 
   #write(start, end) {
-    this.part("start").value = written(start);
-    this.part("end").value = written(end);
+    for (const [name, moment] of Object.entries({ start, end })) {
+      const field = this.part(name);
+      // Writing the same again would take away what is selected, under the hands of whoever types.
+      if (field.value !== written(moment)) field.value = written(moment);
+    }
     this.#measure();
   }
 
