@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.dataset import Examples, LogMelDataset
-from classifier.core.evaluate import accuracy_at_coverage, evaluate
+from classifier.core.evaluate import evaluate
 from classifier.core.features import FeatureParams
 from classifier.core.inference import (
     FORMAT_VERSION,
@@ -27,7 +26,7 @@ from classifier.core.inference import (
 )
 from classifier.core.networks import WEIGHTS_FILE
 from classifier.core.patches import FloatArray, PatchParams
-from classifier.fitting import calibrate
+from classifier.fitting import calibrate, judge
 from classifier.fitting.card import model_card
 from classifier.fitting.stored import Outputs, run, through_fixed, write_frozen, write_replay
 from classifier.releases import FROZEN_FILE, REPLAY_FILE
@@ -155,10 +154,9 @@ def _measure(work: Path, params: PatchParams, rehearsal: Rehearsal, material: Ma
     test, calibration, labels = material.test, rehearsal.calibration, material.labels
     outputs = run(network, test.db, params)
     clean = softmax(outputs.logits / calibration.temperature)
-    coverage, accuracy = accuracy_at_coverage(test.targets, clean)
     heard = {name: run(network, through_fixed(test.db, name, params), params) for name in ROBUSTNESS}
     channels = {
-        name: _under(spoilt, test.targets, clean.argmax(axis=1), calibration)
+        name: judge.under(spoilt, test.targets, clean.argmax(axis=1), calibration)
         for name, spoilt in heard.items()
     }
     refused = run(network, material.sounds, params).music < calibration.music_threshold
@@ -184,47 +182,11 @@ def _measure(work: Path, params: PatchParams, rehearsal: Rehearsal, material: Ma
         "validation": rehearsal.validation,
         "seeds": rehearsal.seeds,
         "test": asdict(evaluate(test.targets, clean, labels)),
-        "test_accuracy_at_60_percent_coverage": float(accuracy[int(np.searchsorted(coverage, 0.6))]),
-        "test_predictions": {
-            name: [labels[int(row.argmax())], round(float(row.max()), 4)]
-            for name, row in zip(material.test_names, clean, strict=True)
-        },
+        "test_accuracy_at_60_percent_coverage": judge.at_coverage(test.targets, clean),
+        "test_predictions": judge.predictions(material.test_names, clean, labels),
         "test_channels": {name: row for name, row in channels.items() if len(ROBUSTNESS[name]) == 1},
-        "robustness": _summary(channels),
+        "robustness": judge.summary(channels),
         "outliers_refused": float(refused.mean()),
-    }
-
-
-def _under(
-    heard: Outputs, targets: NDArray[np.intp], clean: NDArray[np.intp], calibration: Calibration
-) -> dict[str, Any]:
-    probabilities = softmax(heard.logits / calibration.temperature)
-    music = heard.music >= calibration.music_threshold
-    sure = music & (probabilities.max(axis=1) >= calibration.unsure_below)
-    verdict = probabilities.argmax(axis=1)
-    right = verdict == targets
-    return {
-        "accuracy": float(right.mean()),
-        "confident": float(sure.mean()),
-        "confident_accuracy": float(right[sure].mean()) if sure.any() else None,
-        "agreement": float((verdict == clean).mean()),
-        "agreement_or_unsure": float(((verdict == clean) | ~sure).mean()),
-    }
-
-
-def _summary(channels: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The figures of all channels in one; confident answers are counted over all of them together."""
-    worst = min(channels, key=lambda name: channels[name]["accuracy"])
-    shares = [row["confident"] for row in channels.values()]
-    right = [row["confident"] * (row["confident_accuracy"] or 0.0) for row in channels.values()]
-    return {
-        "mean": float(np.mean([row["accuracy"] for row in channels.values()])),
-        "worst": {"channel": worst, "accuracy": channels[worst]["accuracy"]},
-        "confident": float(np.mean(shares)),
-        "confident_accuracy": float(np.sum(right) / np.sum(shares)) if np.sum(shares) else None,
-        "agreement": float(np.mean([row["agreement"] for row in channels.values()])),
-        "agreement_or_unsure": float(np.mean([row["agreement_or_unsure"] for row in channels.values()])),
-        "channels": channels,
     }
 
 
