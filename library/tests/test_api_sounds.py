@@ -114,7 +114,7 @@ def test_real_clips(hear: Hear, genre: str) -> None:
 @needs_clips
 @pytest.mark.slow
 def test_a_telephones_band_rarely_gives_another_genre_for_sure(hear: Hear) -> None:
-    """Half the spectrum is gone at 8 kHz. Of 80 clips, 2026.11 kept 54 and surely heard 6 as another genre."""
+    """Half the spectrum is gone at 8 kHz. Of 80 clips, 2026.11 kept 54 and was surely wrong on 6."""
     changed = []
     for genre in LABELS:
         song = min((CLIPS / genre).iterdir()).read_bytes()
