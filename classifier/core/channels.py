@@ -152,6 +152,61 @@ def codec(power: FloatArray, rng: np.random.Generator) -> FloatArray:
     return (power * kept * holes).astype(np.float32)
 
 
+def lossy_codec(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A transform or speech codec at a low bit rate: cut off, wavering, filled in beside what is loud.
+
+    Fitted by eye to what Opus, MP3 and AAC at 12 to 48 kbit/s do to mel spectrograms: the deeper a cell lies
+    under its neighbours, the more its level wavers, and the noise that the louder ones mask lifts it.
+    """
+    near = _loudest_near(power, int(rng.integers(4, 17)))
+    depth_db = 10 * np.log10(np.maximum(near, 1e-12) / np.maximum(power, 1e-12))
+    wavering_db = rng.uniform(0.3, 2.0) + rng.uniform(0.0, 3.0) * np.minimum(depth_db, 45.0) / 30
+    result = power * np.power(10.0, rng.normal(size=power.shape) * wavering_db / 10)
+    if rng.random() < 0.6:
+        masked = 10 ** (-rng.uniform(18.0, 45.0) / 10)
+        result += near * masked * rng.gamma(2.0, 0.5, power.shape)
+    return _cut_above(
+        np.asarray(result, dtype=np.float32),
+        hertz=float(np.exp(rng.uniform(np.log(3500), np.log(12_000)))),
+        slope=float(rng.uniform(60, 400)),
+    )
+
+
+def band_limit(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """No or little treble: old records, long cables, cheap encoders, from a tone control to a steep cut."""
+    return _cut_above(
+        power,
+        hertz=float(np.exp(rng.uniform(np.log(3500), np.log(11_000)))),
+        slope=float(np.exp(rng.uniform(np.log(12), np.log(400)))),
+    )
+
+
+def _cut_above(power: FloatArray, *, hertz: float, slope: float) -> FloatArray:
+    """Fall by `slope` dB per octave above a frequency, at most by 80 dB."""
+    return _gain(power, -np.minimum(np.maximum(np.log2(FREQUENCIES / hertz), 0.0) * slope, 80.0))
+
+
+def _loudest_near(power: FloatArray, reach: int) -> FloatArray:
+    """The loudest of the cells up to `reach` bands away, in each column."""
+    filled = np.pad(power, ((reach, reach), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(filled, 2 * reach + 1, axis=0)
+    return np.asarray(windows.max(axis=-1))
+
+
+def distortion(power: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Overdriven: second and third harmonics, and a floor in all bands that follows the loudness."""
+    result = power.astype(np.float64)
+    for harmonic in (2, 3):
+        source = np.interp(FREQUENCIES / harmonic, FREQUENCIES, np.arange(len(FREQUENCIES)))
+        audible = (FREQUENCIES / harmonic >= FREQUENCIES[0])[:, None]
+        level = 10 ** (rng.uniform(-30.0, -11.0) / 10)
+        result += level * np.where(audible, power[np.round(source).astype(int)], 0.0)
+    floor = np.power(10.0, -np.log2(FREQUENCIES / 500.0) * rng.uniform(0.0, 6.0) / 10)
+    level = 10 ** (-rng.uniform(12.0, 35.0) / 10)
+    result += level * power.sum(axis=0) * (floor / floor.sum())[:, None]
+    return result.astype(np.float32)
+
+
 def telephone(power: FloatArray, rng: np.random.Generator) -> FloatArray:
     """8 kHz sampling: steep cuts near 4 kHz and, on a telephone line, under 300 Hz."""
     low = float(rng.choice([30.0, 300.0]))
@@ -183,12 +238,16 @@ CHANNELS: Final[Mapping[str, Channel]] = {
     "knocks": knocks,
     "hum": hum,
     "codec": codec,
+    "lossy codec": lossy_codec,
+    "distortion": distortion,
+    "band limit": band_limit,
     "telephone": telephone,
     "automatic gain": automatic_gain,
 }
 
 # In the order in which sound meets them (playback, room, other sources, recorder, file), and how often.
 _ORDER: Final[Sequence[tuple[str, float]]] = (
+    ("distortion", 0.08),
     ("loudspeaker", 0.2),
     ("room", 0.15),
     ("babble", 0.15),
@@ -197,15 +256,24 @@ _ORDER: Final[Sequence[tuple[str, float]]] = (
     ("knocks", 0.1),
     ("automatic gain", 0.05),
     ("telephone", 0.1),
-    ("codec", 0.1),
+    ("codec", 0.05),
+    ("lossy codec", 0.1),
 )
 _MOST_AT_ONCE: Final = 3
+_EQUALISED: Final = 0.5
+_BAND_LIMITED: Final = 0.35
 
 
 def random_channel(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A random chain of one to three channels, half of the time after an equaliser."""
-    if rng.random() < 0.5:
+    """A random chain of one to three channels, half of the time after an equaliser.
+
+    In a third of all cases there is no treble to begin with: whatever comes after it, most channels take the
+    treble, and a network that relies on it hears another genre then.
+    """
+    if rng.random() < _EQUALISED:
         power = equaliser(power, rng)
+    if rng.random() < _BAND_LIMITED:
+        power = band_limit(power, rng)
     names = [name for name, _ in _ORDER]
     weights = np.array([weight for _, weight in _ORDER])
     count = int(rng.integers(1, _MOST_AT_ONCE + 1))

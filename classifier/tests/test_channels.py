@@ -104,3 +104,37 @@ def test_the_fixed_set_is_six_channels_alone_and_in_pairs_and_never_changes() ->
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other_clip)
     assert not np.array_equal(first, other_channel)
+
+
+def test_a_band_limit_takes_the_treble_and_leaves_the_rest() -> None:
+    for seed in range(20):
+        power = music(seed)
+        change = 10 * np.log10(channels.band_limit(power, np.random.default_rng(seed)) / power)
+        np.testing.assert_allclose(change[FREQUENCIES < 3400], 0, atol=1e-3)
+        assert -81 < change[-1].mean() <= 0
+        assert (np.diff(change.mean(axis=1)) <= 1e-3).all()
+
+
+def test_a_lossy_codec_fills_what_lies_far_under_its_neighbours() -> None:
+    """A few bands of a steady sound are silent; what masks them is heard there in three cases of five."""
+    power = np.full((len(FREQUENCIES), 200), 1.0, dtype=np.float32)
+    power[30:33] = 1e-8
+    filled = 0
+    for seed in range(40):
+        result = channels.lossy_codec(power, np.random.default_rng(seed))
+        gap, beside = 10 * np.log10(result[31].mean()), 10 * np.log10(result[20].mean())
+        assert beside == pytest.approx(0, abs=1.5)
+        assert gap < -15
+        filled += gap > -50
+    assert 15 <= filled <= 33
+
+
+def test_distortion_adds_harmonics_and_a_floor_that_follows_the_loudness() -> None:
+    power = np.full((len(FREQUENCIES), 60), 1e-6, dtype=np.float32)
+    band = int(np.abs(FREQUENCIES - 500).argmin())
+    power[band, 30:] = 1.0
+    result = channels.distortion(power, np.random.default_rng(0))
+    second, between = (int(np.abs(FREQUENCIES - hertz).argmin()) for hertz in (1000, 1250))
+    assert result[second - 1 : second + 2, 45].max() > 2 * result[between, 45]
+    assert result[between, 45] > 100 * result[between, 15]
+    assert result[band, 45] == pytest.approx(1.0, rel=0.1)
