@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from classifier.core.descriptors import describe
 from classifier.core.inference import ReleaseError, read_metadata
 from classifier.core.patches import PatchParams
 
@@ -25,11 +28,16 @@ class ResidualCnnParams:
     widths
         Channels of each residual block; all but the last are followed by 2 x 2 max pooling.
     n_embedding
-        Size of the vector under the output layers.
+        Size of each branch's vector under the output layers.
     statistics
-        Size of the branch that reads statistics of each band over time.
+        Size of the layer beside the convolutions that reads statistics of each band over time.
     dropout
-        Rate before the statistics' layer and before the embedding.
+        Rate before the statistics' layer, before the descriptors' layer and before the embedding.
+    descriptors
+        Size of the layer of the second branch, which reads the descriptors of a patch; 0 is no such branch,
+        as in releases before 2026.11.3.
+    descriptor_dropout
+        Rate after that layer.
     norm_momentum
         Of the batch normalisation. A few hundred clips make few steps per epoch: Keras' 0.99 would lag
         behind.
@@ -42,46 +50,83 @@ class ResidualCnnParams:
     n_embedding: int = 128
     statistics: int = 128
     dropout: float = 0.3
+    descriptors: int = 0
+    descriptor_dropout: float = 0.3
     norm_momentum: float = 0.9
     towers: int = 1
 
 
 def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnParams, seed: int) -> Any:
-    """Build one tower of the platform's CNN, a pre-activation residual network (He et al., 2016) on patches.
+    """Build one tower of the platform's network on patches.
 
     The input is (batch, n_mels, n_columns, 1). The outputs are a dictionary: ``logits`` (batch, n_labels) of
     the genres, ``music`` (batch, 1), the logit of "this is music at all", and ``embedding`` (batch,
     n_embedding), of which both are affine functions.
 
+    With descriptors there are two branches, a pre-activation residual network (He et al., 2016) and a small
+    network on the descriptors of `descriptors.describe`. Their embeddings stand side by side, and there is a
+    fourth output, ``branches`` (batch, n_branches * n_labels): what each says of the genres by itself.
+    ``logits`` is their mean. Fitted on a common loss, the branch that learns faster would leave the other
+    little to learn; each is fitted on its own.
+    """
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((patches.n_mels, patches.n_columns, 1), name="patches")
+    rows = layers.Reshape((patches.n_mels, patches.n_columns))(inputs)
+    embedding = _convolutions(inputs, rows, params)
+    logits = layers.Dense(n_labels, name="logits")
+    if not params.descriptors:
+        return keras.Model(inputs, _outputs(embedding, logits), name="residual_cnn")
+    embedding = layers.Concatenate(name="embedding")([embedding, _descriptors(rows, params)])
+    # The mean of what the parts say is what the whole says, because the layer is affine.
+    branch = np.repeat(np.eye(2, dtype=np.float32), params.n_embedding, axis=1)
+    alone = [logits(embedding * (2 * part)) for part in branch]
+    outputs = {**_outputs(embedding, logits), "branches": layers.Concatenate()(alone)}
+    return keras.Model(inputs, outputs, name="residual_cnn")
+
+
+def _outputs(embedding: Any, logits: Any) -> dict[str, Any]:
+    from keras import layers
+
+    return {
+        "logits": logits(embedding),
+        "music": layers.Dense(1, name="music")(embedding),
+        "embedding": embedding,
+    }
+
+
+def _normalised_relu(x: Any, params: ResidualCnnParams) -> Any:
+    from keras import layers
+
+    x = layers.BatchNormalization(momentum=params.norm_momentum)(x)
+    return layers.Activation("relu")(x)
+
+
+def _convolutions(inputs: Any, rows: Any, params: ResidualCnnParams) -> Any:
+    """Embed patches by convolutions and by what each band does over time.
+
     Convolutions do not know where in the spectrum they are, and pooling forgets it; a learnt offset for each
     row and channel after the first convolution tells them (after Koutini et al., Receptive-field-regularized
     CNN variants, 2019, who add a frequency channel).
     """
-    import keras
     from keras import layers, ops
-
-    keras.utils.set_random_seed(seed)
-
-    def normalised_relu(x: Any) -> Any:
-        x = layers.BatchNormalization(momentum=params.norm_momentum)(x)
-        return layers.Activation("relu")(x)
 
     def block(x: Any, width: int) -> Any:
         shortcut = x if x.shape[-1] == width else layers.Conv2D(width, 1, use_bias=False)(x)
-        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(normalised_relu(x))
-        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(normalised_relu(y))
+        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(_normalised_relu(x, params))
+        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(_normalised_relu(y, params))
         return layers.Add()([shortcut, y])
 
-    inputs = keras.Input((patches.n_mels, patches.n_columns, 1), name="patches")
     x = layers.Conv2D(params.stem, 5, strides=2, padding="same", use_bias=False)(inputs)
     x = layers.EinsumDense("bftc,cd->bftd", output_shape=tuple(x.shape[1:]), bias_axes="fd")(x)
     for index, width in enumerate(params.widths):
         x = block(x, width)
         if index < len(params.widths) - 1:
             x = layers.MaxPooling2D(2)(x)
-    x = normalised_relu(x)
+    x = _normalised_relu(x, params)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
-    rows = layers.Reshape((patches.n_mels, patches.n_columns))(inputs)
     mean = ops.mean(rows, axis=2)
     deviation = ops.sqrt(ops.maximum(ops.mean(ops.square(rows), axis=2) - ops.square(mean), 1e-6))
     change = ops.mean(ops.abs(rows[:, :, 1:] - rows[:, :, :-1]), axis=2)
@@ -90,16 +135,23 @@ def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnPara
     s = layers.BatchNormalization(momentum=params.norm_momentum)(s)
     s = layers.Dropout(params.dropout)(s)
     s = layers.Dense(params.statistics, use_bias=False)(s)
-    s = normalised_relu(s)
+    s = _normalised_relu(s, params)
     x = layers.Concatenate()([x, s])
     x = layers.Dropout(params.dropout)(x)
-    embedding = layers.Dense(params.n_embedding, activation="relu", name="embedding")(x)
-    outputs = {
-        "logits": layers.Dense(n_labels, name="logits")(embedding),
-        "music": layers.Dense(1, name="music")(embedding),
-        "embedding": embedding,
-    }
-    return keras.Model(inputs, outputs, name="residual_cnn")
+    name = None if params.descriptors else "embedding"
+    return layers.Dense(params.n_embedding, activation="relu", name=name)(x)
+
+
+def _descriptors(rows: Any, params: ResidualCnnParams) -> Any:
+    """Embed patches by their descriptors alone."""
+    from keras import layers
+
+    x = layers.BatchNormalization(momentum=params.norm_momentum)(describe(rows))
+    x = layers.Dropout(params.dropout)(x)
+    x = layers.Dense(params.descriptors, use_bias=False)(x)
+    x = _normalised_relu(x, params)
+    x = layers.Dropout(params.descriptor_dropout)(x)
+    return layers.Dense(params.n_embedding, activation="relu")(x)
 
 
 def assemble(members: Sequence[Any]) -> Any:
@@ -109,7 +161,6 @@ def assemble(members: Sequence[Any]) -> Any:
     and a new head can be fitted on all towers at once.
     """
     import keras
-    import numpy as np
 
     inputs = keras.Input(members[0].input.shape[1:], name="patches")
     towers = [

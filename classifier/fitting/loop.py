@@ -130,22 +130,28 @@ def fit(
         warmup_target=params.learning_rate,
         warmup_steps=feed.steps_per_epoch,
     )
-    trained = keras.Model(model.input, {name: model.output[name] for name in ("logits", "music")})
+    # Branches are fitted each on its own; their mean is what the network says.
+    trained = keras.Model(
+        model.input,
+        {"logits": model.output.get("branches", model.output["logits"]), "music": model.output["music"]},
+    )
+    n_labels = model.output["logits"].shape[-1]
     trained.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=params.weight_decay),
         loss={
-            "logits": keras.losses.CategoricalCrossentropy(from_logits=True),
+            "logits": _mean_loss(n_labels),
             "music": keras.losses.BinaryCrossentropy(from_logits=True),
         },
         loss_weights={"logits": 1.0, "music": params.music_weight},
-        metrics={"logits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
+        metrics={"logits": [_mean_accuracy(n_labels)]},
         jit_compile=False,
     )
     trained.optimizer.build(trained.trainable_variables)
     # What a first step makes besides would have TensorFlow trace that step twice, which takes long.
     nothing = {name: np.zeros((1, output.shape[-1]), np.float32) for name, output in trained.output.items()}
-    trained.compute_loss(y=nothing, y_pred=nothing)
-    trained.compute_metrics(None, nothing, nothing)
+    asked = {name: np.zeros((1, model.output[name].shape[-1]), np.float32) for name in nothing}
+    trained.compute_loss(y=asked, y_pred=nothing)
+    trained.compute_metrics(None, asked, nothing)
     trained.reset_metrics()
     state = _State(trained, checkpoint, identity=identity)
     average, done = state.restore()
@@ -161,7 +167,7 @@ def fit(
             decay * old + (1 - decay) * np.asarray(new)
             for old, new in zip(average, trained.get_weights(), strict=True)
         ]
-        val_loss, val_accuracy = _validated(trained, average, valid)
+        val_loss, val_accuracy = _validated(model, average, valid)
         taken.append(time.monotonic() - began)
         left = float(np.median(taken[-5:])) * (params.epochs - epoch)
         loss, accuracy = learnt
@@ -170,6 +176,30 @@ def fit(
         state.save(average, epoch)
     trained.set_weights(average)
     return True
+
+
+def _mean_loss(n_labels: int) -> Callable[[Any, Any], Any]:
+    """Cross entropy of logits, the mean over the branches whose logits stand side by side."""
+    from keras import ops
+
+    def loss(targets: Any, logits: Any) -> Any:
+        count = logits.shape[-1] // n_labels
+        each = ops.reshape(logits, (-1, count, n_labels))
+        asked = ops.repeat(ops.reshape(targets, (-1, 1, n_labels)), count, axis=1)
+        return ops.mean(ops.categorical_crossentropy(asked, each, from_logits=True), axis=1)
+
+    return loss
+
+
+def _mean_accuracy(n_labels: int) -> Callable[[Any, Any], Any]:
+    """Accuracy of the mean of the branches."""
+    from keras import ops
+
+    def accuracy(targets: Any, logits: Any) -> Any:
+        mean = ops.mean(ops.reshape(logits, (-1, logits.shape[-1] // n_labels, n_labels)), axis=1)
+        return ops.equal(ops.argmax(mean, axis=-1), ops.argmax(targets, axis=-1))
+
+    return accuracy
 
 
 def _validated(

@@ -70,7 +70,8 @@ def test_timeline_is_contiguous_from_start_to_end(classifier: Classifier, second
         assert tuple(probabilities) == classifier.labels
         assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-6)
     network = classifier.metadata["network"]
-    assert prediction.embedding.shape == (network["towers"] * network["n_embedding"],)
+    branches = 2 if network.get("descriptors") else 1
+    assert prediction.embedding.shape == (network["towers"] * branches * network["n_embedding"],)
     assert prediction.embedding.dtype == np.float32
 
 

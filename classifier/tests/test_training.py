@@ -18,7 +18,7 @@ from classifier.fitting.loop import EpochReport, FitParams, fit, use_threads
 
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
-SHAPE = ResidualCnnParams(stem=4, widths=(4, 8), n_embedding=8, norm_momentum=0.5)
+SHAPE = ResidualCnnParams(stem=4, widths=(4, 8), n_embedding=8, descriptors=8, norm_momentum=0.5)
 FEED = FeedParams(batch_size=8, crops_per_epoch=4, channel_probability=0.0, masks=0)
 FIT = FitParams(epochs=4, learning_rate=0.01, average_decay=0.5)
 
@@ -70,6 +70,31 @@ def test_a_network_learns_an_easy_task(fitted: tuple[Any, list[EpochReport]]) ->
     logits = np.asarray(model.predict(batch.inputs, verbose=0)["logits"])
     assert (logits.argmax(axis=1) == batch.genres.argmax(axis=1)).mean() == 1.0
     assert reports[-1].loss < reports[0].loss
+
+
+def test_a_network_says_the_mean_of_what_its_branches_say(fitted: tuple[Any, list[EpochReport]]) -> None:
+    said = fitted[0].predict(next(iter(make_feed(seed=9).epoch(1))).inputs, verbose=0)
+    branches = said["branches"].reshape(len(said["logits"]), 2, 2)
+    np.testing.assert_allclose(branches.mean(axis=1), said["logits"], atol=1e-5)
+
+
+def test_each_branch_learns_by_itself(fitted: tuple[Any, list[EpochReport]]) -> None:
+    batch = next(iter(make_feed(seed=9).epoch(1)))
+    branches = fitted[0].predict(batch.inputs, verbose=0)["branches"].reshape(-1, 2, 2)
+    right = branches.argmax(axis=2) == batch.genres.argmax(axis=1)[:, None]
+    assert right.mean(axis=0).tolist() == [1.0, 1.0]
+
+
+def test_a_network_without_descriptors_has_one_branch(tmp_path: Path) -> None:
+    use_threads(1)
+    shape = replace(SHAPE, descriptors=0)
+    model = networks.residual_cnn(n_labels=2, patches=PATCHES, params=shape, seed=3)
+    assert set(model.output) == {"logits", "music", "embedding"}
+    reports: list[EpochReport] = []
+    fit(
+        model, make_feed(), replace(FIT, epochs=2), checkpoint=tmp_path, identity="a", on_epoch=reports.append
+    )
+    assert reports[1].loss < reports[0].loss
 
 
 def test_progress_counts_every_epoch(fitted: tuple[Any, list[EpochReport]]) -> None:
