@@ -91,6 +91,17 @@ def artist(dataset: LogMelDataset, *, seed: int = 0) -> Split:
     return Split("artist", _whole(dataset), _cross(dataset, places, groups, ARTIST_FOLDS, seed))
 
 
+def by_artist(dataset: LogMelDataset, clips: Sequence[int], n_folds: int, *, seed: int = 0) -> list[Fold]:
+    """Divide some clips into folds that share no artist and no recording; who is unknown is alone.
+
+    Returns
+    -------
+    Folds of places in the data set, without a valid part.
+    """
+    places = np.asarray(clips, dtype=np.intp)
+    return _cross(dataset, places, _groups(dataset.clips, by_artist=True), n_folds, seed)
+
+
 def segment(dataset: LogMelDataset, *, seed: int = 0) -> Split:
     """Shuffled three-second segments, 80/10/10, stratified by genre: LEAKY, as in most published demos.
 

@@ -33,7 +33,7 @@ def model_card(metadata: Mapping[str, Any]) -> str:
     """
     test, valid, calibration = metadata["test"], metadata["validation"], metadata["calibration"]
     patches, channels = PatchParams(**metadata["patches"]), metadata["test_channels"]
-    robustness, seeds = metadata["robustness"], metadata["seeds"]
+    robustness = metadata["robustness"]
     recall: Mapping[str, float] = test["recall"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
         name=metadata["name"],
@@ -72,8 +72,5 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         worst_accuracy=_percent(robustness["worst"]["accuracy"]),
         agreement=_percent(robustness["agreement"]),
         agreement_or_unsure=_percent(robustness["agreement_or_unsure"]),
-        n_seeds=seeds["networks"],
-        seed_mean=_percent(seeds["test"]["mean"]),
-        seed_deviation=_percent(seeds["test"]["deviation"]),
         refused=_percent(metadata["outliers_refused"]),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.dataset import Examples, LogMelDataset
@@ -26,10 +27,13 @@ from classifier.core.inference import (
 )
 from classifier.core.networks import WEIGHTS_FILE
 from classifier.core.patches import FloatArray, PatchParams
+from classifier.core.protocols import by_artist
 from classifier.fitting import calibrate, judge
 from classifier.fitting.card import model_card
-from classifier.fitting.stored import Outputs, run, through_fixed, write_frozen, write_replay
+from classifier.fitting.stored import run, through_fixed, write_frozen, write_replay
 from classifier.releases import FROZEN_FILE, REPLAY_FILE
+
+IntArray = NDArray[np.intp]
 
 CARD_FILE = "MODEL_CARD.md"
 LEAST_CONFIDENT_ACCURACY = 0.82
@@ -43,8 +47,8 @@ class Material:
 
     Attributes
     ----------
-    train, valid, fitted, test
-        The parts of the filtered split; ``fitted`` is train and valid together.
+    fitted, test
+        The train and validation parts of the filtered split together, and its test part.
     fitted_names, test_names
         Of the clips.
     sounds
@@ -52,55 +56,73 @@ class Material:
     """
 
     def __init__(self, whole: LogMelDataset, *, sounds: Sequence[FloatArray]) -> None:
-        train, valid, test = (whole.part(part) for part in ("train", "valid", "test"))
+        self._whole = whole
+        self._learnable = whole.part("train") + whole.part("valid")
+        test = whole.part("test")
         self.labels = whole.labels
-        self.train, self.valid, self.test = (whole.examples(rows) for rows in (train, valid, test))
-        self.fitted = whole.examples(train + valid)
-        self.fitted_names = [whole.clips[row].name for row in train + valid]
+        self.fitted = whole.examples(self._learnable)
+        self.test = whole.examples(test)
+        self.fitted_names = [whole.clips[row].name for row in self._learnable]
         self.test_names = [whole.clips[row].name for row in test]
         self.sounds = sounds
 
+    def divisions(self, count: int) -> list[tuple[Examples, Examples]]:
+        """The fitted clips, `count` times divided by artist into what is learnt and what is asked."""
+        return [
+            (self._whole.examples(fold.train.tolist()), self._whole.examples(fold.test.tolist()))
+            for fold in by_artist(self._whole, self._learnable, count)
+        ]
+
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What networks that have not seen the validation part say about it, and how they fare on the test part.
+class Unseen:
+    """What networks say of clips that they have not learnt, as they are and through channels.
 
     Attributes
     ----------
-    calibration
-        How the outputs of the first of them, joined, are to be read.
-    validation
-        Entry of the metadata: the joined networks on the validation part.
-    seeds
-        Entry of the metadata: each network by itself.
+    logits, targets, music
+        Of every clip: (n, n_labels), (n,), (n,).
+    spoilt_logits, spoilt_targets
+        Every clip through a third of the fixed channels.
     """
 
-    calibration: Calibration
-    validation: dict[str, Any]
-    seeds: dict[str, Any]
+    logits: FloatArray
+    targets: IntArray
+    music: FloatArray
+    spoilt_logits: FloatArray
+    spoilt_targets: IntArray
+
+    @classmethod
+    def heard(cls, network: Runner, examples: Examples, params: PatchParams) -> Unseen:
+        """Ask a network about examples."""
+        clean = run(network, examples.db, params)
+        logits, targets = [], []
+        step = len(ROBUSTNESS) // _CHANNELS_PER_CLIP
+        for place, name in enumerate(ROBUSTNESS):
+            rows = list(range(place % step, len(examples), step))
+            spoilt = through_fixed([examples.db[row] for row in rows], name, params)
+            logits.append(run(network, spoilt, params).logits)
+            targets.append(examples.targets[rows])
+        return cls(
+            clean.logits, examples.targets, clean.music, np.concatenate(logits), np.concatenate(targets)
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Unseen]) -> Unseen:
+        """The parts as one."""
+        names = ("logits", "targets", "music", "spoilt_logits", "spoilt_targets")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def rehearse(joined: Runner, singles: Sequence[Runner], material: Material, params: PatchParams) -> Rehearsal:
-    """Fit the calibration on the validation part, clean and under channels, and measure single networks.
+def calibrated(unseen: Unseen) -> Calibration:
+    """Learn how outputs are to be read.
 
     The temperature is fitted on clean clips, of which the calibration error is told. The threshold must hold
-    under the fixed channels as well; each clip meets a third of them.
+    under the fixed channels as well.
     """
-    valid = material.valid
-    clean = run(joined, valid.db, params)
-    temperature = calibrate.fit_temperature(clean.logits, valid.targets)
-    spoilt_logits, spoilt_targets = [], []
-    step = len(ROBUSTNESS) // _CHANNELS_PER_CLIP
-    for place, name in enumerate(ROBUSTNESS):
-        rows = list(range(place % step, len(valid), step))
-        heard = run(joined, through_fixed([valid.db[row] for row in rows], name, params), params)
-        spoilt_logits.append(heard.logits)
-        spoilt_targets.append(valid.targets[rows])
-    conditions = (
-        (clean.logits, valid.targets),
-        (np.concatenate(spoilt_logits), np.concatenate(spoilt_targets)),
-    )
-    calibration = Calibration(
+    temperature = calibrate.fit_temperature(unseen.logits, unseen.targets)
+    conditions = ((unseen.logits, unseen.targets), (unseen.spoilt_logits, unseen.spoilt_targets))
+    return Calibration(
         temperature=temperature,
         unsure_below=max(
             calibrate.fit_unsure_threshold(
@@ -108,50 +130,28 @@ def rehearse(joined: Runner, singles: Sequence[Runner], material: Material, para
             )
             for logits, targets in conditions
         ),
-        music_threshold=calibrate.fit_music_threshold(clean.music, most_lost=MOST_MUSIC_LOST),
-    )
-    accuracies = {
-        part: [_accuracy(run(single, examples.db, params), examples) for single in singles]
-        for part, examples in (("validation", valid), ("test", material.test))
-    }
-    return Rehearsal(
-        calibration=calibration,
-        validation=asdict(evaluate(valid.targets, softmax(clean.logits / temperature), material.labels)),
-        seeds={
-            "networks": len(singles),
-            "trained_on": "train part",
-            **{
-                part: {
-                    "accuracies": values,
-                    "mean": float(np.mean(values)),
-                    "deviation": float(np.std(values)),
-                }
-                for part, values in accuracies.items()
-            },
-        },
+        music_threshold=calibrate.fit_music_threshold(unseen.music, most_lost=MOST_MUSIC_LOST),
     )
 
 
-def _accuracy(outputs: Outputs, examples: Examples) -> float:
-    return float((outputs.logits.argmax(axis=1) == examples.targets).mean())
-
-
-def write_records(work: Path, origin: Mapping[str, Any], rehearsal: Rehearsal, material: Material) -> None:
+def write_records(work: Path, origin: Mapping[str, Any], unseen: Unseen, material: Material) -> None:
     """Measure the exported network in `work`; write its metadata, card and what it keeps of its clips.
 
     Parameters
     ----------
     origin
         Entries of the metadata that say where the network comes from, its shape and its patches.
+    unseen
+        What networks of the same recipe say of the fitted clips without having learnt them.
     """
-    metadata = {**_measure(work, PatchParams(**origin["patches"]), rehearsal, material), **origin}
+    metadata = {**_measure(work, PatchParams(**origin["patches"]), unseen, material), **origin}
     (work / METADATA_FILE).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
     (work / CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
 
 
-def _measure(work: Path, params: PatchParams, rehearsal: Rehearsal, material: Material) -> dict[str, Any]:
+def _measure(work: Path, params: PatchParams, unseen: Unseen, material: Material) -> dict[str, Any]:
     network = Network((work / MODEL_FILE).read_bytes())
-    test, calibration, labels = material.test, rehearsal.calibration, material.labels
+    test, calibration, labels = material.test, calibrated(unseen), material.labels
     outputs = run(network, test.db, params)
     clean = softmax(outputs.logits / calibration.temperature)
     heard = {name: run(network, through_fixed(test.db, name, params), params) for name in ROBUSTNESS}
@@ -179,8 +179,9 @@ def _measure(work: Path, params: PatchParams, rehearsal: Rehearsal, material: Ma
             "set": "GTZAN, filtered split (Kereliuk, Sturm and Larsen, 2015), train and validation parts",
             "tracks": len(material.fitted),
         },
-        "validation": rehearsal.validation,
-        "seeds": rehearsal.seeds,
+        "validation": asdict(
+            evaluate(unseen.targets, softmax(unseen.logits / calibration.temperature), labels)
+        ),
         "test": asdict(evaluate(test.targets, clean, labels)),
         "test_accuracy_at_60_percent_coverage": judge.at_coverage(test.targets, clean),
         "test_predictions": judge.predictions(material.test_names, clean, labels),

@@ -20,7 +20,7 @@ from classifier.core.patches import FloatArray, PatchParams
 from classifier.fitting import outliers
 from classifier.fitting.feed import Feed, FeedParams
 from classifier.fitting.loop import EpochReport, FitParams, fit, use_threads
-from classifier.fitting.records import Material, rehearse, write_records
+from classifier.fitting.records import Material, Unseen, write_records
 from classifier.fitting.stored import Fitted
 
 EXPORT_TOLERANCE = 1e-4
@@ -37,18 +37,17 @@ class Recipe:
     Parameters
     ----------
     rehearsals
-        Networks fitted on the train part alone, with consecutive seeds: the first ``network.towers`` of them
-        are what thresholds and temperature are fitted with, all tell how much chance decides. At least as
-        many as there are towers.
+        Divisions of the clips by artist. For each, as many networks as there are towers are fitted on the
+        clips outside it and answer for those inside: what temperature and thresholds are fitted on.
     n_outliers, outlier_seconds
         Synthetic sounds that are not music, and their length.
     """
 
     patches: PatchParams = field(default_factory=lambda: PatchParams(hop_columns=40))
-    network: ResidualCnnParams = field(default_factory=lambda: ResidualCnnParams(towers=3))
+    network: ResidualCnnParams = field(default_factory=lambda: ResidualCnnParams(descriptors=256, towers=2))
     feed: FeedParams = field(default_factory=FeedParams)
     fit: FitParams = field(default_factory=FitParams)
-    rehearsals: int = 5
+    rehearsals: int = 3
     n_outliers: int = 200
     outlier_seconds: float = 13.0
 
@@ -101,8 +100,8 @@ def train_release(
     """Fit the platform's network and write a release folder.
 
     What ships is fitted on the train and validation parts together. How its outputs are to be read cannot be
-    learnt from clips it has seen; that is learnt before, from networks of the same recipe fitted on the train
-    part alone.
+    learnt from clips it has seen; that is learnt before, from networks of the same recipe that have seen all
+    clips but those of some artists.
 
     The work lies in a hidden folder beside `out` until it is whole: an interrupted call continues from its
     last epoch, and `out` is only ever a complete release.
@@ -124,7 +123,9 @@ def train_release(
     material = Material(whole, sounds=_sounds(recipe, seed=seed * 2 + 1, count=recipe.n_outliers // 4))
     work = out.parent / f".{out.name}.partial"
 
-    def fitted(examples: Examples, kind: str, count: int) -> list[Any]:
+    towers = recipe.network.towers
+
+    def fitted(examples: Examples, kind: str, first: int, count: int) -> Any:
         def one(number: int) -> Any:
             def report(epoch: EpochReport) -> None:
                 on_epoch(f"{kind} {number + 1} of {count}", epoch)
@@ -138,17 +139,13 @@ def train_release(
                 on_epoch=report,
             )
 
-        return [one(number) for number in range(count)]
+        return _joined([one(first + number) for number in range(towers)])
 
-    towers = recipe.network.towers
-    rehearsed = fitted(material.train, "rehearsal", max(recipe.rehearsals, towers))
-    rehearsal = rehearse(
-        Fitted(_joined(rehearsed[:towers])),
-        [Fitted(model) for model in rehearsed],
-        material,
-        recipe.patches,
-    )
-    model = _joined(fitted(material.fitted, "tower", towers))
+    unseen = []
+    for place, (learnt, asked) in enumerate(material.divisions(recipe.rehearsals)):
+        network = fitted(learnt, "rehearsal", place * towers, recipe.rehearsals * towers)
+        unseen.append(Unseen.heard(Fitted(network), asked, recipe.patches))
+    model = fitted(material.fitted, "tower", 0, towers)
     export(model, work / MODEL_FILE, recipe.patches)
     model.save_weights(work / WEIGHTS_FILE)
     origin = {
@@ -160,7 +157,7 @@ def train_release(
         "patches": asdict(recipe.patches),
         "recipe": asdict(recipe),
     }
-    write_records(work, origin, rehearsal, material)
+    write_records(work, origin, Unseen.joined(unseen), material)
     _put_in_place(work, out)
     return out
 
@@ -194,13 +191,15 @@ def export(model: Any, path: Path, params: PatchParams) -> None:
     import keras
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    outputs = {name: model.output[name] for name in ("logits", "music", "embedding")}
+    served = keras.Model(model.input, outputs, name=model.name)
     signature = keras.InputSpec(
         shape=(1, params.n_mels, params.n_columns, 1), dtype="float32", name="patches"
     )
-    model.export(path, format="litert", input_signature=[signature], verbose=False)
+    served.export(path, format="litert", input_signature=[signature], verbose=False)
     inputs = np.random.default_rng(0).uniform(-2, 1, (4, params.n_mels, params.n_columns)).astype(np.float32)
     got = Network(path.read_bytes()).run(inputs)
-    expected = model.predict(inputs[..., None], verbose=0)
+    expected = served.predict(inputs[..., None], verbose=0)
     for name, value in (("logits", got.logits), ("music", got.music_logits), ("embedding", got.embeddings)):
         difference = float(np.abs(np.asarray(expected[name]).reshape(value.shape) - value).max())
         if difference > EXPORT_TOLERANCE:

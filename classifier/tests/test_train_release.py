@@ -19,7 +19,7 @@ from classifier.fitting.release import Recipe, train_release
 
 RECIPE = Recipe(
     patches=PatchParams(n_columns=32, hop_columns=32),
-    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, towers=2),
+    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4, towers=2),
     feed=FeedParams(batch_size=4),
     fit=FitParams(epochs=2),
     rehearsals=2,
@@ -83,7 +83,11 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
     )
     assert epochs == [
         (network, epoch)
-        for network in ("rehearsal 1 of 2", "rehearsal 2 of 2", "tower 1 of 2", "tower 2 of 2")
+        for network in (
+            *(f"rehearsal {number} of 4" for number in range(1, 5)),
+            "tower 1 of 2",
+            "tower 2 of 2",
+        )
         for epoch in (1, 2)
     ]
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
@@ -103,6 +107,8 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
 
     metadata = json.loads((out / "metadata.json").read_text())
     assert (metadata["name"], metadata["seed"], metadata["test"]["n"]) == ("2000.01", 1, 6)
+    # Each clip of the other two parts was asked about once.
+    assert metadata["validation"]["n"] == 12
 
 
 @pytest.mark.slow
@@ -110,7 +116,7 @@ def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path)
     out = tmp_path / "releases" / "2000.01"
     out.mkdir(parents=True)
     (out / "leftover").touch()
-    recipe = replace(RECIPE, network=replace(RECIPE.network, towers=1), fit=FitParams(epochs=1), rehearsals=1)
+    recipe = replace(RECIPE, network=replace(RECIPE.network, towers=1), fit=FitParams(epochs=1))
     train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
     assert not (out / "leftover").exists()
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
