@@ -9,6 +9,7 @@ from typing import Any
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from django.utils.http import content_disposition_header
 from storages.backends.s3 import S3Storage
 
 from genreweb.media_types import is_shown, media_type
@@ -49,6 +50,11 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
         if not is_shown(name):
             parameters["ContentDisposition"] = "attachment"
         return parameters
+
+    def download_url(self, name: str, filename: str) -> str:
+        """Give a link that browsers keep instead of opening; a page cannot ask for that across origins."""
+        disposition = content_disposition_header(as_attachment=True, filename=filename)
+        return str(self.url(name, parameters={"ResponseContentDisposition": disposition}))
 
     _open = _with_os_errors(S3Storage._open)
     _save = _with_os_errors(S3Storage._save)

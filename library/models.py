@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HnswIndex, VectorField
@@ -210,9 +211,14 @@ class Track(models.Model):
         )
 
     @property
+    def playable(self) -> FieldFile:
+        """Something that every browser plays."""
+        return self.rendition or self.sound
+
+    @property
     def player_url(self) -> str:
         """An expiring link to something every browser plays."""
-        return str((self.rendition or self.sound).url)
+        return str(self.playable.url)
 
 
 class Analysis(models.Model):

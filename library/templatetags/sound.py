@@ -13,6 +13,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from classifier.models import Genre
+from genreweb.storage import download_url
 from library.errors import sentence
 from library.models import Analysis, Track
 
@@ -94,3 +95,9 @@ def moment(value: datetime) -> str:
     if timedelta(0) <= timezone.now() - value < timedelta(hours=20):
         return str(naturaltime(value))
     return date_format(timezone.localtime(value), "DATE_FORMAT")
+
+
+@register.simple_tag
+def kept_as(stored: str, filename: str) -> str:
+    """A link to a stored file that a browser keeps under another name."""
+    return download_url(stored, filename)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from moto.server import ThreadedMotoServer
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from rest_framework.test import APIClient
@@ -131,6 +134,26 @@ def test_pages_and_the_archive_take_files_from_there(
     assert archive.status_code == 200
     assert isinstance(archive, StreamingHttpResponse)
     assert len(b"".join(cast(Iterator[bytes], archive.streaming_content))) > track.size
+
+
+def test_downloads_are_kept_under_the_name_that_people_know(
+    owner_api: APIClient, client: APIClient, owner: User
+) -> None:
+    track = add(owner_api, wav(), "Été 1.wav")
+    analyse_track(track_id=track.pk)
+    client.force_login(owner)
+    downloads = client.get(f"/tracks/{track.pk}/").content.decode().split('id="downloads-title"')[1]
+    links = [
+        (unescape(link), unescape(name))
+        for link, name in re.findall(r'<a href="(http[^"]+)" download="([^"]+)"', downloads)
+    ]
+    assert len(links) == 1 + len(Analysis.PICTURES)
+    for link, name in links:
+        answer = requests.get(link, timeout=10)
+        assert answer.status_code == 200
+        said = answer.headers["Content-Disposition"]
+        assert said == content_disposition_header(as_attachment=True, filename=name)
+    assert links[0][1] == "Été 1.wav"
 
 
 def test_a_sound_that_is_not_kept_is_classified() -> None:
