@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from classifier.core.bundle import FORMAT_VERSION, METADATA_FILE, MODEL_FILES, Calibration
-from classifier.core.dataset import Examples
-from classifier.core.features import FeatureParams
-from classifier.core.inference import Classifier, NetworkOutput, Runner, softmax
+from classifier.core.bundle import MODEL_FILES
+from classifier.core.inference import Classifier
 from classifier.core.patches import PatchParams
-from classifier.fitting import calibrate, plain
-from classifier.fitting.judge import hear, measured
-from classifier.fitting.loop import EpochReport, Validation, fit, use_threads
-from classifier.fitting.version_card import version_card
+from classifier.fitting import plain
+from classifier.fitting.assignment import Assignment
+from classifier.fitting.loop import Validation, fit, use_threads
+from classifier.fitting.version_writing import StoppedError, Watched, amend, complete, digest
 
-FloatArray = NDArray[np.float32]
-OnEpoch = Callable[[EpochReport], None]
-ShouldStop = Callable[[], bool]
-
-CARD_FILE: Final = "MODEL_CARD.md"
 CHECKPOINT: Final = "checkpoint"
-LEAST_TO_CALIBRATE: Final = 20
-CAUTIOUS: Final = Calibration(temperature=1.5, unsure_below=0.6, music_threshold=0.5)
-"""How a version is read where too few clips were held out to know better."""
-_LEAST_CONFIDENT_ACCURACY = 0.82
-_MOST_MUSIC_LOST = 0.01
 _N_OUTLIERS = 60
 _OUTLIER_SECONDS = 8.0
-
-
-class Fit(Protocol):
-    """Fits from the beginning."""
-
-    def __call__(
-        self,
-        train: Examples,
-        valid: Examples,
-        labels: Sequence[str],
-        *,
-        seed: int,
-        epochs: int | None,
-        work: Path,
-        threads: int,
-        on_epoch: OnEpoch,
-        should_stop: ShouldStop,
-        names: Sequence[str] | None = None,
-    ) -> bool:
-        """Write the files of a version into `work`; give False where `should_stop` ended it before.
-
-        A call that was killed goes on after its last whole epoch from ``work/checkpoint``, which is left to
-        the caller to remove.
-
-        Parameters
-        ----------
-        train, valid
-            What is learnt, and what temperature and threshold are fitted on.
-        epochs
-            None for the usual number.
-        should_stop
-            Asked before every batch.
-        names
-            Of the clips of `train`, for what the version remembers of them.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,97 +32,44 @@ class Architecture:
         The usual number; None where there are none.
     needs
         What of a clip it works on.
+    fitter
+        Does the work of `fit`.
     """
 
     title: str
     explanation: str
     epochs: int | None
     needs: Literal["columns", "summary"]
-    fit: Fit
+    fitter: Callable[[Assignment], bool]
+
+    def fit(self, given: Assignment) -> bool:
+        """Write the files of a version into ``given.work``; say False where it was asked to end before.
+
+        A call that was killed goes on after its last whole epoch from ``work/checkpoint``, which is left to
+        the caller to remove.
+        """
+        try:
+            return self.fitter(replace(given, epochs=given.epochs or self.epochs))
+        except StoppedError:
+            return False
 
 
-def _residual_cnn(
-    train: Examples,
-    valid: Examples,
-    labels: Sequence[str],
-    *,
-    seed: int,
-    epochs: int | None,
-    work: Path,
-    threads: int,
-    on_epoch: OnEpoch,
-    should_stop: ShouldStop,
-    names: Sequence[str] | None = None,
-) -> bool:
+def _residual_cnn(given: Assignment) -> bool:
     from classifier.fitting.release import Recipe
 
     recipe = Recipe()
-    shape = {
-        "patches": asdict(recipe.patches),
-        # One tower: a site's run is to end within the hour.
-        "network": asdict(replace(recipe.network, towers=1)),
-    }
-    return _fit_network(
-        "residual-cnn",
-        shape,
-        train,
-        valid,
-        labels,
-        names=names,
-        seed=seed,
-        epochs=epochs,
-        work=work,
-        threads=threads,
-        on_epoch=on_epoch,
-        should_stop=should_stop,
-    )
+    # One tower: a site's run is to end within the hour.
+    network = asdict(replace(recipe.network, towers=1))
+    return _fit_network("residual-cnn", {"patches": asdict(recipe.patches), "network": network}, given)
 
 
-def _efficientnet(
-    train: Examples,
-    valid: Examples,
-    labels: Sequence[str],
-    *,
-    seed: int,
-    epochs: int | None,
-    work: Path,
-    threads: int,
-    on_epoch: OnEpoch,
-    should_stop: ShouldStop,
-    names: Sequence[str] | None = None,
-) -> bool:
-    return _fit_network(
-        "efficientnet-b0",
-        {"patches": asdict(PatchParams(hop_columns=64)), "network": {}},
-        train,
-        valid,
-        labels,
-        names=names,
-        seed=seed,
-        epochs=epochs,
-        work=work,
-        threads=threads,
-        on_epoch=on_epoch,
-        should_stop=should_stop,
-    )
+def _efficientnet(given: Assignment) -> bool:
+    shape = {"patches": asdict(PatchParams(hop_columns=64)), "network": {}}
+    return _fit_network("efficientnet-b0", shape, given)
 
 
-def _fit_network(
-    name: str,
-    shape: Mapping[str, Any],
-    train: Examples,
-    valid: Examples,
-    labels: Sequence[str],
-    *,
-    names: Sequence[str] | None,
-    seed: int,
-    epochs: int | None,
-    work: Path,
-    threads: int,
-    on_epoch: OnEpoch,
-    should_stop: ShouldStop,
-) -> bool:
-    use_threads(threads)
+def _fit_network(name: str, shape: Mapping[str, Any], given: Assignment) -> bool:
+    use_threads(given.threads)
     import keras
 
     from classifier.fitting import devices, keras_files, outliers
@@ -186,8 +80,9 @@ def _fit_network(
 
     recipe = Recipe()
     params = PatchParams(**shape["patches"])
+    train, valid, labels, seed, work = given.train, given.valid, given.labels, given.seed, given.work
     metadata = {"architecture": name, "labels": list(labels), **shape}
-    course = replace(recipe.fit, epochs=epochs or ARCHITECTURES[name].epochs or recipe.fit.epochs)
+    course = replace(recipe.fit, epochs=given.epochs or recipe.fit.epochs)
     if name != "residual-cnn":
         course = replace(course, learning_rate=1e-3)
     identity = {
@@ -206,15 +101,15 @@ def _fit_network(
             course,
             checkpoint=work / CHECKPOINT,
             identity=json.dumps(identity),
-            on_epoch=on_epoch,
+            on_epoch=given.on_epoch,
             valid=Validation(valid, params) if len(valid) else None,
-            should_stop=should_stop,
+            should_stop=given.should_stop,
             share=share,
         )
     if not done:
         return False
     keras_files.write(model, work, metadata)
-    weights = _digest(work / keras_files.WEIGHTS_FILE)
+    weights = digest(work / keras_files.WEIGHTS_FILE)
     extra = {
         **shape,
         "weights_sha256": weights,
@@ -222,66 +117,40 @@ def _fit_network(
         "parameters": int(model.count_params()),
         "recipe": {"feed": asdict(recipe.feed), "fit": asdict(course)},
     }
-    try:
-        _complete(work, name, labels, train, valid, extra=extra, seed=seed, should_stop=should_stop)
-        watched = _Watched(Classifier.load(work).network, should_stop)
-        known = [str(i) for i in range(len(train))] if names is None else list(names)
-        write_replay(work / REPLAY_FILE, watched, train, known, params)
-    except _StoppedError:
-        return False
-    _amend(work, replay_sha256=_digest(work / REPLAY_FILE))
+    complete(name, given, extra)
+    watched = Watched(Classifier.load(work).network, given.should_stop)
+    known = [str(i) for i in range(len(train))] if given.names is None else list(given.names)
+    write_replay(work / REPLAY_FILE, watched, train, known, params)
+    amend(work, replay_sha256=digest(work / REPLAY_FILE))
     return True
 
 
-def _mfcc_knn(
-    train: Examples,
-    valid: Examples,
-    labels: Sequence[str],
-    *,
-    seed: int,
-    epochs: int | None,
-    work: Path,
-    threads: int,
-    on_epoch: OnEpoch,
-    should_stop: ShouldStop,
-    names: Sequence[str] | None = None,
-) -> bool:
+def _mfcc_knn(given: Assignment) -> bool:
     params = PatchParams()
-    found = plain.neighbours(train, n_labels=len(labels), params=params, should_stop=should_stop)
-    if found is None:
-        return False
-    work.mkdir(parents=True, exist_ok=True)
-    (work / MODEL_FILES["mfcc-knn"]).write_bytes(found.to_bytes())
-    return _completed(work, "mfcc-knn", labels, train, valid, seed=seed, should_stop=should_stop)
-
-
-def _feature_mlp(
-    train: Examples,
-    valid: Examples,
-    labels: Sequence[str],
-    *,
-    seed: int,
-    epochs: int | None,
-    work: Path,
-    threads: int,
-    on_epoch: OnEpoch,
-    should_stop: ShouldStop,
-    names: Sequence[str] | None = None,
-) -> bool:
-    found = plain.summary_mlp(
-        train,
-        valid,
-        n_labels=len(labels),
-        epochs=epochs or ARCHITECTURES["feature-mlp"].epochs or 1,
-        seed=seed,
-        on_epoch=on_epoch,
-        should_stop=should_stop,
+    found = plain.neighbours(
+        given.train, n_labels=len(given.labels), params=params, should_stop=given.should_stop
     )
-    if found is None:
-        return False
-    work.mkdir(parents=True, exist_ok=True)
-    (work / MODEL_FILES["feature-mlp"]).write_bytes(found.to_bytes())
-    return _completed(work, "feature-mlp", labels, train, valid, seed=seed, should_stop=should_stop)
+    return found is not None and _written("mfcc-knn", found.to_bytes(), given)
+
+
+def _feature_mlp(given: Assignment) -> bool:
+    found = plain.summary_mlp(
+        given.train,
+        given.valid,
+        n_labels=len(given.labels),
+        epochs=given.epochs or 1,
+        seed=given.seed,
+        on_epoch=given.on_epoch,
+        should_stop=given.should_stop,
+    )
+    return found is not None and _written("feature-mlp", found.to_bytes(), given)
+
+
+def _written(name: str, model: bytes, given: Assignment) -> bool:
+    given.work.mkdir(parents=True, exist_ok=True)
+    (given.work / MODEL_FILES[name]).write_bytes(model)
+    complete(name, given, {"patches": asdict(PatchParams())})
+    return True
 
 
 ARCHITECTURES: Final[Mapping[str, Architecture]] = {
@@ -291,7 +160,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         "1,000 clips takes about half a minute on two cores.",
         epochs=60,
         needs="columns",
-        fit=_residual_cnn,
+        fitter=_residual_cnn,
     ),
     "efficientnet-b0": Architecture(
         title="EfficientNet-B0",
@@ -299,7 +168,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         "several times slower, and with few clips usually worse.",
         epochs=30,
         needs="columns",
-        fit=_efficientnet,
+        fitter=_efficientnet,
     ),
     "mfcc-knn": Architecture(
         title="Nearest neighbours of MFCCs",
@@ -307,7 +176,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         "once, without training.",
         epochs=None,
         needs="columns",
-        fit=_mfcc_knn,
+        fitter=_mfcc_knn,
     ),
     "feature-mlp": Architecture(
         title="Feature network",
@@ -315,105 +184,6 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         "only from clips whose sound is here, and takes longer to answer.",
         epochs=60,
         needs="summary",
-        fit=_feature_mlp,
+        fitter=_feature_mlp,
     ),
 }
-
-
-class _StoppedError(Exception):
-    """Somebody asked for the end."""
-
-
-class _Watched:
-    """A network that ends where it is asked to."""
-
-    def __init__(self, network: Runner, should_stop: ShouldStop) -> None:
-        self._network = network
-        self._should_stop = should_stop
-
-    def run(self, inputs: FloatArray) -> NetworkOutput:
-        """Outputs of the network."""
-        if self._should_stop():
-            raise _StoppedError
-        return self._network.run(inputs)
-
-
-def _completed(
-    work: Path,
-    name: str,
-    labels: Sequence[str],
-    train: Examples,
-    valid: Examples,
-    *,
-    seed: int,
-    should_stop: ShouldStop,
-) -> bool:
-    try:
-        extra = {"patches": asdict(PatchParams())}
-        _complete(work, name, labels, train, valid, extra=extra, seed=seed, should_stop=should_stop)
-    except _StoppedError:
-        return False
-    return True
-
-
-def _complete(
-    work: Path,
-    name: str,
-    labels: Sequence[str],
-    train: Examples,
-    valid: Examples,
-    *,
-    extra: Mapping[str, Any],
-    seed: int,
-    should_stop: ShouldStop,
-) -> None:
-    """Write metadata and card beside the model, calibrated on the validation part."""
-    model = _digest(work / MODEL_FILES[name])
-    counts = np.bincount(train.targets, minlength=len(labels)).tolist()
-    metadata: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "name": work.name,
-        "date": datetime.now(UTC).date().isoformat(),
-        "seed": seed,
-        "architecture": name,
-        "labels": list(labels),
-        "feature_version": FeatureParams().version,
-        "features": asdict(FeatureParams()),
-        "calibration": asdict(CAUTIOUS),
-        "sha256": model,
-        "backbone_sha256": model,
-        "trained_on": {"tracks": len(train), "clips": dict(zip(labels, counts, strict=True))},
-        **extra,
-    }
-    (work / METADATA_FILE).write_text(json.dumps(metadata, indent=1, allow_nan=False), encoding="utf-8")
-
-    def go_on() -> None:
-        if should_stop():
-            raise _StoppedError
-
-    outputs, kept = hear(Classifier.load(work), valid, go_on)
-    changed: dict[str, Any] = {}
-    if len(kept) >= LEAST_TO_CALIBRATE:
-        targets = valid.targets[kept]
-        temperature = calibrate.fit_temperature(outputs.logits, targets)
-        probabilities = softmax(outputs.logits / temperature)
-        threshold = calibrate.fit_unsure_threshold(
-            probabilities, targets, least_accuracy=_LEAST_CONFIDENT_ACCURACY
-        )
-        music = calibrate.fit_music_threshold(outputs.music, most_lost=_MOST_MUSIC_LOST)
-        changed = {
-            "calibration": asdict(Calibration(temperature, threshold, music)),
-            "validation": measured(targets, probabilities, labels),
-        }
-    _amend(work, **changed)
-
-
-def _amend(work: Path, **entries: Any) -> None:
-    path = work / METADATA_FILE
-    metadata = json.loads(path.read_text(encoding="utf-8")) | entries
-    path.write_text(json.dumps(metadata, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    (work / CARD_FILE).write_text(version_card(metadata), encoding="utf-8")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from classifier.core.bundle import METADATA_FILE, ReleaseError
 from classifier.core.dataset import Examples
 from classifier.core.inference import Classifier
+from classifier.fitting.assignment import Assignment
 from classifier.fitting.material import Material
 from classifier.releases import Replay
 
 FloatArray = NDArray[np.float32]
 LEARNT = ("train", "valid")
-CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def full(
     job: Mapping[str, Any], entries: Entries, material: Material, *, work: Path, out: Path, watch: Watch
 ) -> None:
     """Train a network from the beginning; goes on after the last whole epoch where `work` holds a state."""
-    from classifier.fitting.architectures import ARCHITECTURES
+    from classifier.fitting.architectures import ARCHITECTURES, CHECKPOINT
 
     architecture = ARCHITECTURES[job["architecture"]]
     sides = []
@@ -180,10 +180,10 @@ def full(
     watch.on_step("fit")
     fit = work / "fit"
     fit.mkdir(exist_ok=True)
-    done = architecture.fit(
-        _examples(entries, material, train),
-        _examples(entries, material, valid),
-        job["labels"],
+    assignment = Assignment(
+        train=_examples(entries, material, train),
+        valid=_examples(entries, material, valid),
+        labels=job["labels"],
         names=entries.keys[train].tolist(),
         seed=job["seed"],
         epochs=job["epochs"] or None,
@@ -192,7 +192,7 @@ def full(
         on_epoch=watch.on_epoch,
         should_stop=watch.should_stop,
     )
-    if not done:
+    if not architecture.fit(assignment):
         raise StoppedError
     watch.on_step("export")
     shutil.copytree(fit, out, ignore=shutil.ignore_patterns(CHECKPOINT), dirs_exist_ok=True)
@@ -245,8 +245,7 @@ def judge(
 
 
 def _complete(out: Path, job: Mapping[str, Any], entries: Entries, figures: Mapping[str, Any]) -> None:
-    from classifier.fitting.head import CARD_FILE
-    from classifier.fitting.version_card import version_card
+    from classifier.fitting.version_card import CARD_FILE, version_card
 
     path = out / METADATA_FILE
     metadata = json.loads(path.read_text(encoding="utf-8"))

@@ -33,13 +33,12 @@ from classifier.fitting import calibrate, keras_files
 from classifier.fitting.judge import figures, from_frozen
 from classifier.fitting.noise import Groups, balanced_shares, grouped_folds
 from classifier.fitting.regression import Affine, fit_affine
-from classifier.fitting.version_card import version_card
+from classifier.fitting.version_card import CARD_FILE, version_card
 from classifier.releases import FROZEN_FILE, REPLAY_FILE, Replay, read_frozen, read_replay
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.intp]
 
-CARD_FILE: Final = "MODEL_CARD.md"
 NEW_CLIP: Final = 3.0
 """How much a new clip counts beside one that the network itself was fitted on: those are told apart with ease
 and would else have the only say about a genre."""

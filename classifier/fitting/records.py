@@ -31,11 +31,11 @@ from classifier.core.protocols import by_artist
 from classifier.fitting import calibrate, judge
 from classifier.fitting.card import model_card
 from classifier.fitting.stored import run, through_fixed, write_frozen, write_replay
+from classifier.fitting.version_card import CARD_FILE
 from classifier.releases import FROZEN_FILE, REPLAY_FILE
 
 IntArray = NDArray[np.intp]
 
-CARD_FILE = "MODEL_CARD.md"
 LEAST_CONFIDENT_ACCURACY = 0.82
 """Two points above the 80 % that are promised: the threshold will meet clips it was not fitted on."""
 MOST_MUSIC_LOST = 0.01

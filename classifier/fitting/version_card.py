@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from classifier.core.bundle import architecture_of
+
+CARD_FILE: Final = "MODEL_CARD.md"
 
 _TITLES = {
     "residual-cnn": "The platform's convolutional network",

@@ -1,6 +1,7 @@
 """Every architecture from the beginning, on a task of seconds: is the energy low or high?"""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from classifier.core.explain import NotExplainableError, explain
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, ReleaseError
 from classifier.core.methods import N_FEATURES
-from classifier.fitting.architectures import ARCHITECTURES, CAUTIOUS
+from classifier.fitting.architectures import ARCHITECTURES
+from classifier.fitting.assignment import Assignment
 from classifier.fitting.judge import Clips, judge
 from classifier.fitting.loop import EpochReport
+from classifier.fitting.version_writing import CAUTIOUS
 from classifier.tests.sounds import noise, silence, tune
 
 LABELS = ("high", "low")
@@ -30,15 +33,18 @@ def examples(n: int, seed: int) -> Examples:
 
 
 def fitted(name: str, work: Path, reports: list[EpochReport], **changed: Any) -> bool:
-    given: dict[str, Any] = {
-        "seed": 0,
-        "epochs": 2,
-        "work": work,
-        "threads": 1,
-        "on_epoch": reports.append,
-        "should_stop": lambda: False,
-    }
-    return ARCHITECTURES[name].fit(examples(24, 0), examples(24, 1), LABELS, **{**given, **changed})
+    given = Assignment(
+        train=examples(24, 0),
+        valid=examples(24, 1),
+        labels=LABELS,
+        seed=0,
+        epochs=2,
+        work=work,
+        threads=1,
+        on_epoch=reports.append,
+        should_stop=lambda: False,
+    )
+    return ARCHITECTURES[name].fit(replace(given, **changed))
 
 
 @pytest.mark.parametrize("name", ["mfcc-knn", "feature-mlp"])
@@ -103,17 +109,7 @@ def test_what_is_not_there_is_said_to_be_not_measured(tmp_path: Path) -> None:
 
 
 def test_too_few_to_calibrate_are_read_with_caution(tmp_path: Path) -> None:
-    ARCHITECTURES["mfcc-knn"].fit(
-        examples(24, 0),
-        examples(4, 1),
-        LABELS,
-        seed=0,
-        epochs=None,
-        work=tmp_path,
-        threads=1,
-        on_epoch=lambda report: None,
-        should_stop=lambda: False,
-    )
+    assert fitted("mfcc-knn", tmp_path, [], valid=examples(4, 1))
     assert Classifier.load(tmp_path).calibration == CAUTIOUS
     assert "validation" not in Classifier.load(tmp_path).metadata
 
