@@ -157,7 +157,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
     "residual-cnn": Architecture(
         title="The platform's network",
         explanation="A residual convolutional network on the mel spectrogram; the best one here. An epoch on "
-        "1,000 clips takes about half a minute on two cores.",
+        "1,000 clips takes five to ten seconds on two cores.",
         epochs=60,
         needs="columns",
         fitter=_residual_cnn,

@@ -19,7 +19,7 @@ from classifier.fitting.release import Recipe, fit_network
 
 FloatArray = NDArray[np.floating[Any]]
 
-PIECE_EPOCHS = 20
+PIECE_EPOCHS = 40
 """Pieces are ten times as many as clips, and none is varied."""
 
 
