@@ -10,11 +10,29 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from genreweb.embedded.process import signal_group
 
 GRACE_SECONDS = 8.0
+
+_TIED = Path(__file__).with_name("tied.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Words to put before a command, and descriptors that it needs besides."""
+
+    words: Sequence[str] = ()
+    descriptors: Sequence[int] = ()
+
+
+NO_LEAD: Final = Lead()
 
 
 class Leash:
@@ -30,6 +48,16 @@ class Leash:
             finally:
                 os._exit(0)
         os.close(reading)
+
+    def leading(self, number: signal.Signals) -> Lead:
+        """What to start a process with, in a session of its own, that ties itself before all else.
+
+        Whoever tied it only after its start could be killed between the two. `number` is the signal that
+        ends it.
+        """
+        return Lead(
+            (sys.executable, "-I", "-S", str(_TIED), str(self._pipe), str(int(number))), (self._pipe,)
+        )
 
     def tie(self, group: int, number: signal.Signals, *, last: bool) -> None:
         """Remember a process group, the signal that ends it, and whether it must outlive the others."""

@@ -101,7 +101,7 @@ class Site:
         paths.make_var()
         for engine, child in self._engines.values():
             engine.prepare()
-            self._launch(child, last=True)
+            child.start()
         for engine, child in self._engines.values():
             self._await_engine(engine, child)
         if self._owner is not None:
@@ -124,24 +124,30 @@ class Site:
             if service.people_wait is people_wait:
                 child = self._service_child(service)
                 self._children.append(child)
-                self._launch(child, last=False)
+                child.start()
 
     def _engine_child(self, engine: Engine) -> Child:
         # What PostgreSQL calls an error is mostly a constraint that did its work.
         log = Log(engine.name, say=say, verbose=self._verbose, live=self._up, grave={"PANIC"})
         return Child(
             engine.name,
-            start=functools.partial(engine.start, subprocess.PIPE),
+            start=functools.partial(self._start_engine, engine),
             log=log,
             say=say,
             end_signal=engine.end_signal,
         )
 
+    def _start_engine(self, engine: Engine) -> subprocess.Popen[bytes]:
+        # It may run as somebody who may not run this Python, so nothing can lead it.
+        process = engine.start(subprocess.PIPE)
+        self._leash.tie(process.pid, engine.end_signal, last=True)
+        return process
+
     def _service_child(self, service: Service) -> Child:
         environment = {**self._environment(), **service.environment}
         return Child(
             service.name,
-            start=functools.partial(piped, service.command, environment),
+            start=functools.partial(piped, service.command, environment, self._leash.leading(signal.SIGTERM)),
             log=Log(service.name, say=say, verbose=self._verbose, live=self._up),
             say=say,
         )
@@ -154,16 +160,12 @@ class Site:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def _launch(self, child: Child, *, last: bool) -> None:
-        child.start()
-        self._leash.tie(child.group, child.end_signal, last=last)
-
     def _await_engine(self, engine: Engine, child: Child) -> None:
         if self._becomes_ready(engine, child):
             return
         if not child.is_running() and engine.recover():
             say(f"{_TITLES[engine.name]} starts afresh: what it kept cannot be read, and is queued again.")
-            self._launch(child, last=True)
+            child.start()
             if self._becomes_ready(engine, child):
                 return
         raise EngineError(f"{_TITLES[engine.name]} does not start:\n{child.log.recent()}")
@@ -174,15 +176,16 @@ class Site:
     def _prepare(self) -> str:
         """Bring rows and static files up to date; give what should be said once the site is ready."""
         release.forget_prepared()
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "prepare"],
+        lead = self._leash.leading(signal.SIGTERM)
+        process = subprocess.Popen(  # noqa: S603  # our own words
+            [*lead.words, sys.executable, "manage.py", "prepare"],
+            pass_fds=lead.descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             cwd=paths.REPOSITORY,
             env={**os.environ, **self._environment()},
             start_new_session=True,
         )
-        self._leash.tie(process.pid, signal.SIGTERM, last=False)
         try:
             while True:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -251,7 +254,7 @@ class Site:
             elif child.is_due():
                 try:
                     engine.prepare()
-                    self._launch(child, last=True)
+                    child.start()
                 except (EngineError, OSError) as error:
                     say(str(error))
         for child in self._children:
@@ -259,7 +262,7 @@ class Site:
                 self._leash.untie(child.group)
                 child.forget()
             elif child.is_due():
-                self._launch(child, last=False)
+                child.start()
 
     # --- end --------------------------------------------------------------------------------------------
     def stop(self) -> None:

@@ -1,0 +1,71 @@
+"""What a killed supervisor had started is ended, however soon it was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from genreweb.embedded import paths
+from genreweb.embedded.leash import Leash
+
+SUPERVISOR = """
+import os, signal, subprocess, sys
+from genreweb.embedded.leash import Leash
+
+lead = Leash().leading(signal.SIGTERM)
+sleeper = subprocess.Popen(
+    [*lead.words, sys.executable, "-c", "import time; time.sleep(60)"],
+    pass_fds=lead.descriptors,
+    start_new_session=True,
+)
+print(sleeper.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
+
+
+def test_who_is_killed_while_it_starts_something_leaves_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SUPERVISOR], cwd=paths.REPOSITORY, stdout=subprocess.PIPE, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    sleeper = int(done.stdout)
+    end = time.monotonic() + 20
+    while exists(sleeper) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not exists(sleeper)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks the Linux kernel")
+def test_a_command_is_started_as_if_nothing_led_it() -> None:
+    leash = Leash()
+    lead = leash.leading(signal.SIGTERM)
+    try:
+        ignored, files = (
+            subprocess.run(
+                [*lead.words, "/bin/sh", "-c", words],
+                pass_fds=lead.descriptors,
+                start_new_session=True,
+                stdout=subprocess.PIPE,
+                check=True,
+                text=True,
+            ).stdout
+            for words in ("grep SigIgn /proc/self/status", "ls -l /proc/$$/fd")
+        )
+    finally:
+        leash.release()
+    assert int(ignored.split()[1], 16) == 0
+    assert sum("pipe:" in line for line in files.splitlines()) == 1, files
