@@ -28,6 +28,7 @@ from training.services.review import (
     Wish,
     decide,
     decide_many,
+    reopen,
 )
 
 SEEN = ("pending", "approved", "rejected", "used")
@@ -121,6 +122,20 @@ class ClipReviewView(APIView):
         form.is_valid(raise_exception=True)
         wish = _wish(pk, form.validated_data, Genre.objects.in_bulk(field_name="slug"))
         return Response(ReviewedSerializer(decide(wish=wish, by=cast(User, request.user))).data)
+
+    @extend_schema(
+        operation_id="reopen_clip",
+        tags=["clips"],
+        summary="Take the decision about a clip back",
+        request=None,
+        responses={200: ReviewedSerializer},
+    )
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Put a clip that was decided about back into the queue, with its contributor's label.
+
+        A clip that waits there already stays there. 409 where it is still being checked.
+        """
+        return Response(ReviewedSerializer(reopen(clip_id=pk, by=cast(User, request.user))).data)
 
 
 class ClipsReviewView(APIView):

@@ -111,6 +111,30 @@ def test_what_is_gone_taken_or_not_ready(
     assert program.post("/api/v1/clips/no-id/review/", {"decision": "approve"}).status_code == 404
 
 
+def test_a_decision_is_taken_back(owner: User, curator: User, staff: User, api: Api, genres: Genres) -> None:
+    clip = make_clip(owner, genres["blues"])
+    api(staff).post(one(clip), {"decision": "relabel", "genre": "rock"})
+    for _ in range(2):
+        answer = api(curator).delete(one(clip))
+        assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+    clip.refresh_from_db()
+    assert (clip.status, clip.genre.slug) == ("pending", "blues")
+    assert [decision.action for decision in clip.decisions.all()] == ["reopen", "relabel"]
+    assert api(curator).post(one(clip), {"decision": "approve"}).status_code == 200
+
+
+def test_who_may_take_a_decision_back(matrix: Matrix, api: Api, genres: Genres) -> None:
+    clip = make_clip(matrix.owner, genres["blues"])
+    checking = make_clip(matrix.owner, genres["blues"], status="checking")
+    api(matrix.curator).post(one(clip), {"decision": "approve"})
+    for person, status in ((matrix.anonymous, 401), (matrix.owner, 404), (matrix.other, 404)):
+        assert api(person).delete(one(clip)).status_code == status
+    clip.refresh_from_db()
+    assert clip.status == "approved"
+    assert api(matrix.curator).delete(one(checking)).status_code == 409
+    assert api(matrix.curator).delete(f"/api/v1/clips/{uuid.uuid4()}/review/").status_code == 404
+
+
 def test_a_list(owner: User, curator: User, staff: User, api: Api, genres: Genres) -> None:
     clips = [make_clip(owner, genres["blues"]) for _ in range(4)]
     api(staff).post(one(clips[3]), {"decision": "approve"})

@@ -128,6 +128,7 @@ ADDRESSES = [
     Door("api:clip", "seers", thing="clip"),
     Door("api:clip", "owner", 204, "delete", "clip"),
     post("api:clip-review", "curators", 200, "clip", decision="approve"),
+    Door("api:clip-review", "curators", 200, "delete", "clip"),
     Door(
         "api:clips-review",
         "curators",
