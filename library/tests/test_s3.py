@@ -139,7 +139,7 @@ def test_pages_and_the_archive_take_files_from_there(
 def test_downloads_are_kept_under_the_name_that_people_know(
     owner_api: APIClient, client: APIClient, owner: User
 ) -> None:
-    track = add(owner_api, wav(), "Été 1.wav")
+    track = add(owner_api, wav(), "Été & 1.wav")
     analyse_track(track_id=track.pk)
     client.force_login(owner)
     downloads = client.get(f"/tracks/{track.pk}/").content.decode().split('id="downloads-title"')[1]
@@ -153,7 +153,7 @@ def test_downloads_are_kept_under_the_name_that_people_know(
         assert answer.status_code == 200
         said = answer.headers["Content-Disposition"]
         assert said == content_disposition_header(as_attachment=True, filename=name)
-    assert links[0][1] == "Été 1.wav"
+    assert links[0][1] == "Été & 1.wav"
 
 
 def test_a_sound_that_is_not_kept_is_classified() -> None:
