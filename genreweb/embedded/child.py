@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import IO
 
 from genreweb.embedded import paths
-from genreweb.embedded.leash import NO_LEAD, Lead
+from genreweb.embedded.leash import Lead
 from genreweb.embedded.process import signal_group, wait_for_exit
 
 _LEVEL = re.compile(r"\b(DEBUG|INFO|LOG|NOTICE|WARNING|ERROR|CRITICAL|FATAL|PANIC)\b")
@@ -158,7 +158,7 @@ def _reason(status: int) -> str:
         return f"ended by signal {-status}"
 
 
-def piped(command: list[str], environment: dict[str, str], lead: Lead = NO_LEAD) -> subprocess.Popen[bytes]:
+def piped(command: list[str], environment: dict[str, str], lead: Lead) -> subprocess.Popen[bytes]:
     """Start a command whose words can be read, in a process group of its own."""
     return subprocess.Popen(  # noqa: S603  # our own words
         [*lead.words, *command],

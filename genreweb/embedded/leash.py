@@ -15,7 +15,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from genreweb.embedded.process import signal_group
 
@@ -28,11 +27,8 @@ _TIED = Path(__file__).with_name("tied.py")
 class Lead:
     """Words to put before a command, and descriptors that it needs besides."""
 
-    words: Sequence[str] = ()
-    descriptors: Sequence[int] = ()
-
-
-NO_LEAD: Final = Lead()
+    words: Sequence[str]
+    descriptors: Sequence[int]
 
 
 class Leash:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from genreweb.embedded import paths
@@ -29,14 +29,6 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def exists(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError:
-        return False
-    return True
-
-
 def test_who_is_killed_while_it_starts_something_leaves_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SUPERVISOR], cwd=paths.REPOSITORY, stdout=subprocess.PIPE, check=False
@@ -44,9 +36,9 @@ def test_who_is_killed_while_it_starts_something_leaves_nothing() -> None:
     assert done.returncode == -signal.SIGKILL
     sleeper = int(done.stdout)
     end = time.monotonic() + 20
-    while exists(sleeper) and time.monotonic() < end:
+    while psutil.pid_exists(sleeper) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not exists(sleeper)
+    assert not psutil.pid_exists(sleeper)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks the Linux kernel")
