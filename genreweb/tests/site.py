@@ -101,10 +101,17 @@ class WatchedSite(Site):
         self.supervisor.send_signal(number)
         return self.supervisor.wait(60)
 
+    def kill_all(self) -> list[psutil.Process]:
+        """Kill every process of this site; give those that were there."""
+        found = self.family()
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        return found
+
     def close(self) -> None:
         """Leave nothing behind, whatever the test did."""
         try:
             super().close()
         finally:
-            for process in self.family():
-                process.kill()
+            self.wait_until("all dead", lambda: not self.kill_all())

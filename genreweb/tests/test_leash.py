@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -42,22 +43,25 @@ def test_who_is_killed_while_it_starts_something_leaves_nothing() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks the Linux kernel")
-def test_a_command_is_started_as_if_nothing_led_it() -> None:
+@pytest.mark.parametrize("asked", ["grep SigIgn /proc/self/status", "ls -l /proc/$$/fd | grep -c pipe:"])
+def test_a_command_is_started_as_if_nothing_led_it(asked: str) -> None:
+    def answer(*before: str, descriptors: Sequence[int] = ()) -> str:
+        return subprocess.run(
+            [*before, "/bin/sh", "-c", asked],
+            pass_fds=descriptors,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+            text=True,
+        ).stdout
+
     leash = Leash()
     lead = leash.leading(signal.SIGTERM)
     try:
-        ignored, files = (
-            subprocess.run(
-                [*lead.words, "/bin/sh", "-c", words],
-                pass_fds=lead.descriptors,
-                start_new_session=True,
-                stdout=subprocess.PIPE,
-                check=True,
-                text=True,
-            ).stdout
-            for words in ("grep SigIgn /proc/self/status", "ls -l /proc/$$/fd")
-        )
+        led = answer(*lead.words, descriptors=lead.descriptors)
     finally:
         leash.release()
-    assert int(ignored.split()[1], 16) == 0
-    assert sum("pipe:" in line for line in files.splitlines()) == 1, files
+    # What the machine itself ignores, as some containers do, is ignored in both.
+    assert led == answer()
