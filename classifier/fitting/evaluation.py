@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 from classifier.core import dataset
 from classifier.core.baselines import FEATURES_FILE, Sounds
 from classifier.core.dataset import Examples, LogMelDataset
+from classifier.core.inference import softmax
 from classifier.core.protocols import PROTOCOLS, Piece, Split
-from classifier.fitting.methods import METHODS, Context
+from classifier.fitting.methods import METHODS, Average, Context
 
 FloatArray = NDArray[np.floating[Any]]
 
 SPLIT_SEED = 0
 _CELL_VERSION = 1
+_LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class Workplace:
 
     def settings(self, method: str, protocol: str) -> Mapping[str, Any]:
         """What decides a method under a protocol, beside the data and the seed."""
-        return METHODS[method].make(self.context(protocol, self._work)).settings
+        entry = METHODS[method]
+        own = entry.make(self.context(protocol, self._work)).settings
+        return {**own, "networks": entry.average.count} if entry.average else own
 
     def identity(self, method: str, protocol: str) -> str:
         """Names all that decides the figures of a method under a protocol, but the seed."""
@@ -166,6 +170,23 @@ class Workplace:
 
     def compute(self, cell: Cell, report: Callable[[str], None]) -> Outcome:
         """Fit and ask; seconds to hours."""
+        average = METHODS[cell.method].average
+        outcome = self._averaged(cell, average, report) if average else self._fitted(cell, report)
+        self.keep(cell, outcome)
+        return outcome
+
+    def _averaged(self, cell: Cell, average: Average, report: Callable[[str], None]) -> Outcome:
+        members = []
+        for seed in average.seeds(cell.seed):
+            member = replace(cell, method=average.of, seed=seed)
+            members.append(self.finished(member) or self.compute(member, report))
+        return Outcome(
+            valid=mean_of_logits([member.valid for member in members]),
+            test=mean_of_logits([member.test for member in members]),
+            seconds=sum(member.seconds for member in members),
+        )
+
+    def _fitted(self, cell: Cell, report: Callable[[str], None]) -> Outcome:
         began = time.monotonic()
         fold = self.split(cell.protocol).folds[cell.fold]
         checkpoint = self._file(cell).with_suffix(".checkpoint")
@@ -178,7 +199,6 @@ class Workplace:
             return method.predict_proba(self.sounds(cell.protocol, places))
 
         outcome = Outcome(valid=ask(fold.valid), test=ask(fold.test), seconds=time.monotonic() - began)
-        self.keep(cell, outcome)
         for left in checkpoint.glob("*"):
             left.unlink()
         if checkpoint.exists():
@@ -202,7 +222,8 @@ def cells(
             entry = METHODS[method]
             if protocol in entry.unfit:
                 continue
-            for seed in range(seeds if entry.seeded else 1):
+            per_fit = entry.average.count if entry.average else 1
+            for seed in range(max(seeds // per_fit, 1) if entry.seeded else 1):
                 yield from (Cell(method, protocol, fold, seed) for fold in folds)
 
 
@@ -247,6 +268,20 @@ def _seconds_left(waiting: Sequence[Cell], taken: Mapping[tuple[str, str], list[
             return None
         total += float(np.median(alike))
     return total
+
+
+def mean_of_logits(probabilities: Sequence[FloatArray]) -> FloatArray:
+    """Probabilities (n, n_labels) whose logits are the mean of others'.
+
+    What joined networks say of a clip, up to the weights of its patches, which each network gives on its own
+    here.
+    """
+    return softmax(np.mean([logits_of(each) for each in probabilities], axis=0))
+
+
+def logits_of(probabilities: FloatArray) -> FloatArray:
+    """Logits that `softmax` takes back to `probabilities`."""
+    return np.log(np.maximum(probabilities, _LEAST))
 
 
 def _digest(files: Iterable[Path]) -> str:

@@ -17,7 +17,7 @@ from classifier.core.evaluate import measure
 from classifier.core.inference import read_metadata, softmax
 from classifier.core.protocols import PROTOCOLS
 from classifier.fitting.calibrate import fit_temperature
-from classifier.fitting.evaluation import Cell, Outcome, Workplace
+from classifier.fitting.evaluation import Cell, Outcome, Workplace, logits_of
 from classifier.fitting.evaluation_text import PROTOCOL_WORDS, markdown
 from classifier.fitting.methods import METHODS
 from classifier.releases.evaluation import FORMAT_VERSION, JSON_FILE, MARKDOWN_FILE, read
@@ -128,18 +128,18 @@ def _row(
             elif len(split.folds[fold].valid):
                 calibration = "validation"
                 temperature = fit_temperature(
-                    _log(outcomes[fold].valid), _targets(workplace, protocol, split.folds[fold].valid)
+                    logits_of(outcomes[fold].valid), _targets(workplace, protocol, split.folds[fold].valid)
                 )
             elif others := [other for other in folds if other != fold]:
                 calibration = "other folds"
                 temperature = fit_temperature(
-                    np.concatenate([_log(outcomes[other].test) for other in others]),
+                    np.concatenate([logits_of(outcomes[other].test) for other in others]),
                     np.concatenate([targets[other] for other in others]),
                 )
             else:
                 temperature = 1.0
             temperatures.append(temperature)
-            parts.append(softmax(_log(outcomes[fold].test) / temperature))
+            parts.append(softmax(logits_of(outcomes[fold].test) / temperature))
         probabilities.append(np.concatenate(parts))
     clips = np.concatenate([[split.pieces[place].clip for place in split.folds[fold].test] for fold in folds])
     measured = asdict(
@@ -172,7 +172,3 @@ def _targets(workplace: Workplace, protocol: str, places: NDArray[np.intp]) -> N
     return np.array(
         [whole.labels.index(whole.clips[pieces[place].clip].genre) for place in places], dtype=np.intp
     )
-
-
-def _log(probabilities: FloatArray) -> FloatArray:
-    return np.log(np.maximum(probabilities, 1e-12))

@@ -92,6 +92,8 @@ def _extent(row: Mapping[str, Any]) -> str:
         parts.append(f"{len(row['folds'])} of {row['n_folds']} folds")
     if len(row["seeds"]) > 1:
         parts.append(f"{len(row['seeds'])} seeds")
+    if "networks" in row["settings"]:
+        parts.append(f"{row['settings']['networks']} networks")
     if "epochs" in row["settings"]:
         parts.append(f"{row['settings']['epochs']} epochs")
     if "features" in row["settings"]:

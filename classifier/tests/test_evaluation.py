@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from classifier.core.baselines import FEATURES_FILE, Sounds
 from classifier.core.inference import read_metadata
 from classifier.core.summary import COLUMNS
 from classifier.fitting import evaluation, evaluation_table
-from classifier.fitting.evaluation import Cell, Progress, Workplace
-from classifier.fitting.methods import METHODS
+from classifier.fitting.evaluation import Cell, Outcome, Progress, Workplace
+from classifier.fitting.methods import METHODS, Average
 from classifier.releases import current_release
 from classifier.releases import evaluation as written
 
@@ -173,6 +174,42 @@ def test_several_seeds_are_one_row(workplace: Workplace) -> None:
     assert mlp["accuracy"]["value"] < 0.7 < row_of(table, "gaussian_knn", "filtered")["accuracy"]["value"]
 
 
+def test_what_is_averaged_rests_on_the_fits_of_another_method(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = METHODS["feature_mlp"]
+    monkeypatch.setitem(METHODS, "residual_cnns", replace(entry, average=Average("feature_mlp", 2)))
+    # Three fits are one pair; what is left over would need a fourth.
+    chosen = some(workplace, ["residual_cnns"], ["filtered"], seeds=3)
+    assert chosen == [Cell("residual_cnns", "filtered", 0, 0)]
+    assert some(workplace, ["residual_cnns"], ["filtered"]) == chosen
+    first = Cell("feature_mlp", "filtered", 0, 0)
+    evaluation.run(workplace, [first], on_progress=ignore)
+    fitted: list[str] = []
+    kept = Workplace.keep
+
+    def keep(self: Workplace, cell: Cell, outcome: Outcome) -> None:
+        fitted.append(str(cell))
+        kept(self, cell, outcome)
+
+    monkeypatch.setattr(Workplace, "keep", keep)
+    evaluation.run(workplace, chosen, on_progress=ignore)
+    assert fitted == ["feature_mlp, filtered, fold 1, seed 1", "residual_cnns, filtered, fold 1, seed 0"]
+    mean, *members = (
+        workplace.finished(cell) for cell in (chosen[0], first, Cell("feature_mlp", "filtered", 0, 1))
+    )
+    assert mean is not None
+    assert members[0] is not None
+    assert members[1] is not None
+    product = members[0].test * members[1].test
+    geometric = np.sqrt(product) / np.sqrt(product).sum(axis=1, keepdims=True)
+    assert np.allclose(mean.test, geometric, atol=1e-5)
+    row = row_of(evaluation_table.table(workplace), "residual_cnns", "filtered")
+    assert row["settings"]["networks"] == 2
+    assert row["seeds"] == [0]
+    assert row["identity"] != workplace.identity("feature_mlp", "filtered")
+
+
 def test_pieces_are_classified_without_the_table_of_clips(workplace: Workplace) -> None:
     evaluation.run(workplace, some(workplace, ["feature_mlp"], ["segment"]), on_progress=ignore)
     row = row_of(evaluation_table.table(workplace), "feature_mlp", "segment")
@@ -318,7 +355,6 @@ def test_a_network_learns_the_easy_task(workplace: Workplace, monkeypatch: pytes
 def test_the_platforms_network_is_fitted_on_pieces_and_continued(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
 
     from classifier.core.networks import ResidualCnnParams
     from classifier.fitting.methods import platform

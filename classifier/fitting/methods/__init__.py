@@ -21,8 +21,21 @@ from classifier.core.baselines import (
 from classifier.fitting.methods.context import Context
 from classifier.fitting.methods.platform import ResidualCnn, ShippedRelease
 from classifier.fitting.methods.spectrogram import EfficientNetB0, MfccCnn
+from classifier.fitting.release import Recipe
 
-__all__ = ["METHODS", "Context", "Entry"]
+__all__ = ["METHODS", "Average", "Context", "Entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """Fits of another method, from seeds that follow each other, whose logits are averaged."""
+
+    of: str
+    count: int
+
+    def seeds(self, seed: int) -> range:
+        """The seeds of the fits that this seed stands for."""
+        return range(seed * self.count, (seed + 1) * self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,8 @@ class Entry:
         Whether its figures belong to one release; the others hold for every release on the same data.
     calibrated
         Whether its probabilities are final. The others get a temperature from what was held out.
+    average
+        What it is the mean of, where nothing is fitted for it alone.
     unfit
         Why it cannot be measured, by protocol.
     """
@@ -50,6 +65,7 @@ class Entry:
     seeded: bool = False
     of_release: bool = False
     calibrated: bool = False
+    average: Average | None = None
     unfit: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,6 +93,13 @@ METHODS: Final[Mapping[str, Entry]] = {
         of_release=True,
         calibrated=True,
         unfit=dict.fromkeys(("track", "artist", "segment"), _SEEN),
+    ),
+    "residual_cnns": Entry(
+        "The platform's networks, fitted anew and averaged as in what ships",
+        ResidualCnn,
+        seeded=True,
+        of_release=True,
+        average=Average("residual_cnn", Recipe().network.towers),
     ),
     "residual_cnn": Entry("The platform's network, fitted anew", ResidualCnn, seeded=True, of_release=True),
     "statistics_svm": Entry("SVM on spectrogram statistics", lambda context: StatisticsSvm()),
