@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from classifier import version_files
 from classifier.models import ModelVersion
 from classifier.releases import evaluation
-
-RELEASES = Path(evaluation.__file__).parent
 
 METHODS: Final[Mapping[str, str | Promise]] = {
     "release": gettext_lazy("This classifier, as it answers here"),
@@ -122,7 +120,7 @@ def comparison_of(version: ModelVersion) -> list[ProtocolTable]:
     """Read the table that a version came with; empty where it has none."""
     if version.source != ModelVersion.Source.RELEASE:
         return []
-    content = evaluation.read(RELEASES / version.location)
+    content = evaluation.read(version_files.RELEASES / version.location)
     # A table that was carried along says what it measured; figures of another network are not this one's.
     if content is None or content["sha256"] != version.sha256:
         return []

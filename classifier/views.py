@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from classifier.card import card_of
 from classifier.comparison import comparison_of
 from classifier.models import ModelVersion
+from classifier.spoilt import spoilt_of
 
 
 @require_safe
@@ -22,5 +23,6 @@ def quality(request: HttpRequest) -> HttpResponse:
             "version": version,
             "card": card_of(version) if version else None,
             "comparison": comparison_of(version) if version else [],
+            "spoilt": spoilt_of(version) if version else None,
         },
     )

@@ -197,7 +197,13 @@ def under(heard: Outputs, targets: IntArray, clean: IntArray, calibration: Calib
     probabilities = softmax(heard.logits / calibration.temperature)
     music = heard.music >= calibration.music_threshold
     sure = music & (probabilities.max(axis=1) >= calibration.unsure_below)
-    verdict = probabilities.argmax(axis=1)
+    return shares(probabilities.argmax(axis=1), sure, targets, clean)
+
+
+def shares(
+    verdict: IntArray, sure: NDArray[np.bool_], targets: IntArray, clean: IntArray
+) -> dict[str, float | None]:
+    """How many verdicts are right, sure, and those of the clean clips; all (n_clips,)."""
     right = verdict == targets
     return {
         "accuracy": float(right.mean()),

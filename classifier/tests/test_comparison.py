@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from classifier import comparison
+from classifier import version_files
 from classifier.comparison import comparison_of
 from classifier.core.evaluate import COVERAGES
 from classifier.models import ModelVersion
@@ -51,7 +51,7 @@ def result(method: str, protocol: str, accuracy: float, **more: Any) -> dict[str
 @pytest.fixture
 def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelVersion:
     """The shipped version, with a folder of its own for its table."""
-    monkeypatch.setattr(comparison, "RELEASES", tmp_path)
+    monkeypatch.setattr(version_files, "RELEASES", tmp_path)
     version = sync_release()
     (tmp_path / version.location).mkdir()
     return version
@@ -65,7 +65,7 @@ def write(version: ModelVersion, *results: dict[str, Any], **more: Any) -> None:
         "unfit": [{"method": "release", "protocol": "segment", "reason": "It learnt them."}],
         **more,
     }
-    (comparison.RELEASES / version.location / evaluation.JSON_FILE).write_text(json.dumps(content))
+    (version_files.RELEASES / version.location / evaluation.JSON_FILE).write_text(json.dumps(content))
 
 
 def page_of(client: Client) -> str:
@@ -150,7 +150,7 @@ def test_a_version_without_a_table_of_its_own_says_so(client: Client, version: M
     write(version, result("release", "filtered", 0.6), sha256="0" * 64)
     assert comparison_of(version) == []
     assert told in page_of(client)
-    (comparison.RELEASES / version.location / evaluation.JSON_FILE).write_text("{")
+    (version_files.RELEASES / version.location / evaluation.JSON_FILE).write_text("{")
     assert told in page_of(client)
 
 

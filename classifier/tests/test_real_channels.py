@@ -1,0 +1,188 @@
+"""A release asked about real sound that was spoilt: from files to figures to the page."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from classifier import spoilt, version_files
+from classifier.fitting import real_channels
+from classifier.fitting.sound_channels import SOUND_CHANNELS
+from classifier.models import ModelVersion
+from classifier.registry import sync_release
+from classifier.releases import current_release
+from classifier.releases.real_channels import JSON_FILE
+from classifier.spoilt import spoilt_of
+from classifier.tests import sounds
+
+GENRES = ("blues", "classical", "jazz")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two test clips and a train clip of three genres; the test clips of two of them have sound."""
+    folder = tmp_path / "data"
+    rows = [(f"{genre}.{i}", genre, f"{genre} artist {i}", i) for genre in GENRES for i in range(3)]
+    (folder / "audio").mkdir(parents=True)
+    with (folder / "tracks.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", "genre", "artist", "repetition_group", "filtered_split"))
+        writer.writerows(
+            (name, genre, artist, "", "train" if i == 2 else "test") for name, genre, artist, i in rows
+        )
+    np.savez(
+        folder / "logmel_999.npz",
+        name=np.array([row[0] for row in rows]),
+        genre=np.array([row[1] for row in rows]),
+        idx=np.zeros((len(rows), 128, 40), np.uint8),
+        vmin_db=np.full(len(rows), -80, np.float32),
+    )
+    for place, (name, genre, _, i) in enumerate(rows):
+        if genre != "jazz" and i < 2:
+            sound = folder / "audio" / genre / f"{name}.opus"
+            sound.parent.mkdir(exist_ok=True)
+            sound.write_bytes(sounds.encode(sounds.tune(6.0, seed=place), "opus"))
+    return folder
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    folder = tmp_path / "release"
+    folder.mkdir()
+    for name in ("metadata.json", "model.tflite"):
+        shutil.copy(current_release() / name, folder)
+    return folder
+
+
+def run(data: Path, release: Path, *words: str) -> dict[str, Any]:
+    call_command("evaluate_channels", "--data", str(data), "--out", str(release), *words)
+    content: dict[str, Any] = json.loads((release / JSON_FILE).read_text())
+    return content
+
+
+def test_every_clip_with_sound_is_asked_clean_and_spoilt(
+    data: Path, release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = run(data, release)
+    assert content["clips"] == 4
+    assert content["genres"] == {"blues": 2, "classical": 2, "jazz": 0}
+    assert list(content["channels"]) == list(SOUND_CHANNELS)
+    assert content["clean"]["agreement"] == 1
+    shares = [row["agreement"] for row in content["channels"].values()]
+    assert content["agreement"]["value"] == pytest.approx(np.mean(shares))
+    assert content["agreement"]["low"] <= content["agreement"]["value"] <= content["agreement"]["high"]
+    said = capsys.readouterr().out
+    assert "Of 4 clips in 10 channels" in said
+    assert "everything" in said
+    # The same once more, and fewer clips where fewer are asked for, of each genre alike.
+    assert run(data, release)["channels"] == content["channels"]
+    assert run(data, release, "--clips", "2")["genres"] == {"blues": 1, "classical": 1, "jazz": 0}
+
+
+def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
+    data: Path, release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silence(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return np.zeros_like(samples)
+
+    monkeypatch.setattr(
+        real_channels, "SOUND_CHANNELS", {"nothing": silence, "all": lambda samples, rng: samples}
+    )
+    content = run(data, release)
+    assert content["channels"]["all"] == content["clean"]
+    # In silence there is no music, so nothing is said without doubt.
+    assert content["channels"]["nothing"]["confident"] == 0
+    assert content["channels"]["nothing"]["confident_accuracy"] is None
+    assert content["channels"]["nothing"]["agreement_or_unsure"] == 1
+
+
+def test_data_without_sound_or_with_a_strange_genre_are_refused(data: Path, release: Path) -> None:
+    for words in (["--part", "train"], ["--clips", "0"]):
+        with pytest.raises(CommandError):
+            run(data, release, *words)
+    text = (data / "tracks.csv").read_text()
+    (data / "tracks.csv").write_text(text.replace(",jazz,", ",polka,"))
+    with np.load(data / "logmel_999.npz") as archive:
+        kept = dict(archive)
+    kept["genre"] = np.array([genre.replace("jazz", "polka") for genre in kept["genre"].tolist()])
+    np.savez(data / "logmel_999.npz", **kept)
+    with pytest.raises(CommandError, match="does not know polka"):
+        run(data, release)
+    assert not (release / JSON_FILE).exists()
+
+
+@pytest.fixture
+def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, db: None) -> ModelVersion:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    monkeypatch.setattr(version_files, "RELEASES", tmp_path)
+    version = sync_release()
+    (tmp_path / version.location).mkdir()
+    return version
+
+
+def write(version: ModelVersion, agreement: float, **more: Any) -> None:
+    row = {
+        "accuracy": 0.512,
+        "agreement": agreement,
+        "agreement_or_unsure": 0.93,
+        "confident": 0.4,
+        "confident_accuracy": None,
+    }
+    content = {
+        "format_version": 1,
+        "sha256": version.sha256,
+        "clips": 80,
+        "seconds": 15,
+        "clean": {**row, "agreement": 1.0},
+        "channels": {"room": row, "one of another program": row},
+        "agreement": {"value": agreement, "low": agreement - 0.05, "high": agreement + 0.05},
+        **more,
+    }
+    (version_files.RELEASES / version.location / JSON_FILE).write_text(json.dumps(content))
+
+
+def page_of(client: Client) -> str:
+    return client.get(reverse("classifier:quality")).content.decode()
+
+
+@pytest.mark.parametrize(("agreement", "reached"), [(0.79, False), (0.8, True)])
+def test_the_page_says_what_came_of_it(
+    client: Client, version: ModelVersion, agreement: float, reached: bool
+) -> None:
+    write(version, agreement)
+    shown = spoilt_of(version)
+    assert shown is not None
+    assert [row.title for row in shown.rows] == ["As it is", "An echoing room"]
+    assert [goal.reached for goal in shown.goals] == [reached]
+    page = page_of(client)
+    assert "80 test clips, 15 seconds of each" in page
+    assert f"{100 * agreement - 5:.1f} to {100 * agreement + 5:.1f}" in page
+    section = page[page.index('id="spoilt-title"') :]
+    assert section.count("51&#8239;%") == 2
+    assert ("Reached" in section, "Missed" in section) == (reached, not reached)
+
+
+def test_figures_of_another_network_are_not_shown(client: Client, version: ModelVersion) -> None:
+    assert spoilt_of(version) is None
+    assert "spoilt-title" not in page_of(client)
+    write(version, 0.9, sha256="0" * 64)
+    assert spoilt_of(version) is None
+    write(version, 0.9, format_version=2)
+    assert spoilt_of(version) is None
+
+
+def test_every_channel_has_a_name_that_people_read() -> None:
+    assert set(spoilt.CHANNELS) == {"clean", *SOUND_CHANNELS}
