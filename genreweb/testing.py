@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -36,6 +37,9 @@ os.environ["GENREWEB_VAR"] = str(_folder)
 # As in the site's own processes: threads of a BLAS that wait for each other cost more than they bring.
 for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_library, "1")
+# What a shell starts in the background ignores interrupts, and so would every process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("SECRET_KEY", "for tests only, and the same in every process of a run")
 _engines = Borrowed(volatile=True)
 
