@@ -171,20 +171,20 @@ class Workplace:
     def compute(self, cell: Cell, report: Callable[[str], None]) -> Outcome:
         """Fit and ask; seconds to hours."""
         average = METHODS[cell.method].average
-        outcome = self._averaged(cell, average, report) if average else self._fitted(cell, report)
-        self.keep(cell, outcome)
-        return outcome
+        return self._averaged(cell, average, report) if average else self._fitted(cell, report)
 
     def _averaged(self, cell: Cell, average: Average, report: Callable[[str], None]) -> Outcome:
         members = []
         for seed in average.seeds(cell.seed):
             member = replace(cell, method=average.of, seed=seed)
             members.append(self.finished(member) or self.compute(member, report))
-        return Outcome(
+        outcome = Outcome(
             valid=mean_of_logits([member.valid for member in members]),
             test=mean_of_logits([member.test for member in members]),
             seconds=sum(member.seconds for member in members),
         )
+        self.keep(cell, outcome)
+        return outcome
 
     def _fitted(self, cell: Cell, report: Callable[[str], None]) -> Outcome:
         began = time.monotonic()
@@ -199,6 +199,8 @@ class Workplace:
             return method.predict_proba(self.sounds(cell.protocol, places))
 
         outcome = Outcome(valid=ask(fold.valid), test=ask(fold.test), seconds=time.monotonic() - began)
+        # Before the state is removed: who is killed in between has lost nothing.
+        self.keep(cell, outcome)
         for left in checkpoint.glob("*"):
             left.unlink()
         if checkpoint.exists():

@@ -174,6 +174,27 @@ def test_several_seeds_are_one_row(workplace: Workplace) -> None:
     assert mlp["accuracy"]["value"] < 0.7 < row_of(table, "gaussian_knn", "filtered")["accuracy"]["value"]
 
 
+def test_a_fit_is_kept_before_its_state_is_removed(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = Cell("gaussian_knn", "filtered", 0, 0)
+    checkpoint = workplace._work / "gaussian_knn" / "filtered-0-0.checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.npz").write_bytes(b"hours of work")
+
+    def full(self: Workplace, cell: Cell, outcome: Outcome) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Workplace, "keep", full)
+    with pytest.raises(OSError, match="space"):
+        evaluation.run(workplace, [cell], on_progress=ignore)
+    assert (checkpoint / "state.npz").exists()
+    monkeypatch.undo()
+    evaluation.run(workplace, [cell], on_progress=ignore)
+    assert workplace.finished(cell) is not None
+    assert not checkpoint.exists()
+
+
 def test_what_is_averaged_rests_on_the_fits_of_another_method(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
