@@ -144,6 +144,7 @@ def write(version: ModelVersion, agreement: float, **more: Any) -> None:
     content = {
         "format_version": 1,
         "sha256": version.sha256,
+        "part": "test",
         "clips": 80,
         "seconds": 15,
         "clean": {**row, "agreement": 1.0},
@@ -182,6 +183,10 @@ def test_figures_of_another_network_are_not_shown(client: Client, version: Model
     assert spoilt_of(version) is None
     write(version, 0.9, format_version=2)
     assert spoilt_of(version) is None
+    write(version, 0.9, part="train")
+    assert spoilt_of(version) is None
+    write(version, 0.9)
+    assert spoilt_of(version) is not None
 
 
 def test_every_channel_has_a_name_that_people_read() -> None:
