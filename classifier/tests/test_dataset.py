@@ -1,4 +1,3 @@
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +5,8 @@ import pytest
 
 from classifier.core import dataset
 from classifier.core.dataset import Clip, DatasetError, LogMelDataset
+from classifier.tests.datasets import write_dataset
 
-FIELDS = ("name", "genre", "artist", "repetition_group", "filtered_split")
 ROWS: list[tuple[str, ...]] = [
     ("rock.0", "rock", "A", "", "train"),
     ("rock.1", "rock", "B", "r1", "test"),
@@ -17,18 +16,14 @@ ROWS: list[tuple[str, ...]] = [
 
 
 def write(folder: Path, rows: list[tuple[str, ...]] = ROWS, genres: list[str] | None = None) -> Path:
-    with (folder / "tracks.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(FIELDS)
-        writer.writerows(rows)
-    np.savez(
-        folder / "logmel_999.npz",
-        name=np.array([row[0] for row in ROWS]),
-        genre=np.array(genres or [row[1] for row in ROWS]),
-        idx=np.full((4, 128, 387), 255, dtype=np.uint8),
-        vmin_db=np.array([-80, -80, -64, -80], dtype=np.float32),
+    return write_dataset(
+        folder,
+        rows,
+        np.full((4, 128, 387), 255, dtype=np.uint8),
+        names=[row[0] for row in ROWS],
+        genres=genres or [row[1] for row in ROWS],
+        floor_db=[-80, -80, -64, -80],
     )
-    return folder
 
 
 def test_levels_become_the_decibels_they_stand_for(tmp_path: Path) -> None:

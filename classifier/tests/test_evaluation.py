@@ -20,6 +20,7 @@ from classifier.fitting.evaluation import Cell, Outcome, Progress, Workplace
 from classifier.fitting.methods import METHODS, Average
 from classifier.releases import current_release
 from classifier.releases import evaluation as written
+from classifier.tests.datasets import write_dataset
 
 PARTS = ("train", "train", "train", "valid", "test")
 
@@ -27,8 +28,6 @@ PARTS = ("train", "train", "train", "valid", "test")
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Sixty clips of three genres by thirty artists, each genre in its own bands."""
-    folder = tmp_path / "data"
-    folder.mkdir()
     rng = np.random.default_rng(0)
     rows, levels = [], []
     for place, genre in enumerate(("high", "low", "middle")):
@@ -36,21 +35,11 @@ def data(tmp_path: Path) -> Path:
             rows.append((f"{genre}.{i}", genre, f"{genre} artist {i // 2}", "", PARTS[i % 5]))
             spectrum = np.exp(-(((np.arange(128) - 20 - 40 * place) / 12) ** 2))
             levels.append(np.clip(200 * spectrum[:, None] + rng.normal(20, 30, (128, 120)), 0, 255))
-    with (folder / "tracks.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("name", "genre", "artist", "repetition_group", "filtered_split"))
-        writer.writerows(rows)
+    folder = write_dataset(tmp_path / "data", rows, np.array(levels).astype(np.uint8))
     with (folder / FEATURES_FILE).open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("filename", *COLUMNS))
         writer.writerows((f"{row[0]}.wav", *rng.normal(0, 1, len(COLUMNS))) for row in rows)
-    np.savez(
-        folder / "logmel_999.npz",
-        name=np.array([row[0] for row in rows]),
-        genre=np.array([row[1] for row in rows]),
-        idx=np.array(levels).astype(np.uint8),
-        vmin_db=np.full(len(rows), -80, dtype=np.float32),
-    )
     return folder
 
 

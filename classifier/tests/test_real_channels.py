@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -24,6 +23,7 @@ from classifier.releases import current_release
 from classifier.releases.real_channels import JSON_FILE
 from classifier.spoilt import spoilt_of
 from classifier.tests import sounds
+from classifier.tests.datasets import write_dataset
 
 GENRES = ("blues", "classical", "jazz")
 
@@ -31,26 +31,16 @@ GENRES = ("blues", "classical", "jazz")
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Two test clips and a train clip of three genres; the test clips of two of them have sound."""
-    folder = tmp_path / "data"
-    rows = [(f"{genre}.{i}", genre, f"{genre} artist {i}", i) for genre in GENRES for i in range(3)]
-    (folder / "audio").mkdir(parents=True)
-    with (folder / "tracks.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("name", "genre", "artist", "repetition_group", "filtered_split"))
-        writer.writerows(
-            (name, genre, artist, "", "train" if i == 2 else "test") for name, genre, artist, i in rows
-        )
-    np.savez(
-        folder / "logmel_999.npz",
-        name=np.array([row[0] for row in rows]),
-        genre=np.array([row[1] for row in rows]),
-        idx=np.zeros((len(rows), 128, 40), np.uint8),
-        vmin_db=np.full(len(rows), -80, np.float32),
-    )
-    for place, (name, genre, _, i) in enumerate(rows):
-        if genre != "jazz" and i < 2:
+    rows = [
+        (f"{genre}.{i}", genre, f"{genre} artist {i}", "", "train" if i == 2 else "test")
+        for genre in GENRES
+        for i in range(3)
+    ]
+    folder = write_dataset(tmp_path / "data", rows, np.zeros((len(rows), 128, 40), np.uint8))
+    for place, (name, genre, _, _, part) in enumerate(rows):
+        if genre != "jazz" and part == "test":
             sound = folder / "audio" / genre / f"{name}.opus"
-            sound.parent.mkdir(exist_ok=True)
+            sound.parent.mkdir(parents=True, exist_ok=True)
             sound.write_bytes(sounds.encode(sounds.tune(6.0, seed=place), "opus"))
     return folder
 

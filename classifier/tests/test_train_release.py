@@ -1,6 +1,5 @@
 """The way from a data set to a release folder, on a data set small enough for seconds."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from classifier.core.patches import PatchParams
 from classifier.fitting.feed import FeedParams
 from classifier.fitting.loop import EpochReport, FitParams
 from classifier.fitting.release import Recipe, train_release
+from classifier.tests.datasets import write_dataset
 
 RECIPE = Recipe(
     patches=PatchParams(n_columns=32, hop_columns=32),
@@ -34,27 +34,14 @@ class InterruptionError(Exception):
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
     rows = [
         (f"{genre}.{part}.{i}", genre, "", "", part)
         for part in ("train", "valid", "test")
         for genre in ("high", "low")
         for i in range(3)
     ]
-    with (folder / "tracks.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("name", "genre", "artist", "repetition_group", "filtered_split"))
-        writer.writerows(rows)
     levels = np.random.default_rng(0).integers(100, 255, (len(rows), 128, 80)).astype(np.uint8)
-    np.savez(
-        folder / "logmel_999.npz",
-        name=np.array([row[0] for row in rows]),
-        genre=np.array([row[1] for row in rows]),
-        idx=levels,
-        vmin_db=np.full(len(rows), -80, dtype=np.float32),
-    )
-    return folder
+    return write_dataset(tmp_path / "data", rows, levels)
 
 
 def ignore(network: str, report: EpochReport) -> None:
