@@ -73,21 +73,22 @@ def _fit_network(name: str, shape: Mapping[str, Any], given: Assignment) -> bool
     import keras
 
     from classifier.fitting import devices, keras_files, outliers
-    from classifier.fitting.feed import Feed
+    from classifier.fitting.feed import Feed, FeedParams
     from classifier.fitting.release import Recipe
     from classifier.fitting.stored import write_replay
     from classifier.releases import REPLAY_FILE
 
     recipe = Recipe()
+    if name != "residual-cnn":
+        recipe = replace(recipe, feed=FeedParams(), fit=replace(recipe.fit, learning_rate=1e-3), views=1)
     params = PatchParams(**shape["patches"])
     train, valid, labels, seed, work = given.train, given.valid, given.labels, given.seed, given.work
     metadata = {"architecture": name, "labels": list(labels), **shape}
     course = replace(recipe.fit, epochs=given.epochs or recipe.fit.epochs)
-    if name != "residual-cnn":
-        course = replace(course, learning_rate=1e-3)
     identity = {
         **metadata,
         "fit": asdict(course),
+        "views": recipe.views,
         "seed": seed,
         "tracks": len(train),
         "backend": keras.backend.backend(),
@@ -97,7 +98,15 @@ def _fit_network(name: str, shape: Mapping[str, Any], given: Assignment) -> bool
         model = keras_files.build(metadata, seed=seed)
         done = fit(
             model,
-            Feed(train, sounds, n_labels=len(labels), patch_params=params, params=recipe.feed, seed=seed),
+            Feed(
+                train,
+                sounds,
+                n_labels=len(labels),
+                patch_params=params,
+                params=recipe.feed,
+                seed=seed,
+                views=recipe.views,
+            ),
             course,
             checkpoint=work / CHECKPOINT,
             identity=json.dumps(identity),
@@ -115,7 +124,7 @@ def _fit_network(name: str, shape: Mapping[str, Any], given: Assignment) -> bool
         "weights_sha256": weights,
         "backbone_sha256": weights,
         "parameters": int(model.count_params()),
-        "recipe": {"feed": asdict(recipe.feed), "fit": asdict(course)},
+        "recipe": {"feed": asdict(recipe.feed), "fit": asdict(course), "views": recipe.views},
     }
     complete(name, given, extra)
     watched = Watched(Classifier.load(work).network, given.should_stop)

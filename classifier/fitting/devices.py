@@ -68,9 +68,15 @@ class Learner(Protocol):
         """Mean loss and accuracy over the epoch; None where it was stopped between two batches."""
 
 
-def learner(model: Any, *, should_stop: ShouldStop, devices: int = 1) -> Learner:
-    """Show batches to a compiled network on one device, or on those of a block of `shared`."""
-    return _Alone(model, should_stop) if devices == 1 else _Together(model, should_stop, devices)
+def learner(model: Any, *, should_stop: ShouldStop, devices: int = 1, together: int = 1) -> Learner:
+    """Show batches to a compiled network on one device, or on those of a block of `shared`.
+
+    Parameters
+    ----------
+    together
+        Rows, one after the other, that the loss looks at together: no two devices may divide them.
+    """
+    return _Alone(model, should_stop) if devices == 1 else _Together(model, should_stop, devices, together)
 
 
 class _Alone:
@@ -92,10 +98,10 @@ class _Alone:
 class _Together:
     """Only whole epochs are distributed by Keras, not single batches."""
 
-    def __init__(self, model: Any, should_stop: ShouldStop, devices: int) -> None:
+    def __init__(self, model: Any, should_stop: ShouldStop, devices: int, together: int) -> None:
         self._model = model
         self._should_stop = should_stop
-        self._devices = devices
+        self._unit = devices * together
 
     def __call__(self, batches: Iterable[Batch], *, steps: int) -> tuple[float, float] | None:
         import keras
@@ -119,7 +125,7 @@ class _Together:
 
     def _whole(self, batch: Batch) -> Batch:
         """Repeat the first rows until every device gets as many as the others."""
-        rows = np.resize(np.arange(len(batch.inputs)), -(-len(batch.inputs) // self._devices) * self._devices)
+        rows = np.resize(np.arange(len(batch.inputs)), -(-len(batch.inputs) // self._unit) * self._unit)
         return Batch(batch.inputs[rows], batch.genres[rows], batch.music[rows])
 
 

@@ -23,11 +23,11 @@ class FeedParams:
     Parameters
     ----------
     batch_size
-        Rows of music in a batch.
+        Crops of music in a batch.
     crops_per_epoch
         Times each track is seen in an epoch, each time elsewhere.
     outlier_share
-        Sounds that are not music, per row of music.
+        Sounds that are not music, per crop of music.
     channel_probability
         Share of crops that pass through a random channel.
     shift
@@ -59,7 +59,16 @@ class Batch:
 
 
 class Feed:
-    """Endless varied batches from a fixed set of examples."""
+    """Endless varied batches from a fixed set of examples.
+
+    Attributes
+    ----------
+    views
+        Rows that each crop gives. They stand beside each other in a batch, and each has met channels and
+        masks of its own.
+    steps_per_epoch
+        Batches.
+    """
 
     def __init__(
         self,
@@ -70,6 +79,7 @@ class Feed:
         patch_params: PatchParams,
         params: FeedParams,
         seed: int,
+        views: int = 1,
     ) -> None:
         self._examples = examples
         self._outliers = outliers
@@ -77,6 +87,7 @@ class Feed:
         self._patch_params = patch_params
         self._params = params
         self._seed = seed
+        self.views = views
         self.steps_per_epoch = max(len(examples) * params.crops_per_epoch // params.batch_size, 1)
 
     def epoch(self, number: int) -> Iterator[Batch]:
@@ -92,20 +103,22 @@ class Feed:
     def _batch(self, rows: NDArray[np.intp], rng: np.random.Generator) -> Batch:
         params = self._params
         n_outliers = round(len(rows) * params.outlier_share) if self._outliers else 0
-        crops = [self._vary(self._examples.db[i], rng) for i in rows]
-        crops += [
-            self._vary(self._outliers[int(rng.integers(len(self._outliers)))], rng) for _ in range(n_outliers)
-        ]
+        crops = [view for i in rows for view in self._vary(self._examples.db[i], rng)]
+        n_music = len(crops)
+        for _ in range(n_outliers):
+            crops += self._vary(self._outliers[int(rng.integers(len(self._outliers)))], rng)
         inputs = patches.normalise(np.stack(crops), self._patch_params)
         genres = np.full((len(crops), self._n_labels), 1 / self._n_labels, dtype=np.float32)
-        genres[: len(rows)] *= params.label_smoothing
-        genres[np.arange(len(rows)), self._examples.targets[rows]] += 1 - params.label_smoothing
+        genres[:n_music] *= params.label_smoothing
+        targets = np.repeat(self._examples.targets[rows], self.views)
+        genres[np.arange(n_music), targets] += 1 - params.label_smoothing
         music = np.zeros((len(crops), 1), dtype=np.float32)
-        music[: len(rows)] = 1.0
+        music[:n_music] = 1.0
         self._mask(inputs, rng)
         return Batch(inputs=inputs[..., None], genres=genres, music=music)
 
-    def _vary(self, db: FloatArray, rng: np.random.Generator) -> FloatArray:
+    def _vary(self, db: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
+        """One crop of a sound, as often as there are views."""
         params, width = self._params, self._patch_params.n_columns
         source = patches.fill(db, width)
         start = int(rng.integers(0, source.shape[1] - width + 1))
@@ -115,12 +128,15 @@ class Feed:
             crop = np.roll(crop, shift, axis=0)
             edge = slice(0, shift) if shift > 0 else slice(shift, None)
             crop[edge] = crop[shift if shift > 0 else shift - 1]
-        if rng.random() < params.channel_probability:
-            power = random_channel(patches.db_to_power(crop), rng)
-            crop = patches.power_to_db(
-                power, float(power.max()) * 10 ** (-self._patch_params.dynamic_range_db / 10)
-            )
-        return crop
+        return [self._heard(crop, rng) for _ in range(self.views)]
+
+    def _heard(self, crop: FloatArray, rng: np.random.Generator) -> FloatArray:
+        if rng.random() >= self._params.channel_probability:
+            return crop
+        power = random_channel(patches.db_to_power(crop), rng)
+        return patches.power_to_db(
+            power, float(power.max()) * 10 ** (-self._patch_params.dynamic_range_db / 10)
+        )
 
     def _mask(self, inputs: FloatArray, rng: np.random.Generator) -> None:
         params = self._params

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ class FitParams:
         Of AdamW.
     music_weight
         Weight of the "is it music" loss beside that of the genres.
+    agreement_weight
+        Where the feed gives several views of each crop: weight of how far apart what is said of them is.
     average_decay
         Decay per epoch of the moving average of the weights, which is what is kept.
     """
@@ -42,6 +45,7 @@ class FitParams:
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     music_weight: float = 0.3
+    agreement_weight: float = 1.0
     average_decay: float = 0.8
 
 
@@ -139,7 +143,7 @@ def fit(
     trained.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=params.weight_decay),
         loss={
-            "logits": _mean_loss(n_labels),
+            "logits": _mean_loss(n_labels, views=feed.views, agreement_weight=params.agreement_weight),
             "music": keras.losses.BinaryCrossentropy(from_logits=True),
         },
         loss_weights={"logits": 1.0, "music": params.music_weight},
@@ -148,15 +152,17 @@ def fit(
     )
     trained.optimizer.build(trained.trainable_variables)
     # What a first step makes besides would have TensorFlow trace that step twice, which takes long.
-    nothing = {name: np.zeros((1, output.shape[-1]), np.float32) for name, output in trained.output.items()}
-    asked = {name: np.zeros((1, model.output[name].shape[-1]), np.float32) for name in nothing}
+    nothing = {
+        name: np.zeros((feed.views, output.shape[-1]), np.float32) for name, output in trained.output.items()
+    }
+    asked = {name: np.zeros((feed.views, model.output[name].shape[-1]), np.float32) for name in nothing}
     trained.compute_loss(y=asked, y_pred=nothing)
     trained.compute_metrics(None, asked, nothing)
     trained.reset_metrics()
     state = _State(trained, checkpoint, identity=identity)
     average, done = state.restore()
     taken: list[float] = []
-    learn = devices.learner(trained, should_stop=should_stop, devices=share)
+    learn = devices.learner(trained, should_stop=should_stop, devices=share, together=feed.views)
     for epoch in range(done + 1, params.epochs + 1):
         began = time.monotonic()
         learnt = learn(feed.epoch(epoch), steps=feed.steps_per_epoch)
@@ -178,15 +184,25 @@ def fit(
     return True
 
 
-def _mean_loss(n_labels: int) -> Callable[[Any, Any], Any]:
-    """Cross entropy of logits, the mean over the branches whose logits stand side by side."""
+def _mean_loss(n_labels: int, *, views: int, agreement_weight: float) -> Callable[[Any, Any], Any]:
+    """Cross entropy of logits, the mean over the branches whose logits stand side by side.
+
+    Rows that are views of one crop are also to say the same: added is the mean divergence of each from their
+    mean, which for two is that of Jensen and Shannon (as in AugMix: Hendrycks et al., ICLR 2020).
+    """
     from keras import ops
 
     def loss(targets: Any, logits: Any) -> Any:
         count = logits.shape[-1] // n_labels
         each = ops.reshape(logits, (-1, count, n_labels))
         asked = ops.repeat(ops.reshape(targets, (-1, 1, n_labels)), count, axis=1)
-        return ops.mean(ops.categorical_crossentropy(asked, each, from_logits=True), axis=1)
+        entropy = ops.mean(ops.categorical_crossentropy(asked, each, from_logits=True), axis=1)
+        if views == 1:
+            return entropy
+        said = ops.log_softmax(ops.reshape(logits, (-1, views, count, n_labels)))
+        mean = ops.logsumexp(said, axis=1, keepdims=True) - math.log(views)
+        divergence = ops.mean(ops.sum(ops.exp(said) * (said - mean), axis=-1), axis=(1, 2))
+        return entropy + agreement_weight * ops.repeat(divergence, views)
 
     return loss
 

@@ -37,6 +37,8 @@ class Recipe:
 
     Parameters
     ----------
+    views
+        Rows that each crop gives to a batch, each through other channels; they are to be heard as the same.
     rehearsals
         Divisions of the clips by artist. For each, as many networks as there are towers are fitted on the
         clips outside it and answer for those inside: what temperature and thresholds are fitted on.
@@ -46,8 +48,9 @@ class Recipe:
 
     patches: PatchParams = field(default_factory=lambda: PatchParams(hop_columns=40))
     network: ResidualCnnParams = field(default_factory=lambda: ResidualCnnParams(descriptors=256, towers=2))
-    feed: FeedParams = field(default_factory=FeedParams)
+    feed: FeedParams = field(default_factory=lambda: FeedParams(batch_size=16))
     fit: FitParams = field(default_factory=FitParams)
+    views: int = 2
     rehearsals: int = 3
     n_outliers: int = 200
     outlier_seconds: float = 13.0
@@ -77,6 +80,7 @@ def fit_network(
         patch_params=recipe.patches,
         params=recipe.feed,
         seed=seed,
+        views=recipe.views,
     )
     fit(
         model,

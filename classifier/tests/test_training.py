@@ -14,7 +14,7 @@ from classifier.core.networks import ResidualCnnParams
 from classifier.core.patches import PatchParams
 from classifier.fitting import calibrate, outliers
 from classifier.fitting.feed import Feed, FeedParams
-from classifier.fitting.loop import EpochReport, FitParams, fit, use_threads
+from classifier.fitting.loop import EpochReport, FitParams, _mean_loss, fit, use_threads
 
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
@@ -35,8 +35,12 @@ def examples(n: int, seed: int = 0) -> Examples:
     return Examples(db=list(db), targets=targets.astype(np.intp))
 
 
-def make_feed(params: FeedParams = FEED, sounds: list[FloatArray] | None = None, seed: int = 0) -> Feed:
-    return Feed(examples(16), sounds or [], n_labels=2, patch_params=PATCHES, params=params, seed=seed)
+def make_feed(
+    params: FeedParams = FEED, sounds: list[FloatArray] | None = None, seed: int = 0, views: int = 1
+) -> Feed:
+    return Feed(
+        examples(16), sounds or [], n_labels=2, patch_params=PATCHES, params=params, seed=seed, views=views
+    )
 
 
 def make_model() -> Any:
@@ -160,6 +164,59 @@ def test_an_epoch_shows_every_track_as_often_as_asked() -> None:
     batches = list(feed.epoch(1))
     assert len(batches) == feed.steps_per_epoch == 16 * 3 // 8
     assert sum(batch.genres.sum(axis=0) for batch in batches).tolist() == [24, 24]
+
+
+def test_views_of_one_crop_stand_beside_each_other() -> None:
+    params = replace(FEED, outlier_share=0.25)
+    sounds = list(examples(3, seed=8).db)
+    batch = next(make_feed(params, sounds, views=2).epoch(1))
+    assert len(batch.inputs) == 2 * (8 + 2)
+    # Without channels and masks there is nothing that could tell them apart.
+    np.testing.assert_array_equal(batch.inputs[0::2], batch.inputs[1::2])
+    assert not np.array_equal(batch.inputs[0], batch.inputs[2])
+    np.testing.assert_array_equal(batch.genres[0::2], batch.genres[1::2])
+    assert batch.music[:, 0].tolist() == [1.0] * 16 + [0.0] * 4
+    spoilt = next(make_feed(replace(params, channel_probability=1.0), sounds, views=2).epoch(1))
+    assert (np.abs(spoilt.inputs[0::2] - spoilt.inputs[1::2]).max(axis=(1, 2, 3)) > 0.01).all()
+
+
+def test_views_that_are_heard_differently_cost() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (6, 4)).astype(np.float32)
+    targets = np.repeat(np.eye(2, dtype=np.float32)[[0, 1, 0]], 2, axis=0)
+
+    def loss(views: int, said: FloatArray) -> NDArray[np.float64]:
+        return np.asarray(_mean_loss(2, views=views, agreement_weight=0.5)(targets, said), dtype=np.float64)
+
+    # Two branches of two genres: each has its cross entropy and its divergence of Jensen and Shannon.
+    said = np.exp(logits.reshape(3, 2, 2, 2))
+    said /= said.sum(axis=-1, keepdims=True)
+    first, second, mean = said[:, 0], said[:, 1], said.mean(axis=1)
+    divergence = 0.5 * (first * np.log(first / mean) + second * np.log(second / mean)).sum(axis=-1).mean(
+        axis=1
+    )
+    entropy = -np.log(said.reshape(6, 2, 2)[np.arange(6), :, targets.argmax(axis=1)]).mean(axis=1)
+    np.testing.assert_allclose(loss(1, logits), entropy, rtol=1e-5)
+    np.testing.assert_allclose(loss(2, logits), entropy + 0.5 * np.repeat(divergence, 2), rtol=1e-5)
+    alike = np.repeat(logits[::2], 2, axis=0)
+    np.testing.assert_allclose(loss(2, alike), loss(1, alike), rtol=1e-5)
+
+
+def test_a_network_learns_from_views(tmp_path: Path) -> None:
+    model = make_model()
+    reports: list[EpochReport] = []
+    fit(
+        model,
+        make_feed(replace(FEED, batch_size=4), views=2),
+        FIT,
+        checkpoint=tmp_path,
+        identity="a",
+        on_epoch=reports.append,
+    )
+    assert reports[-1].loss < reports[0].loss
+    batch = next(iter(make_feed(seed=9).epoch(1)))
+    logits = np.asarray(model.predict(batch.inputs, verbose=0)["logits"])
+    assert (logits.argmax(axis=1) == batch.genres.argmax(axis=1)).all()
 
 
 def test_sounds_that_are_not_music_ask_for_no_genre() -> None:

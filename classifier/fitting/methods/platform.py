@@ -109,6 +109,9 @@ def _for_pieces(recipe: Recipe, columns: int) -> Recipe:
     return replace(
         recipe,
         patches=replace(recipe.patches, n_columns=columns, hop_columns=columns),
-        feed=replace(recipe.feed, crops_per_epoch=1, channel_probability=0.0, masks=0, shift=0),
+        feed=replace(
+            recipe.feed, batch_size=32, crops_per_epoch=1, channel_probability=0.0, masks=0, shift=0
+        ),
+        views=1,
         fit=replace(recipe.fit, epochs=PIECE_EPOCHS),
     )
