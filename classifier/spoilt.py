@@ -61,24 +61,34 @@ def spoilt_of(version: ModelVersion) -> Spoilt | None:
     content = real_channels.read(version_files.RELEASES / version.location)
     if content is None or content["sha256"] != version.sha256:
         return None
-    # Other parts were learnt: their figures are for whoever asked for them, not for the page.
-    if content["part"] != "test":
-        return None
-    measured = {"clean": content["clean"], **content["channels"]}
-    agreement = {name: 100 * value for name, value in content["agreement"].items()}
+    unheard = content["test"]
+    measured = {"clean": unheard["clean"], **unheard["channels"]}
     return Spoilt(
         rows=[_row(name, measured[name]) for name in CHANNELS if name in measured],
-        clips=content["clips"],
+        clips=unheard["clips"],
         seconds=content["seconds"],
         goals=[
-            Goal(
-                words=gettext("The same answer as for the clean clip: at least %(least)d %%")
-                % {"least": round(100 * LEAST_AGREEMENT)},
-                reached=content["agreement"]["value"] >= LEAST_AGREEMENT,
-                remark=gettext("%(figure)s, 95 %% interval %(low).1f to %(high).1f")
-                % {**agreement, "figure": f"{agreement['value']:.1f}\u202f%"},
-            )
+            _goal(gettext("Every clip that has sound, learnt or not"), content["all"]),
+            _goal(gettext("Only those it never heard"), unheard),
         ],
+    )
+
+
+def _goal(words: str, figures: Mapping[str, Any]) -> Goal:
+    agreement = {name: 100 * value for name, value in figures["agreement"].items()}
+    return Goal(
+        words=gettext("%(clips)s: the same answer as for the clean one in at least %(least)d %%")
+        % {"clips": words, "least": round(100 * LEAST_AGREEMENT)},
+        reached=figures["agreement"]["value"] >= LEAST_AGREEMENT,
+        remark=gettext(
+            "%(figure)s of %(clips)d clips in %(channels)d channels, 95 %% interval %(low).1f to %(high).1f"
+        )
+        % {
+            **agreement,
+            "figure": f"{agreement['value']:.1f}\u202f%",
+            "clips": figures["clips"],
+            "channels": len(figures["channels"]),
+        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from classifier.core import dataset
 from classifier.core.audio import SAMPLE_RATE, decode
-from classifier.core.dataset import DatasetError, LogMelDataset, Part
+from classifier.core.dataset import DatasetError, LogMelDataset
 from classifier.core.evaluate import accuracy, bootstrap
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, Prediction
@@ -29,16 +29,16 @@ _CHANNEL_SEED: Final = 9
 
 
 def measure(
-    *, data: Path, release: Path, part: Part, most: int, on_progress: Callable[[int, int], None]
+    *, data: Path, release: Path, most: int | None, on_progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     """Ask a release about clips that have sound, clean and after each of `SOUND_CHANNELS`.
 
+    The figures are those of the test part, which a release has not learnt, and those of all clips together.
+
     Parameters
     ----------
-    part
-        Part of the filtered partition.
     most
-        Clips to use, as many of each genre as there are.
+        Clips to use, as many of each genre as there are; None is all.
 
     Raises
     ------
@@ -49,45 +49,71 @@ def measure(
     """
     whole = dataset.load(data)
     classifier = Classifier.load(release)
-    chosen = _choose(whole, data, part, most)
     if strange := set(whole.labels) - set(classifier.labels):
         raise DatasetError(f"Release {classifier.name} does not know {', '.join(sorted(strange))}.")
-    if not chosen:
-        raise DatasetError(f"No clip of the {part} part has sound under {data / 'audio'}.")
-    verdict: dict[str, list[int]] = {name: [] for name in ("clean", *SOUND_CHANNELS)}
-    sure: dict[str, list[bool]] = {name: [] for name in verdict}
-    for place, index in enumerate(chosen):
-        on_progress(place, len(chosen))
-        samples = _samples(_sound(data, whole, index))
-        for name, verdicts_so_far in verdict.items():
-            said = _ask(classifier, _after(samples, name, clip=index))
-            probabilities = [said.probabilities[label] for label in whole.labels]
-            verdicts_so_far.append(int(np.argmax(probabilities)))
-            sure[name].append(not said.unsure)
-    on_progress(len(chosen), len(chosen))
+    chosen = _choose(whole, data, most)
+    test = np.isin(chosen, whole.part("test"))
+    if not test.any():
+        raise DatasetError(f"No clip of the test part has sound under {data / 'audio'}.")
+    verdicts, sure = _hear(classifier, whole, data, chosen, on_progress)
     targets = np.array([whole.labels.index(whole.clips[index].genre) for index in chosen])
-    verdicts = {name: np.array(row) for name, row in verdict.items()}
-    clean = verdicts["clean"]
-    rows = {name: shares(verdicts[name], np.array(sure[name]), targets, clean) for name in verdicts}
-    spoilt = list(SOUND_CHANNELS)
-    agreement = bootstrap(
-        accuracy,
-        np.tile(clean, len(spoilt)),
-        np.concatenate([verdicts[name] for name in spoilt]),
-        len(whole.labels),
-        clusters=np.tile(np.arange(len(chosen)), len(spoilt)),
-    )
+
+    def figures(rows: NDArray[np.bool_]) -> dict[str, Any]:
+        return _figures(verdicts[:, rows], sure[:, rows], targets[rows], whole.labels)
+
     return {
         "format_version": FORMAT_VERSION,
         "release": classifier.name,
         "sha256": classifier.metadata["sha256"],
         "date": datetime.now(UTC).date().isoformat(),
-        "part": part,
-        "clips": len(chosen),
         "seconds": SECONDS,
-        "genres": {label: int((targets == place).sum()) for place, label in enumerate(whole.labels)},
-        "clean": rows.pop("clean"),
-        **summary(rows),
+        "test": figures(test),
+        "all": figures(np.ones_like(test)),
+    }
+
+
+def _hear(
+    classifier: Classifier,
+    whole: LogMelDataset,
+    data: Path,
+    chosen: Sequence[int],
+    on_progress: Callable[[int, int], None],
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Verdicts and whether they are sure, both (1 + n_channels, n_clips); the first row is of clean clips."""
+    verdicts = np.zeros((1 + len(SOUND_CHANNELS), len(chosen)), dtype=np.intp)
+    sure = np.zeros(verdicts.shape, dtype=np.bool_)
+    for place, index in enumerate(chosen):
+        on_progress(place, len(chosen))
+        samples = _samples(_sound(data, whole, index))
+        for row, name in enumerate(("clean", *SOUND_CHANNELS)):
+            said = _ask(classifier, _after(samples, name, clip=index))
+            verdicts[row, place] = np.argmax([said.probabilities[label] for label in whole.labels])
+            sure[row, place] = not said.unsure
+    on_progress(len(chosen), len(chosen))
+    return verdicts, sure
+
+
+def _figures(
+    verdicts: NDArray[np.intp],
+    sure: NDArray[np.bool_],
+    targets: NDArray[np.intp],
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    n_clips = verdicts.shape[1]
+    clean, spoilt = verdicts[0], verdicts[1:]
+    agreement = bootstrap(
+        accuracy,
+        np.tile(clean, len(spoilt)),
+        spoilt.ravel(),
+        len(labels),
+        clusters=np.tile(np.arange(n_clips), len(spoilt)),
+    )
+    rows = [shares(heard, certain, targets, clean) for heard, certain in zip(verdicts, sure, strict=True)]
+    return {
+        "clips": n_clips,
+        "genres": {label: int((targets == place).sum()) for place, label in enumerate(labels)},
+        "clean": rows[0],
+        **summary(dict(zip(SOUND_CHANNELS, rows[1:], strict=True))),
         "agreement": asdict(agreement),
     }
 
@@ -99,17 +125,18 @@ def write(content: Mapping[str, Any], folder: Path) -> None:
     partial.replace(folder / JSON_FILE)
 
 
-def _choose(whole: LogMelDataset, data: Path, part: Part, most: int) -> list[int]:
+def _choose(whole: LogMelDataset, data: Path, most: int | None) -> list[int]:
     """Clips with sound, one genre after the other until there are enough; always the same."""
     rng = np.random.default_rng(_CHOICE_SEED)
     by_genre: dict[str, list[int]] = {}
-    with_sound = [int(index) for index in whole.part(part) if _sound(data, whole, int(index)).exists()]
+    with_sound = [index for index in range(len(whole.clips)) if _sound(data, whole, index).exists()]
     for index in rng.permutation(with_sound).tolist():
         by_genre.setdefault(whole.clips[int(index)].genre, []).append(int(index))
+    enough = len(with_sound) if most is None else min(most, len(with_sound))
     chosen: list[int] = []
-    while len(chosen) < min(most, len(with_sound)):
+    while len(chosen) < enough:
         for genre in sorted(by_genre):
-            if by_genre[genre] and len(chosen) < most:
+            if by_genre[genre] and len(chosen) < enough:
                 chosen.append(by_genre[genre].pop())
     return chosen
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from classifier.releases.evaluation import read_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 JSON_FILE = "real_channels.json"
 
 

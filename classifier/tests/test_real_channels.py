@@ -30,7 +30,7 @@ GENRES = ("blues", "classical", "jazz")
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two test clips and a train clip of three genres; the test clips of two of them have sound."""
+    """Two test clips and a train clip of three genres; all but the test clips of jazz have sound."""
     rows = [
         (f"{genre}.{i}", genre, f"{genre} artist {i}", "", "train" if i == 2 else "test")
         for genre in GENRES
@@ -38,7 +38,7 @@ def data(tmp_path: Path) -> Path:
     ]
     folder = write_dataset(tmp_path / "data", rows, np.zeros((len(rows), 128, 40), np.uint8))
     for place, (name, genre, _, _, part) in enumerate(rows):
-        if genre != "jazz" and part == "test":
+        if genre != "jazz" or part == "train":
             sound = folder / "audio" / genre / f"{name}.opus"
             sound.parent.mkdir(parents=True, exist_ok=True)
             sound.write_bytes(sounds.encode(sounds.tune(6.0, seed=place), "opus"))
@@ -64,19 +64,23 @@ def test_every_clip_with_sound_is_asked_clean_and_spoilt(
     data: Path, release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = run(data, release)
-    assert content["clips"] == 4
-    assert content["genres"] == {"blues": 2, "classical": 2, "jazz": 0}
-    assert list(content["channels"]) == list(SOUND_CHANNELS)
-    assert content["clean"]["agreement"] == 1
-    shares = [row["agreement"] for row in content["channels"].values()]
-    assert content["agreement"]["value"] == pytest.approx(np.mean(shares))
-    assert content["agreement"]["low"] <= content["agreement"]["value"] <= content["agreement"]["high"]
+    unheard, everything = content["test"], content["all"]
+    assert unheard["genres"] == {"blues": 2, "classical": 2, "jazz": 0}
+    assert everything["genres"] == {"blues": 3, "classical": 3, "jazz": 1}
+    for figures, clips in ((unheard, 4), (everything, 7)):
+        assert figures["clips"] == clips
+        assert list(figures["channels"]) == list(SOUND_CHANNELS)
+        assert figures["clean"]["agreement"] == 1
+        shares = [row["agreement"] for row in figures["channels"].values()]
+        agreement = figures["agreement"]
+        assert agreement["value"] == pytest.approx(np.mean(shares))
+        assert agreement["low"] <= agreement["value"] <= agreement["high"]
     said = capsys.readouterr().out
-    assert "Of 4 clips in 10 channels" in said
-    assert "everything" in said
+    assert "Of 4 clips of the test part in 10 channels" in said
+    assert "Of 7 clips of all parts in 10 channels" in said
     # The same once more, and fewer clips where fewer are asked for, of each genre alike.
-    assert run(data, release)["channels"] == content["channels"]
-    assert run(data, release, "--clips", "2")["genres"] == {"blues": 1, "classical": 1, "jazz": 0}
+    assert run(data, release)["all"] == everything
+    assert run(data, release, "--clips", "3")["all"]["genres"] == {"blues": 1, "classical": 1, "jazz": 1}
 
 
 def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
@@ -88,7 +92,7 @@ def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
     monkeypatch.setattr(
         real_channels, "SOUND_CHANNELS", {"nothing": silence, "all": lambda samples, rng: samples}
     )
-    content = run(data, release)
+    content = run(data, release)["test"]
     assert content["channels"]["all"] == content["clean"]
     # In silence there is no music, so nothing is said without doubt.
     assert content["channels"]["nothing"]["confident"] == 0
@@ -97,9 +101,12 @@ def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
 
 
 def test_data_without_sound_or_with_a_strange_genre_are_refused(data: Path, release: Path) -> None:
-    for words in (["--part", "train"], ["--clips", "0"]):
-        with pytest.raises(CommandError):
-            run(data, release, *words)
+    with pytest.raises(CommandError, match="at least 1"):
+        run(data, release, "--clips", "0")
+    for sound in (data / "audio").glob("*/*.[01].opus"):
+        sound.rename(sound.with_suffix(".elsewhere"))
+    with pytest.raises(CommandError, match="No clip of the test part has sound"):
+        run(data, release)
     text = (data / "tracks.csv").read_text()
     (data / "tracks.csv").write_text(text.replace(",jazz,", ",polka,"))
     with np.load(data / "logmel_999.npz") as archive:
@@ -123,7 +130,7 @@ def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings,
     return version
 
 
-def write(version: ModelVersion, agreement: float, **more: Any) -> None:
+def write(version: ModelVersion, agreement: float, unheard: float = 0.7, **more: Any) -> None:
     row = {
         "accuracy": 0.512,
         "agreement": agreement,
@@ -131,15 +138,21 @@ def write(version: ModelVersion, agreement: float, **more: Any) -> None:
         "confident": 0.4,
         "confident_accuracy": None,
     }
+
+    def figures(clips: int, agreement: float) -> dict[str, Any]:
+        return {
+            "clips": clips,
+            "clean": {**row, "agreement": 1.0},
+            "channels": {"room": row, "one of another program": row},
+            "agreement": {"value": agreement, "low": agreement - 0.05, "high": agreement + 0.05},
+        }
+
     content = {
-        "format_version": 1,
+        "format_version": 2,
         "sha256": version.sha256,
-        "part": "test",
-        "clips": 80,
         "seconds": 15,
-        "clean": {**row, "agreement": 1.0},
-        "channels": {"room": row, "one of another program": row},
-        "agreement": {"value": agreement, "low": agreement - 0.05, "high": agreement + 0.05},
+        "test": figures(80, unheard),
+        "all": figures(300, agreement),
         **more,
     }
     (version_files.RELEASES / version.location / JSON_FILE).write_text(json.dumps(content))
@@ -157,13 +170,14 @@ def test_the_page_says_what_came_of_it(
     shown = spoilt_of(version)
     assert shown is not None
     assert [row.title for row in shown.rows] == ["As it is", "An echoing room"]
-    assert [goal.reached for goal in shown.goals] == [reached]
+    assert [goal.reached for goal in shown.goals] == [reached, False]
     page = page_of(client)
     assert "80 test clips, 15 seconds of each" in page
     assert f"{100 * agreement - 5:.1f} to {100 * agreement + 5:.1f}" in page
     section = page[page.index('id="spoilt-title"') :]
     assert section.count("51&#8239;%") == 2
-    assert ("Reached" in section, "Missed" in section) == (reached, not reached)
+    assert "70.0\u202f% of 80 clips in 2 channels, 95 % interval 65.0 to 75.0" in section
+    assert (section.count(">Reached<"), section.count(">Missed<")) == ((1, 1) if reached else (0, 2))
 
 
 def test_figures_of_another_network_are_not_shown(client: Client, version: ModelVersion) -> None:
@@ -171,9 +185,7 @@ def test_figures_of_another_network_are_not_shown(client: Client, version: Model
     assert "spoilt-title" not in page_of(client)
     write(version, 0.9, sha256="0" * 64)
     assert spoilt_of(version) is None
-    write(version, 0.9, format_version=2)
-    assert spoilt_of(version) is None
-    write(version, 0.9, part="train")
+    write(version, 0.9, format_version=1)
     assert spoilt_of(version) is None
     write(version, 0.9)
     assert spoilt_of(version) is not None
