@@ -125,16 +125,12 @@ def make_var() -> Path:
     var = var_dir()
     mode = 0o711 if os.getuid() == 0 else 0o700
     try:
-        if not var.exists():
-            var.mkdir(parents=True)
-            var.chmod(mode)
+        _make_folder(var, mode)
         probe = var / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
         log_dir().mkdir(mode=0o700, exist_ok=True)
-        if not run_dir().exists():
-            run_dir().mkdir()
-            run_dir().chmod(mode)
+        _make_folder(run_dir(), mode)
     except OSError as error:
         raise VarError(
             f"Cannot write to {var} ({error.strerror}): "
@@ -144,6 +140,15 @@ def make_var() -> Path:
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o066:
         raise VarError(f"The folder {run_dir()} belongs to somebody else or is open to others: remove it.")
     return var
+
+
+def _make_folder(path: Path, mode: int) -> None:
+    """Make a folder unless another process has just done so; at no moment is it wider open than `mode`."""
+    try:
+        path.mkdir(mode=mode, parents=True)
+    except FileExistsError:
+        return
+    path.chmod(mode)  # what the umask took away: PostgreSQL may run as somebody else
 
 
 def clear_run_dir() -> None:

@@ -108,6 +108,40 @@ def test_folder_is_closed_to_others(var: Path) -> None:
     assert stat.S_IMODE(paths.log_dir().stat().st_mode) == 0o700
 
 
+def test_folder_is_at_no_moment_open_to_others(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second process that comes while the first is at it must not take the folder for a stranger's."""
+    seen = []
+    chmod = Path.chmod
+
+    def look_and_chmod(path: Path, mode: int) -> None:
+        seen.append(stat.S_IMODE(path.stat().st_mode))
+        paths.make_var()
+        chmod(path, mode)
+
+    monkeypatch.setattr(Path, "chmod", look_and_chmod)
+    before = os.umask(0o022)
+    try:
+        paths.make_var()
+    finally:
+        os.umask(before)
+    assert len(seen) >= 2
+    assert [mode & 0o066 for mode in seen] == [0] * len(seen)
+
+
+def test_folder_that_another_process_makes_meanwhile_is_used(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def make_twice(path: Path, *args: object, **kwargs: object) -> None:
+        mkdir(path, *args, **{**kwargs, "exist_ok": True})  # type: ignore[arg-type]
+        mkdir(path, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", make_twice)
+    assert paths.make_var() == var
+    assert paths.run_dir().is_dir()
+
+
 # --- locks ----------------------------------------------------------------------------------------------
 def test_lock_ends_with_its_holder(tmp_path: Path) -> None:
     path = tmp_path / "lock"
