@@ -56,6 +56,29 @@ class ResidualCnnParams:
     towers: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class DescriptorMlpParams:
+    """Shape of the small network that listens beside the towers; stored with every release that has one.
+
+    Parameters
+    ----------
+    hidden
+        Size of the layer that reads the descriptors of a patch.
+    n_embedding
+        Size of the vector under the output layers.
+    input_dropout, dropout
+        Rates before and after that layer.
+    norm_momentum
+        As in `ResidualCnnParams`.
+    """
+
+    hidden: int = 512
+    n_embedding: int = 128
+    input_dropout: float = 0.3
+    dropout: float = 0.3
+    norm_momentum: float = 0.9
+
+
 def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnParams, seed: int) -> Any:
     """Build one tower of the platform's network on patches.
 
@@ -154,27 +177,87 @@ def _descriptors(rows: Any, params: ResidualCnnParams) -> Any:
     return layers.Dense(params.n_embedding, activation="relu")(x)
 
 
-def assemble(members: Sequence[Any]) -> Any:
-    """Join fitted networks of one shape into one whose logits are the mean of theirs.
+def descriptor_mlp(*, n_labels: int, n_descriptors: int, params: DescriptorMlpParams, seed: int) -> Any:
+    """Build the small network on descriptors.
+
+    The input is (batch, n_descriptors), from `descriptors.describe`; the outputs are named as those of
+    `residual_cnn`.
+    """
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((n_descriptors,), name="descriptors")
+    x = layers.BatchNormalization(momentum=params.norm_momentum)(inputs)
+    x = layers.Dropout(params.input_dropout)(x)
+    x = layers.Dense(params.hidden, use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=params.norm_momentum)(x)
+    x = layers.Activation("relu")(x)
+    x = layers.Dropout(params.dropout)(x)
+    embedding = layers.Dense(params.n_embedding, activation="relu", name="embedding")(x)
+    return keras.Model(
+        inputs, _outputs(embedding, layers.Dense(n_labels, name="logits")), name="descriptor_mlp"
+    )
+
+
+def describer(patches: PatchParams) -> Any:
+    """A model from patches (batch, n_mels, n_columns, 1) to their descriptors; it has no weights."""
+    import keras
+
+    inputs = keras.Input((patches.n_mels, patches.n_columns, 1), name="patches")
+    return keras.Model(inputs, _described(inputs), name="describer")
+
+
+def on_patches(mlp: Any, patches: PatchParams) -> Any:
+    """A network on descriptors as one on patches, with the outputs of `residual_cnn`."""
+    import keras
+
+    described = describer(patches)
+    return keras.Model(described.input, mlp(described.output), name="descriptor_mlp_on_patches")
+
+
+def _described(inputs: Any) -> Any:
+    from keras import layers
+
+    return describe(layers.Reshape(tuple(inputs.shape[1:3]))(inputs))
+
+
+def assemble(towers: Sequence[Any], *, mlp: Any | None = None, mlp_share: float = 0.0) -> Any:
+    """Join fitted networks into one whose logits are a weighted mean of theirs.
 
     The embeddings stand side by side, so that ``logits`` and ``music`` stay affine functions of one embedding
-    and a new head can be fitted on all towers at once.
+    and a new head can be fitted on all of them at once.
+
+    Parameters
+    ----------
+    towers
+        Of one shape, from `residual_cnn`; each counts as much as the others. They alone tell music from what
+        is none.
+    mlp
+        From `descriptor_mlp`; None where there is none.
+    mlp_share
+        Its weight in the mean.
     """
     import keras
 
-    inputs = keras.Input(members[0].input.shape[1:], name="patches")
-    towers = [
-        keras.Model(member.input, member.output["embedding"], name=f"tower_{index}")
-        for index, member in enumerate(members)
+    inputs = keras.Input(towers[0].input.shape[1:], name="patches")
+    members = [(tower, (1 - mlp_share) / len(towers), 1 / len(towers)) for tower in towers]
+    embeddings = [
+        keras.Model(tower.input, tower.output["embedding"], name=f"tower_{index}")(inputs)
+        for index, tower in enumerate(towers)
     ]
-    embedding = keras.layers.Concatenate(name="embedding")([tower(inputs) for tower in towers])
+    if mlp is not None:
+        members.append((mlp, mlp_share, 0.0))
+        reader = keras.Model(mlp.input, mlp.output["embedding"], name="descriptor_mlp")
+        embeddings.append(reader(_described(inputs)))
+    embedding = keras.layers.Concatenate(name="embedding")(embeddings)
     outputs = {"embedding": embedding}
     heads = {}
-    for name in ("logits", "music"):
-        fitted = [member.get_layer(name).get_weights() for member in members]
+    for place, name in enumerate(("logits", "music"), start=1):
+        fitted = [(member[place], *member[0].get_layer(name).get_weights()) for member in members]
         heads[name] = (
-            np.concatenate([kernel for kernel, _ in fitted]) / len(members),
-            np.mean([bias for _, bias in fitted], axis=0),
+            np.concatenate([share * kernel for share, kernel, _ in fitted]),
+            np.sum([share * bias for share, _, bias in fitted], axis=0),
         )
         outputs[name] = keras.layers.Dense(len(heads[name][1]), name=name)(embedding)
     model = keras.Model(inputs, outputs, name="residual_cnns")
@@ -188,16 +271,21 @@ def from_metadata(metadata: Mapping[str, Any], *, seed: int = 0) -> Any:
     shape = dict(metadata["network"])
     shape["widths"] = tuple(shape["widths"])
     params = ResidualCnnParams(**shape)
-    members = [
-        residual_cnn(
-            n_labels=len(metadata["labels"]),
-            patches=PatchParams(**metadata["patches"]),
-            params=params,
-            seed=seed + index,
-        )
+    n_labels, patches = len(metadata["labels"]), PatchParams(**metadata["patches"])
+    towers = [
+        residual_cnn(n_labels=n_labels, patches=patches, params=params, seed=seed + index)
         for index in range(params.towers)
     ]
-    return members[0] if params.towers == 1 else assemble(members)
+    beside = metadata.get("descriptor_mlp")
+    if beside is None:
+        return towers[0] if params.towers == 1 else assemble(towers)
+    mlp = descriptor_mlp(
+        n_labels=n_labels,
+        n_descriptors=describer(patches).output.shape[1],
+        params=DescriptorMlpParams(**beside),
+        seed=seed,
+    )
+    return assemble(towers, mlp=mlp)
 
 
 def load(release: Path) -> Any:

@@ -126,6 +126,11 @@ def power_to_db(power: FloatArray, floor: float = 0.0) -> FloatArray:
     return np.asarray(10.0 * np.log10(np.maximum(power, max(floor, 1e-12))), dtype=np.float32)
 
 
+def to_db(power: FloatArray, params: PatchParams) -> FloatArray:
+    """Decibels with the floor ``params.dynamic_range_db`` below the loudest cell."""
+    return power_to_db(power, float(power.max()) * 10 ** (-params.dynamic_range_db / 10))
+
+
 def db_to_power(db: FloatArray) -> FloatArray:
     """The inverse of `power_to_db`."""
     return np.asarray(np.power(10.0, db / 10.0), dtype=np.float32)

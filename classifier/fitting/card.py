@@ -23,6 +23,24 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+_BESIDE = """
+The other one reads the same descriptors. It met the same few copies of every stretch again and again,
+clean and through channels, and knows better than the first what the songs it learnt, and others of their
+albums, sound like."""
+
+
+def _networks(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """How many networks a release joins, and which, in words."""
+    towers, beside = metadata["network"]["towers"], "descriptor_mlp" in metadata
+    count = towers + beside
+    return {
+        "networks": count,
+        "networks_noun": "network" if count == 1 else "networks",
+        "towers_words": "Each has" if towers > 1 and not beside else "The first has" if beside else "It has",
+        "beside_words": _BESIDE if beside else "",
+    }
+
+
 def model_card(metadata: Mapping[str, Any]) -> str:
     """Markdown text of the model card (after Mitchell et al., Model Cards for Model Reporting, 2019).
 
@@ -49,7 +67,7 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         set=metadata["trained_on"]["set"],
         tracks=metadata["trained_on"]["tracks"],
         per_genre=round(metadata["trained_on"]["tracks"] / len(metadata["labels"])),
-        towers=metadata["network"]["towers"],
+        **_networks(metadata),
         n_valid=valid["n"],
         valid_accuracy=_interval(valid["accuracy"]),
         n_test=test["n"],

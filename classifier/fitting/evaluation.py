@@ -107,8 +107,10 @@ class Workplace:
     def settings(self, method: str, protocol: str) -> Mapping[str, Any]:
         """What decides a method under a protocol, beside the data and the seed."""
         entry = METHODS[method]
-        own = entry.make(self.context(protocol, self._work)).settings
-        return {**own, "networks": entry.average.count} if entry.average else own
+        if entry.average is None:
+            return entry.make(self.context(protocol, self._work)).settings
+        members = {name: self.settings(name, protocol) for name in entry.average.weights}
+        return {"networks": len(members), "weights": dict(entry.average.weights), "members": members}
 
     def identity(self, method: str, protocol: str) -> str:
         """Names all that decides the figures of a method under a protocol, but the seed."""
@@ -174,13 +176,13 @@ class Workplace:
         return self._averaged(cell, average, report) if average else self._fitted(cell, report)
 
     def _averaged(self, cell: Cell, average: Average, report: Callable[[str], None]) -> Outcome:
-        members = []
-        for seed in average.seeds(cell.seed):
-            member = replace(cell, method=average.of, seed=seed)
+        members, weights = [], list(average.weights.values())
+        for name in average.weights:
+            member = replace(cell, method=name)
             members.append(self.finished(member) or self.compute(member, report))
         outcome = Outcome(
-            valid=mean_of_logits([member.valid for member in members]),
-            test=mean_of_logits([member.test for member in members]),
+            valid=mean_of_logits([member.valid for member in members], weights),
+            test=mean_of_logits([member.test for member in members], weights),
             seconds=sum(member.seconds for member in members),
         )
         self.keep(cell, outcome)
@@ -224,8 +226,7 @@ def cells(
             entry = METHODS[method]
             if protocol in entry.unfit:
                 continue
-            per_fit = entry.average.count if entry.average else 1
-            for seed in range(max(seeds // per_fit, 1) if entry.seeded else 1):
+            for seed in range(seeds if entry.seeded else 1):
                 yield from (Cell(method, protocol, fold, seed) for fold in folds)
 
 
@@ -272,13 +273,13 @@ def _seconds_left(waiting: Sequence[Cell], taken: Mapping[tuple[str, str], list[
     return total
 
 
-def mean_of_logits(probabilities: Sequence[FloatArray]) -> FloatArray:
-    """Probabilities (n, n_labels) whose logits are the mean of others'.
+def mean_of_logits(probabilities: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
+    """Probabilities (n, n_labels) whose logits are the weighted mean of others'.
 
     What joined networks say of a clip, up to the weights of its patches, which each network gives on its own
     here.
     """
-    return softmax(np.mean([logits_of(each) for each in probabilities], axis=0))
+    return softmax(np.average([logits_of(each) for each in probabilities], axis=0, weights=weights))
 
 
 def logits_of(probabilities: FloatArray) -> FloatArray:

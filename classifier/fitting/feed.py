@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +52,29 @@ class FeedParams:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Inputs (b, n_mels, n_columns, 1), genre targets (b, n_labels), music targets (b, 1)."""
+    """Inputs (b, ...) as the network takes them, genre targets (b, n_labels), music targets (b, 1)."""
 
     inputs: FloatArray
     genres: FloatArray
     music: FloatArray
+
+
+class Batches(Protocol):
+    """What a network can be fitted on, epoch by epoch.
+
+    Attributes
+    ----------
+    views
+        Rows, beside each other in a batch, that are to be heard as the same; 1 where each stands for itself.
+    steps_per_epoch
+        Batches.
+    """
+
+    views: int
+    steps_per_epoch: int
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of one epoch; the same number always gives the same batches."""
 
 
 class Feed:
@@ -133,10 +152,7 @@ class Feed:
     def _heard(self, crop: FloatArray, rng: np.random.Generator) -> FloatArray:
         if rng.random() >= self._params.channel_probability:
             return crop
-        power = random_channel(patches.db_to_power(crop), rng)
-        return patches.power_to_db(
-            power, float(power.max()) * 10 ** (-self._patch_params.dynamic_range_db / 10)
-        )
+        return patches.to_db(random_channel(patches.db_to_power(crop), rng), self._patch_params)
 
     def _mask(self, inputs: FloatArray, rng: np.random.Generator) -> None:
         params = self._params

@@ -161,7 +161,10 @@ def refit_head(
     return out
 
 
-_KEPT = ("format_version", "feature_version", "features", "patches", "network", "recipe", "outliers_refused")
+_KEPT = (
+    *("format_version", "feature_version", "features", "patches", "network", "descriptor_mlp"),
+    *("recipe", "outliers_refused"),
+)
 
 
 def lesson_of(remembered: Replay, embeddings: FloatArray, targets: IntArray) -> Lesson:

@@ -18,7 +18,7 @@ from classifier.core.inference import softmax
 from classifier.core.patches import PatchParams
 from classifier.fitting import devices
 from classifier.fitting.calibrate import log_loss
-from classifier.fitting.feed import Feed
+from classifier.fitting.feed import Batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def use_threads(count: int) -> None:
 
 def fit(
     model: Any,
-    feed: Feed,
+    feed: Batches,
     params: FitParams,
     *,
     checkpoint: Path,
@@ -118,6 +118,8 @@ def fit(
     ----------
     model
         From `networks`; its ``logits`` and ``music`` outputs are fitted.
+    feed
+        What it is shown.
     checkpoint
         Folder for the state; it is removed by the caller when the result is safe.
     identity

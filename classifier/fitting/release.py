@@ -18,6 +18,7 @@ from classifier.core.inference import MODEL_FILE, Network
 from classifier.core.networks import WEIGHTS_FILE, ResidualCnnParams
 from classifier.core.patches import FloatArray, PatchParams
 from classifier.fitting import outliers
+from classifier.fitting.descriptor_mlp import DescriptorMlpRecipe, fit_descriptor_mlp
 from classifier.fitting.feed import Feed, FeedParams
 from classifier.fitting.loop import EpochReport, FitParams, fit, use_threads
 from classifier.fitting.records import Material, Unseen, write_records
@@ -37,20 +38,25 @@ class Recipe:
 
     Parameters
     ----------
+    network, feed, fit
+        Of the towers, the networks on whole patches.
     views
         Rows that each crop gives to a batch, each through other channels; they are to be heard as the same.
+    beside
+        The small network on descriptors beside the towers; None is none.
     rehearsals
-        Divisions of the clips by artist. For each, as many networks as there are towers are fitted on the
-        clips outside it and answer for those inside: what temperature and thresholds are fitted on.
+        Divisions of the clips by artist. For each, networks like those that ship are fitted on the clips
+        outside it and answer for those inside: what temperature and thresholds are fitted on.
     n_outliers, outlier_seconds
         Synthetic sounds that are not music, and their length.
     """
 
     patches: PatchParams = field(default_factory=lambda: PatchParams(hop_columns=40))
-    network: ResidualCnnParams = field(default_factory=lambda: ResidualCnnParams(descriptors=256, towers=2))
+    network: ResidualCnnParams = field(default_factory=lambda: ResidualCnnParams(descriptors=256))
     feed: FeedParams = field(default_factory=lambda: FeedParams(batch_size=16))
     fit: FitParams = field(default_factory=FitParams)
     views: int = 2
+    beside: DescriptorMlpRecipe | None = field(default_factory=DescriptorMlpRecipe)
     rehearsals: int = 3
     n_outliers: int = 200
     outlier_seconds: float = 13.0
@@ -75,7 +81,7 @@ def fit_network(
     model = networks.residual_cnn(n_labels=n_labels, patches=recipe.patches, params=recipe.network, seed=seed)
     feed = Feed(
         examples,
-        _sounds(recipe, seed=seed * 2, count=recipe.n_outliers),
+        sounds_of(recipe, seed=seed * 2, count=recipe.n_outliers),
         n_labels=n_labels,
         patch_params=recipe.patches,
         params=recipe.feed,
@@ -125,7 +131,7 @@ def train_release(
     """
     use_threads(threads)
     whole = dataset.load(data)
-    material = Material(whole, sounds=_sounds(recipe, seed=seed * 2 + 1, count=recipe.n_outliers // 4))
+    material = Material(whole, sounds=sounds_of(recipe, seed=seed * 2 + 1, count=recipe.n_outliers // 4))
     work = out.parent / f".{out.name}.partial"
 
     towers = recipe.network.towers
@@ -144,7 +150,25 @@ def train_release(
                 on_epoch=report,
             )
 
-        return _joined([one(first + number) for number in range(towers)])
+        fitted_towers = [one(first + number) for number in range(towers)]
+        if recipe.beside is None:
+            return fitted_towers[0] if towers == 1 else networks.assemble(fitted_towers)
+        place, places = first // towers, count // towers
+
+        def report_beside(epoch: EpochReport) -> None:
+            on_epoch(f"{kind} on descriptors {place + 1} of {places}", epoch)
+
+        mlp = fit_descriptor_mlp(
+            examples,
+            sounds_of(recipe, seed=(seed + first) * 2, count=recipe.n_outliers),
+            n_labels=len(whole.labels),
+            seed=seed + first,
+            patch_params=recipe.patches,
+            recipe=recipe.beside,
+            checkpoint=work / "checkpoint" / f"{kind}-{place}-descriptors",
+            on_epoch=report_beside,
+        )
+        return networks.assemble(fitted_towers, mlp=mlp, mlp_share=recipe.beside.share)
 
     unseen = []
     for place, (learnt, asked) in enumerate(material.divisions(recipe.rehearsals)):
@@ -160,6 +184,7 @@ def train_release(
         "seed": seed,
         "parameters": int(model.count_params()),
         "network": asdict(recipe.network),
+        **({"descriptor_mlp": asdict(recipe.beside.network)} if recipe.beside else {}),
         "patches": asdict(recipe.patches),
         "recipe": asdict(recipe),
     }
@@ -174,15 +199,13 @@ def _course(recipe: Recipe) -> Recipe:
         recipe,
         patches=replace(recipe.patches, hop_columns=recipe.patches.n_columns),
         network=replace(recipe.network, towers=1),
+        beside=None,
         rehearsals=1,
     )
 
 
-def _joined(models: list[Any]) -> Any:
-    return models[0] if len(models) == 1 else networks.assemble(models)
-
-
-def _sounds(recipe: Recipe, *, seed: int, count: int) -> list[FloatArray]:
+def sounds_of(recipe: Recipe, *, seed: int, count: int) -> list[FloatArray]:
+    """Decibels of `count` synthetic sounds that are not music."""
     return outliers.synthesise(count=count, seconds=recipe.outlier_seconds, params=recipe.patches, seed=seed)
 
 

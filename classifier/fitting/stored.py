@@ -63,7 +63,7 @@ def run(network: Runner, tracks: Sequence[FloatArray], params: PatchParams) -> O
 def through_fixed(tracks: Sequence[FloatArray], name: str, params: PatchParams) -> list[FloatArray]:
     """Decibels of tracks after one entry of `channels.ROBUSTNESS`."""
     return [
-        _to_db(channels.through_fixed(patches.db_to_power(db), name, clip=index), params)
+        patches.to_db(channels.through_fixed(patches.db_to_power(db), name, clip=index), params)
         for index, db in enumerate(tracks)
     ]
 
@@ -83,7 +83,7 @@ def write_replay(
             width = int(rng.integers(min(params.n_columns, db.shape[1]), db.shape[1] + 1))
             start = int(rng.integers(0, db.shape[1] - width + 1))
             power = patches.db_to_power(db[:, start : start + width])
-            tracks.append(_to_db(channels.random_channel(power, rng), params))
+            tracks.append(patches.to_db(channels.random_channel(power, rng), params))
             clip.append(index)
             variant.append(number)
     np.savez_compressed(
@@ -113,7 +113,3 @@ def write_frozen(
         channel_names=np.array(list(heard)),
         channel_embeddings=np.stack([outputs.embeddings for outputs in heard.values()]).astype(np.float16),
     )
-
-
-def _to_db(power: FloatArray, params: PatchParams) -> FloatArray:
-    return patches.power_to_db(power, float(power.max()) * 10 ** (-params.dynamic_range_db / 10))

@@ -98,9 +98,9 @@ def test_methods_are_shown_best_first_in_a_table_per_protocol(client: Client, ve
     [
         (result("release", "filtered", 0.612), "67", False),
         (result("release", "filtered", 0.674), "67", True),
-        (result("residual_cnn", "segment", 0.951), "94", True),
-        (result("residual_cnn", "segment", 0.931), "94", False),
-        (result("residual_cnn", "track", 0.9, folds=[1, 2], n_folds=10), "86", None),
+        (result("residual_cnns", "segment", 0.951), "94", True),
+        (result("residual_cnns", "segment", 0.931), "94", False),
+        (result("residual_cnns", "track", 0.9, folds=[1, 2], n_folds=10), "86", None),
         (result("residual_cnn", "filtered", 0.7), "64", None),
         (result("residual_cnn", "filtered", 0.65, seeds=[0, 1, 2, 3, 4], deviation=0.01), "64", True),
     ],

@@ -184,15 +184,14 @@ def test_a_fit_is_kept_before_its_state_is_removed(
     assert not checkpoint.exists()
 
 
-def test_what_is_averaged_rests_on_the_fits_of_another_method(
+def test_what_is_averaged_rests_on_the_fits_of_other_methods(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    weights = {"feature_mlp": 0.75, "gaussian_knn": 0.25}
     entry = METHODS["feature_mlp"]
-    monkeypatch.setitem(METHODS, "residual_cnns", replace(entry, average=Average("feature_mlp", 2)))
-    # Three fits are one pair; what is left over would need a fourth.
-    chosen = some(workplace, ["residual_cnns"], ["filtered"], seeds=3)
+    monkeypatch.setitem(METHODS, "residual_cnns", replace(entry, average=Average(weights)))
+    chosen = some(workplace, ["residual_cnns"], ["filtered"])
     assert chosen == [Cell("residual_cnns", "filtered", 0, 0)]
-    assert some(workplace, ["residual_cnns"], ["filtered"]) == chosen
     first = Cell("feature_mlp", "filtered", 0, 0)
     evaluation.run(workplace, [first], on_progress=ignore)
     fitted: list[str] = []
@@ -204,20 +203,29 @@ def test_what_is_averaged_rests_on_the_fits_of_another_method(
 
     monkeypatch.setattr(Workplace, "keep", keep)
     evaluation.run(workplace, chosen, on_progress=ignore)
-    assert fitted == ["feature_mlp, filtered, fold 1, seed 1", "residual_cnns, filtered, fold 1, seed 0"]
+    assert fitted == ["gaussian_knn, filtered, fold 1, seed 0", "residual_cnns, filtered, fold 1, seed 0"]
     mean, *members = (
-        workplace.finished(cell) for cell in (chosen[0], first, Cell("feature_mlp", "filtered", 0, 1))
+        workplace.finished(replace(chosen[0], method=name)) for name in ("residual_cnns", *weights)
     )
     assert mean is not None
     assert members[0] is not None
     assert members[1] is not None
-    product = members[0].test * members[1].test
-    geometric = np.sqrt(product) / np.sqrt(product).sum(axis=1, keepdims=True)
-    assert np.allclose(mean.test, geometric, atol=1e-5)
+    product = np.maximum(members[0].test, 1e-12) ** 0.75 * np.maximum(members[1].test, 1e-12) ** 0.25
+    assert np.allclose(mean.test, product / product.sum(axis=1, keepdims=True), atol=1e-5)
     row = row_of(evaluation_table.table(workplace), "residual_cnns", "filtered")
     assert row["settings"]["networks"] == 2
+    assert row["settings"]["weights"] == weights
     assert row["seeds"] == [0]
-    assert row["identity"] != workplace.identity("feature_mlp", "filtered")
+
+
+def test_an_average_is_stale_when_one_of_its_members_is(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = METHODS["feature_mlp"]
+    monkeypatch.setitem(METHODS, "residual_cnns", replace(entry, average=Average({"feature_mlp": 1.0})))
+    before = workplace.identity("residual_cnns", "filtered")
+    monkeypatch.setitem(METHODS, "feature_mlp", replace(entry, make=METHODS["gaussian_knn"].make))
+    assert workplace.identity("residual_cnns", "filtered") != before
 
 
 def test_pieces_are_classified_without_the_table_of_clips(workplace: Workplace) -> None:
@@ -366,7 +374,9 @@ def test_the_platforms_network_is_fitted_on_pieces_and_continued(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    from classifier.core.networks import ResidualCnnParams
+    from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
+    from classifier.fitting.descriptor_mlp import DescriptorMlpRecipe
+    from classifier.fitting.loop import FitParams
     from classifier.fitting.methods import platform
     from classifier.fitting.release import Recipe
 
@@ -379,7 +389,11 @@ def test_the_platforms_network_is_fitted_on_pieces_and_continued(
     )
     monkeypatch.setattr(platform, "Recipe", lambda: small)
     monkeypatch.setattr(platform, "PIECE_EPOCHS", 2)
-    cell = some(workplace, ["residual_cnn"], ["segment"])[0]
+    beside = DescriptorMlpRecipe(
+        network=DescriptorMlpParams(hidden=8, n_embedding=4), fit=FitParams(epochs=2)
+    )
+    monkeypatch.setattr(platform, "DescriptorMlpRecipe", lambda: beside)
+    cell = some(workplace, ["residual_cnns"], ["segment"])[0]
 
     def interrupt(progress: Progress) -> None:
         if progress.word.startswith("epoch 2"):
@@ -389,8 +403,9 @@ def test_the_platforms_network_is_fitted_on_pieces_and_continued(
         evaluation.run(workplace, [cell], on_progress=interrupt)
     words: list[str] = []
     evaluation.run(workplace, [cell], on_progress=lambda progress: words.append(progress.word))
-    assert [word.split(",")[0] for word in words if word] == ["epoch 2/2"]
+    # What was interrupted goes on after its first epoch; then comes the one beside it.
+    assert [word.split(",")[0] for word in words if word] == ["epoch 2/2", "epoch 1/2", "epoch 2/2"]
     outcome = workplace.finished(cell)
     assert outcome is not None
     assert outcome.test.shape == (60, 3)
-    assert not list((workplace._work / "residual_cnn").glob("*.checkpoint"))
+    assert not list(workplace._work.glob("*/*.checkpoint"))

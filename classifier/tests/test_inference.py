@@ -71,7 +71,8 @@ def test_timeline_is_contiguous_from_start_to_end(classifier: Classifier, second
         assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-6)
     network = classifier.metadata["network"]
     branches = 2 if network.get("descriptors") else 1
-    assert prediction.embedding.shape == (network["towers"] * branches * network["n_embedding"],)
+    beside = classifier.metadata.get("descriptor_mlp", {}).get("n_embedding", 0)
+    assert prediction.embedding.shape == (network["towers"] * branches * network["n_embedding"] + beside,)
     assert prediction.embedding.dtype == np.float32
 
 

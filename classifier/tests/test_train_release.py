@@ -10,8 +10,9 @@ from django.core.management import CommandError, call_command
 
 from classifier.core import networks
 from classifier.core.inference import Classifier
-from classifier.core.networks import ResidualCnnParams
+from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
 from classifier.core.patches import PatchParams
+from classifier.fitting.descriptor_mlp import CopiesParams, DescriptorMlpRecipe
 from classifier.fitting.feed import FeedParams
 from classifier.fitting.loop import EpochReport, FitParams
 from classifier.fitting.release import Recipe, train_release
@@ -22,6 +23,11 @@ RECIPE = Recipe(
     network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4, towers=2),
     feed=FeedParams(batch_size=4),
     fit=FitParams(epochs=2),
+    beside=DescriptorMlpRecipe(
+        network=DescriptorMlpParams(hidden=8, n_embedding=4),
+        copies=CopiesParams(copies=1),
+        fit=FitParams(epochs=2),
+    ),
     rehearsals=2,
     n_outliers=5,
     outlier_seconds=3.0,
@@ -71,9 +77,9 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
     assert epochs == [
         (network, epoch)
         for network in (
-            *(f"rehearsal {number} of 4" for number in range(1, 5)),
-            "tower 1 of 2",
-            "tower 2 of 2",
+            *("rehearsal 1 of 4", "rehearsal 2 of 4", "rehearsal on descriptors 1 of 2"),
+            *("rehearsal 3 of 4", "rehearsal 4 of 4", "rehearsal on descriptors 2 of 2"),
+            *("tower 1 of 2", "tower 2 of 2", "tower on descriptors 1 of 1"),
         )
         for epoch in (1, 2)
     ]
@@ -103,7 +109,7 @@ def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path)
     out = tmp_path / "releases" / "2000.01"
     out.mkdir(parents=True)
     (out / "leftover").touch()
-    recipe = replace(RECIPE, network=replace(RECIPE.network, towers=1), fit=FitParams(epochs=1))
+    recipe = replace(RECIPE, network=replace(RECIPE.network, towers=1), beside=None, fit=FitParams(epochs=1))
     train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
     assert not (out / "leftover").exists()
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]

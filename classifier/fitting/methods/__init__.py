@@ -18,24 +18,19 @@ from classifier.core.baselines import (
     column_features,
     read_features,
 )
+from classifier.fitting.descriptor_mlp import DescriptorMlpRecipe
 from classifier.fitting.methods.context import Context
-from classifier.fitting.methods.platform import ResidualCnn, ShippedRelease
+from classifier.fitting.methods.platform import DescriptorMlp, ResidualCnn, ShippedRelease
 from classifier.fitting.methods.spectrogram import EfficientNetB0, MfccCnn
-from classifier.fitting.release import Recipe
 
 __all__ = ["METHODS", "Average", "Context", "Entry"]
 
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """Fits of another method, from seeds that follow each other, whose logits are averaged."""
+    """Fits of other methods from one seed, of whose logits the weighted mean is taken; weights by method."""
 
-    of: str
-    count: int
-
-    def seeds(self, seed: int) -> range:
-        """The seeds of the fits that this seed stands for."""
-        return range(seed * self.count, (seed + 1) * self.count)
+    weights: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +79,7 @@ def _feature_mlp(context: Context) -> FeatureMlp:
     return FeatureMlp(features=of_columns, n_features=48)
 
 
+_SHARE = DescriptorMlpRecipe().share
 _SEEN = "What ships may have learnt from clips outside the filtered test part."
 
 METHODS: Final[Mapping[str, Entry]] = {
@@ -99,9 +95,12 @@ METHODS: Final[Mapping[str, Entry]] = {
         ResidualCnn,
         seeded=True,
         of_release=True,
-        average=Average("residual_cnn", Recipe().network.towers),
+        average=Average({"residual_cnn": 1 - _SHARE, "descriptor_mlp": _SHARE}),
     ),
     "residual_cnn": Entry("The platform's network, fitted anew", ResidualCnn, seeded=True, of_release=True),
+    "descriptor_mlp": Entry(
+        "The platform's network on descriptors, fitted anew", DescriptorMlp, seeded=True, of_release=True
+    ),
     "statistics_svm": Entry("SVM on spectrogram statistics", lambda context: StatisticsSvm()),
     "efficientnet_b0": Entry("EfficientNet-B0 on the spectrogram", EfficientNetB0, seeded=True),
     "mfcc_cnn": Entry("Small CNN on MFCCs", MfccCnn, seeded=True),

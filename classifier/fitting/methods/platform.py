@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import patches
+from classifier.core import networks, patches
 from classifier.core.baselines import Sounds
-from classifier.core.inference import Classifier, NetworkOutput, pool, read_metadata, softmax
+from classifier.core.inference import Classifier, NetworkOutput, Runner, pool, read_metadata, softmax
+from classifier.core.patches import PatchParams
+from classifier.fitting.descriptor_mlp import DescriptorMlpRecipe, fit_descriptor_mlp
 from classifier.fitting.loop import EpochReport
 from classifier.fitting.methods.context import Context
-from classifier.fitting.release import Recipe, fit_network
+from classifier.fitting.release import Recipe, fit_network, sounds_of
+from classifier.fitting.stored import Fitted
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -52,7 +55,7 @@ class ResidualCnn:
     def __init__(self, context: Context) -> None:
         recipe = Recipe()
         # Several towers are for what ships; how many does not change one of them.
-        recipe = replace(recipe, network=replace(recipe.network, towers=1), rehearsals=1)
+        recipe = replace(recipe, network=replace(recipe.network, towers=1), beside=None, rehearsals=1)
         if context.columns:
             recipe = _for_pieces(recipe, context.columns)
         self._recipe = recipe
@@ -60,7 +63,9 @@ class ResidualCnn:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"recipe": asdict(self._recipe), "epochs": self._recipe.fit.epochs}
+        # What stands beside it does not change it.
+        recipe = {key: value for key, value in asdict(self._recipe).items() if key != "beside"}
+        return {"recipe": recipe, "epochs": self._recipe.fit.epochs}
 
     def fit(self, train: Sounds, *, seed: int) -> None:
         self._model = fit_network(
@@ -69,30 +74,61 @@ class ResidualCnn:
             seed=seed,
             recipe=self._recipe,
             checkpoint=self._context.checkpoint,
-            on_epoch=self._report,
+            on_epoch=lambda epoch: _report(self._context, epoch),
         )
 
     def predict_proba(self, sounds: Sounds) -> FloatArray:
-        logits = []
-        for db in sounds.examples.db:
-            inputs = patches.cut(db, self._recipe.patches).inputs[..., None]
-            raw = self._model.predict_on_batch(inputs)
-            logits.append(
-                _pooled(
-                    NetworkOutput(
-                        logits=np.asarray(raw["logits"]),
-                        music_logits=np.asarray(raw["music"])[:, 0],
-                        embeddings=np.asarray(raw["embedding"]),
-                    )
-                )
-            )
-        return softmax(np.stack(logits))
+        return _asked(Fitted(self._model), sounds, self._recipe.patches)
 
-    def _report(self, report: EpochReport) -> None:
-        minutes, seconds = divmod(round(report.seconds_left), 60)
-        self._context.report(
-            f"epoch {report.epoch}/{report.epochs}, loss {report.loss:.3f}, {minutes}:{seconds:02d} left"
+
+class DescriptorMlp:
+    """The platform's small network on descriptors by its recipe, with nothing but the sounds given."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._recipe = DescriptorMlpRecipe()
+        self._whole = Recipe()
+        if context.columns:
+            # Channels would only hide what the leaky protocol asks to be recognised again.
+            self._recipe = replace(self._recipe, copies=replace(self._recipe.copies, copies=0))
+            self._whole = _for_pieces(self._whole, context.columns)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        # How much it counts beside the towers does not change it.
+        recipe = {key: value for key, value in asdict(self._recipe).items() if key != "share"}
+        outliers = {key: getattr(self._whole, key) for key in ("n_outliers", "outlier_seconds")}
+        patches_of = asdict(self._whole.patches)
+        return {
+            "recipe": {**recipe, "patches": patches_of, **outliers},
+            "epochs": self._recipe.fit.epochs,
+        }
+
+    def fit(self, train: Sounds, *, seed: int) -> None:
+        mlp = fit_descriptor_mlp(
+            train.examples,
+            sounds_of(self._whole, seed=seed * 2, count=self._whole.n_outliers),
+            n_labels=train.n_labels,
+            seed=seed,
+            patch_params=self._whole.patches,
+            recipe=self._recipe,
+            checkpoint=self._context.checkpoint,
+            on_epoch=lambda epoch: _report(self._context, epoch),
         )
+        self._model = networks.on_patches(mlp, self._whole.patches)
+
+    def predict_proba(self, sounds: Sounds) -> FloatArray:
+        return _asked(Fitted(self._model), sounds, self._whole.patches)
+
+
+def _asked(network: Runner, sounds: Sounds, params: PatchParams) -> FloatArray:
+    logits = [_pooled(network.run(patches.cut(db, params).inputs)) for db in sounds.examples.db]
+    return softmax(np.stack(logits))
+
+
+def _report(context: Context, epoch: EpochReport) -> None:
+    minutes, seconds = divmod(round(epoch.seconds_left), 60)
+    context.report(f"epoch {epoch.epoch}/{epoch.epochs}, loss {epoch.loss:.3f}, {minutes}:{seconds:02d} left")
 
 
 def _pooled(output: NetworkOutput) -> FloatArray:
