@@ -25,7 +25,7 @@ __all__ = [
     "read_replay",
 ]
 
-CURRENT = "2026.11.4"
+CURRENT = "2026.11.5"
 REPLAY_FILE = "replay.npz"
 FROZEN_FILE = "frozen.npz"
 
