@@ -133,48 +133,12 @@ def train_release(
     whole = dataset.load(data)
     material = Material(whole, sounds=sounds_of(recipe, seed=seed * 2 + 1, count=recipe.n_outliers // 4))
     work = out.parent / f".{out.name}.partial"
-
-    towers = recipe.network.towers
-
-    def fitted(examples: Examples, kind: str, first: int, count: int) -> Any:
-        def one(number: int) -> Any:
-            def report(epoch: EpochReport) -> None:
-                on_epoch(f"{kind} {number + 1} of {count}", epoch)
-
-            return fit_network(
-                examples,
-                n_labels=len(whole.labels),
-                seed=seed + number,
-                recipe=recipe,
-                checkpoint=work / "checkpoint" / f"{kind}-{number}",
-                on_epoch=report,
-            )
-
-        fitted_towers = [one(first + number) for number in range(towers)]
-        if recipe.beside is None:
-            return fitted_towers[0] if towers == 1 else networks.assemble(fitted_towers)
-        place, places = first // towers, count // towers
-
-        def report_beside(epoch: EpochReport) -> None:
-            on_epoch(f"{kind} on descriptors {place + 1} of {places}", epoch)
-
-        mlp = fit_descriptor_mlp(
-            examples,
-            sounds_of(recipe, seed=(seed + first) * 2, count=recipe.n_outliers),
-            n_labels=len(whole.labels),
-            seed=seed + first,
-            patch_params=recipe.patches,
-            recipe=recipe.beside,
-            checkpoint=work / "checkpoint" / f"{kind}-{place}-descriptors",
-            on_epoch=report_beside,
-        )
-        return networks.assemble(fitted_towers, mlp=mlp, mlp_share=recipe.beside.share)
-
+    networks_of = _Networks(recipe, len(whole.labels), seed, work / "checkpoint", on_epoch)
     unseen = []
     for place, (learnt, asked) in enumerate(material.divisions(recipe.rehearsals)):
-        network = fitted(learnt, "rehearsal", place * towers, recipe.rehearsals * towers)
+        network = networks_of.fitted(learnt, "rehearsal", place=place, places=recipe.rehearsals)
         unseen.append(Unseen.heard(Fitted(network), asked, recipe.patches))
-    model = fitted(material.fitted, "tower", 0, towers)
+    model = networks_of.fitted(material.fitted, "tower")
     shorten(model)
     export(model, work / MODEL_FILE, recipe.patches)
     save_weights(model, work / WEIGHTS_FILE)
@@ -191,6 +155,52 @@ def train_release(
     write_records(work, origin, Unseen.joined(unseen), material)
     _put_in_place(work, out)
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Networks:
+    """Fits what a release joins, each network from a seed and with a checkpoint of its own."""
+
+    recipe: Recipe
+    n_labels: int
+    seed: int
+    checkpoints: Path
+    on_epoch: Callable[[str, EpochReport], None]
+
+    def fitted(self, examples: Examples, kind: str, *, place: int = 0, places: int = 1) -> Any:
+        """Fit the networks of one of `places` sets of examples of a kind and join them."""
+        count = self.recipe.network.towers
+        first = place * count
+        towers = [self._tower(examples, kind, first + k, places * count) for k in range(count)]
+        if beside := self.recipe.beside:
+            mlp = self._mlp(examples, beside, kind, place, places)
+            return networks.assemble(towers, mlp=mlp, mlp_share=beside.share)
+        return towers[0] if count == 1 else networks.assemble(towers)
+
+    def _tower(self, examples: Examples, kind: str, number: int, count: int) -> Any:
+        return fit_network(
+            examples,
+            n_labels=self.n_labels,
+            seed=self.seed + number,
+            recipe=self.recipe,
+            checkpoint=self.checkpoints / f"{kind}-{number}",
+            on_epoch=lambda epoch: self.on_epoch(f"{kind} {number + 1} of {count}", epoch),
+        )
+
+    def _mlp(
+        self, examples: Examples, beside: DescriptorMlpRecipe, kind: str, place: int, places: int
+    ) -> Any:
+        seed = self.seed + place * self.recipe.network.towers
+        return fit_descriptor_mlp(
+            examples,
+            sounds_of(self.recipe, seed=seed * 2, count=self.recipe.n_outliers),
+            n_labels=self.n_labels,
+            seed=seed,
+            patch_params=self.recipe.patches,
+            recipe=beside,
+            checkpoint=self.checkpoints / f"{kind}-{place}-descriptors",
+            on_epoch=lambda epoch: self.on_epoch(f"{kind} on descriptors {place + 1} of {places}", epoch),
+        )
 
 
 def _course(recipe: Recipe) -> Recipe:
