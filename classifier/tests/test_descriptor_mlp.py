@@ -72,6 +72,11 @@ def fitted(path: Path, on_epoch: Callable[[EpochReport], None] = lambda report: 
     )
 
 
+@pytest.fixture(scope="module")
+def mlp(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return fitted(tmp_path_factory.mktemp("mlp"))
+
+
 def described(examples: Examples) -> FloatArray:
     """Descriptors of all patches, each by itself."""
     describer = networks.describer(PATCHES)
@@ -123,15 +128,15 @@ def test_an_epoch_is_decided_by_its_number_and_the_seed() -> None:
     assert not np.array_equal(first, next(iter(copies(tracks(6), seed=1).epoch(1))).inputs)
 
 
-def test_it_learns_what_the_bands_tell(tmp_path: Path) -> None:
-    model = networks.on_patches(fitted(tmp_path), PATCHES)
+def test_it_learns_what_the_bands_tell(mlp: Any) -> None:
+    model = networks.on_patches(mlp, PATCHES)
     unheard = tracks(10, seed=9)
     for db, target in zip(unheard.db, unheard.targets, strict=True):
         said = model.predict_on_batch(patches.cut(db, PATCHES).inputs[..., None])
         assert np.asarray(said["logits"]).mean(axis=0).argmax() == target
 
 
-def test_an_interrupted_fit_ends_with_the_same_weights(tmp_path: Path) -> None:
+def test_an_interrupted_fit_ends_with_the_same_weights(mlp: Any, tmp_path: Path) -> None:
     class InterruptionError(Exception):
         pass
 
@@ -140,18 +145,16 @@ def test_an_interrupted_fit_ends_with_the_same_weights(tmp_path: Path) -> None:
             raise InterruptionError
 
     with pytest.raises(InterruptionError):
-        fitted(tmp_path / "a", interrupt)
+        fitted(tmp_path, interrupt)
     epochs: list[int] = []
-    went_on = fitted(tmp_path / "a", lambda report: epochs.append(report.epoch))
+    went_on = fitted(tmp_path, lambda report: epochs.append(report.epoch))
     assert epochs == [3, 4, 5, 6]
-    whole = fitted(tmp_path / "b")
-    for one, other in zip(went_on.get_weights(), whole.get_weights(), strict=True):
+    for one, other in zip(went_on.get_weights(), mlp.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_joined_with_towers_the_logits_are_the_weighted_mean(tmp_path: Path) -> None:
+def test_joined_with_towers_the_logits_are_the_weighted_mean(mlp: Any) -> None:
     towers = [networks.residual_cnn(n_labels=2, patches=PATCHES, params=TOWER, seed=seed) for seed in (1, 2)]
-    mlp = fitted(tmp_path)
     joined = networks.assemble(towers, mlp=mlp, mlp_share=0.25)
     inputs = np.concatenate([patches.cut(db, PATCHES).inputs for db in tracks(3).db])[..., None]
     said = joined.predict_on_batch(inputs)
@@ -166,9 +169,9 @@ def test_joined_with_towers_the_logits_are_the_weighted_mean(tmp_path: Path) -> 
     np.testing.assert_allclose(np.asarray(said["embedding"]), embeddings, atol=1e-5)
 
 
-def test_metadata_build_the_same_network_again(tmp_path: Path) -> None:
+def test_metadata_build_the_same_network_again(mlp: Any) -> None:
     tower = networks.residual_cnn(n_labels=2, patches=PATCHES, params=TOWER, seed=1)
-    joined = networks.assemble([tower], mlp=fitted(tmp_path), mlp_share=0.25)
+    joined = networks.assemble([tower], mlp=mlp, mlp_share=0.25)
     metadata = {
         "labels": ["low", "high"],
         "patches": asdict(PATCHES),

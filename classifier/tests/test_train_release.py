@@ -20,7 +20,7 @@ from classifier.tests.datasets import write_dataset
 
 RECIPE = Recipe(
     patches=PatchParams(n_columns=32, hop_columns=32),
-    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4, towers=2),
+    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4),
     feed=FeedParams(batch_size=4),
     fit=FitParams(epochs=2),
     beside=DescriptorMlpRecipe(
@@ -77,9 +77,9 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
     assert epochs == [
         (network, epoch)
         for network in (
-            *("rehearsal 1 of 4", "rehearsal 2 of 4", "rehearsal on descriptors 1 of 2"),
-            *("rehearsal 3 of 4", "rehearsal 4 of 4", "rehearsal on descriptors 2 of 2"),
-            *("tower 1 of 2", "tower 2 of 2", "tower on descriptors 1 of 1"),
+            *("rehearsal 1 of 2", "rehearsal on descriptors 1 of 2"),
+            *("rehearsal 2 of 2", "rehearsal on descriptors 2 of 2"),
+            *("tower 1 of 1", "tower on descriptors 1 of 1"),
         )
         for epoch in (1, 2)
     ]
@@ -109,7 +109,9 @@ def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path)
     out = tmp_path / "releases" / "2000.01"
     out.mkdir(parents=True)
     (out / "leftover").touch()
-    recipe = replace(RECIPE, network=replace(RECIPE.network, towers=1), beside=None, fit=FitParams(epochs=1))
+    # Two towers and nothing beside them, as former releases were.
+    network = replace(RECIPE.network, towers=2)
+    recipe = replace(RECIPE, network=network, beside=None, rehearsals=2, fit=FitParams(epochs=1))
     train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
     assert not (out / "leftover").exists()
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
