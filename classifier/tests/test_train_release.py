@@ -109,9 +109,8 @@ def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path)
     out = tmp_path / "releases" / "2000.01"
     out.mkdir(parents=True)
     (out / "leftover").touch()
-    # Two towers and nothing beside them, as former releases were.
-    network = replace(RECIPE.network, towers=2)
-    recipe = replace(RECIPE, network=network, beside=None, rehearsals=2, fit=FitParams(epochs=1))
+    # Nothing beside it, as former releases were.
+    recipe = replace(RECIPE, beside=None, fit=FitParams(epochs=1))
     train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
     assert not (out / "leftover").exists()
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
