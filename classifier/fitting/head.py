@@ -162,8 +162,14 @@ def refit_head(
 
 
 _KEPT = (
-    *("format_version", "feature_version", "features", "patches", "network", "descriptor_mlp"),
-    *("recipe", "outliers_refused"),
+    "format_version",
+    "feature_version",
+    "features",
+    "patches",
+    "network",
+    "descriptor_mlp",
+    "recipe",
+    "outliers_refused",
 )
 
 
