@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from classifier.cli.files import audio_files
-from classifier.cli.hearing import Failure, Listener, Task
+from classifier.cli.predictions import Failure, FilePredictor, Task
 from classifier.cli.processes import cores, hear_all
 from classifier.cli.progress import Progress
 from classifier.cli.writers import writer
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may be no text at all
     task = Task(release=options.release, max_minutes=options.max_minutes, features=options.features)
     try:
-        listener = Listener(task)
+        predictor = FilePredictor(task)
     except ReleaseError as error:
         print(f"python -m classifier: {error}", file=sys.stderr)
         return 2
@@ -42,10 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         paths = list(audio_files(options.files))
         output = writer(
-            sys.stdout, form=options.format, features=options.features, labels=listener.classifier.labels
+            sys.stdout, form=options.format, features=options.features, labels=predictor.classifier.labels
         )
         progress = Progress(sys.stderr, len(paths))
-        with closing(hear_all(paths, listener=listener, task=task, jobs=options.jobs)) as answers:
+        with closing(hear_all(paths, predictor=predictor, task=task, jobs=options.jobs)) as answers:
             for answer in answers:
                 progress.clear()
                 if isinstance(answer, Failure):
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         help=(
             "instead, the 57 summary features of the well-known GTZAN table, for each track (the default) or "
             "for each whole 3 seconds of it (a shorter track is one piece); the last column, label, is the "
-            "genre heard in the track, empty where no music was found; as CSV unless --json is given"
+            "genre result in the track, empty where no music was found; as CSV unless --json is given"
         ),
     )
     parser.add_argument(

@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from classifier.card import card_of
-from classifier.comparison import comparison_of
 from classifier.models import ModelVersion
-from classifier.spoilt import spoilt_of
+from classifier.quality.card import card_of
+from classifier.quality.methods import comparison_of
+from classifier.quality.robustness import robustness_of
 
 
 @require_safe
@@ -23,6 +23,6 @@ def quality(request: HttpRequest) -> HttpResponse:
             "version": version,
             "card": card_of(version) if version else None,
             "comparison": comparison_of(version) if version else [],
-            "spoilt": spoilt_of(version) if version else None,
+            "robustness": robustness_of(version) if version else None,
         },
     )

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from library.errors import TrackError, sentence
-from training.run_words import RUN_ERRORS
+from training.run_messages import RUN_ERRORS
 
 _MESSAGES = {
     "unknown_decision": gettext_lazy("A clip is approved, relabelled or rejected; nothing else."),

@@ -9,7 +9,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 from pgvector.django import CosineDistance
 
-from classifier.core.bundle import backbone_of
+from classifier.core.artifact import backbone_of
 from classifier.models import ModelVersion
 from training.models import Clip
 

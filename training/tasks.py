@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from training.services import checking, claims, duplicates, health, runs, tidying, worker, workshop
+from training.services import checking, claims, duplicates, health, run_storage, runs, tidying, worker
 
 _YEARS = 10 * 365 * 24 * 3600
 
@@ -40,7 +40,7 @@ def sweep_runs() -> None:
 
 @shared_task
 def tidy_runs() -> None:
-    workshop.tidy()
+    run_storage.tidy()
 
 
 @shared_task

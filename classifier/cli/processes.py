@@ -1,4 +1,4 @@
-"""Many files at once: processes that hear, in the order in which the files were named."""
+"""Many files at once: processes that predict, in the order in which the files were named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from classifier.cli.hearing import Failure, Heard, Listener, Task
+from classifier.cli.predictions import Failure, FilePredictor, FileResult, Task
 
 # Answers come in order, so a long track holds up those of the shorter ones behind it, but not their hearing.
 _AHEAD = 8
@@ -22,7 +22,7 @@ _CRASHED = "Reading it made the program crash."
 # One process per core leaves nothing for the thread pools of NumPy's libraries.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
-_listener: Listener | None = None
+_predictor: FilePredictor | None = None
 
 
 def cores() -> int:
@@ -33,14 +33,14 @@ def cores() -> int:
 
 
 def hear_all(
-    paths: Sequence[Path], *, listener: Listener, task: Task, jobs: int
-) -> Generator[Heard | Failure, None, None]:
+    paths: Sequence[Path], *, predictor: FilePredictor, task: Task, jobs: int
+) -> Generator[FileResult | Failure, None, None]:
     """Hear every file, in the order given; close the iterator to stop early.
 
     Parameters
     ----------
     paths : sequence of Path
-    listener : Listener
+    predictor : FilePredictor
         Hears in this process where one is enough.
     task : Task
         Sent to the other processes.
@@ -48,16 +48,16 @@ def hear_all(
         Most processes to use.
     """
     if min(jobs, len(paths)) <= 1:
-        return (listener.hear(path) for path in paths)
+        return (predictor.predict_file(path) for path in paths)
     return _hear_in_processes(paths, task=task, jobs=min(jobs, len(paths)))
 
 
 def _hear_in_processes(
     paths: Sequence[Path], *, task: Task, jobs: int
-) -> Generator[Heard | Failure, None, None]:
+) -> Generator[FileResult | Failure, None, None]:
     remaining = deque(paths)
     while remaining:
-        pending: deque[tuple[Path, Future[Heard | Failure]]] = deque()
+        pending: deque[tuple[Path, Future[FileResult | Failure]]] = deque()
         try:
             with _pool(task, jobs) as pool:
                 while remaining or pending:
@@ -68,13 +68,13 @@ def _hear_in_processes(
                     pending.popleft()
                     yield answer
         except BrokenProcessPool:
-            # One of the files that were being heard killed its process. Which one is found by hearing the
+            # One of the files that were being result killed its process. Which one is found by hearing the
             # first of them alone; the others are tried again.
             remaining.extendleft(path for path, _ in reversed(pending))
-            yield _hear_alone(remaining.popleft(), task)
+            yield _predict_alone(remaining.popleft(), task)
 
 
-def _hear_alone(path: Path, task: Task) -> Heard | Failure:
+def _predict_alone(path: Path, task: Task) -> FileResult | Failure:
     try:
         with _pool(task, 1) as pool:
             return _submit(pool, path).result()
@@ -93,25 +93,25 @@ def _pool(task: Task, jobs: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
         pool.shutdown()
     finally:
-        # After an interrupt nobody waits for what is still being heard.
+        # After an interrupt nobody waits for what is still being result.
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()
 
 
-def _submit(pool: ProcessPoolExecutor, path: Path) -> Future[Heard | Failure]:
+def _submit(pool: ProcessPoolExecutor, path: Path) -> Future[FileResult | Failure]:
     """Submit while Ctrl-C is held back: a process that starts now inherits that and leaves it to this one."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(_hear, path)
+        return pool.submit(_predict, path)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(task: Task) -> None:
-    global _listener  # noqa: PLW0603 - a process has no other place to keep what its initializer made
+    global _predictor  # noqa: PLW0603 - a process has no other place to keep what its initializer made
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _listener = Listener(task)
+    _predictor = FilePredictor(task)
 
 
 def _end_with_parent() -> None:
@@ -122,7 +122,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _hear(path: Path) -> Heard | Failure:
-    if _listener is None:
+def _predict(path: Path) -> FileResult | Failure:
+    if _predictor is None:
         raise RuntimeError("the process was not told its task")
-    return _listener.hear(path)
+    return _predictor.predict_file(path)

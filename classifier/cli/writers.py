@@ -1,4 +1,4 @@
-"""What was heard, as text, as JSON lines or as a table."""
+"""What was result, as text, as JSON lines or as a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, Protocol
 
-from classifier.cli.hearing import Heard, Scope
+from classifier.cli.predictions import FileResult, Scope
 from classifier.core.inference import Prediction
 from classifier.core.summary import COLUMNS
 
@@ -19,7 +19,7 @@ _DIGITS = 9
 class Writer(Protocol):
     """Writes one file's answer after the other."""
 
-    def write(self, heard: Heard) -> None: ...
+    def write(self, result: FileResult) -> None: ...
 
 
 def writer(stream: IO[str], *, form: str, features: Scope | None, labels: Sequence[str]) -> Writer:
@@ -38,9 +38,9 @@ class TextWriter:
         self._stream = stream
         self._width = max(map(len, labels))
 
-    def write(self, heard: Heard) -> None:
-        prediction = heard.prediction
-        lines = [f"{heard.name}  ({_clock(heard.info.duration)})", f"  {_verdict(prediction)}"]
+    def write(self, result: FileResult) -> None:
+        prediction = result.prediction
+        lines = [f"{result.name}  ({_clock(result.info.duration)})", f"  {_verdict(prediction)}"]
         for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
             bar = "█" * round(probability * _BAR_WIDTH)
             lines.append(f"  {label:<{self._width}} {probability:6.1%}  {bar}".rstrip())
@@ -55,8 +55,8 @@ class JsonWriter:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def write(self, heard: Heard) -> None:
-        print(json.dumps(_as_json(heard), ensure_ascii=False), file=self._stream, flush=True)
+    def write(self, result: FileResult) -> None:
+        print(json.dumps(_as_json(result), ensure_ascii=False), file=self._stream, flush=True)
 
 
 class CsvWriter:
@@ -68,12 +68,12 @@ class CsvWriter:
         self._rows = csv.writer(stream, lineterminator="\n")
         self._rows.writerow(["file", "duration", "genre", "confidence", "unsure", "music", *labels])
 
-    def write(self, heard: Heard) -> None:
-        prediction = heard.prediction
+    def write(self, result: FileResult) -> None:
+        prediction = result.prediction
         self._rows.writerow(
             [
-                heard.name,
-                round(heard.info.duration, 3),
+                result.name,
+                round(result.info.duration, 3),
                 prediction.label or "",
                 round(prediction.confidence, 6),
                 str(prediction.unsure).lower(),
@@ -90,8 +90,8 @@ class FeatureJsonWriter:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def write(self, heard: Heard) -> None:
-        for row in _feature_rows(heard):
+    def write(self, result: FileResult) -> None:
+        for row in _feature_rows(result):
             print(json.dumps(row, ensure_ascii=False), file=self._stream)
         self._stream.flush()
 
@@ -104,27 +104,27 @@ class FeatureCsvWriter:
         self._rows = csv.DictWriter(stream, ["filename", "length", *COLUMNS, "label"], lineterminator="\n")
         self._rows.writeheader()
 
-    def write(self, heard: Heard) -> None:
-        self._rows.writerows(_feature_rows(heard))
+    def write(self, result: FileResult) -> None:
+        self._rows.writerows(_feature_rows(result))
         self._stream.flush()
 
 
-def _feature_rows(heard: Heard) -> Iterator[dict[str, Any]]:
-    for summary in heard.summaries:
+def _feature_rows(result: FileResult) -> Iterator[dict[str, Any]]:
+    for summary in result.summaries:
         values = (float(f"{value:.{_DIGITS}g}") for value in summary.values)
         yield {
             "filename": summary.name,
             "length": summary.length,
             **dict(zip(COLUMNS, values, strict=True)),
-            "label": heard.prediction.label or "",
+            "label": result.prediction.label or "",
         }
 
 
-def _as_json(heard: Heard) -> dict[str, Any]:
-    prediction = heard.prediction
+def _as_json(result: FileResult) -> dict[str, Any]:
+    prediction = result.prediction
     return {
-        "file": heard.name,
-        "duration": round(heard.info.duration, 3),
+        "file": result.name,
+        "duration": round(result.info.duration, 3),
         "genre": prediction.label,
         "confidence": round(prediction.confidence, 6),
         "unsure": prediction.unsure,

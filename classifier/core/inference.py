@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import bundle, patches
-from classifier.core.bundle import (
+from classifier.core import artifact, patches
+from classifier.core.artifact import (
     FORMAT_VERSION,
     METADATA_FILE,
     MODEL_FILE,
@@ -174,7 +174,7 @@ class Classifier:
     Attributes
     ----------
     network
-        What answers: a LiteRT network, or one of `classifier.core.methods`.
+        What answers: a LiteRT network, or one of `classifier.core.baseline_models`.
     needs_samples
         Whether the mel spectrogram is not enough for it and `predict` must be given the sound itself.
     """
@@ -188,7 +188,7 @@ class Classifier:
         self.patch_params = PatchParams(**metadata["patches"])
         self.calibration = Calibration(**metadata["calibration"])
         self.network: Runner = self._made_of(model)
-        self.needs_samples = bundle.architecture_of(metadata) == "feature-mlp"
+        self.needs_samples = artifact.architecture_of(metadata) == "feature-mlp"
 
     @classmethod
     def load(cls, path: Path) -> Classifier:
@@ -199,20 +199,20 @@ class Classifier:
         ReleaseError
             A file is missing or unreadable, or its hash, format version or feature version does not match.
         """
-        metadata = bundle.read_metadata(path)
-        return cls(model=bundle.read_model(path, metadata), metadata=metadata)
+        metadata = artifact.read_metadata(path)
+        return cls(model=artifact.read_model(path, metadata), metadata=metadata)
 
     def _made_of(self, model: bytes) -> Runner:
         # Only here: these methods stand on this module.
-        from classifier.core import methods
+        from classifier.core import baseline_models
 
-        match bundle.architecture_of(self.metadata):
+        match artifact.architecture_of(self.metadata):
             case "mfcc-knn":
-                return methods.Neighbours.from_bytes(
+                return baseline_models.Neighbours.from_bytes(
                     model, n_labels=len(self.labels), params=self.patch_params
                 )
             case "feature-mlp":
-                return methods.SummaryMlp.from_bytes(model, n_labels=len(self.labels))
+                return baseline_models.SummaryMlp.from_bytes(model, n_labels=len(self.labels))
             case _:
                 return Network(model)
 
@@ -240,9 +240,9 @@ class Classifier:
         elif samples is None:
             raise ValueError(f"{self.name} needs the sound itself")
         else:
-            from classifier.core import methods
+            from classifier.core import baseline_models
 
-            cut = methods.pieces(samples, self.patch_params)
+            cut = baseline_models.pieces(samples, self.patch_params)
         return self.read(self.network.run(cut.inputs), cut, duration=duration)
 
     def predict_stored(self, db: FloatArray, *, summary: FloatArray | None = None) -> Prediction | None:
@@ -267,9 +267,9 @@ class Classifier:
             return patches.cut(db, self.patch_params)
         if summary is None:
             return None
-        from classifier.core import methods
+        from classifier.core import baseline_models
 
-        return methods.piece_of(summary, db.shape[1] * self.patch_params.column_seconds)
+        return baseline_models.piece_of(summary, db.shape[1] * self.patch_params.column_seconds)
 
     def read(self, output: NetworkOutput, cut: Patches, *, duration: float) -> Prediction:
         """Turn raw outputs into a verdict."""

@@ -41,7 +41,7 @@ class ResidualCnnParams:
     norm_momentum
         Of the batch normalisation. A few hundred clips make few steps per epoch: Keras' 0.99 would lag
         behind.
-    towers
+    members
         Networks of this shape whose logits are averaged. Each is fitted by itself, from a seed of its own.
     """
 
@@ -53,12 +53,12 @@ class ResidualCnnParams:
     descriptors: int = 0
     descriptor_dropout: float = 0.3
     norm_momentum: float = 0.9
-    towers: int = 1
+    members: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DescriptorMlpParams:
-    """Shape of the small network that listens beside the towers; stored with every release that has one.
+    """Shape of the small network on descriptors that is joined with the members; stored with releases.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class DescriptorMlpParams:
 
 
 def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnParams, seed: int) -> Any:
-    """Build one tower of the platform's network on patches.
+    """Build one member of the platform's network on patches.
 
     The input is (batch, n_mels, n_columns, 1). The outputs are a dictionary: ``logits`` (batch, n_labels) of
     the genres, ``music`` (batch, 1), the logit of "this is music at all", and ``embedding`` (batch,
@@ -222,7 +222,7 @@ def _described(inputs: Any) -> Any:
     return describe(layers.Reshape(tuple(inputs.shape[1:3]))(inputs))
 
 
-def assemble(towers: Sequence[Any], *, mlp: Any | None = None, mlp_share: float = 0.0) -> Any:
+def assemble(members: Sequence[Any], *, mlp: Any | None = None, mlp_share: float = 0.0) -> Any:
     """Join fitted networks into one whose logits are a weighted mean of theirs.
 
     The embeddings stand side by side, so that ``logits`` and ``music`` stay affine functions of one embedding
@@ -230,7 +230,7 @@ def assemble(towers: Sequence[Any], *, mlp: Any | None = None, mlp_share: float 
 
     Parameters
     ----------
-    towers
+    members
         Of one shape, from `residual_cnn`; each counts as much as the others. They alone tell music from what
         is none.
     mlp
@@ -240,21 +240,21 @@ def assemble(towers: Sequence[Any], *, mlp: Any | None = None, mlp_share: float 
     """
     import keras
 
-    inputs = keras.Input(towers[0].input.shape[1:], name="patches")
-    members = [(tower, (1 - mlp_share) / len(towers), 1 / len(towers)) for tower in towers]
+    inputs = keras.Input(members[0].input.shape[1:], name="patches")
+    parts = [(member, (1 - mlp_share) / len(members), 1 / len(members)) for member in members]
     embeddings = [
-        keras.Model(tower.input, tower.output["embedding"], name=f"tower_{index}")(inputs)
-        for index, tower in enumerate(towers)
+        keras.Model(member.input, member.output["embedding"], name=f"tower_{index}")(inputs)
+        for index, member in enumerate(members)
     ]
     if mlp is not None:
-        members.append((mlp, mlp_share, 0.0))
+        parts.append((mlp, mlp_share, 0.0))
         reader = keras.Model(mlp.input, mlp.output["embedding"], name="descriptor_mlp")
         embeddings.append(reader(_described(inputs)))
     embedding = keras.layers.Concatenate(name="embedding")(embeddings)
     outputs = {"embedding": embedding}
     heads = {}
     for place, name in enumerate(("logits", "music"), start=1):
-        fitted = [(member[place], *member[0].get_layer(name).get_weights()) for member in members]
+        fitted = [(part[place], *part[0].get_layer(name).get_weights()) for part in parts]
         heads[name] = (
             np.concatenate([share * kernel for share, kernel, _ in fitted]),
             np.sum([share * bias for share, _, bias in fitted], axis=0),
@@ -266,26 +266,35 @@ def assemble(towers: Sequence[Any], *, mlp: Any | None = None, mlp_share: float 
     return model
 
 
+def member_count(metadata: Mapping[str, Any]) -> int:
+    """Number of convolutional networks whose logits a version averages."""
+    shape = metadata["network"]
+    return int(shape.get("members", shape.get("towers", 1)))
+
+
 def from_metadata(metadata: Mapping[str, Any], *, seed: int = 0) -> Any:
     """Build the untrained network that a release's metadata describe."""
     shape = dict(metadata["network"])
     shape["widths"] = tuple(shape["widths"])
+    # Releases up to 2026.11.5 call it "towers".
+    shape["members"] = member_count(metadata)
+    shape.pop("towers", None)
     params = ResidualCnnParams(**shape)
     n_labels, patches = len(metadata["labels"]), PatchParams(**metadata["patches"])
-    towers = [
+    members = [
         residual_cnn(n_labels=n_labels, patches=patches, params=params, seed=seed + index)
-        for index in range(params.towers)
+        for index in range(params.members)
     ]
-    beside = metadata.get("descriptor_mlp")
-    if beside is None:
-        return towers[0] if params.towers == 1 else assemble(towers)
+    mlp_shape = metadata.get("descriptor_mlp")
+    if mlp_shape is None:
+        return members[0] if params.members == 1 else assemble(members)
     mlp = descriptor_mlp(
         n_labels=n_labels,
         n_descriptors=describer(patches).output.shape[1],
-        params=DescriptorMlpParams(**beside),
+        params=DescriptorMlpParams(**mlp_shape),
         seed=seed,
     )
-    return assemble(towers, mlp=mlp)
+    return assemble(members, mlp=mlp)
 
 
 def load(release: Path) -> Any:

@@ -119,7 +119,7 @@ def summarise(samples: Float32) -> Float64:
         raise ValueError("samples must be a non-empty array of one dimension")
     padded = np.pad(np.asarray(samples, np.float32), _N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
-    heard = _listen(frames, _tuning(frames))
+    heard = _predict(frames, _tuning(frames))
     mel_db = power_to_db(heard.mel_power, top_db=_TOP_DB)
     harmony = _mean_and_variance(heard.harmonic, samples.size)
     # In place: a long track has hardly room for both.
@@ -163,7 +163,7 @@ class _Heard(NamedTuple):
     harmonic: Float32
 
 
-def _listen(frames: Float32, tuning: float) -> _Heard:
+def _predict(frames: Float32, tuning: float) -> _Heard:
     n_frames = len(frames)
     window = filters.hann(_N_FFT)
     frequencies = np.linspace(0.0, _SAMPLE_RATE / 2.0, 1 + _N_FFT // 2)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
-from classifier.core.bundle import MODEL_FILES
+from classifier.core.artifact import MODEL_FILES
 from classifier.core.inference import Classifier
 from classifier.core.patches import PatchParams
-from classifier.fitting import plain
-from classifier.fitting.assignment import Assignment
-from classifier.fitting.loop import Validation, fit, use_threads
-from classifier.fitting.version_writing import StoppedError, Watched, amend, complete, digest
+from classifier.fitting.artifact.writer import StoppableRunner, StoppedError, amend, complete, digest
+from classifier.fitting.loop.epochs import Validation, fit, use_threads
+from classifier.fitting.loop.task import FitTask
+from classifier.fitting.methods import baselines
 
 CHECKPOINT: Final = "checkpoint"
 _N_OUTLIERS = 60
@@ -40,9 +40,9 @@ class Architecture:
     explanation: str
     epochs: int | None
     needs: Literal["columns", "summary"]
-    fitter: Callable[[Assignment], bool]
+    fitter: Callable[[FitTask], bool]
 
-    def fit(self, given: Assignment) -> bool:
+    def fit(self, given: FitTask) -> bool:
         """Write the files of a version into ``given.work``; say False where it was asked to end before.
 
         A call that was killed goes on after its last whole epoch from ``work/checkpoint``, which is left to
@@ -54,28 +54,30 @@ class Architecture:
             return False
 
 
-def _residual_cnn(given: Assignment) -> bool:
-    from classifier.fitting.release import Recipe
+def _residual_cnn(given: FitTask) -> bool:
+    from classifier.fitting.release.train import Recipe
 
     recipe = Recipe()
-    # One tower: a site's run is to end within the hour.
-    network = asdict(replace(recipe.network, towers=1))
+    # One member: a site's run is to end within the hour.
+    network = asdict(replace(recipe.network, members=1))
     return _fit_network("residual-cnn", {"patches": asdict(recipe.patches), "network": network}, given)
 
 
-def _efficientnet(given: Assignment) -> bool:
+def _efficientnet(given: FitTask) -> bool:
     shape = {"patches": asdict(PatchParams(hop_columns=64)), "network": {}}
     return _fit_network("efficientnet-b0", shape, given)
 
 
-def _fit_network(name: str, shape: Mapping[str, Any], given: Assignment) -> bool:
+def _fit_network(name: str, shape: Mapping[str, Any], given: FitTask) -> bool:
     use_threads(given.threads)
     import keras
 
-    from classifier.fitting import devices, keras_files, outliers
-    from classifier.fitting.feed import Feed, FeedParams
-    from classifier.fitting.release import Recipe
-    from classifier.fitting.stored import write_replay
+    from classifier.fitting.artifact import keras_files
+    from classifier.fitting.artifact.embeddings import write_replay
+    from classifier.fitting.data import outliers
+    from classifier.fitting.data.feed import Feed, FeedParams
+    from classifier.fitting.loop import devices
+    from classifier.fitting.release.train import Recipe
     from classifier.releases import REPLAY_FILE
 
     recipe = Recipe()
@@ -127,23 +129,23 @@ def _fit_network(name: str, shape: Mapping[str, Any], given: Assignment) -> bool
         "recipe": {"feed": asdict(recipe.feed), "fit": asdict(course), "views": recipe.views},
     }
     complete(name, given, extra)
-    watched = Watched(Classifier.load(work).network, given.should_stop)
+    watched = StoppableRunner(Classifier.load(work).network, given.should_stop)
     known = [str(i) for i in range(len(train))] if given.names is None else list(given.names)
     write_replay(work / REPLAY_FILE, watched, train, known, params)
     amend(work, replay_sha256=digest(work / REPLAY_FILE))
     return True
 
 
-def _mfcc_knn(given: Assignment) -> bool:
+def _mfcc_knn(given: FitTask) -> bool:
     params = PatchParams()
-    found = plain.neighbours(
+    found = baselines.neighbours(
         given.train, n_labels=len(given.labels), params=params, should_stop=given.should_stop
     )
     return found is not None and _written("mfcc-knn", found.to_bytes(), given)
 
 
-def _feature_mlp(given: Assignment) -> bool:
-    found = plain.summary_mlp(
+def _feature_mlp(given: FitTask) -> bool:
+    found = baselines.summary_mlp(
         given.train,
         given.valid,
         n_labels=len(given.labels),
@@ -155,7 +157,7 @@ def _feature_mlp(given: Assignment) -> bool:
     return found is not None and _written("feature-mlp", found.to_bytes(), given)
 
 
-def _written(name: str, model: bytes, given: Assignment) -> bool:
+def _written(name: str, model: bytes, given: FitTask) -> bool:
     given.work.mkdir(parents=True, exist_ok=True)
     (given.work / MODEL_FILES[name]).write_bytes(model)
     complete(name, given, {"patches": asdict(PatchParams())})

@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from classifier.core.inference import ReleaseError, read_metadata
 
 __all__ = [
-    "FROZEN_FILE",
+    "EVALUATION_FEATURES_FILE",
     "REPLAY_FILE",
-    "Frozen",
+    "EvaluationFeatures",
     "ReleaseError",
     "Replay",
     "current_release",
-    "read_frozen",
+    "read_evaluation_features",
     "read_metadata",
     "read_replay",
 ]
 
 CURRENT = "2026.11.5"
 REPLAY_FILE = "replay.npz"
-FROZEN_FILE = "frozen.npz"
+EVALUATION_FEATURES_FILE = "frozen.npz"
 
 FloatArray = NDArray[np.float32]
 
@@ -66,7 +66,7 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class EvaluationFeatures:
     """The held-out clips as a release hears them: what later versions with a new head are compared on.
 
     Attributes
@@ -117,7 +117,7 @@ def read_replay(release: Path) -> Replay:
     return replay
 
 
-def read_frozen(release: Path) -> Frozen:
+def read_evaluation_features(release: Path) -> EvaluationFeatures:
     """Read the frozen test set of a release folder.
 
     Raises
@@ -125,9 +125,9 @@ def read_frozen(release: Path) -> Frozen:
     ReleaseError
         The file is missing, does not match the hash in the metadata, or is not such a set.
     """
-    arrays = _read(release, FROZEN_FILE, "frozen_sha256")
+    arrays = _read(release, EVALUATION_FEATURES_FILE, "frozen_sha256")
     try:
-        frozen = Frozen(
+        frozen = EvaluationFeatures(
             names=arrays["names"].tolist(),
             targets=arrays["targets"].astype(np.intp),
             embeddings=arrays["embeddings"].astype(np.float32),

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from classifier.core.baseline_models import N_FEATURES
 from classifier.core.dataset import Examples
 from classifier.core.explain import NotExplainableError, explain
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, ReleaseError
-from classifier.core.methods import N_FEATURES
 from classifier.fitting.architectures import ARCHITECTURES
-from classifier.fitting.assignment import Assignment
-from classifier.fitting.judge import Clips, judge
-from classifier.fitting.loop import EpochReport
-from classifier.fitting.version_writing import CAUTIOUS
+from classifier.fitting.artifact.writer import CAUTIOUS
+from classifier.fitting.evaluation.figures import Clips, judge
+from classifier.fitting.loop.epochs import EpochReport
+from classifier.fitting.loop.task import FitTask
 from classifier.tests.sounds import noise, silence, tune
 
 LABELS = ("high", "low")
@@ -33,7 +33,7 @@ def examples(n: int, seed: int) -> Examples:
 
 
 def fitted(name: str, work: Path, reports: list[EpochReport], **changed: Any) -> bool:
-    given = Assignment(
+    given = FitTask(
         train=examples(24, 0),
         valid=examples(24, 1),
         labels=LABELS,

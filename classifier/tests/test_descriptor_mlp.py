@@ -1,4 +1,4 @@
-"""The network on descriptors: what it is shown, what it learns, and how it stands beside the towers."""
+"""The network on descriptors: what it is shown, what it learns, and how it stands beside the members."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -13,8 +13,13 @@ from classifier.core import networks, patches
 from classifier.core.dataset import Examples
 from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
 from classifier.core.patches import PatchParams
-from classifier.fitting.descriptor_mlp import Copies, CopiesParams, DescriptorMlpRecipe, fit_descriptor_mlp
-from classifier.fitting.loop import EpochReport, FitParams, use_threads
+from classifier.fitting.loop.epochs import EpochReport, FitParams, use_threads
+from classifier.fitting.networks.descriptor_mlp import (
+    Copies,
+    CopiesParams,
+    DescriptorMlpRecipe,
+    fit_descriptor_mlp,
+)
 
 FloatArray = NDArray[np.float32]
 
@@ -23,7 +28,7 @@ SHAPE = DescriptorMlpParams(hidden=16, n_embedding=8, norm_momentum=0.5)
 RECIPE = DescriptorMlpRecipe(
     network=SHAPE, copies=CopiesParams(copies=2, batch_size=8), fit=FitParams(epochs=6), share=0.25
 )
-TOWER = ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4)
+MEMBER = ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -154,15 +159,17 @@ def test_an_interrupted_fit_ends_with_the_same_weights(mlp: Any, tmp_path: Path)
 
 
 def test_joined_with_towers_the_logits_are_the_weighted_mean(mlp: Any) -> None:
-    towers = [networks.residual_cnn(n_labels=2, patches=PATCHES, params=TOWER, seed=seed) for seed in (1, 2)]
-    joined = networks.assemble(towers, mlp=mlp, mlp_share=0.25)
+    members = [
+        networks.residual_cnn(n_labels=2, patches=PATCHES, params=MEMBER, seed=seed) for seed in (1, 2)
+    ]
+    joined = networks.assemble(members, mlp=mlp, mlp_share=0.25)
     inputs = np.concatenate([patches.cut(db, PATCHES).inputs for db in tracks(3).db])[..., None]
     said = joined.predict_on_batch(inputs)
-    apart = [model.predict_on_batch(inputs) for model in (*towers, networks.on_patches(mlp, PATCHES))]
+    apart = [model.predict_on_batch(inputs) for model in (*members, networks.on_patches(mlp, PATCHES))]
     weights = (0.375, 0.375, 0.25)
     expected = sum(w * np.asarray(one["logits"]) for w, one in zip(weights, apart, strict=True))
     np.testing.assert_allclose(np.asarray(said["logits"]), expected, atol=1e-5)
-    # Whether it is music at all is for the towers to say.
+    # Whether it is music at all is for the members to say.
     music = np.mean([np.asarray(one["music"]) for one in apart[:2]], axis=0)
     np.testing.assert_allclose(np.asarray(said["music"]), music, atol=1e-5)
     embeddings = np.concatenate([np.asarray(one["embedding"]) for one in apart], axis=1)
@@ -170,12 +177,12 @@ def test_joined_with_towers_the_logits_are_the_weighted_mean(mlp: Any) -> None:
 
 
 def test_metadata_build_the_same_network_again(mlp: Any) -> None:
-    tower = networks.residual_cnn(n_labels=2, patches=PATCHES, params=TOWER, seed=1)
-    joined = networks.assemble([tower], mlp=mlp, mlp_share=0.25)
+    member = networks.residual_cnn(n_labels=2, patches=PATCHES, params=MEMBER, seed=1)
+    joined = networks.assemble([member], mlp=mlp, mlp_share=0.25)
     metadata = {
         "labels": ["low", "high"],
         "patches": asdict(PATCHES),
-        "network": asdict(TOWER),
+        "network": asdict(MEMBER),
         "descriptor_mlp": asdict(SHAPE),
     }
     built = networks.from_metadata(metadata, seed=7)

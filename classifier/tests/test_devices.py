@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier.fitting import devices
+from classifier.fitting.loop import devices
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

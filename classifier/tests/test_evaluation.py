@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from classifier.core.baselines import FEATURES_FILE, Sounds
 from classifier.core.inference import read_metadata
 from classifier.core.summary import COLUMNS
-from classifier.fitting import evaluation, evaluation_table
-from classifier.fitting.evaluation import Cell, Outcome, Progress, Workplace
+from classifier.fitting.evaluation import runner, table
+from classifier.fitting.evaluation.runner import Cell, Outcome, Progress, Workspace
 from classifier.fitting.methods import METHODS, Average
 from classifier.releases import current_release
 from classifier.releases import evaluation as written
@@ -54,24 +54,24 @@ def release(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workplace(data: Path, release: Path, tmp_path: Path) -> Workplace:
-    return Workplace(data=data, release=release, work=tmp_path / "work")
+def workspace(data: Path, release: Path, tmp_path: Path) -> Workspace:
+    return Workspace(data=data, release=release, work=tmp_path / "work")
 
 
 def ignore(progress: Progress) -> None:
     pass
 
 
-def some(workplace: Workplace, methods: list[str], protocols: list[str], seeds: int = 1) -> list[Cell]:
-    return list(evaluation.cells(workplace, methods=methods, protocols=protocols, seeds=seeds))
+def some(workspace: Workspace, methods: list[str], protocols: list[str], seeds: int = 1) -> list[Cell]:
+    return list(runner.cells(workspace, methods=methods, protocols=protocols, seeds=seeds))
 
 
 def row_of(table: dict[str, Any], method: str, protocol: str) -> dict[str, Any]:
     return next(row for row in table["results"] if (row["method"], row["protocol"]) == (method, protocol))
 
 
-def test_what_is_finished_is_not_computed_again(workplace: Workplace) -> None:
-    chosen = some(workplace, ["gaussian_knn"], ["artist"])
+def test_what_is_finished_is_not_computed_again(workspace: Workspace) -> None:
+    chosen = some(workspace, ["gaussian_knn"], ["artist"])
     assert len(chosen) == 5
     seen: list[Progress] = []
 
@@ -81,47 +81,47 @@ def test_what_is_finished_is_not_computed_again(workplace: Workplace) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluation.run(workplace, chosen, on_progress=interrupt)
+        runner.run(workspace, chosen, on_progress=interrupt)
     assert [p.done for p in seen] == [0, 1, 2]
     assert seen[0].seconds_left is None
     assert seen[2].seconds_left is not None
-    partial = row_of(evaluation_table.table(workplace), "gaussian_knn", "artist")
+    partial = row_of(table.table(workspace), "gaussian_knn", "artist")
     assert partial["folds"] == [1, 2]
     assert partial["n_folds"] == 5
 
     seen.clear()
-    evaluation.run(workplace, chosen, on_progress=seen.append)
+    runner.run(workspace, chosen, on_progress=seen.append)
     assert [p.done for p in seen] == [2, 3, 4, 5]
-    whole = row_of(evaluation_table.table(workplace), "gaussian_knn", "artist")
+    whole = row_of(table.table(workspace), "gaussian_knn", "artist")
     assert whole["n"] == 60
     assert np.sum(whole["confusion"]) == 60
     seen.clear()
-    evaluation.run(workplace, chosen, on_progress=seen.append)
+    runner.run(workspace, chosen, on_progress=seen.append)
     assert not seen
 
 
 def test_other_data_or_settings_make_other_cells(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cell = some(workplace, ["gaussian_knn"], ["filtered"])[0]
-    evaluation.run(workplace, [cell], on_progress=ignore)
-    assert workplace.finished(cell) is not None
+    cell = some(workspace, ["gaussian_knn"], ["filtered"])[0]
+    runner.run(workspace, [cell], on_progress=ignore)
+    assert workspace.finished(cell) is not None
 
     from classifier.core.baselines import GaussianKnn
 
     entry = METHODS["gaussian_knn"]
     other = type(entry)(entry.title, lambda context: GaussianKnn(k=3))
     monkeypatch.setitem(METHODS, "gaussian_knn", other)
-    assert workplace.finished(cell) is None
+    assert workspace.finished(cell) is None
     monkeypatch.undo()
-    with (workplace.data / "tracks.csv").open("a") as file:
+    with (workspace.data / "tracks.csv").open("a") as file:
         file.write("\n")
-    changed = Workplace(data=workplace.data, release=workplace.release, work=workplace._work)
+    changed = Workspace(data=workspace.data, release=workspace.release, work=workspace._work)
     assert changed.finished(cell) is None
 
 
 def test_a_method_sees_the_train_part_only_and_is_asked_about_the_rest(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[str] = []
     asked: list[str] = []
@@ -138,135 +138,130 @@ def test_a_method_sees_the_train_part_only_and_is_asked_about_the_rest(
 
     entry = METHODS["gaussian_knn"]
     monkeypatch.setitem(METHODS, "gaussian_knn", type(entry)(entry.title, lambda context: Spy()))
-    evaluation.run(workplace, some(workplace, ["gaussian_knn"], ["filtered"]), on_progress=ignore)
-    by_name = {clip.name: clip.part for clip in workplace.dataset.clips}
+    runner.run(workspace, some(workspace, ["gaussian_knn"], ["filtered"]), on_progress=ignore)
+    by_name = {clip.name: clip.part for clip in workspace.dataset.clips}
     assert {by_name[name] for name in learnt} == {"train"}
     assert len(learnt) == 36
     assert [by_name[name] for name in asked] == ["valid"] * 12 + ["test"] * 12
 
 
-def test_several_seeds_are_one_row(workplace: Workplace) -> None:
-    chosen = some(workplace, ["feature_mlp", "gaussian_knn"], ["filtered"], seeds=2)
+def test_several_seeds_are_one_row(workspace: Workspace) -> None:
+    chosen = some(workspace, ["feature_mlp", "gaussian_knn"], ["filtered"], seeds=2)
     assert [(c.method, c.seed) for c in chosen] == [
         ("feature_mlp", 0),
         ("feature_mlp", 1),
         ("gaussian_knn", 0),
     ]
-    evaluation.run(workplace, chosen, on_progress=ignore)
-    table = evaluation_table.table(workplace)
-    mlp = row_of(table, "feature_mlp", "filtered")
+    runner.run(workspace, chosen, on_progress=ignore)
+    result = table.table(workspace)
+    mlp = row_of(result, "feature_mlp", "filtered")
     assert mlp["seeds"] == [0, 1]
     assert len(mlp["accuracies"]) == 2
     assert mlp["deviation"] is not None
     assert mlp["calibrated_on"] == "validation"
     # Noise teaches nothing; bands do.
-    assert mlp["accuracy"]["value"] < 0.7 < row_of(table, "gaussian_knn", "filtered")["accuracy"]["value"]
+    assert mlp["accuracy"]["value"] < 0.7 < row_of(result, "gaussian_knn", "filtered")["accuracy"]["value"]
 
 
 def test_a_fit_is_kept_before_its_state_is_removed(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell = Cell("gaussian_knn", "filtered", 0, 0)
-    checkpoint = workplace._work / "gaussian_knn" / "filtered-0-0.checkpoint"
+    checkpoint = workspace._work / "gaussian_knn" / "filtered-0-0.checkpoint"
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.npz").write_bytes(b"hours of work")
 
-    def full(self: Workplace, cell: Cell, outcome: Outcome) -> None:
+    def full(self: Workspace, cell: Cell, outcome: Outcome) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(Workplace, "keep", full)
+    monkeypatch.setattr(Workspace, "keep", full)
     with pytest.raises(OSError, match="space"):
-        evaluation.run(workplace, [cell], on_progress=ignore)
+        runner.run(workspace, [cell], on_progress=ignore)
     assert (checkpoint / "state.npz").exists()
     monkeypatch.undo()
-    evaluation.run(workplace, [cell], on_progress=ignore)
-    assert workplace.finished(cell) is not None
+    runner.run(workspace, [cell], on_progress=ignore)
+    assert workspace.finished(cell) is not None
     assert not checkpoint.exists()
 
 
 def test_what_is_averaged_rests_on_the_fits_of_other_methods(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = {"feature_mlp": 0.75, "gaussian_knn": 0.25}
     entry = METHODS["feature_mlp"]
     monkeypatch.setitem(METHODS, "residual_cnns", replace(entry, average=Average(weights)))
-    chosen = some(workplace, ["residual_cnns"], ["filtered"])
+    chosen = some(workspace, ["residual_cnns"], ["filtered"])
     assert chosen == [Cell("residual_cnns", "filtered", 0, 0)]
     first = Cell("feature_mlp", "filtered", 0, 0)
-    evaluation.run(workplace, [first], on_progress=ignore)
+    runner.run(workspace, [first], on_progress=ignore)
     fitted: list[str] = []
-    kept = Workplace.keep
+    kept = Workspace.keep
 
-    def keep(self: Workplace, cell: Cell, outcome: Outcome) -> None:
+    def keep(self: Workspace, cell: Cell, outcome: Outcome) -> None:
         fitted.append(str(cell))
         kept(self, cell, outcome)
 
-    monkeypatch.setattr(Workplace, "keep", keep)
-    evaluation.run(workplace, chosen, on_progress=ignore)
+    monkeypatch.setattr(Workspace, "keep", keep)
+    runner.run(workspace, chosen, on_progress=ignore)
     assert fitted == ["gaussian_knn, filtered, fold 1, seed 0", "residual_cnns, filtered, fold 1, seed 0"]
     mean, *members = (
-        workplace.finished(replace(chosen[0], method=name)) for name in ("residual_cnns", *weights)
+        workspace.finished(replace(chosen[0], method=name)) for name in ("residual_cnns", *weights)
     )
     assert mean is not None
     assert members[0] is not None
     assert members[1] is not None
     product = np.maximum(members[0].test, 1e-12) ** 0.75 * np.maximum(members[1].test, 1e-12) ** 0.25
     assert np.allclose(mean.test, product / product.sum(axis=1, keepdims=True), atol=1e-5)
-    row = row_of(evaluation_table.table(workplace), "residual_cnns", "filtered")
+    row = row_of(table.table(workspace), "residual_cnns", "filtered")
     assert row["settings"]["networks"] == 2
     assert row["settings"]["weights"] == weights
     assert row["seeds"] == [0]
 
 
 def test_an_average_is_stale_when_one_of_its_members_is(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = METHODS["feature_mlp"]
     monkeypatch.setitem(METHODS, "residual_cnns", replace(entry, average=Average({"feature_mlp": 1.0})))
-    before = workplace.identity("residual_cnns", "filtered")
+    before = workspace.identity("residual_cnns", "filtered")
     monkeypatch.setitem(METHODS, "feature_mlp", replace(entry, make=METHODS["gaussian_knn"].make))
-    assert workplace.identity("residual_cnns", "filtered") != before
+    assert workspace.identity("residual_cnns", "filtered") != before
 
 
-def test_pieces_are_classified_without_the_table_of_clips(workplace: Workplace) -> None:
-    evaluation.run(workplace, some(workplace, ["feature_mlp"], ["segment"]), on_progress=ignore)
-    row = row_of(evaluation_table.table(workplace), "feature_mlp", "segment")
+def test_pieces_are_classified_without_the_table_of_clips(workspace: Workspace) -> None:
+    runner.run(workspace, some(workspace, ["feature_mlp"], ["segment"]), on_progress=ignore)
+    row = row_of(table.table(workspace), "feature_mlp", "segment")
     assert row["settings"]["features"] == 48
     assert row["n"] == 60
     assert row["accuracy"]["value"] > 0.8
 
 
-def test_the_release_is_asked_about_the_filtered_test_part_alone(workplace: Workplace) -> None:
-    chosen = some(workplace, ["release"], ["filtered", "track", "artist", "segment"])
+def test_the_release_is_asked_about_the_filtered_test_part_alone(workspace: Workspace) -> None:
+    chosen = some(workspace, ["release"], ["filtered", "track", "artist", "segment"])
     assert chosen == [Cell("release", "filtered", 0, 0)]
-    gaps = {(gap["method"], gap["protocol"]) for gap in evaluation_table.table(workplace)["unfit"]}
+    gaps = {(gap["method"], gap["protocol"]) for gap in table.table(workspace)["unfit"]}
     assert gaps == {("release", "track"), ("release", "artist"), ("release", "segment")}
 
 
-def test_a_table_carries_over_what_still_holds(workplace: Workplace, tmp_path: Path) -> None:
-    evaluation.run(workplace, some(workplace, ["gaussian_knn"], ["filtered", "artist"]), on_progress=ignore)
-    first = evaluation_table.table(workplace)
-    evaluation_table.write(first, workplace.release)
-    elsewhere = Workplace(data=workplace.data, release=workplace.release, work=tmp_path / "empty")
-    assert evaluation_table.table(elsewhere)["results"] == []
-    carried = evaluation_table.table(elsewhere, carry=[None, workplace.release])
+def test_a_table_carries_over_what_still_holds(workspace: Workspace, tmp_path: Path) -> None:
+    runner.run(workspace, some(workspace, ["gaussian_knn"], ["filtered", "artist"]), on_progress=ignore)
+    first = table.table(workspace)
+    table.write(first, workspace.release)
+    elsewhere = Workspace(data=workspace.data, release=workspace.release, work=tmp_path / "empty")
+    assert table.table(elsewhere)["results"] == []
+    carried = table.table(elsewhere, carry=[None, workspace.release])
     assert carried["results"] == first["results"]
 
     # A row that rests on less gives way, and one that something else decided is not taken.
     for row in first["results"]:
         row["folds"] = row["folds"][:1] if row["protocol"] == "artist" else row["folds"]
         row["identity"] = "0" * 64 if row["protocol"] == "filtered" else row["identity"]
-    evaluation_table.write(first, workplace.release)
-    assert [
-        row["protocol"] for row in evaluation_table.table(elsewhere, carry=[workplace.release])["results"]
-    ] == ["artist"]
+    table.write(first, workspace.release)
+    assert [row["protocol"] for row in table.table(elsewhere, carry=[workspace.release])["results"]] == [
+        "artist"
+    ]
     assert (
-        len(
-            row_of(evaluation_table.table(workplace, carry=[workplace.release]), "gaussian_knn", "artist")[
-                "folds"
-            ]
-        )
-        == 5
+        len(row_of(table.table(workspace, carry=[workspace.release]), "gaussian_knn", "artist")["folds"]) == 5
     )
 
 
@@ -316,7 +311,7 @@ def test_an_interrupted_command_says_so_and_keeps_its_table(
     def interrupt(*args: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Workplace, "compute", interrupt)
+    monkeypatch.setattr(Workspace, "compute", interrupt)
     with pytest.raises(CommandError, match="Interrupted") as stopped:
         run("--method", "gaussian_knn", "--protocol", "track")
     assert stopped.value.returncode == 130
@@ -351,18 +346,18 @@ def test_a_missing_table_of_features_is_named(run: Callable[..., None], data: Pa
 
 
 @pytest.mark.slow
-def test_a_network_learns_the_easy_task(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from classifier.fitting.loop import use_threads
+def test_a_network_learns_the_easy_task(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from classifier.fitting.loop.epochs import use_threads
     from classifier.fitting.methods import spectrogram
 
     use_threads(1)
     words: list[str] = []
-    context = workplace.context("filtered", workplace._work, words.append)
+    context = workspace.context("filtered", workspace._work, words.append)
     method = spectrogram.MfccCnn(context)
     method._course = spectrogram.Course(epochs=4, learning_rate=3e-3)
-    fold = workplace.split("filtered").folds[0]
-    method.fit(workplace.sounds("filtered", fold.train), seed=0)
-    asked = workplace.sounds("filtered", fold.test)
+    fold = workspace.split("filtered").folds[0]
+    method.fit(workspace.sounds("filtered", fold.train), seed=0)
+    asked = workspace.sounds("filtered", fold.test)
     probabilities = method.predict_proba(asked)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
     assert (probabilities.argmax(axis=1) == asked.examples.targets).mean() > 0.8
@@ -371,14 +366,14 @@ def test_a_network_learns_the_easy_task(workplace: Workplace, monkeypatch: pytes
 
 @pytest.mark.slow
 def test_the_platforms_network_is_fitted_on_pieces_and_continued(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
     from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
-    from classifier.fitting.descriptor_mlp import DescriptorMlpRecipe
-    from classifier.fitting.loop import FitParams
+    from classifier.fitting.loop.epochs import FitParams
     from classifier.fitting.methods import platform
-    from classifier.fitting.release import Recipe
+    from classifier.fitting.networks.descriptor_mlp import DescriptorMlpRecipe
+    from classifier.fitting.release.train import Recipe
 
     recipe = Recipe()
     small = replace(
@@ -389,23 +384,23 @@ def test_the_platforms_network_is_fitted_on_pieces_and_continued(
     )
     monkeypatch.setattr(platform, "Recipe", lambda: small)
     monkeypatch.setattr(platform, "PIECE_EPOCHS", 2)
-    beside = DescriptorMlpRecipe(
+    mlp_recipe = DescriptorMlpRecipe(
         network=DescriptorMlpParams(hidden=8, n_embedding=4), fit=FitParams(epochs=2)
     )
-    monkeypatch.setattr(platform, "DescriptorMlpRecipe", lambda: beside)
-    cell = some(workplace, ["residual_cnns"], ["segment"])[0]
+    monkeypatch.setattr(platform, "DescriptorMlpRecipe", lambda: mlp_recipe)
+    cell = some(workspace, ["residual_cnns"], ["segment"])[0]
 
     def interrupt(progress: Progress) -> None:
         if progress.word.startswith("epoch 2"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluation.run(workplace, [cell], on_progress=interrupt)
+        runner.run(workspace, [cell], on_progress=interrupt)
     words: list[str] = []
-    evaluation.run(workplace, [cell], on_progress=lambda progress: words.append(progress.word))
+    runner.run(workspace, [cell], on_progress=lambda progress: words.append(progress.word))
     # What was interrupted goes on after its first epoch; then comes the one beside it.
     assert [word.split(",")[0] for word in words if word] == ["epoch 2/2", "epoch 1/2", "epoch 2/2"]
-    outcome = workplace.finished(cell)
+    outcome = workspace.finished(cell)
     assert outcome is not None
     assert outcome.test.shape == (60, 3)
-    assert not list(workplace._work.glob("*/*.checkpoint"))
+    assert not list(workspace._work.glob("*/*.checkpoint"))

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from classifier import frozen
+from classifier import testset
 from classifier.core import dataset, fingerprint
 from classifier.core.audio import decode
 from classifier.core.features import extract
@@ -117,9 +117,9 @@ def test_silence_is_like_nothing() -> None:
 
 def test_a_set_finds_what_it_holds(tmp_path: Path) -> None:
     names = tuple(f"clip {seed}" for seed in range(1, 6))
-    made = frozen.FrozenPrints.of(names, [stored(piece(seed)) for seed in range(1, 6)])
+    made = testset.FingerprintIndex.of(names, [stored(piece(seed)) for seed in range(1, 6)])
     made.save(tmp_path / "prints.npz")
-    read = frozen.FrozenPrints.load(tmp_path / "prints.npz")
+    read = testset.FingerprintIndex.load(tmp_path / "prints.npz")
     found = read.find(query(CUT))
     assert found is not None
     assert found[0] == "clip 1"
@@ -128,14 +128,14 @@ def test_a_set_finds_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_prints_of_another_version_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frozen.FrozenPrints.of(("a",), [stored(ORIGINAL)]).save(tmp_path / "prints.npz")
+    testset.FingerprintIndex.of(("a",), [stored(ORIGINAL)]).save(tmp_path / "prints.npz")
     monkeypatch.setattr(fingerprint, "VERSION", 2)
     with pytest.raises(ValueError, match="fingerprint_test_set"):
-        frozen.FrozenPrints.load(tmp_path / "prints.npz")
+        testset.FingerprintIndex.load(tmp_path / "prints.npz")
 
 
 def test_the_shipped_prints_are_those_of_the_test_set() -> None:
-    prints = frozen.shipped()
+    prints = testset.shipped()
     assert len(prints.names) == 290
     assert len(set(prints.names)) == 290
 
@@ -153,12 +153,12 @@ def test_a_test_clip_is_found_in_the_shipped_prints_and_a_training_clip_is_not()
     for path in inside[:3]:
         with path.open("rb") as file:
             samples = decode(file).samples[100_001:320_001]
-        found = frozen.shipped().find(query(samples))
+        found = testset.shipped().find(query(samples))
         assert found is not None
         assert found[0] == path.stem
     for path in outside[:3]:
         with path.open("rb") as file:
-            assert frozen.shipped().find(query(decode(file).samples)) is None
+            assert testset.shipped().find(query(decode(file).samples)) is None
 
 
 @needs_data

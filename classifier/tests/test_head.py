@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from classifier.core import dataset, patches
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, ReleaseError, softmax
-from classifier.fitting.head import fit_head, lesson_of, refit_head
-from classifier.fitting.judge import judge
-from classifier.fitting.keras_files import load
-from classifier.fitting.regression import Affine
-from classifier.fitting.stored import run
-from classifier.releases import current_release, read_frozen, read_metadata, read_replay
+from classifier.fitting.artifact.embeddings import run
+from classifier.fitting.artifact.keras_files import load
+from classifier.fitting.evaluation.figures import judge
+from classifier.fitting.networks.head import fit_head, lesson_of, refit_head
+from classifier.fitting.networks.regression import Affine
+from classifier.releases import current_release, read_evaluation_features, read_metadata, read_replay
 from classifier.tests.chiptune import chiptune
 
 FloatArray = NDArray[np.float32]
@@ -54,7 +54,7 @@ def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(taught: Path, em
     before, after = (read_metadata(path)["test"]["accuracy"]["value"] for path in (current_release(), taught))
     assert after >= before - 0.03
     # What the metadata say is what the frozen embeddings give.
-    frozen = read_frozen(taught)
+    frozen = read_evaluation_features(taught)
     assert (head(frozen.embeddings).argmax(axis=1) == frozen.targets).mean() == pytest.approx(after)
 
 
@@ -127,7 +127,7 @@ def test_fifty_right_labels_of_real_clips_do_no_harm(gtzan: Path) -> None:
     rows = run(classifier.network, clips.db, classifier.patch_params).embeddings
     present, replay = present_head(), read_replay(current_release())
     head = fit_head(lesson_of(replay, rows, clips.targets), present, 10)
-    frozen = read_frozen(current_release())
+    frozen = read_evaluation_features(current_release())
     before, after = (
         (layer(frozen.embeddings).argmax(axis=1) == frozen.targets).mean() for layer in (present, head)
     )

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classifier.core.bundle import arrays_from
+from classifier.core.artifact import arrays_from
+from classifier.core.baseline_models import N_MFCC
 from classifier.core.inference import Classifier, ReleaseError
-from classifier.core.methods import N_MFCC
 from classifier.releases import current_release
 
 

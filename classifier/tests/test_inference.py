@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from classifier.core import patches
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, NetworkOutput, Prediction, ReleaseError, pool
+from classifier.core.networks import member_count
 from classifier.releases import current_release, read_metadata
 
 FloatArray = NDArray[np.float32]
@@ -24,7 +25,7 @@ def classifier() -> Classifier:
     return Classifier.load(current_release())
 
 
-def hear(classifier: Classifier, samples: NDArray[np.floating[Any]]) -> Prediction:
+def predict_clips(classifier: Classifier, samples: NDArray[np.floating[Any]]) -> Prediction:
     features = extract(np.asarray(samples, dtype=np.float32))
     return classifier.predict(features.mel_power, duration=features.duration)
 
@@ -60,7 +61,7 @@ def one_hot(index: int, n: int, strength: float = 20.0) -> FloatArray:
 
 @pytest.mark.parametrize("seconds", [1.0, 4.0, 10.0, 31.7, 125.0])
 def test_timeline_is_contiguous_from_start_to_end(classifier: Classifier, seconds: float) -> None:
-    prediction = hear(classifier, riff(seconds))
+    prediction = predict_clips(classifier, riff(seconds))
     timeline = prediction.timeline
     assert timeline[0].start == 0.0
     assert timeline[-1].end == pytest.approx(seconds, abs=1e-3)
@@ -71,14 +72,16 @@ def test_timeline_is_contiguous_from_start_to_end(classifier: Classifier, second
         assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-6)
     network = classifier.metadata["network"]
     branches = 2 if network.get("descriptors") else 1
-    beside = classifier.metadata.get("descriptor_mlp", {}).get("n_embedding", 0)
-    assert prediction.embedding.shape == (network["towers"] * branches * network["n_embedding"] + beside,)
+    mlp_size = classifier.metadata.get("descriptor_mlp", {}).get("n_embedding", 0)
+    assert prediction.embedding.shape == (
+        member_count(classifier.metadata) * branches * network["n_embedding"] + mlp_size,
+    )
     assert prediction.embedding.dtype == np.float32
 
 
 @pytest.mark.parametrize("gain", [0.003, 0.1, 2.0])
 def test_loudness_does_not_change_the_answer(classifier: Classifier, gain: float) -> None:
-    plain, changed = hear(classifier, riff(12)), hear(classifier, gain * riff(12))
+    plain, changed = predict_clips(classifier, riff(12)), predict_clips(classifier, gain * riff(12))
     for label, p in plain.probabilities.items():
         assert changed.probabilities[label] == pytest.approx(p, abs=0.02)
 
@@ -86,7 +89,7 @@ def test_loudness_does_not_change_the_answer(classifier: Classifier, gain: float
 @pytest.mark.parametrize("level", [0.0, 1e-5])
 def test_silence_is_not_music(classifier: Classifier, level: float) -> None:
     samples = level * np.random.default_rng(0).normal(size=12 * RATE)
-    prediction = hear(classifier, samples)
+    prediction = predict_clips(classifier, samples)
     assert not prediction.music
     assert prediction.label is None
     assert prediction.unsure
@@ -95,7 +98,10 @@ def test_silence_is_not_music(classifier: Classifier, level: float) -> None:
 
 def test_silence_around_music_does_not_change_the_verdict(classifier: Classifier) -> None:
     silence = np.zeros(30 * RATE, dtype=np.float32)
-    plain, padded = hear(classifier, riff(20)), hear(classifier, np.concatenate([silence, riff(20)]))
+    plain, padded = (
+        predict_clips(classifier, riff(20)),
+        predict_clips(classifier, np.concatenate([silence, riff(20)])),
+    )
     assert max(plain.probabilities, key=plain.probabilities.__getitem__) == max(
         padded.probabilities, key=padded.probabilities.__getitem__
     )
@@ -120,7 +126,7 @@ def _hum(t: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("sound", [_white_noise, _sine, _click_track, _hum])
 def test_what_is_not_music_gets_no_confident_genre(classifier: Classifier, sound: Any) -> None:
-    prediction = hear(classifier, sound(np.arange(15 * RATE) / RATE))
+    prediction = predict_clips(classifier, sound(np.arange(15 * RATE) / RATE))
     assert prediction.unsure
     assert prediction.label is None or prediction.confidence < classifier.calibration.unsure_below
 
@@ -179,15 +185,15 @@ def test_patches_that_are_not_music_have_little_voice(classifier: Classifier) ->
 
 def test_threads_share_a_classifier(classifier: Classifier) -> None:
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: hear(classifier, riff(11)).probabilities, range(8)))
+        answers = list(pool.map(lambda _: predict_clips(classifier, riff(11)).probabilities, range(8)))
     assert all(answer == answers[0] for answer in answers)
 
 
 def test_a_forked_child_answers_like_its_parent(classifier: Classifier) -> None:
-    expected = hear(classifier, riff(11)).probabilities
+    expected = predict_clips(classifier, riff(11)).probabilities
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
-    child = context.Process(target=lambda: answers.put(hear(classifier, riff(11)).probabilities))
+    child = context.Process(target=lambda: answers.put(predict_clips(classifier, riff(11)).probabilities))
     child.start()
     assert answers.get(timeout=60) == expected
     child.join(timeout=60)

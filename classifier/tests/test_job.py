@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from classifier.fitting import job
-from classifier.fitting.candidates import NothingNewError
-from classifier.fitting.release import ExportError
+from classifier.fitting.jobs import process
+from classifier.fitting.jobs.candidate import NothingNewError
+from classifier.fitting.release.train import ExportError
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from classifier.fitting.release import ExportError
     ],
 )
 def test_a_failure_has_a_reason(error: Exception, code: str, tmp_path: Path) -> None:
-    failure = job._failure(error, tmp_path)
+    failure = process._failure(error, tmp_path)
     assert failure.code == code
     if code == "run_disk_full":
         assert failure.params == {"place": str(tmp_path)}

@@ -7,8 +7,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from classifier.card import card_of
 from classifier.models import ModelVersion
+from classifier.quality.card import card_of
 from classifier.registry import sync_release
 
 pytestmark = pytest.mark.django_db

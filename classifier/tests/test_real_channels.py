@@ -14,14 +14,15 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from classifier import spoilt, version_files
-from classifier.fitting import real_channels
-from classifier.fitting.sound_channels import SOUND_CHANNELS
+from classifier import version_files
+from classifier.fitting.data.sound_channels import SOUND_CHANNELS
+from classifier.fitting.evaluation import real_channels
 from classifier.models import ModelVersion
+from classifier.quality import robustness
+from classifier.quality.robustness import robustness_of
 from classifier.registry import sync_release
 from classifier.releases import current_release
 from classifier.releases.real_channels import JSON_FILE
-from classifier.spoilt import spoilt_of
 from classifier.tests import sounds
 from classifier.tests.datasets import write_dataset
 
@@ -167,29 +168,29 @@ def test_the_page_says_what_came_of_it(
     client: Client, version: ModelVersion, agreement: float, reached: bool
 ) -> None:
     write(version, agreement)
-    shown = spoilt_of(version)
+    shown = robustness_of(version)
     assert shown is not None
     assert [row.title for row in shown.rows] == ["As it is", "An echoing room"]
     assert [goal.reached for goal in shown.goals] == [reached, False]
     page = page_of(client)
     assert "80 test clips, 15 seconds of each" in page
     assert f"{100 * agreement - 5:.1f} to {100 * agreement + 5:.1f}" in page
-    section = page[page.index('id="spoilt-title"') :]
+    section = page[page.index('id="robustness-title"') :]
     assert section.count("51&#8239;%") == 2
     assert "70.0\u202f% of 80 clips in 2 channels, 95 % interval 65.0 to 75.0" in section
     assert (section.count(">Reached<"), section.count(">Missed<")) == ((1, 1) if reached else (0, 2))
 
 
 def test_figures_of_another_network_are_not_shown(client: Client, version: ModelVersion) -> None:
-    assert spoilt_of(version) is None
-    assert "spoilt-title" not in page_of(client)
+    assert robustness_of(version) is None
+    assert "robustness-title" not in page_of(client)
     write(version, 0.9, sha256="0" * 64)
-    assert spoilt_of(version) is None
+    assert robustness_of(version) is None
     write(version, 0.9, format_version=1)
-    assert spoilt_of(version) is None
+    assert robustness_of(version) is None
     write(version, 0.9)
-    assert spoilt_of(version) is not None
+    assert robustness_of(version) is not None
 
 
 def test_every_channel_has_a_name_that_people_read() -> None:
-    assert set(spoilt.CHANNELS) == {"clean", *SOUND_CHANNELS}
+    assert set(robustness.CHANNELS) == {"clean", *SOUND_CHANNELS}

@@ -14,9 +14,9 @@ from classifier.core.audio import decode
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, ReleaseError, pool, softmax
-from classifier.fitting.card import model_card
-from classifier.fitting.stored import run, through_fixed
-from classifier.releases import current_release, read_frozen, read_metadata, read_replay
+from classifier.fitting.artifact.embeddings import run, through_fixed
+from classifier.fitting.artifact.release_card import model_card
+from classifier.releases import current_release, read_evaluation_features, read_metadata, read_replay
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 @pytest.mark.slow
 def test_the_frozen_clips_give_the_published_figures_without_the_data() -> None:
-    metadata, frozen = read_metadata(current_release()), read_frozen(current_release())
+    metadata, frozen = read_metadata(current_release()), read_evaluation_features(current_release())
     kernel, bias = head()
     verdict = (frozen.embeddings @ kernel + bias).argmax(axis=1)
     assert len(frozen.names) == 290
@@ -139,11 +139,11 @@ def test_the_replay_set_is_understood_by_the_head() -> None:
     assert len(replay.names) == metadata["trained_on"]["tracks"]
     assert right[replay.variant == 0].mean() > 0.8
     assert right[replay.variant > 0].mean() > 0.5
-    assert not set(replay.names) & set(read_frozen(current_release()).names)
+    assert not set(replay.names) & set(read_evaluation_features(current_release()).names)
     np.testing.assert_array_equal(replay.targets, replay.targets[replay.variant == 0][replay.clip])
 
 
-@pytest.mark.parametrize("read", [read_replay, read_frozen])
+@pytest.mark.parametrize("read", [read_replay, read_evaluation_features])
 def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object], tmp_path: Path) -> None:
     copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
     file = copy / ("replay.npz" if read is read_replay else "frozen.npz")
@@ -158,7 +158,7 @@ def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object],
 
 
 def test_frozen_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
-    known, frozen = dataset.load(gtzan), read_frozen(current_release())
+    known, frozen = dataset.load(gtzan), read_evaluation_features(current_release())
     rows = known.part("test")
     assert [known.clips[row].name for row in rows] == frozen.names
     chosen = slice(0, 290, 58)
@@ -168,6 +168,6 @@ def test_frozen_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan:
     np.testing.assert_allclose(clean.embeddings, frozen.embeddings[chosen], atol=0.01, rtol=0.01)
     np.testing.assert_array_equal(some.targets, frozen.targets)
     name = frozen.channel_names[7]
-    spoilt = through_fixed(some.db[:3], name, params)
-    heard = run(classifier.network, spoilt, params).embeddings
+    degraded = through_fixed(some.db[:3], name, params)
+    heard = run(classifier.network, degraded, params).embeddings
     np.testing.assert_allclose(heard, frozen.channel_embeddings[7, :3], atol=0.01, rtol=0.01)

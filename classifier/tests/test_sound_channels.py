@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from classifier.fitting import sound_channels
-from classifier.fitting.sound_channels import SOUND_CHANNELS, Samples
+from classifier.fitting.data import sound_channels
+from classifier.fitting.data.sound_channels import SOUND_CHANNELS, Samples
 from classifier.tests import sounds
 
 RATE = sounds.RATE
@@ -32,14 +32,14 @@ def level_db(samples: Samples, hertz: float) -> float:
 @pytest.mark.parametrize("name", SOUND_CHANNELS)
 def test_the_sound_stays_as_long_and_is_another(name: str) -> None:
     clean = sounds.tune(3.0).astype(np.float64)
-    spoilt = SOUND_CHANNELS[name](clean, rng())
-    assert np.isfinite(spoilt).all()
+    degraded = SOUND_CHANNELS[name](clean, rng())
+    assert np.isfinite(degraded).all()
     # Codecs may add what their frames need.
-    assert abs(len(spoilt) - len(clean)) < 0.1 * RATE
-    n = min(len(spoilt), len(clean))
-    assert np.abs(spoilt[:n] - clean[:n]).max() > 0.01
+    assert abs(len(degraded) - len(clean)) < 0.1 * RATE
+    n = min(len(degraded), len(clean))
+    assert np.abs(degraded[:n] - clean[:n]).max() > 0.01
     again = SOUND_CHANNELS[name](clean, rng())
-    assert np.array_equal(spoilt, again)
+    assert np.array_equal(degraded, again)
 
 
 def test_a_small_loudspeaker_has_no_bass_and_no_treble() -> None:

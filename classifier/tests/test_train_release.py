@@ -12,10 +12,10 @@ from classifier.core import networks
 from classifier.core.inference import Classifier
 from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
 from classifier.core.patches import PatchParams
-from classifier.fitting.descriptor_mlp import CopiesParams, DescriptorMlpRecipe
-from classifier.fitting.feed import FeedParams
-from classifier.fitting.loop import EpochReport, FitParams
-from classifier.fitting.release import Recipe, train_release
+from classifier.fitting.data.feed import FeedParams
+from classifier.fitting.loop.epochs import EpochReport, FitParams
+from classifier.fitting.networks.descriptor_mlp import CopiesParams, DescriptorMlpRecipe
+from classifier.fitting.release.train import Recipe, train_release
 from classifier.tests.datasets import write_dataset
 
 RECIPE = Recipe(
@@ -23,12 +23,12 @@ RECIPE = Recipe(
     network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4),
     feed=FeedParams(batch_size=4),
     fit=FitParams(epochs=2),
-    beside=DescriptorMlpRecipe(
+    descriptor_mlp=DescriptorMlpRecipe(
         network=DescriptorMlpParams(hidden=8, n_embedding=4),
         copies=CopiesParams(copies=1),
         fit=FitParams(epochs=2),
     ),
-    rehearsals=2,
+    calibration_folds=2,
     n_outliers=5,
     outlier_seconds=3.0,
 )
@@ -77,9 +77,9 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
     assert epochs == [
         (network, epoch)
         for network in (
-            *("rehearsal 1 of 2", "rehearsal on descriptors 1 of 2"),
-            *("rehearsal 2 of 2", "rehearsal on descriptors 2 of 2"),
-            *("tower 1 of 1", "tower on descriptors 1 of 1"),
+            *("calibration fold 1 of 2", "calibration fold on descriptors 1 of 2"),
+            *("calibration fold 2 of 2", "calibration fold on descriptors 2 of 2"),
+            *("member 1 of 1", "member on descriptors 1 of 1"),
         )
         for epoch in (1, 2)
     ]
@@ -110,7 +110,7 @@ def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path)
     out.mkdir(parents=True)
     (out / "leftover").touch()
     # Nothing beside it, as former releases were.
-    recipe = replace(RECIPE, beside=None, fit=FitParams(epochs=1))
+    recipe = replace(RECIPE, descriptor_mlp=None, fit=FitParams(epochs=1))
     train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
     assert not (out / "leftover").exists()
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]

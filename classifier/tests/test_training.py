@@ -12,9 +12,10 @@ from classifier.core import networks
 from classifier.core.dataset import Examples
 from classifier.core.networks import ResidualCnnParams
 from classifier.core.patches import PatchParams
-from classifier.fitting import calibrate, outliers
-from classifier.fitting.feed import Feed, FeedParams
-from classifier.fitting.loop import EpochReport, FitParams, _mean_loss, fit, use_threads
+from classifier.fitting.data import outliers
+from classifier.fitting.data.feed import Feed, FeedParams
+from classifier.fitting.evaluation import calibration
+from classifier.fitting.loop.epochs import EpochReport, FitParams, _mean_loss, fit, use_threads
 
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
@@ -176,8 +177,8 @@ def test_views_of_one_crop_stand_beside_each_other() -> None:
     assert not np.array_equal(batch.inputs[0], batch.inputs[2])
     np.testing.assert_array_equal(batch.genres[0::2], batch.genres[1::2])
     assert batch.music[:, 0].tolist() == [1.0] * 16 + [0.0] * 4
-    spoilt = next(make_feed(replace(params, channel_probability=1.0), sounds, views=2).epoch(1))
-    assert (np.abs(spoilt.inputs[0::2] - spoilt.inputs[1::2]).max(axis=(1, 2, 3)) > 0.01).all()
+    degraded = next(make_feed(replace(params, channel_probability=1.0), sounds, views=2).epoch(1))
+    assert (np.abs(degraded.inputs[0::2] - degraded.inputs[1::2]).max(axis=(1, 2, 3)) > 0.01).all()
 
 
 def test_views_that_are_heard_differently_cost() -> None:
@@ -244,19 +245,19 @@ def test_temperature_undoes_an_exaggeration() -> None:
     logits = rng.normal(0, 2, (4000, 10))
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     targets = np.array([rng.choice(10, p=row) for row in p])
-    assert calibrate.fit_temperature(3 * logits, targets) == pytest.approx(3.0, rel=0.1)
+    assert calibration.fit_temperature(3 * logits, targets) == pytest.approx(3.0, rel=0.1)
 
 
 def test_unsure_threshold_keeps_the_promised_accuracy() -> None:
     confidence = np.linspace(0.55, 0.95, 9)
     probabilities = np.stack([confidence, 1 - confidence], axis=1)
     targets = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0])
-    threshold = calibrate.fit_unsure_threshold(probabilities, targets, least_accuracy=0.8)
+    threshold = calibration.fit_unsure_threshold(probabilities, targets, least_accuracy=0.8)
     assert threshold == pytest.approx(confidence[3])
-    hopeless = calibrate.fit_unsure_threshold(probabilities, np.ones(9, dtype=np.intp), least_accuracy=0.8)
+    hopeless = calibration.fit_unsure_threshold(probabilities, np.ones(9, dtype=np.intp), least_accuracy=0.8)
     assert hopeless == pytest.approx(confidence[-1])
 
 
 def test_music_threshold_gives_way_to_real_music() -> None:
-    assert calibrate.fit_music_threshold(np.full(200, 0.9), most_lost=0.01) == 0.5
-    assert calibrate.fit_music_threshold(np.linspace(0.2, 1, 100), most_lost=0.01) == pytest.approx(0.208)
+    assert calibration.fit_music_threshold(np.full(200, 0.9), most_lost=0.01) == 0.5
+    assert calibration.fit_music_threshold(np.linspace(0.2, 1, 100), most_lost=0.01) == pytest.approx(0.208)

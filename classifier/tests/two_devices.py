@@ -22,8 +22,9 @@ def main(folder: Path) -> None:
 
     from classifier.core.inference import Network
     from classifier.core.patches import normalise
-    from classifier.fitting import devices, keras_files
-    from classifier.fitting.loop import EpochReport, Validation, fit
+    from classifier.fitting.artifact import keras_files
+    from classifier.fitting.loop import devices
+    from classifier.fitting.loop.epochs import EpochReport, Validation, fit
     from classifier.tests import test_training as task
 
     if keras.backend.backend() == "tensorflow":

@@ -20,7 +20,7 @@ from library.api.serializers import FailureSerializer
 from training.access import IsCurator
 from training.errors import TrainingError, training_sentence
 from training.models import RunMessage, TrainingEpoch, TrainingRun, TrainingRunQuerySet
-from training.run_words import in_words
+from training.run_messages import in_words
 from training.services import preflight, runs
 
 _FIELD_OF = {

@@ -7,13 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from classifier.core.bundle import architecture_of
-from classifier.core.compare import ChangedClip, GenreChange, Verdict
+from classifier.core.artifact import architecture_of
+from classifier.core.gate import ChangedClip, GenreChange, Verdict
 from classifier.models import ModelVersion
-from training import gate_words
+from training import gate_messages
 from training.models import Promotion
-from training.services.comparison import FROZEN, Report, figures_of, mapping, share
 from training.services.promotion import REASON_LENGTH
+from training.services.version_report import FROZEN, Report, figures_of, mapping, share
 from training.services.versions import LearntClips
 
 
@@ -141,7 +141,7 @@ class PairedSerializer(serializers.Serializer[Any]):
     words = serializers.SerializerMethodField(help_text="The same in a sentence.")
 
     def get_words(self, paired: Any) -> str:
-        return gate_words.in_words(paired)
+        return gate_messages.in_words(paired)
 
 
 class GenreChangeSerializer(serializers.Serializer[GenreChange]):
@@ -189,7 +189,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
     champion = NamedVersionSerializer()
     candidate = NamedVersionSerializer()
-    clips_of_test_set = serializers.IntegerField(source="frozen")
+    frozen_clips = serializers.IntegerField(source="frozen")
     clips_held_out = serializers.IntegerField(source="heldout")
     paired = PairedSerializer(source="result.paired")
     genres = GenreChangeSerializer(source="result.genres", many=True)
@@ -200,7 +200,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(GateSerializer)
     def get_gate(self, report: Report) -> dict[str, Any]:
-        return {"open": report.result.is_open, "reasons": gate_words.reasons(report.result)}
+        return {"open": report.result.is_open, "reasons": gate_messages.reasons(report.result)}
 
     @extend_schema_field(
         {

@@ -32,8 +32,8 @@ from training.api.version_serializers import (
 from training.errors import TrainingError
 from training.models import Promotion
 from training.services.bundles import bundle_name, import_bundle, write_bundle
-from training.services.comparison import report_on
 from training.services.promotion import promote, rollback
+from training.services.version_report import report_on
 from training.services.versions import learnt_clips
 
 

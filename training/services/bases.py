@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from classifier import version_files
-from classifier.core.bundle import architecture_of, backbone_of
+from classifier.core.artifact import architecture_of, backbone_of
 from classifier.models import ModelVersion
 from classifier.releases import REPLAY_FILE
 

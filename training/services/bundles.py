@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.files import File
 
 from classifier import registry, version_files
-from classifier.core.bundle import METADATA_FILE, ReleaseError, read_metadata
+from classifier.core.artifact import METADATA_FILE, ReleaseError, read_metadata
 from classifier.models import ModelVersion
 from classifier.version_files import FILE_NAME, Files, entries_in, entry_of
 from genreweb.accounts import archive
@@ -229,7 +229,7 @@ def _examine(folder: Path) -> dict[str, Any]:
 def _try_out(folder: Path) -> None:
     try:
         done = subprocess.run(  # noqa: S603  # our own module, on a folder of ours
-            [sys.executable, "-m", "classifier.core.tryout", str(folder)],
+            [sys.executable, "-m", "classifier.core.verification", str(folder)],
             cwd=settings.BASE_DIR,
             capture_output=True,
             timeout=TRYOUT_SECONDS,

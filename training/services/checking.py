@@ -30,7 +30,7 @@ from training.models import Clip
 from training.services import duplicates, opinions, queue
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS, clip_limits, remove_files
 from training.services.features import pack_features
-from training.services.pieces import HeardPiece, Span, divide, hear
+from training.services.pieces import AnalysedPiece, Span, analyse_piece, divide
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def check_clip(*, clip_id: UUID) -> bool:
     try:
         with beating(claim.update, name=f"heartbeat-{clip_id}"):
             loaded = _classifier()
-            _save(claim, _listen(claim, loaded), loaded)
+            _save(claim, _predict(claim, loaded), loaded)
     except ClaimLostError:
         log.info("clip %s: overtaken", clip_id)
         return False
@@ -114,7 +114,7 @@ def _sound(clip: Clip) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def _listen(claim: Claim, loaded: registry.Loaded | None) -> list[HeardPiece]:
+def _predict(claim: Claim, loaded: registry.Loaded | None) -> list[AnalysedPiece]:
     """Decode what was sent and hear every piece of it that is to become a clip, the first one first."""
     clip, limits = claim.clip, clip_limits()
     classifier = loaded.classifier if loaded else None
@@ -124,7 +124,7 @@ def _listen(claim: Claim, loaded: registry.Loaded | None) -> list[HeardPiece]:
         for span in _spans(clip, samples.size / SAMPLE_RATE):
             if not claim.update(heartbeat_at=timezone.now()):
                 raise ClaimLostError
-            piece = hear(samples, span, file=file, classifier=classifier, limits=limits)
+            piece = analyse_piece(samples, span, file=file, classifier=classifier, limits=limits)
             if piece is not None:
                 heard.append(piece)
     if not heard:
@@ -153,7 +153,7 @@ def _spans(clip: Clip, duration: float) -> list[Span]:
     return [spans[0], *(span for span in spans[1:] if (span.start, span.end) not in known)]
 
 
-def _save(claim: Claim, heard: list[HeardPiece], loaded: registry.Loaded | None) -> None:
+def _save(claim: Claim, heard: list[AnalysedPiece], loaded: registry.Loaded | None) -> None:
     """Write files, then the rows in one transaction; what was overtaken leaves nothing behind."""
     clip, sent = claim.clip, str(claim.clip.sound.name or "")
     siblings = [_sibling(clip, piece.span) for piece in heard[1:]]
@@ -186,7 +186,7 @@ def _sibling(clip: Clip, span: Span) -> Clip:
     return row
 
 
-def _keep(clip: Clip, piece: HeardPiece, loaded: registry.Loaded | None, written: list[str]) -> None:
+def _keep(clip: Clip, piece: AnalysedPiece, loaded: registry.Loaded | None, written: list[str]) -> None:
     """Write the files of one piece and put everything else into the fields of its row, unsaved."""
     clip.sound.save(f"clip{PLAYBACK_SUFFIX}", ContentFile(piece.sound), save=False)
     written.append(str(clip.sound.name))

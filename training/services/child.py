@@ -17,7 +17,7 @@ from typing import Any, Self
 from django.conf import settings
 
 from genreweb.embedded.services import cores
-from training.services.workshop import LOG_FILE
+from training.services.run_storage import LOG_FILE
 
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 5.0
@@ -46,7 +46,13 @@ class Child:
         try:
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
-                    [sys.executable, "-m", "classifier.fitting.job", str(self._folder), str(writing)],
+                    [
+                        sys.executable,
+                        "-m",
+                        "classifier.fitting.jobs.process",
+                        str(self._folder),
+                        str(writing),
+                    ],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,

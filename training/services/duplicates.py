@@ -7,7 +7,7 @@ import logging
 import numpy as np
 from django.db import connection, transaction
 
-from classifier import frozen
+from classifier import testset
 from classifier.core import fingerprint
 from classifier.core.fingerprint import Query
 from training.models import Clip
@@ -34,7 +34,7 @@ def mark(clip: Clip, query: Query) -> None:
     clip.fingerprint = query.stored.tolist()
     clip.duplicate_of = find(query, among=_others(clip))
     # A data set's own test part is never trained on as it is.
-    leak = frozen.shipped().find(query) if clip.part != Clip.Part.TEST else None
+    leak = testset.shipped().find(query) if clip.part != Clip.Part.TEST else None
     clip.leaks, clip.leaks_into = leak is not None, leak[0] if leak else ""
 
 

@@ -117,7 +117,7 @@ def _examine(check_id: int) -> dict[str, object]:
 
 def judge(clips: Sequence[Labelled], labels: Sequence[str]) -> NDArray[np.float64]:
     """Give (n_clips, n_labels) probabilities, each clip's by a model fitted without its group."""
-    from classifier.fitting.noise import out_of_fold
+    from classifier.fitting.evaluation.label_noise import out_of_fold
 
     index = {label: place for place, label in enumerate(labels)}
     return out_of_fold(

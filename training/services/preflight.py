@@ -12,9 +12,9 @@ from typing import Any
 from classifier.models import Genre, ModelVersion
 from training.errors import TrainingError
 from training.models import Clip, SnapshotClip, TrainingRun
-from training.run_words import in_words
+from training.run_messages import in_words
 from training.services import bases, snapshots
-from training.services.material import LEAST_CLIPS
+from training.services.training_data import LEAST_CLIPS
 
 DEFAULT_ARCHITECTURE = "residual-cnn"
 LEAST_GENRES = 2

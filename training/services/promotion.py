@@ -10,11 +10,11 @@ from django.utils import timezone
 from classifier import registry
 from classifier.models import ModelVersion
 from genreweb.accounts.models import User
-from training import gate_words
+from training import gate_messages
 from training.errors import TrainingError
 from training.models import Promotion
-from training.services.comparison import Report, report_on
 from training.services.receipts import make_receipts
+from training.services.version_report import Report, report_on
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def promote(*, version: ModelVersion, by: User, reason: str, override: bool = Fa
         report = None if champion is None else report_on(version, champion)
         refused = report is not None and not report.result.is_open
         if report is not None and refused and not override:
-            reasons = " ".join(gate_words.reasons(report.result))
+            reasons = " ".join(gate_messages.reasons(report.result))
             raise TrainingError("gate_refused", {"version": version.name, "reasons": reasons})
         promotion = _switch(
             Promotion.Action.PROMOTE, version, champion, by, reason, report=report, overridden=refused
@@ -142,6 +142,6 @@ def _switch(
         former=former,
         by=by,
         reason=reason,
-        gate=gate_words.as_json(report.result) if report else {},
+        gate=gate_messages.as_json(report.result) if report else {},
         overridden=overridden,
     )

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 from classifier.models import ModelVersion
 from training.models import Receipt, SnapshotClip
-from training.services.comparison import Report
+from training.services.version_report import Report
 
 LEARNT = (SnapshotClip.Split.TRAIN, SnapshotClip.Split.VALID, SnapshotClip.Split.HOLDOUT)
 """The sides of a split that serve a version: learnt from, tuned by, compared on."""

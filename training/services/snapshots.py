@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
-from training.services.material import LEAST_CLIPS
+from training.services.training_data import LEAST_CLIPS
 
 Split = SnapshotClip.Split
 Grouping = Literal["people", "artists", "recordings"]

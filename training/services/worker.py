@@ -17,12 +17,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from classifier import registry
-from classifier.core.bundle import ReleaseError
+from classifier.core.artifact import ReleaseError
 from classifier.models import ModelVersion
 from library.services.pulse import beating
 from training.errors import TrainingError
 from training.models import DatasetSnapshot, TrainingRun
-from training.services import lessons, preflight, snapshots, workshop
+from training.services import job_files, preflight, run_storage, snapshots
 from training.services.child import Child, ChildLostError
 from training.services.claims import CancelledError, Claim, OvertakenError, claim
 
@@ -63,7 +63,7 @@ def train(*, run_id: UUID) -> bool:
         _fail(claimed, "run_base_damaged", {"detail": str(error)})
     except OSError as error:
         if error.errno in _FULL_DISK:
-            _fail(claimed, "run_disk_full", {"place": error.filename or str(workshop.root())})
+            _fail(claimed, "run_disk_full", {"place": error.filename or str(run_storage.root())})
         else:
             log.exception("run %s: attempt %d failed", run_id, claimed.attempt)
             _put_back(claimed)
@@ -84,7 +84,7 @@ def _train(claimed: Claim) -> None:
     base = ModelVersion.objects.in_service()
     snapshot = _snapshot(claimed)
     material = _material(claimed, snapshot)
-    with lessons.prepared(run, snapshot=snapshot, material=material, base=base) as job:
+    with job_files.prepared(run, snapshot=snapshot, material=material, base=base) as job:
         if job.withdrawn:
             claimed.say("withdrawn", clips=job.withdrawn)
         claimed.step(Step.FIT, _BEGINS[Step.FIT], seconds_left=run.eta_seconds)
@@ -121,9 +121,9 @@ def _material(claimed: Claim, snapshot: DatasetSnapshot) -> Path:
             claimed.look()
             claimed.update(progress=_BEGINS[Step.FEATURES] + width * done / total)
 
-    gathered = workshop.gather(snapshot, on_clip=on_clip)
+    gathered = run_storage.gather(snapshot, on_clip=on_clip)
     # Only now: most clips of a new snapshot are in the material of the last one.
-    workshop.tidy(keep=snapshot.digest)
+    run_storage.tidy(keep=snapshot.digest)
     claimed.say("features", clips=gathered.clips, cached=gathered.cached)
     return gathered.folder
 
@@ -157,7 +157,7 @@ def _raise_failure(said: dict[str, Any]) -> None:
     raise TrainingError(said["code"], said["params"])
 
 
-def _save(claimed: Claim, job: lessons.Job) -> None:
+def _save(claimed: Claim, job: job_files.Job) -> None:
     """Keep the result as a version; the run is done in the same transaction, or neither is there."""
     claimed.look()
     claimed.step(Step.SAVE, _BEGINS[Step.SAVE], seconds_left=1.0)
@@ -184,14 +184,14 @@ def _save(claimed: Claim, job: lessons.Job) -> None:
         raise TrainingError("run_storage", {"detail": error.strerror or str(error)}) from error
     claimed.say("judged", clips=len(judgement["holdout"]["clips"]))
     claimed.say("saved", name=version.name)
-    workshop.forget(claimed.run.pk)
+    run_storage.forget(claimed.run.pk)
 
 
 def _end(claimed: Claim, status: str, line: str, **fields: Any) -> None:
     ended = claimed.update(status=status, step="", eta_seconds=None, finished_at=timezone.now(), **fields)
     if ended:
         claimed.say(line)
-        workshop.forget(claimed.run.pk)
+        run_storage.forget(claimed.run.pk)
 
 
 def _fail(claimed: Claim, code: str, params: dict[str, Any]) -> None:

@@ -19,8 +19,8 @@ from library.tests.conftest import Matrix
 from training.models import Promotion
 from training.tests.versions import (
     LABELS,
+    clips_of_test_set,
     damage,
-    frozen_clips,
     make_clip,
     make_run,
     make_version,
@@ -35,17 +35,17 @@ Api = Callable[[User | AnonymousUser], APIClient]
 
 @pytest.fixture
 def champion(db: None) -> ModelVersion:
-    return put_into_service(make_version("champion", wrong=frozen_clips("rock", 10)))
+    return put_into_service(make_version("champion", wrong=clips_of_test_set("rock", 10)))
 
 
 @pytest.fixture
 def better(champion: ModelVersion) -> ModelVersion:
-    return make_version("better", wrong=frozen_clips("rock", 2))
+    return make_version("better", wrong=clips_of_test_set("rock", 2))
 
 
 @pytest.fixture
 def worse(champion: ModelVersion) -> ModelVersion:
-    return make_version("worse", wrong=frozen_clips("rock", 20))
+    return make_version("worse", wrong=clips_of_test_set("rock", 20))
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_comparison_gives_counts_words_and_the_gate(owner_api: APIClient, wors
     rock = next(row for row in body["genres"] if row["genre"] == "rock")
     assert (rock["clips"], rock["few"]) == (29, False)
     assert (rock["before"], rock["after"]) == (pytest.approx(19 / 29), pytest.approx(9 / 29))
-    assert [clip["name"] for clip in body["changed"]] == frozen_clips("rock", 20)[10:]
+    assert [clip["name"] for clip in body["changed"]] == clips_of_test_set("rock", 20)[10:]
     assert body["changed"][0]["before"] == {"genre": "rock", "confidence": 0.8}
     assert body["gate"]["open"] is False
     assert len(body["gate"]["reasons"]) == 2

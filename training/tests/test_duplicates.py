@@ -11,7 +11,7 @@ import pytest
 from django.core.files.base import ContentFile
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from classifier import frozen
+from classifier import testset
 from classifier.core import fingerprint
 from classifier.models import Genre
 from classifier.tests.test_fingerprint import CUT, ORIGINAL, piece, recoded, stored
@@ -81,8 +81,8 @@ def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, h
 
 
 def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, heard: Heard) -> None:
-    prints = frozen.FrozenPrints.of(("jazz.00042",), [stored(ORIGINAL)])
-    with mock.patch.object(frozen, "shipped", return_value=prints):
+    prints = testset.FingerprintIndex.of(("jazz.00042",), [stored(ORIGINAL)])
+    with mock.patch.object(testset, "shipped", return_value=prints):
         leak, fine = heard(owner, CUT), heard(owner, piece(5))
     assert (leak.leaks, leak.leaks_into, leak.status) == (True, "jazz.00042", "pending")
     assert (fine.leaks, fine.leaks_into) == (False, "")
@@ -93,10 +93,10 @@ def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, heard: H
 def test_a_clip_of_the_frozen_set_in_another_guise_is_never_trained_on(
     owner: User, curator: User, heard: Heard
 ) -> None:
-    prints = frozen.FrozenPrints.of(("jazz.00042",), [stored(ORIGINAL)])
+    prints = testset.FingerprintIndex.of(("jazz.00042",), [stored(ORIGINAL)])
     # Another format, a cut from between two frames, and another level, all at once.
     guise = recoded(CUT, "libmp3lame", "mp3") * 0.2
-    with mock.patch.object(frozen, "shipped", return_value=prints):
+    with mock.patch.object(testset, "shipped", return_value=prints):
         leak, fine = heard(owner, guise), heard(owner, piece(5))
     assert (leak.leaks, leak.leaks_into) == (True, "jazz.00042")
     for clip in (leak, fine):
@@ -123,9 +123,9 @@ def test_clips_without_a_fingerprint_get_one_by_and_by(owner: User, genres: dict
 
 def test_a_test_part_of_its_own_does_not_leak(genres: dict[str, Genre]) -> None:
     db = np.random.default_rng(0).uniform(-60, 0, (128, 120)).astype(np.float32)
-    prints = frozen.FrozenPrints.of(("a",), [fingerprint.from_columns(db).stored])
+    prints = testset.FingerprintIndex.of(("a",), [fingerprint.from_columns(db).stored])
     for part in ("test", "train"):
         make_clip(None, genres["pop"], part=part).features.save("f.npz", ContentFile(pack(db)))
-    with mock.patch.object(frozen, "shipped", return_value=prints):
+    with mock.patch.object(testset, "shipped", return_value=prints):
         assert duplicates.fill_in() == 2
     assert dict(Clip.objects.values_list("part", "leaks")) == {"test": False, "train": True}

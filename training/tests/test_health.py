@@ -15,7 +15,7 @@ from classifier import registry
 from classifier.core import dataset as logmels
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
-from classifier.releases import current_release, read_frozen
+from classifier.releases import current_release, read_evaluation_features
 from classifier.tests.sounds import shared_data
 from genreweb.accounts.models import User
 from training.models import Clip, LabelCheck
@@ -189,7 +189,7 @@ def test_flipped_labels_of_held_out_music_rank_first(
     genres: Genres, version: ModelVersion, owner: User, seed: int
 ) -> None:
     """Of 200 clips that the shipped network never learnt from, 20 % carry a wrong label."""
-    heard = read_frozen(current_release())
+    heard = read_evaluation_features(current_release())
     labels = [genre.slug for genre in SHIPPED_GENRES]
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(heard.names))[:200]

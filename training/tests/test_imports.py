@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from classifier import frozen
+from classifier import testset
 from classifier.core import fingerprint
 from classifier.models import Genre, ModelVersion
 from library.tests.sounds import chords, wav
@@ -111,8 +111,8 @@ def test_log_mels_are_taken_as_they_are(logmels: Path, classifier_in_service: Mo
 def test_a_log_mel_of_the_frozen_set_is_marked_before_anybody_trains_on_it(logmels: Path) -> None:
     with np.load(logmels / "logmel_999.npz") as archive:
         held = ClipFeatures(archive["idx"][0], -80.0)
-    prints = frozen.FrozenPrints.of(("blues.00042",), [fingerprint.from_columns(held.db).stored])
-    with mock.patch.object(frozen, "shipped", return_value=prints):
+    prints = testset.FingerprintIndex.of(("blues.00042",), [fingerprint.from_columns(held.db).stored])
+    with mock.patch.object(testset, "shipped", return_value=prints):
         bring(logmels)
     marked = dict(Clip.objects.values_list("dataset_key", "leaks_into"))
     assert marked == {"blues.1": "blues.00042", "rock.1": ""}

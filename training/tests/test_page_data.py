@@ -14,7 +14,7 @@ from classifier.models import Genre
 from genreweb.accounts.models import User
 from library.tests.conftest import Matrix
 from training.models import Clip, Dataset
-from training.services.material import collect
+from training.services.training_data import collect
 
 pytestmark = pytest.mark.django_db
 

@@ -20,8 +20,8 @@ from library.tests.conftest import Matrix
 from training.models import Promotion
 from training.services.promotion import promote
 from training.tests.versions import (
+    clips_of_test_set,
     damage,
-    frozen_clips,
     make_clip,
     make_run,
     make_version,
@@ -36,17 +36,17 @@ ALL = "/training/versions/"
 @pytest.fixture
 def champion(db: None) -> ModelVersion:
     registry.sync_genres()
-    return put_into_service(make_version("champion", wrong=frozen_clips("rock", 10)))
+    return put_into_service(make_version("champion", wrong=clips_of_test_set("rock", 10)))
 
 
 @pytest.fixture
 def better(champion: ModelVersion) -> ModelVersion:
-    return make_version("better", wrong=frozen_clips("rock", 2))
+    return make_version("better", wrong=clips_of_test_set("rock", 2))
 
 
 @pytest.fixture
 def worse(champion: ModelVersion) -> ModelVersion:
-    return make_version("worse", wrong=frozen_clips("rock", 20))
+    return make_version("worse", wrong=clips_of_test_set("rock", 20))
 
 
 @pytest.fixture

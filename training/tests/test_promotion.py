@@ -20,7 +20,14 @@ from genreweb.embedded.paths import REPOSITORY
 from training.errors import TrainingError
 from training.models import Promotion, Receipt
 from training.services.promotion import promote, rollback, version_before
-from training.tests.versions import damage, frozen_clips, make_clip, make_run, make_version, put_into_service
+from training.tests.versions import (
+    clips_of_test_set,
+    damage,
+    make_clip,
+    make_run,
+    make_version,
+    put_into_service,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +40,7 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def champion(db: None) -> ModelVersion:
-    return put_into_service(make_version("champion", wrong=frozen_clips("rock", 10)))
+    return put_into_service(make_version("champion", wrong=clips_of_test_set("rock", 10)))
 
 
 def in_service() -> str:
@@ -41,7 +48,7 @@ def in_service() -> str:
 
 
 def test_a_better_candidate_is_put_into_service(champion: ModelVersion, curator: User) -> None:
-    better = make_version("better", wrong=frozen_clips("rock", 2))
+    better = make_version("better", wrong=clips_of_test_set("rock", 2))
     assert registry.in_service().version == champion
     promotion = promote(version=better, by=curator, reason="  It finds\nmore rock. ")
     assert (promotion.action, promotion.version, promotion.former) == ("promote", better, champion)
@@ -53,7 +60,7 @@ def test_a_better_candidate_is_put_into_service(champion: ModelVersion, curator:
 
 
 def test_a_worse_candidate_is_refused_with_the_reasons(champion: ModelVersion, curator: User) -> None:
-    worse = make_version("worse", wrong=frozen_clips("rock", 20))
+    worse = make_version("worse", wrong=clips_of_test_set("rock", 20))
     with pytest.raises(TrainingError) as refused:
         promote(version=worse, by=curator, reason="Try")
     assert refused.value.code == "gate_refused"
@@ -64,7 +71,7 @@ def test_a_worse_candidate_is_refused_with_the_reasons(champion: ModelVersion, c
 
 
 def test_the_gate_can_be_overridden_with_a_reason(champion: ModelVersion, curator: User) -> None:
-    worse = make_version("worse", wrong=frozen_clips("rock", 20))
+    worse = make_version("worse", wrong=clips_of_test_set("rock", 20))
     with pytest.raises(TrainingError, match="act_reason"):
         promote(version=worse, by=curator, reason=" \n", override=True)
     assert in_service() == "champion"
@@ -157,7 +164,7 @@ def test_a_newer_release_that_took_over_by_itself_goes_back(curator: User) -> No
 def test_contributors_get_one_receipt_each(
     champion: ModelVersion, curator: User, owner: User, other: User
 ) -> None:
-    better = make_version("better", wrong=frozen_clips("rock", 2))
+    better = make_version("better", wrong=clips_of_test_set("rock", 2))
     mine = [make_clip(owner, "rock") for _ in range(3)]
     theirs = make_clip(other, "jazz")
     gone, tested = make_clip(other, "jazz"), make_clip(other, "jazz")
@@ -189,7 +196,7 @@ def test_held_out_clips_count_and_teach_what_a_new_genre_is_worth(
     champion: ModelVersion, curator: User, owner: User
 ) -> None:
     labels = [*champion.labels, "chiptune"]
-    taught = make_version("taught", wrong=frozen_clips("rock", 2))
+    taught = make_version("taught", wrong=clips_of_test_set("rock", 2))
     ModelVersion.objects.filter(pk=taught.pk).update(labels=labels)
     taught.refresh_from_db()
     clips = [make_clip(owner, "chiptune") for _ in range(4)]

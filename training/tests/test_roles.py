@@ -35,7 +35,7 @@ from library.tests.sounds import chords, wav
 from training.models import Clip, Promotion, TrainingRun
 from training.services.promotion import promote
 from training.tests.clips import make_clip
-from training.tests.versions import frozen_clips, make_version, put_into_service
+from training.tests.versions import clips_of_test_set, make_version, put_into_service
 
 pytestmark = pytest.mark.django_db
 
@@ -169,8 +169,8 @@ Things = dict[str, Any]
 @pytest.fixture
 def things(matrix: Matrix, genres: dict[str, Genre], heard_track: Callable[..., Track]) -> Things:
     """Make one of each thing that an address may name."""
-    champion = put_into_service(make_version("champion", wrong=frozen_clips("rock", 20)))
-    served = make_version("served", wrong=frozen_clips("rock", 10))
+    champion = put_into_service(make_version("champion", wrong=clips_of_test_set("rock", 20)))
+    served = make_version("served", wrong=clips_of_test_set("rock", 10))
     promote(version=served, by=matrix.staff, reason=REASON)
     assert champion.served_at is not None
     run = TrainingRun.objects.create(kind="quick", architecture="residual-cnn", epochs=1)

@@ -22,11 +22,11 @@ from genreweb.accounts.models import User
 from library.models import Analysis, Track
 from training.errors import TrainingError
 from training.models import Clip
-from training.services import workshop
+from training.services import run_storage
 from training.services.child import Child, thread_count
 from training.services.features import pack
 from training.services.promotion import promote, rollback
-from training.tests.lessons import clip_of, finish, make_run, teach
+from training.tests.job_files import clip_of, finish, make_run, teach
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("training_dir")]
 
@@ -96,8 +96,10 @@ def test_a_quick_run_teaches_an_eleventh_genre(classifier_in_service: ModelVersi
         assert 0 <= clip["candidate"][1] <= 1
     # Its memory is given back and its disk is empty.
     assert not {"tensorflow", "keras"} & (set(sys.modules) - loaded)
-    assert not [one for one in psutil.Process().children() if "classifier.fitting.job" in one.cmdline()]
-    assert not workshop.run_folder(run.pk).exists()
+    assert not [
+        one for one in psutil.Process().children() if "classifier.fitting.jobs.process" in one.cmdline()
+    ]
+    assert not run_storage.run_folder(run.pk).exists()
 
 
 @pytest.mark.parametrize(

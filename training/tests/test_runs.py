@@ -17,7 +17,7 @@ from genreweb.accounts.models import User
 from training.errors import TrainingError
 from training.models import RunMessage, TrainingEpoch, TrainingRun
 from training.services import claims, preflight, runs
-from training.tests.lessons import teach
+from training.tests.job_files import teach
 
 Genres = dict[str, Genre]
 

@@ -24,13 +24,13 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from classifier.fitting.material import Material
+from classifier.fitting.data.feature_store import FeatureStore
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
 from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
-from training.services import claims, runs, worker, workshop
+from training.services import claims, run_storage, runs, worker
 from training.services.features import pack, read_features
-from training.tests.lessons import columns, finish, make_run, teach
+from training.tests.job_files import columns, finish, make_run, teach
 
 Genres = dict[str, Genre]
 EPOCHS = 12
@@ -86,24 +86,25 @@ def test_a_clip_whose_features_are_gone_or_damaged_is_named(clips: list[Clip], c
     run = finish(make_run())
     assert (run.status, run.error_code) == ("failed", "run_bad_clip")
     assert run.error_params == {"clip": str(bad.pk), "title": bad.title, "why": "unreadable"}
-    assert not any(path.is_file() for path in (workshop.root() / "material").rglob("*"))
+    assert not any(path.is_file() for path in (run_storage.root() / "material").rglob("*"))
 
 
 def test_a_full_disk_is_said(clips: list[Clip]) -> None:
     with patch(
-        "classifier.fitting.material.MaterialWriter.add", side_effect=OSError(errno.ENOSPC, "No space left")
+        "classifier.fitting.data.feature_store.FeatureStoreWriter.add",
+        side_effect=OSError(errno.ENOSPC, "No space left"),
     ):
         run = finish(make_run())
     assert (run.status, run.error_code) == ("failed", "run_disk_full")
-    assert str(workshop.root()) in run.error_params["place"]
-    assert not any(path.is_file() for path in (workshop.root() / "material").rglob("*"))
+    assert str(run_storage.root()) in run.error_params["place"]
+    assert not any(path.is_file() for path in (run_storage.root() / "material").rglob("*"))
 
 
 def test_a_fault_that_may_pass_is_tried_again_and_then_given_up(
     clips: list[Clip], settings: Settings
 ) -> None:
     run = make_run()
-    with patch.object(workshop, "gather", side_effect=OSError(errno.EIO, "the storage is away")):
+    with patch.object(run_storage, "gather", side_effect=OSError(errno.EIO, "the storage is away")):
         for _ in range(settings.TRAINING_ATTEMPTS - 1):
             assert finish(run).status == "queued"
         assert finish(run).status == "failed"
@@ -119,7 +120,7 @@ def test_a_run_without_anything_to_learn_says_so(classifier_in_service: ModelVer
 def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
     first = finish(make_run(architecture="feature-mlp", epochs=1))
     again = make_run(architecture="feature-mlp", epochs=1)
-    with patch("training.services.workshop.read_features", side_effect=AssertionError("fetched twice")):
+    with patch("training.services.run_storage.read_features", side_effect=AssertionError("fetched twice")):
         finish(again)
     assert again.status == first.status == "done"
     said = {row.code: row.params for row in again.messages.all()}
@@ -136,12 +137,12 @@ def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Gen
         fetched.append(clip.pk)
         return real(clip)
 
-    with patch("training.services.workshop.read_features", note):
+    with patch("training.services.run_storage.read_features", note):
         run = finish(make_run(architecture="feature-mlp", epochs=1))
     assert len(fetched) == 3
     assert run.snapshot is not None
     # What an earlier snapshot held is no longer on the disk twice.
-    assert [path.name for path in (workshop.root() / "material").iterdir()] == [run.snapshot.digest]
+    assert [path.name for path in (run_storage.root() / "material").iterdir()] == [run.snapshot.digest]
 
 
 def test_what_was_withdrawn_since_is_not_learnt(clips: list[Clip]) -> None:
@@ -157,8 +158,8 @@ def test_what_was_withdrawn_since_is_not_learnt(clips: list[Clip]) -> None:
     said = {row.code: row.params for row in run.messages.all()}
     assert said["withdrawn"] == {"clips": 1}
     # Its features do not stay on the worker's disk either.
-    workshop.tidy()
-    assert not (workshop.root() / "material" / snapshot.digest).exists()
+    run_storage.tidy()
+    assert not (run_storage.root() / "material" / snapshot.digest).exists()
 
 
 def test_a_run_that_is_asked_to_end_before_it_starts_ends(clips: list[Clip]) -> None:
@@ -205,7 +206,7 @@ def children() -> list[psutil.Process]:
     return [
         process
         for process in psutil.Process().children(recursive=True)
-        if "classifier.fitting.job" in process.cmdline()
+        if "classifier.fitting.jobs.process" in process.cmdline()
     ]
 
 
@@ -339,7 +340,7 @@ def test_cancelling_ends_a_run_at_once(
     assert time.monotonic() - asked < 10
     assert going.process.wait(20) == 0
     assert ModelVersion.objects.filter(run=run).count() == 0
-    assert not workshop.run_folder(run.pk).exists()
+    assert not run_storage.run_folder(run.pk).exists()
 
 
 @pytest.mark.slow
@@ -366,6 +367,6 @@ def test_a_child_that_is_killed_is_tried_again(
     assert run.status == "queued"
     assert run.epoch_rows.exists()
     assert codes(run)[-1] == "try_again"
-    assert (workshop.run_folder(run.pk) / "job.json").exists()
-    assert json.loads((workshop.run_folder(run.pk) / "job.json").read_text())["seed"] == 0
-    assert len(Material.open(next((workshop.root() / "material").iterdir()))) == len(committed_clips)
+    assert (run_storage.run_folder(run.pk) / "job.json").exists()
+    assert json.loads((run_storage.run_folder(run.pk) / "job.json").read_text())["seed"] == 0
+    assert len(FeatureStore.open(next((run_storage.root() / "material").iterdir()))) == len(committed_clips)

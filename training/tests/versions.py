@@ -25,7 +25,7 @@ LABELS = [genre.slug for genre in SHIPPED_GENRES]
 PER_GENRE = 29
 
 
-def frozen_clips(label: str, n: int = PER_GENRE) -> list[str]:
+def clips_of_test_set(label: str, n: int = PER_GENRE) -> list[str]:
     """Name clips of the frozen set."""
     return [f"{label}.{number:05}" for number in range(n)]
 
@@ -34,7 +34,7 @@ def predictions(wrong: Sequence[str] = ()) -> dict[str, list[Any]]:
     """Give verdicts on the frozen set that are all right but those named."""
     said = {}
     for place, label in enumerate(LABELS):
-        for name in frozen_clips(label):
+        for name in clips_of_test_set(label):
             other = LABELS[(place + 1) % len(LABELS)]
             said[name] = [other if name in wrong else label, 0.8]
     return said

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from training.access import curator_required
-from training.services.material import LEAST_CLIPS, collect
+from training.services.training_data import LEAST_CLIPS, collect
 
 
 @require_safe

@@ -17,7 +17,7 @@ from training.errors import TrainingError
 from training.forms import GenreForm
 from training.services import colours
 from training.services.genres import add_genre
-from training.services.material import LEAST_CLIPS
+from training.services.training_data import LEAST_CLIPS
 
 _FIELDS = {"genre_unnamed": "name", "genre_exists": "name", "colour_invalid": "colour"}
 

@@ -26,7 +26,7 @@ from genreweb.accounts.models import User
 from training.access import curator_required
 from training.errors import TrainingError, training_sentence
 from training.models import TrainingRun
-from training.run_words import architecture_words, in_words
+from training.run_messages import architecture_words, in_words
 from training.services import preflight, runs
 
 Kind, Status = TrainingRun.Kind, TrainingRun.Status

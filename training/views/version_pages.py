@@ -12,12 +12,12 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
 from django.utils.translation import gettext
 
-from classifier.card import Card, card_of
-from classifier.core.compare import ChangedClip, GenreChange
+from classifier.core.gate import ChangedClip, GenreChange
 from classifier.models import Genre, ModelVersion
-from training import gate_words
+from classifier.quality.card import Card, card_of
+from training import gate_messages
 from training.models import Clip, Promotion, TrainingRun
-from training.services.comparison import FROZEN, Figures, Report, figures_of, report_on
+from training.services.version_report import FROZEN, Figures, Report, figures_of, report_on
 from training.services.versions import LearntClips
 
 _UNLISTED_COLOUR = "#8a8d96"
@@ -298,8 +298,8 @@ def beside(candidate: ModelVersion, champion: ModelVersion, genres: Genres) -> B
     result = report.result
     return Beside(
         report=report,
-        words=gate_words.in_words(result.paired),
-        reasons=gate_words.reasons(result, named=genres.name),
+        words=gate_messages.in_words(result.paired),
+        reasons=gate_messages.reasons(result, named=genres.name),
         figures=figure_rows(figures_of(champion), figures_of(candidate)),
         genres=[GenreRow(genres(change.label), change) for change in result.genres],
         new_genres=[GenreRow(genres(change.label), change) for change in result.new_genres],

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from classifier.card import card_of
 from classifier.models import ModelVersion
+from classifier.quality.card import card_of
 from genreweb.accounts.models import User
 from training.access import curator_required
 from training.api.versions import bundle_response

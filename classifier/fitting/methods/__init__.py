@@ -18,10 +18,10 @@ from classifier.core.baselines import (
     column_features,
     read_features,
 )
-from classifier.fitting.descriptor_mlp import DescriptorMlpRecipe
 from classifier.fitting.methods.context import Context
 from classifier.fitting.methods.platform import DescriptorMlp, ResidualCnn, ShippedRelease
 from classifier.fitting.methods.spectrogram import EfficientNetB0, MfccCnn
+from classifier.fitting.networks.descriptor_mlp import DescriptorMlpRecipe
 
 __all__ = ["METHODS", "Average", "Context", "Entry"]
 

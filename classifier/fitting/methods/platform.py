@@ -14,11 +14,11 @@ from classifier.core import networks, patches
 from classifier.core.baselines import Sounds
 from classifier.core.inference import Classifier, NetworkOutput, Runner, pool, read_metadata, softmax
 from classifier.core.patches import PatchParams
-from classifier.fitting.descriptor_mlp import DescriptorMlpRecipe, fit_descriptor_mlp
-from classifier.fitting.loop import EpochReport
+from classifier.fitting.artifact.embeddings import KerasRunner
+from classifier.fitting.loop.epochs import EpochReport
 from classifier.fitting.methods.context import Context
-from classifier.fitting.release import Recipe, fit_network, sounds_of
-from classifier.fitting.stored import Fitted
+from classifier.fitting.networks.descriptor_mlp import DescriptorMlpRecipe, fit_descriptor_mlp
+from classifier.fitting.release.train import Recipe, fit_network, sounds_of
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -54,8 +54,10 @@ class ResidualCnn:
 
     def __init__(self, context: Context) -> None:
         recipe = Recipe()
-        # Several towers are for what ships; how many does not change one of them.
-        recipe = replace(recipe, network=replace(recipe.network, towers=1), beside=None, rehearsals=1)
+        # Several members are for what ships; how many does not change one of them.
+        recipe = replace(
+            recipe, network=replace(recipe.network, members=1), descriptor_mlp=None, calibration_folds=1
+        )
         if context.columns:
             recipe = _for_pieces(recipe, context.columns)
         self._recipe = recipe
@@ -64,7 +66,7 @@ class ResidualCnn:
     @property
     def settings(self) -> Mapping[str, Any]:
         # What stands beside it does not change it.
-        recipe = {key: value for key, value in asdict(self._recipe).items() if key != "beside"}
+        recipe = {key: value for key, value in asdict(self._recipe).items() if key != "descriptor_mlp"}
         return {"recipe": recipe, "epochs": self._recipe.fit.epochs}
 
     def fit(self, train: Sounds, *, seed: int) -> None:
@@ -78,7 +80,7 @@ class ResidualCnn:
         )
 
     def predict_proba(self, sounds: Sounds) -> FloatArray:
-        return _asked(Fitted(self._model), sounds, self._recipe.patches)
+        return _asked(KerasRunner(self._model), sounds, self._recipe.patches)
 
 
 class DescriptorMlp:
@@ -95,7 +97,7 @@ class DescriptorMlp:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        # How much it counts beside the towers does not change it.
+        # How much it counts beside the members does not change it.
         recipe = {key: value for key, value in asdict(self._recipe).items() if key != "share"}
         outliers = {key: getattr(self._whole, key) for key in ("n_outliers", "outlier_seconds")}
         patches_of = asdict(self._whole.patches)
@@ -118,7 +120,7 @@ class DescriptorMlp:
         self._model = networks.on_patches(mlp, self._whole.patches)
 
     def predict_proba(self, sounds: Sounds) -> FloatArray:
-        return _asked(Fitted(self._model), sounds, self._whole.patches)
+        return _asked(KerasRunner(self._model), sounds, self._whole.patches)
 
 
 def _asked(network: Runner, sounds: Sounds, params: PatchParams) -> FloatArray:

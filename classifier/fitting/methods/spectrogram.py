@@ -14,9 +14,9 @@ from classifier.core import filters, patches
 from classifier.core.baselines import Sounds
 from classifier.core.inference import softmax
 from classifier.core.patches import PatchParams
-from classifier.fitting.efficientnet import efficientnet_b0
-from classifier.fitting.feed import Feed, FeedParams
+from classifier.fitting.data.feed import Feed, FeedParams
 from classifier.fitting.methods.context import Context
+from classifier.fitting.networks.efficientnet import efficientnet_b0
 
 FloatArray = NDArray[np.floating[Any]]
 

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from classifier.core.dataset import DatasetError
 from classifier.core.inference import ReleaseError
 from classifier.core.protocols import PROTOCOLS
-from classifier.fitting import evaluation, evaluation_table
-from classifier.fitting.evaluation import Progress, Workplace
-from classifier.fitting.loop import use_threads
+from classifier.fitting.evaluation import runner, table
+from classifier.fitting.evaluation.runner import Progress, Workspace
+from classifier.fitting.loop.epochs import use_threads
 from classifier.fitting.methods import METHODS
 from classifier.releases import current_release
 from classifier.releases.evaluation import MARKDOWN_FILE
@@ -61,10 +61,10 @@ class Command(BaseCommand):
             raise CommandError("--seeds and --threads are at least 1.")
         _limit_threads(options["threads"])
         try:
-            workplace = Workplace(data=options["data"], release=options["out"], work=options["work"])
+            workspace = Workspace(data=options["data"], release=options["out"], work=options["work"])
             chosen = list(
-                evaluation.cells(
-                    workplace,
+                runner.cells(
+                    workspace,
                     methods=options["method"] or list(METHODS),
                     protocols=options["protocol"] or list(PROTOCOLS),
                     seeds=options["seeds"],
@@ -73,17 +73,17 @@ class Command(BaseCommand):
             interrupted = False
             if options["again"]:
                 for cell in chosen:
-                    workplace.forget(cell)
+                    workspace.forget(cell)
             if not options["table_only"]:
                 try:
-                    evaluation.run(workplace, chosen, on_progress=self._report)
+                    runner.run(workspace, chosen, on_progress=self._report)
                 except KeyboardInterrupt:
                     interrupted = True
-            table = evaluation_table.table(workplace, carry=(options["out"], options["carry"]))
-            evaluation_table.write(table, options["out"])
+            result = table.table(workspace, carry=(options["out"], options["carry"]))
+            table.write(result, options["out"])
         except (DatasetError, ReleaseError) as error:
             raise CommandError(str(error)) from error
-        rows = len(table["results"])
+        rows = len(result["results"])
         self.stdout.write(f"Wrote {rows} rows to {options['out'] / MARKDOWN_FILE}.")
         if interrupted:
             raise CommandError(

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from classifier.core.dataset import DatasetError
 from classifier.core.inference import ReleaseError
-from classifier.fitting import real_channels
+from classifier.fitting.evaluation import real_channels
 from classifier.releases import current_release
 from classifier.releases.real_channels import JSON_FILE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import frozen
+from classifier import testset
 from classifier.core import dataset
 
 
@@ -16,11 +16,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="folder with tracks.csv, logmel_999.npz")
-        parser.add_argument("--out", type=Path, default=frozen.PATH)
+        parser.add_argument("--out", type=Path, default=testset.PATH)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            prints = frozen.of_test_part(dataset.load(options["data"]))
+            prints = testset.of_test_part(dataset.load(options["data"]))
         except dataset.DatasetError as error:
             raise CommandError(str(error)) from error
         prints.save(options["out"])

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from classifier.core.dataset import DatasetError
-from classifier.fitting.loop import EpochReport
-from classifier.fitting.release import ExportError, Recipe, train_release
+from classifier.fitting.loop.epochs import EpochReport
+from classifier.fitting.release.train import ExportError, Recipe, train_release
 from classifier.releases import current_release
 
 

@@ -1,0 +1,99 @@
+"""The model card: what a release is, in words a person can judge it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from classifier.core.networks import member_count
+from classifier.core.patches import PatchParams
+
+_TEMPLATE = Path(__file__).with_name("release_card.md")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _interval(interval: Mapping[str, float]) -> str:
+    return f"{_percent(interval['value'])} ({_percent(interval['low'])} to {_percent(interval['high'])})"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+_MLP_WORDS = """
+The other one reads the same descriptors. It met the same few copies of every stretch again and again,
+clean and through channels, and knows better than the first what the songs it learnt, and others of their
+albums, sound like."""
+
+
+def _networks(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """How many networks a release joins, and which, in words."""
+    members, has_mlp = member_count(metadata), "descriptor_mlp" in metadata
+    count = members + has_mlp
+    return {
+        "networks": count,
+        "networks_noun": "network" if count == 1 else "networks",
+        "members_words": "Each has"
+        if members > 1 and not has_mlp
+        else "The first has"
+        if has_mlp
+        else "It has",
+        "mlp_words": _MLP_WORDS if has_mlp else "",
+    }
+
+
+def model_card(metadata: Mapping[str, Any]) -> str:
+    """Markdown text of the model card (after Mitchell et al., Model Cards for Model Reporting, 2019).
+
+    Parameters
+    ----------
+    metadata
+        Of a release, complete.
+    """
+    test, valid, calibration = metadata["test"], metadata["validation"], metadata["calibration"]
+    patches, channels = PatchParams(**metadata["patches"]), metadata["test_channels"]
+    robustness = metadata["robustness"]
+    recall: Mapping[str, float] = test["recall"]
+    return _TEMPLATE.read_text(encoding="utf-8").format(
+        name=metadata["name"],
+        parameters=metadata["parameters"],
+        labels=", ".join(metadata["labels"]),
+        date=metadata["date"],
+        seed=metadata["seed"],
+        n_mels=patches.n_mels,
+        sample_rate=patches.sample_rate,
+        patch_seconds=patches.n_columns * patches.column_seconds,
+        percentile=patches.reference_percentile,
+        temperature=calibration["temperature"],
+        set=metadata["trained_on"]["set"],
+        tracks=metadata["trained_on"]["tracks"],
+        per_genre=round(metadata["trained_on"]["tracks"] / len(metadata["labels"])),
+        **_networks(metadata),
+        n_valid=valid["n"],
+        valid_accuracy=_interval(valid["accuracy"]),
+        n_test=test["n"],
+        accuracy=_interval(test["accuracy"]),
+        macro_f1=_interval(test["macro_f1"]),
+        calibration_error=test["calibration_error"],
+        surest=_percent(metadata["test_accuracy_at_60_percent_coverage"]),
+        recall="\n".join(_row(label, _percent(value)) for label, value in recall.items()),
+        weakest=" and ".join(sorted(recall, key=recall.__getitem__)[:2]),
+        unsure_below=_percent(calibration["unsure_below"]),
+        channels="\n".join(
+            _row(name, *(_percent(row[key]) for key in ("accuracy", "confident", "confident_accuracy")))
+            for name, row in channels.items()
+        ),
+        n_channels=len(robustness["channels"]),
+        robustness=_percent(robustness["mean"]),
+        robust_confident=_percent(robustness["confident"]),
+        robust_right=_percent(robustness["confident_accuracy"]),
+        worst=robustness["worst"]["channel"],
+        worst_accuracy=_percent(robustness["worst"]["accuracy"]),
+        agreement=_percent(robustness["agreement"]),
+        agreement_or_unsure=_percent(robustness["agreement_or_unsure"]),
+        refused=_percent(metadata["outliers_refused"]),
+    )

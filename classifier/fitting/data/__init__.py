@@ -1,0 +1,1 @@
+"""What fitting reads: stored features, batches, sounds that are not music, degraded sound."""

@@ -1,0 +1,1 @@
+"""Measuring versions and methods, calibration, and finding doubtful labels."""

@@ -1,0 +1,1 @@
+"""The numeric part of a training run, in a process of its own."""

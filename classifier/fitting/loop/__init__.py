@@ -1,0 +1,1 @@
+"""The training loop: what is fitted, epoch by epoch, and on which devices."""

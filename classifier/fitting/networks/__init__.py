@@ -1,0 +1,1 @@
+"""Networks and heads that are fitted beside the ones in `classifier.core.networks`."""

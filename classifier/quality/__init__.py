@@ -1,0 +1,1 @@
+"""What is known of how good a version is, prepared for pages."""

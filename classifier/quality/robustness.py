@@ -1,0 +1,106 @@
+"""How the version in service fares with sound that was really played, recorded or compressed, to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
+
+from classifier import version_files
+from classifier.models import ModelVersion
+from classifier.quality import card
+from classifier.quality.methods import Goal
+from classifier.releases import real_channels
+
+CHANNELS: Final[Mapping[str, str | Promise]] = {
+    "clean": gettext_lazy("As it is"),
+    "loudspeaker": card.CHANNELS["loudspeaker"],
+    "room": card.CHANNELS["room"],
+    "babble": gettext_lazy("People talking, 10 dB under the music"),
+    "noise": gettext_lazy("Noise, 12 dB under the music"),
+    "knocks": gettext_lazy("Knocks against the microphone"),
+    "8 kHz": card.CHANNELS["8 kHz"],
+    "mp3": gettext_lazy("MP3 at 32 kbit/s"),
+    "opus": gettext_lazy("A voice message, Opus at 12 kbit/s"),
+    "far away": gettext_lazy("A loudspeaker without bass across a noisy room"),
+    "everything": gettext_lazy("Loudspeaker, room, people, noise and a voice message at once"),
+}
+
+LEAST_AGREEMENT: Final = 0.80
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessRow:
+    """One way to spoil sound; figures in percent, `confident_accuracy` None where no answer was sure."""
+
+    title: str
+    clean: bool
+    accuracy: float
+    agreement: float
+    agreement_or_unsure: float
+    confident: float
+    confident_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """The rows, the clips they rest on, and what this project asks for."""
+
+    rows: list[RobustnessRow]
+    clips: int
+    seconds: int
+    goals: list[Goal]
+
+
+def robustness_of(version: ModelVersion) -> Robustness | None:
+    """Read what a version came with; None where it came with nothing."""
+    if version.source != ModelVersion.Source.RELEASE:
+        return None
+    content = real_channels.read(version_files.RELEASES / version.location)
+    if content is None or content["sha256"] != version.sha256:
+        return None
+    unheard = content["test"]
+    measured = {"clean": unheard["clean"], **unheard["channels"]}
+    return Robustness(
+        rows=[_row(name, measured[name]) for name in CHANNELS if name in measured],
+        clips=unheard["clips"],
+        seconds=content["seconds"],
+        goals=[
+            _goal(gettext("Every clip that has sound, learnt or not"), content["all"]),
+            _goal(gettext("Only those it never heard"), unheard),
+        ],
+    )
+
+
+def _goal(words: str, figures: Mapping[str, Any]) -> Goal:
+    agreement = {name: 100 * value for name, value in figures["agreement"].items()}
+    return Goal(
+        words=gettext("%(clips)s: the same answer as for the clean one in at least %(least)d %%")
+        % {"clips": words, "least": round(100 * LEAST_AGREEMENT)},
+        reached=figures["agreement"]["value"] >= LEAST_AGREEMENT,
+        remark=gettext(
+            "%(figure)s of %(clips)d clips in %(channels)d channels, 95 %% interval %(low).1f to %(high).1f"
+        )
+        % {
+            **agreement,
+            "figure": f"{agreement['value']:.1f}\u202f%",
+            "clips": figures["clips"],
+            "channels": len(figures["channels"]),
+        },
+    )
+
+
+def _row(name: str, figures: Mapping[str, Any]) -> RobustnessRow:
+    sure = figures["confident_accuracy"]
+    return RobustnessRow(
+        title=str(CHANNELS[name]),
+        clean=name == "clean",
+        accuracy=100 * figures["accuracy"],
+        agreement=100 * figures["agreement"],
+        agreement_or_unsure=100 * figures["agreement_or_unsure"],
+        confident=100 * figures["confident"],
+        confident_accuracy=None if sure is None else 100 * sure,
+    )
