@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         help=(
             "instead, the 57 summary features of the well-known GTZAN table, for each track (the default) or "
             "for each whole 3 seconds of it (a shorter track is one piece); the last column, label, is the "
-            "genre result in the track, empty where no music was found; as CSV unless --json is given"
+            "genre heard in the track, empty where no music was found; as CSV unless --json is given"
         ),
     )
     parser.add_argument(

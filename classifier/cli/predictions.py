@@ -1,4 +1,4 @@
-"""What is result in one file."""
+"""The predictions of one file."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _hear_in_processes(
                     pending.popleft()
                     yield answer
         except BrokenProcessPool:
-            # One of the files that were being result killed its process. Which one is found by hearing the
+            # One of the files being analysed killed its process. Which one is found by hearing the
             # first of them alone; the others are tried again.
             remaining.extendleft(path for path, _ in reversed(pending))
             yield _predict_alone(remaining.popleft(), task)
@@ -93,7 +93,7 @@ def _pool(task: Task, jobs: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
         pool.shutdown()
     finally:
-        # After an interrupt nobody waits for what is still being result.
+        # After an interrupt nobody waits for what is still being analysed.
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()

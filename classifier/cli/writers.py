@@ -1,4 +1,4 @@
-"""What was result, as text, as JSON lines or as a table."""
+"""The result of each file, as text, as JSON lines or as a table."""
 
 from __future__ import annotations
 
