@@ -57,7 +57,7 @@ def analyse_track(*, track_id: UUID) -> bool:
     try:
         with beating(claim.update, name=f"heartbeat-{track_id}"):
             loaded = registry.in_service()
-            result = _listen(claim, loaded)
+            result = _analyse(claim, loaded)
             _save(claim, result, loaded.version)
     except ClaimLostError:
         log.info("track %s: overtaken", track_id)
@@ -94,7 +94,7 @@ def _claim(track_id: UUID) -> Claim | None:
     return Claim(track, track.attempt) if track else None
 
 
-def _listen(claim: Claim, loaded: registry.Loaded) -> TrackAnalysis:
+def _analyse(claim: Claim, loaded: registry.Loaded) -> TrackAnalysis:
     def on_step(step: str) -> None:
         if not claim.update(step=step, heartbeat_at=timezone.now()):
             raise ClaimLostError

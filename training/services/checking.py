@@ -27,10 +27,10 @@ from library.services import queue as queues
 from library.services.pulse import beating
 from training.errors import TrainingError
 from training.models import Clip
-from training.services import duplicates, opinions, queue
+from training.services import duplicates, predictions, queue
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS, clip_limits, remove_files
 from training.services.features import pack_features
-from training.services.pieces import HeardPiece, Span, divide, hear
+from training.services.pieces import PreparedPiece, Span, divide, prepare_piece
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def check_clip(*, clip_id: UUID) -> bool:
     try:
         with beating(claim.update, name=f"heartbeat-{clip_id}"):
             loaded = _classifier()
-            _save(claim, _listen(claim, loaded), loaded)
+            _save(claim, _prepare(claim, loaded), loaded)
     except ClaimLostError:
         log.info("clip %s: overtaken", clip_id)
         return False
@@ -96,11 +96,11 @@ def _claim(clip_id: UUID) -> Claim | None:
 
 
 def _classifier() -> registry.Loaded | None:
-    """Give the version in service; without one a clip is checked all the same, and asked about later."""
+    """Give the version in service; without one a clip is checked all the same, and predicted later."""
     try:
         return registry.in_service()
     except registry.NoClassifierError:
-        log.warning("clips are checked without an opinion: no classifier is in service")
+        log.warning("clips are checked without a prediction: no classifier is in service")
         return None
 
 
@@ -114,8 +114,8 @@ def _sound(clip: Clip) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def _listen(claim: Claim, loaded: registry.Loaded | None) -> list[HeardPiece]:
-    """Decode what was sent and hear every piece of it that is to become a clip, the first one first."""
+def _prepare(claim: Claim, loaded: registry.Loaded | None) -> list[PreparedPiece]:
+    """Decode what was sent and prepare every piece of it that is to become a clip, in order."""
     clip, limits = claim.clip, clip_limits()
     classifier = loaded.classifier if loaded else None
     heard = []
@@ -124,7 +124,7 @@ def _listen(claim: Claim, loaded: registry.Loaded | None) -> list[HeardPiece]:
         for span in _spans(clip, samples.size / SAMPLE_RATE):
             if not claim.update(heartbeat_at=timezone.now()):
                 raise ClaimLostError
-            piece = hear(samples, span, file=file, classifier=classifier, limits=limits)
+            piece = prepare_piece(samples, span, file=file, classifier=classifier, limits=limits)
             if piece is not None:
                 heard.append(piece)
     if not heard:
@@ -153,7 +153,7 @@ def _spans(clip: Clip, duration: float) -> list[Span]:
     return [spans[0], *(span for span in spans[1:] if (span.start, span.end) not in known)]
 
 
-def _save(claim: Claim, heard: list[HeardPiece], loaded: registry.Loaded | None) -> None:
+def _save(claim: Claim, heard: list[PreparedPiece], loaded: registry.Loaded | None) -> None:
     """Write files, then the rows in one transaction; what was overtaken leaves nothing behind."""
     clip, sent = claim.clip, str(claim.clip.sound.name or "")
     siblings = [_sibling(clip, piece.span) for piece in heard[1:]]
@@ -186,7 +186,7 @@ def _sibling(clip: Clip, span: Span) -> Clip:
     return row
 
 
-def _keep(clip: Clip, piece: HeardPiece, loaded: registry.Loaded | None, written: list[str]) -> None:
+def _keep(clip: Clip, piece: PreparedPiece, loaded: registry.Loaded | None, written: list[str]) -> None:
     """Write the files of one piece and put everything else into the fields of its row, unsaved."""
     clip.sound.save(f"clip{PLAYBACK_SUFFIX}", ContentFile(piece.sound), save=False)
     written.append(str(clip.sound.name))
@@ -195,14 +195,14 @@ def _keep(clip: Clip, piece: HeardPiece, loaded: registry.Loaded | None, written
     clip.size, clip.duration = len(piece.sound), piece.span.seconds
     clip.features_sha256, clip.feature_version = piece.features.sha256, FeatureParams().version
     if loaded is not None and piece.prediction is not None:
-        opinions.note(clip, piece.prediction, loaded)
+        predictions.assign(clip, piece.prediction, loaded)
     trusted = clip.dataset is not None and clip.dataset.trusted
     clip.status = Clip.Status.APPROVED if trusted else Clip.Status.PENDING
 
 
 _KEPT = (
     *("sound", "size", "duration", "features", "features_sha256", "feature_version", "status"),
-    *opinions.FIELDS,
+    *predictions.FIELDS,
     *duplicates.FIELDS,
 )
 
