@@ -92,17 +92,17 @@ def _prepare(claim: Claim[Clip], loaded: registry.Loaded | None) -> list[Prepare
     """Decode what was sent and prepare every piece of it that is to become a clip, in order."""
     clip, limits = claim.row, clip_limits()
     classifier = loaded.classifier if loaded else None
-    heard = []
+    pieces = []
     with _sound(clip) as file:
         samples = decode(file, limits=limits).samples
         for span in _spans(clip, samples.size / SAMPLE_RATE):
             claim.progress()
             piece = prepare_piece(samples, span, file=file, classifier=classifier, limits=limits)
             if piece is not None:
-                heard.append(piece)
-    if not heard:
+                pieces.append(piece)
+    if not pieces:
         raise TrainingError("silent")
-    return heard
+    return pieces
 
 
 def _spans(clip: Clip, duration: float) -> list[Span]:
@@ -126,20 +126,20 @@ def _spans(clip: Clip, duration: float) -> list[Span]:
     return [spans[0], *(span for span in spans[1:] if (span.start, span.end) not in known)]
 
 
-def _save(claim: Claim[Clip], heard: list[PreparedPiece], loaded: registry.Loaded | None) -> None:
+def _save(claim: Claim[Clip], pieces: list[PreparedPiece], loaded: registry.Loaded | None) -> None:
     """Write files, then the rows in one transaction; a lost claim leaves nothing behind."""
     clip, sent = claim.row, str(claim.row.sound.name or "")
-    siblings = [_sibling(clip, piece.span) for piece in heard[1:]]
+    siblings = [_sibling(clip, piece.span) for piece in pieces[1:]]
     written: list[str] = []
     try:
-        for row, piece in zip((clip, *siblings), heard, strict=True):
+        for row, piece in zip((clip, *siblings), pieces, strict=True):
             _keep(row, piece, loaded, written)
         with transaction.atomic():
             # In this order, as when an account is deleted: then one of the two waits for the other.
             if clip.contributor_id is not None:
                 User.objects.select_for_update(no_key=True).filter(pk=clip.contributor_id).first()
             claim.lock()
-            for row, piece in zip((clip, *siblings), heard, strict=True):
+            for row, piece in zip((clip, *siblings), pieces, strict=True):
                 duplicates.mark(row, piece.query)
             claim.must_update(**{name: getattr(clip, name) for name in _KEPT}, claimed=False)
             Clip.objects.bulk_create(siblings)
