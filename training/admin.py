@@ -69,7 +69,7 @@ class RelabelForm(forms.Form):
 
 
 _LONG = ("embedding", "fingerprint", "opinion")
-_OF_THE_OPINION = ("opinion_version", "opinion_text", "disputed", "suspicion", "suspected_genre")
+_OF_THE_PREDICTION = ("opinion_version", "prediction_text", "disputed", "suspicion", "suspected_genre")
 _OF_THE_CLIP = (
     *("id", "contributor", "dataset", "dataset_key", "part", "repetition_group", "track", "origin"),
     *("start", "end", "duration", "size", "sha256", "features_sha256", "feature_version"),
@@ -98,13 +98,13 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         ("status", "genre", "contributed_genre"),
         ("reviewed_by", "reviewed_at", "reason"),
         ("leaks", "leaks_into", "duplicate_of"),
-        *_OF_THE_OPINION,
+        *_OF_THE_PREDICTION,
         *_OF_THE_CLIP,
     )
     readonly_fields = (
         *("player", "picture", "status", "genre", "contributed_genre"),
         *("reviewed_by", "reviewed_at", "reason", "leaks", "leaks_into", "duplicate_of"),
-        *_OF_THE_OPINION,
+        *_OF_THE_PREDICTION,
         *_OF_THE_CLIP,
     )
 
@@ -235,7 +235,7 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         return format_html('<img src="{}" alt="" width="800" height="128">', address)
 
     @admin.display(description=_("its probabilities"))
-    def opinion_text(self, clip: Clip) -> str:
+    def prediction_text(self, clip: Clip) -> str:
         shares = sorted(clip.opinion.items(), key=lambda item: -item[1])
         return ", ".join(f"{label} {share:.0%}" for label, share in shares) or "–"
 

@@ -52,19 +52,19 @@ def put(task: Task[..., None], subject: str | int, name: str) -> bool:
     return True
 
 
-def has_worker() -> bool:
-    """Tell whether an analysis worker is alive; False too where the broker is away."""
+def has_worker(name: str = INTERACTIVE) -> bool:
+    """Tell whether a worker that empties a queue is alive; False too where the broker is away."""
     try:
         with heartbeat.connect() as redis:
-            return heartbeat.live_workers(redis, queue=INTERACTIVE) > 0
+            return heartbeat.live_workers(redis, queue=name) > 0
     except (RedisError, OSError):
         return False
 
 
-def waiting() -> int | None:
-    """Count the messages that wait for a worker, or None where the broker is away."""
+def waiting(*names: str) -> int | None:
+    """Count the messages that no worker has taken yet, by default analyses; None where the broker is away."""
     try:
         with heartbeat.connect() as redis:
-            return sum(int(redis.llen(name)) for name in (INTERACTIVE, BULK))
+            return sum(int(redis.llen(name)) for name in names or (INTERACTIVE, BULK))
     except (RedisError, OSError):
         return None

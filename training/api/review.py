@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from training.access import IsCurator
 from training.errors import TrainingError
 from training.models import Clip
@@ -173,7 +173,7 @@ class ClipsReviewView(APIView):
                 continue
             try:
                 wishes[place] = _wish(form.validated_data["id"], form.validated_data, genres)
-            except TrackError as error:
+            except DomainError as error:
                 answer["error"] = {"code": error.code, "message": error.message}
         outcomes = decide_many(wishes=list(wishes.values()), by=cast(User, request.user))
         for place, outcome in zip(wishes, outcomes, strict=True):

@@ -29,7 +29,7 @@ from genreweb.accounts import archive
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
 from training.errors import TrainingError
-from training.services.bundle_claims import check_claims
+from training.services.bundle_metadata import check_metadata
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ def _examine(folder: Path) -> dict[str, Any]:
         metadata = read_metadata(folder)
     except ReleaseError as error:
         raise TrainingError("bundle_unusable", {"why": str(error)}) from error
-    check_claims(metadata)
+    check_metadata(metadata)
     _try_out(folder)
     return metadata
 

@@ -67,7 +67,7 @@ def submit_clip(
 
     Raises
     ------
-    TrackError
+    DomainError
         ``rights_missing``, ``unknown_track``, ``piece_…``, or what is wrong with the file. Then nothing is
         left behind.
     """

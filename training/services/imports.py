@@ -19,7 +19,7 @@ from classifier.core import fingerprint
 from classifier.core.features import FeatureParams
 from classifier.core.patches import PatchParams
 from classifier.models import Genre
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from library.services.tracks import clean_title, examine, genre_for, title_from
 from training.models import Clip, Dataset
 from training.services import duplicates, queue
@@ -107,7 +107,7 @@ def _import_one(entry: Entry, genre: Genre, into: Dataset, read_row: _Rows, repo
             _store_columns(clip, read_row(entry), trusted=into.trusted)
         else:
             _store_sound(clip, entry.path)
-    except TrackError as error:
+    except DomainError as error:
         report.refused.append((str(entry.path), error.message))
         return error.message
     except OSError as error:

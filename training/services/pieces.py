@@ -1,4 +1,4 @@
-"""Which pieces of a recording become clips, and what is heard in each."""
+"""Which pieces of a recording become clips, and what is computed for each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AnalysedPiece:
+class PreparedPiece:
     """One piece, as it is kept.
 
     Attributes
@@ -78,9 +78,9 @@ def divide(duration: float) -> list[Span]:
     return pieces
 
 
-def analyse_piece(
+def prepare_piece(
     samples: FloatArray, span: Span, *, file: BinaryIO, classifier: Classifier | None, limits: AudioLimits
-) -> AnalysedPiece | None:
+) -> PreparedPiece | None:
     """Work out everything that is kept of one piece; None where it holds hardly any sound.
 
     Parameters
@@ -94,7 +94,7 @@ def analyse_piece(
     mel_power = extract(part).mel_power
     if _sounding_seconds(mel_power) < min(LEAST_SECONDS, span.seconds / 2):
         return None
-    return AnalysedPiece(
+    return PreparedPiece(
         span=span,
         sound=encode_playback(file, limits=limits, start=span.start, end=span.end),
         features=quantise(columns_db(mel_power, _PARAMS), summarise(part).astype(np.float32)),

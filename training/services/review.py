@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from training.errors import TrainingError
 from training.models import Clip, ClipDecision
 
@@ -65,7 +65,7 @@ class Outcome:
 
     clip_id: UUID
     clip: Clip | None
-    error: TrackError | None = None
+    error: DomainError | None = None
 
 
 def approve(*, clip_id: UUID, by: User, reason: str = "", seen: Seen | None = None) -> Clip:
@@ -191,7 +191,7 @@ def undo_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
     for clip_id in clip_ids:
         try:
             outcomes.append(Outcome(clip_id, undo(clip_id=clip_id, by=by)))
-        except TrackError as error:
+        except DomainError as error:
             outcomes.append(Outcome(clip_id, None, error))
     return outcomes
 
@@ -202,7 +202,7 @@ def reopen_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
     for clip_id in clip_ids:
         try:
             outcomes.append(Outcome(clip_id, reopen(clip_id=clip_id, by=by)))
-        except TrackError as error:
+        except DomainError as error:
             outcomes.append(Outcome(clip_id, None, error))
     return outcomes
 
@@ -223,7 +223,7 @@ def last_decision(*, by: User) -> ClipDecision | None:
 def _outcome(wish: Wish, by: User) -> Outcome:
     try:
         return Outcome(wish.clip_id, decide(wish=wish, by=by))
-    except TrackError as error:
+    except DomainError as error:
         return Outcome(wish.clip_id, None, error)
 
 

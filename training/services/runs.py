@@ -8,10 +8,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from redis.exceptions import RedisError
 
-from genreweb import heartbeat
 from genreweb.accounts.models import User
+from library.services import queue
 from library.services.queue import put
 from training.errors import TrainingError
 from training.models import RunMessage, TrainingRun
@@ -141,17 +140,9 @@ def send(run_id: UUID) -> bool:
 
 def messages_waiting() -> int | None:
     """Count the messages that no training worker has taken, or None where the broker is away."""
-    try:
-        with heartbeat.connect() as redis:
-            return int(redis.llen(QUEUE))
-    except (RedisError, OSError):
-        return None
+    return queue.waiting(QUEUE)
 
 
 def has_worker() -> bool:
     """Tell whether a training worker is alive; False too where the broker is away."""
-    try:
-        with heartbeat.connect() as redis:
-            return heartbeat.live_workers(redis, queue=QUEUE) > 0
-    except (RedisError, OSError):
-        return False
+    return queue.has_worker(QUEUE)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from genreweb.jobs import ClaimLostError
 from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services.training_data import LEAST_CLIPS
 
@@ -127,7 +128,7 @@ def freeze(run: TrainingRun, *, save: Callable[[DatasetSnapshot], bool]) -> tupl
 
     Raises
     ------
-    OvertakenError
+    ClaimLostError
         `save` gave False.
     """
     for attempt in range(_ATTEMPTS):
@@ -160,12 +161,8 @@ def _write(planned: Plan, run: TrainingRun, save: Callable[[DatasetSnapshot], bo
         batch_size=_BATCH,
     )
     if not save(snapshot):
-        raise OvertakenError(str(run.pk))
+        raise ClaimLostError(str(run.pk))
     return snapshot
-
-
-class OvertakenError(Exception):
-    """The run was cancelled or taken over while its snapshot was made."""
 
 
 def split(candidates: Iterable[Candidate]) -> Plan:

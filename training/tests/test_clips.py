@@ -12,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from library.models import Track
 from library.tests.sounds import chords, wav
 from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
@@ -57,7 +57,7 @@ def test_a_sound_is_stored_and_waits_for_its_checks(
 
 
 def test_without_the_rights_nothing_is_taken(owner: User, genres: dict[str, Genre], stored: Stored) -> None:
-    with pytest.raises(TrackError) as refused:
+    with pytest.raises(DomainError) as refused:
         send(owner, genres["blues"], rights=False)
     assert refused.value.code == "rights_missing"
     assert (Clip.objects.count(), stored()) == (0, [])
@@ -75,7 +75,7 @@ def test_without_the_rights_nothing_is_taken(owner: User, genres: dict[str, Genr
 def test_a_bad_file_is_refused_at_once(
     owner: User, genres: dict[str, Genre], stored: Stored, sound: bytes, code: str
 ) -> None:
-    with pytest.raises(TrackError) as refused:
+    with pytest.raises(DomainError) as refused:
         send(owner, genres["blues"], sound)
     assert refused.value.code == code
     assert (Clip.objects.count(), stored()) == (0, [])
@@ -97,7 +97,7 @@ def test_a_bad_file_is_refused_at_once(
 def test_a_piece_must_be_one(
     owner: User, genres: dict[str, Genre], stored: Stored, piece: tuple[float, float | None], code: str
 ) -> None:
-    with pytest.raises(TrackError) as refused:
+    with pytest.raises(DomainError) as refused:
         send(owner, genres["blues"], start=piece[0], end=piece[1])
     assert refused.value.code == code
     assert (Clip.objects.count(), stored()) == (0, [])
@@ -143,7 +143,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     full = OSError(28, "No space left on device")
     with (
         mock.patch("library.tests.storages.PathlessStorage._save", side_effect=full),
-        pytest.raises(TrackError) as refused,
+        pytest.raises(DomainError) as refused,
     ):
         send(owner, genres["blues"])
     assert refused.value.code == "storage_full"
@@ -166,7 +166,7 @@ def test_a_genre_that_was_just_deleted_is_said(owner: User, genres: dict[str, Ge
 
     with (
         mock.patch.object(Clip, "save", side_effect=IntegrityError),
-        pytest.raises(TrackError) as refused,
+        pytest.raises(DomainError) as refused,
     ):
         send(owner, genres["blues"])
     assert refused.value.code == "unknown_genre"
@@ -187,10 +187,10 @@ def test_a_clip_comes_from_a_track_of_ones_own(
     assert stored() == [track.sound.name]
     assert submit_clip(contributor=owner, genre=genres["pop"], track=track, rights=True).duplicate
     for stranger in (other, User.objects.create_superuser("root@example.org")):
-        with pytest.raises(TrackError) as refused:
+        with pytest.raises(DomainError) as refused:
             submit_clip(contributor=stranger, genre=genres["pop"], track=track, rights=True)
         assert refused.value.code == "unknown_track"
-    with pytest.raises(TrackError) as refused:
+    with pytest.raises(DomainError) as refused:
         submit_clip(contributor=owner, genre=genres["pop"], track=track, rights=True, start=38)
     assert refused.value.code == "piece_outside"
     assert Clip.objects.count() == 1

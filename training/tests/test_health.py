@@ -19,7 +19,7 @@ from classifier.releases import current_release, read_evaluation_features
 from classifier.tests.sounds import shared_data
 from genreweb.accounts.models import User
 from training.models import Clip, LabelCheck
-from training.services import health, opinions, review
+from training.services import health, predictions, review
 from training.services.features import quantise
 from training.services.review import Seen
 from training.tests.clips import make_clip
@@ -131,7 +131,7 @@ def test_embeddings_of_another_network_are_not_mixed_in(
     rows(genres, version, owner, ["blues"] * 8, points[:8])
     rows(genres, kin, owner, ["rock"] * 8, points[8:])
     strange = rows(genres, other, owner, ["rock"] * 2, points[8:10])
-    with mock.patch.object(opinions, "refresh") as refresh:
+    with mock.patch.object(predictions, "refresh") as refresh:
         done = check()
     assert {clip.pk for clip in refresh.call_args.args[0]} == {clip.pk for clip in strange}
     assert (done.status, done.clips) == ("done", 16)
@@ -224,7 +224,9 @@ def test_flipped_labels_of_real_music_rank_first(
     rng = np.random.default_rng(4)
     chosen = rng.permutation(unlearnt)[:200]
     network = registry.in_service().classifier
-    embeddings = np.stack([opinions.listen(quantise(whole.db(place)), network).embedding for place in chosen])
+    embeddings = np.stack(
+        [predictions.predict(quantise(whole.db(place)), network).embedding for place in chosen]
+    )
     labels = [whole.clips[place].genre for place in chosen]
     flipped = np.zeros(len(labels), bool)
     flipped[rng.choice(len(labels), len(labels) // 5, replace=False)] = True

@@ -132,7 +132,7 @@ def test_an_import_that_was_interrupted_goes_on(folder: Path) -> None:
     assert bring(folder).added == 1
 
 
-def test_the_command_names_what_it_left_out_and_asks_for_opinions(
+def test_the_command_names_what_it_left_out_and_asks_for_predictions(
     logmels: Path,
     classifier_in_service: ModelVersion,
     capsys: pytest.CaptureFixture[str],

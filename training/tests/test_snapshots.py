@@ -11,6 +11,7 @@ import pytest
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from genreweb.jobs import ClaimLostError
 from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services import snapshots
 from training.services.snapshots import Candidate, Plan, split
@@ -199,7 +200,7 @@ def test_a_withdrawn_clip_leaves_its_row(run: TrainingRun, owner: User, genres: 
 
 def test_a_run_that_was_taken_over_freezes_nothing(run: TrainingRun, owner: User, genres: Genres) -> None:
     make_clip(owner, genres["blues"], status="approved", seed=1)
-    with pytest.raises(snapshots.OvertakenError):
+    with pytest.raises(ClaimLostError):
         snapshots.freeze(run, save=lambda _snapshot: False)
     assert not DatasetSnapshot.objects.exists()
     assert not SnapshotClip.objects.exists()

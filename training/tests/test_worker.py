@@ -190,12 +190,12 @@ def test_who_was_overtaken_at_the_end_leaves_nothing(
 ) -> None:
     versions = ModelVersion.objects.count()
     run = make_run(architecture="feature-mlp", epochs=1)
-    real = claims.Claim.update
+    real = claims.RunClaim.update
 
-    def lose(claim: claims.Claim, **fields: object) -> bool:
+    def lose(claim: claims.RunClaim, **fields: object) -> bool:
         return False if fields.get("status") == "done" else real(claim, **fields)
 
-    with patch.object(claims.Claim, "update", lose):
+    with patch.object(claims.RunClaim, "update", lose):
         assert not worker.train(run_id=run.pk)
     assert ModelVersion.objects.count() == versions
     assert not any(name.startswith("versions/") for name in stored())

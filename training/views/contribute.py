@@ -20,10 +20,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from library.models import Track
 from library.views.record import record_settings
-from training.errors import TrainingError, training_sentence
+from training.errors import training_sentence
 from training.forms import ClipForm, beyond, too_long, too_short
 from training.models import Clip
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS, Submitted, submit_clip
@@ -121,7 +121,7 @@ def _by_script(request: HttpRequest, form: ClipForm, files: list[UploadedFile[by
         return _refuse(400, "invalid", form.first_error())
     try:
         submitted = _submit(request, form, files[0])
-    except TrackError as error:
+    except DomainError as error:
         return _refuse(_status(error), error.code, error.message)
     clips = for_rows(Clip.objects.contributed_by(request.user).filter(pk=submitted.clip.pk))
     row = render_to_string(
@@ -153,7 +153,7 @@ def _by_form(request: HttpRequest, form: ClipForm, files: list[UploadedFile[byte
     for file in files:
         try:
             _submit(request, form, file)
-        except TrackError as error:
+        except DomainError as error:
             messages.error(request, f"{file.name}: {error.message}")
         else:
             taken += 1
@@ -179,7 +179,7 @@ def from_track(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             _submitted(request, form, track=track, name=track.original_name)
-        except TrackError as error:
+        except DomainError as error:
             problem = error.message
         else:
             return _given(request, track, by_htmx=by_htmx)
@@ -217,8 +217,8 @@ def given(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "training/contribute/on_track.html", {"track": track})
 
 
-def _status(error: TrackError) -> int:
-    if error.is_ours and not isinstance(error, TrainingError):
+def _status(error: DomainError) -> int:
+    if error.is_ours:
         return 503
     return 413 if error.code == "too_large" else 422
 

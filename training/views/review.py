@@ -20,7 +20,7 @@ from classifier.core import pictures
 from classifier.core.patches import PatchParams
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from library.templatetags import sound
 from library.views.verdict import GenreOf
 from training.access import curator_required
@@ -85,7 +85,7 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     source = _source(request.POST.get("of", ""))
     try:
         clip = review.decide(wish=_wish(request, pk), by=cast(User, request.user))
-    except TrackError as error:
+    except DomainError as error:
         return _refusal(request, source, error)
     said = _said(clip, source)
     if not _by_script(request):
@@ -101,7 +101,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     source = _source(request.POST.get("of", ""))
     try:
         clip = review.undo(clip_id=pk, by=cast(User, request.user))
-    except TrackError as error:
+    except DomainError as error:
         return _refusal(request, source, error)
     said = _("Taken back: {title}.").format(title=title_of(clip))
     if not _by_script(request):
@@ -186,7 +186,7 @@ def _said(clip: Clip, source: str) -> str:
     return _("Approved: {title}, {genre}.").format(title=title, genre=genre)
 
 
-def _refusal(request: HttpRequest, source: str, error: TrackError) -> HttpResponse:
+def _refusal(request: HttpRequest, source: str, error: DomainError) -> HttpResponse:
     if not _by_script(request):
         messages.error(request, error.message)
         return redirect(f"{reverse('training:review')}?of={source}")

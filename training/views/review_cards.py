@@ -130,7 +130,7 @@ def card_of(clip: Clip, source: str, genre_of: GenreOf) -> Card:
 
 
 def bars_of(clip: Clip, genre_of: GenreOf) -> list[Bar]:
-    """Give the likeliest genres of the model's opinion, and the clip's own label after them if it is none."""
+    """Give the likeliest predicted genres, and the clip's own label after them if it is none."""
     shares: dict[str, float] = clip.opinion
     percents = whole_percents(shares)
     ranked = sorted(shares, key=lambda label: -shares[label])

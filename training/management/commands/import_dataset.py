@@ -14,7 +14,7 @@ from django.db.models import Count
 from classifier.registry import NoClassifierError
 from library.services import queue
 from training.models import Clip, Dataset
-from training.services import imports, layouts, opinions
+from training.services import imports, layouts, predictions
 
 _LOG_EVERY_SECONDS = 10
 
@@ -110,12 +110,12 @@ class Command(BaseCommand):
         clips = Clip.objects.filter(dataset=into, embedding=None).exclude(features="").select_related("genre")
         total = clips.count()
         try:
-            done = opinions.refresh(
+            done = predictions.refresh(
                 clips.iterator(chunk_size=100),
                 on_clip=lambda count: self._line(f"Listened to {count}/{total}", last=count == total),
             )
         except NoClassifierError as error:
-            self.stderr.write(f"No opinions yet: {error}")
+            self.stderr.write(f"No predictions yet: {error}")
         else:
             self.stdout.write(f"{done} clips compared with the classifier in service.")
 

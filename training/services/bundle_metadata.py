@@ -15,7 +15,7 @@ MOST_CHANNELS = 64
 _MOST_COUNT = 10**9
 
 
-def check_claims(metadata: Mapping[str, Any]) -> None:
+def check_metadata(metadata: Mapping[str, Any]) -> None:
     """Check the parts of metadata that pages and comparisons read; what they do not read may say anything.
 
     Raises

@@ -1,7 +1,7 @@
-"""What ends every process of a site whose supervisor was killed and could not do it.
+"""The watchdog: ends every process of a site whose supervisor was killed.
 
-A forked process that does nothing but read a pipe. The kernel closes the pipe when the supervisor dies,
-however it dies; then those it was told of are ended, the database last. It holds the supervisor's locks too,
+A forked process that only reads a pipe. The kernel closes the pipe when the supervisor dies, however it dies;
+then the registered process groups are ended, the database last. The watchdog inherits the supervisor's locks,
 so that the next supervisor waits until it is done.
 """
 
@@ -20,18 +20,18 @@ from genreweb.embedded.process import signal_group
 
 GRACE_SECONDS = 8.0
 
-_TIED = Path(__file__).with_name("tied.py")
+_BIND_TO_PARENT = Path(__file__).with_name("bind_to_parent.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Lead:
-    """Words to put before a command, and descriptors that it needs besides."""
+class Wrapper:
+    """Words to put before a command, and descriptors to pass to it."""
 
     words: Sequence[str]
     descriptors: Sequence[int]
 
 
-class Leash:
+class Watchdog:
     """The supervisor's end of the pipe. Make it before any thread is started: it forks."""
 
     def __init__(self) -> None:
@@ -45,26 +45,27 @@ class Leash:
                 os._exit(0)
         os.close(reading)
 
-    def leading(self, number: signal.Signals) -> Lead:
-        """What to start a process with, in a session of its own, that ties itself before all else.
+    def wrapper(self, number: signal.Signals) -> Wrapper:
+        """Give what makes a process register itself before it becomes its command, in a session of its own.
 
-        Whoever tied it only after its start could be killed between the two. `number` is the signal that
-        ends it.
+        A supervisor that registered it after the start could be killed between the two. `number` is the
+        signal that ends the process.
         """
-        return Lead(
-            (sys.executable, "-I", "-S", str(_TIED), str(self._pipe), str(int(number))), (self._pipe,)
+        return Wrapper(
+            (sys.executable, "-I", "-S", str(_BIND_TO_PARENT), str(self._pipe), str(int(number))),
+            (self._pipe,),
         )
 
-    def tie(self, group: int, number: signal.Signals, *, last: bool) -> None:
+    def watch(self, group: int, number: signal.Signals, *, last: bool) -> None:
         """Remember a process group, the signal that ends it, and whether it must outlive the others."""
         self._tell(f"+ {group} {int(number)} {int(last)}\n")
 
-    def untie(self, group: int) -> None:
+    def unwatch(self, group: int) -> None:
         """Forget a process group that has ended."""
         self._tell(f"- {group} 0 0\n")
 
-    def release(self) -> None:
-        """Let the watching process go: everything has ended in order."""
+    def dismiss(self) -> None:
+        """End the watching process: everything has ended in order."""
         self._tell("= 0 0 0\n")
         with contextlib.suppress(OSError):
             os.close(self._pipe)
@@ -83,18 +84,18 @@ def _watch(pipe: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    tied: dict[int, tuple[signal.Signals, bool]] = {}
+    watched: dict[int, tuple[signal.Signals, bool]] = {}
     with open(pipe, encoding="ascii") as lines:
         for line in lines:
             verb, group, name, last = line.split()
             if verb == "=":
                 return
             if verb == "+":
-                tied[int(group)] = (signal.Signals(int(name)), last == "1")
+                watched[int(group)] = (signal.Signals(int(name)), last == "1")
             else:
-                tied.pop(int(group), None)
+                watched.pop(int(group), None)
     for last_ones in (False, True):
-        _end({group: number for group, (number, is_last) in tied.items() if is_last is last_ones})
+        _end({group: number for group, (number, is_last) in watched.items() if is_last is last_ones})
 
 
 def _end(groups: dict[int, signal.Signals]) -> None:

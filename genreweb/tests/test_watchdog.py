@@ -13,16 +13,16 @@ import psutil
 import pytest
 
 from genreweb.embedded import paths
-from genreweb.embedded.leash import Leash
+from genreweb.embedded.watchdog import Watchdog
 
 SUPERVISOR = """
 import os, signal, subprocess, sys
-from genreweb.embedded.leash import Leash
+from genreweb.embedded.watchdog import Watchdog
 
-lead = Leash().leading(signal.SIGTERM)
+wrapper = Watchdog().wrapper(signal.SIGTERM)
 sleeper = subprocess.Popen(
-    [*lead.words, sys.executable, "-c", "import time; time.sleep(60)"],
-    pass_fds=lead.descriptors,
+    [*wrapper.words, sys.executable, "-c", "import time; time.sleep(60)"],
+    pass_fds=wrapper.descriptors,
     start_new_session=True,
 )
 print(sleeper.pid, flush=True)
@@ -44,7 +44,7 @@ def test_who_is_killed_while_it_starts_something_leaves_nothing() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks the Linux kernel")
 @pytest.mark.parametrize("asked", ["grep SigIgn /proc/self/status", "ls -l /proc/$$/fd | grep -c pipe:"])
-def test_a_command_is_started_as_if_nothing_led_it(asked: str) -> None:
+def test_a_command_is_started_as_if_it_were_not_wrapped(asked: str) -> None:
     def answer(*before: str, descriptors: Sequence[int] = ()) -> str:
         return subprocess.run(
             [*before, "/bin/sh", "-c", asked],
@@ -57,11 +57,11 @@ def test_a_command_is_started_as_if_nothing_led_it(asked: str) -> None:
             text=True,
         ).stdout
 
-    leash = Leash()
-    lead = leash.leading(signal.SIGTERM)
+    watchdog = Watchdog()
+    wrapper = watchdog.wrapper(signal.SIGTERM)
     try:
-        led = answer(*lead.words, descriptors=lead.descriptors)
+        wrapped = answer(*wrapper.words, descriptors=wrapper.descriptors)
     finally:
-        leash.release()
+        watchdog.dismiss()
     # What the machine itself ignores, as some containers do, is ignored in both.
-    assert led == answer()
+    assert wrapped == answer()

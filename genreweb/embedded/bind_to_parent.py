@@ -1,4 +1,4 @@
-"""Ties itself to the leash, then becomes a command: ``python tied.py PIPE SIGNAL COMMAND…``.
+"""Registers with the watchdog, then becomes a command: ``python bind_to_parent.py PIPE SIGNAL COMMAND…``.
 
 Run as a file by the bare interpreter, so it imports nothing of the project.
 """

@@ -1,4 +1,4 @@
-"""What the version in service thinks of clips: probabilities, how much it disagrees, and embeddings."""
+"""Predictions of the version in service for clips: probabilities, disagreement with the label, embeddings."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 _BATCH = 50
 
 
-def listen(features: ClipFeatures, classifier: Classifier) -> Prediction:
-    """Give a classifier's verdict on stored features, as it would hear the clip itself.
+def predict(features: ClipFeatures, classifier: Classifier) -> Prediction:
+    """Give a classifier's prediction from stored features, the same as from the clip's sound.
 
     Raises
     ------
@@ -35,8 +35,8 @@ def listen(features: ClipFeatures, classifier: Classifier) -> Prediction:
     return prediction
 
 
-def note(clip: Clip, prediction: Prediction, loaded: registry.Loaded) -> None:
-    """Write a verdict into the fields of a clip, unsaved."""
+def assign(clip: Clip, prediction: Prediction, loaded: registry.Loaded) -> None:
+    """Write a prediction into the fields of a clip, unsaved."""
     clip.opinion_version = loaded.version
     clip.heard_music = prediction.music
     clip.opinion = {label: round(p, 5) for label, p in prediction.probabilities.items()}
@@ -48,9 +48,9 @@ FIELDS = ("opinion_version", "heard_music", "opinion", "disputed", "embedding")
 
 
 def refresh(clips: Iterable[Clip], *, on_clip: Callable[[int], None] | None = None) -> int:
-    """Ask the version in service about every clip that it was not asked about yet; give how many it was.
+    """Predict every clip that the version in service has not predicted yet; give how many those were.
 
-    Verdicts are kept batch by batch, so that an interrupted call goes on where it stopped. A clip whose
+    Predictions are saved batch by batch, so that an interrupted call goes on where it stopped. A clip whose
     features are gone or damaged keeps what it has.
     """
     loaded = registry.in_service()
@@ -59,7 +59,7 @@ def refresh(clips: Iterable[Clip], *, on_clip: Callable[[int], None] | None = No
         if clip.opinion_version_id == loaded.version.pk and clip.embedding is not None:
             continue
         try:
-            note(clip, listen(read_features(clip), loaded.classifier), loaded)
+            assign(clip, predict(read_features(clip), loaded.classifier), loaded)
         except FeaturesError as error:
             log.warning("clip %s: %s", clip.pk, error)
             continue
