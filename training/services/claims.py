@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from classifier.core.bundle import ReleaseError
+from classifier.core.artifact import ReleaseError
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
