@@ -48,7 +48,7 @@ def trim(packages: Path) -> int:
 
 
 def main() -> int:
-    freed = trim(Path(sysconfig.get_path("purelib")))
+    freed = trim(Path(sys.argv[1] if len(sys.argv) > 1 else sysconfig.get_path("purelib")))
     if freed >= 2**20:
         print(f"  {freed // 2**20} MB of headers, test suites and other unused files removed")
     return 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-from tools.trim_packages import trim
+from genreweb.embedded.paths import REPOSITORY
 
 KEPT = (
     *("tensorflow/__init__.py", "tensorflow/compiler/mlir/ops.py", "tensorflow_cpu-2.21.0.dist-info/RECORD"),
@@ -18,13 +20,18 @@ REMOVED = (
 )
 
 
+def trim(packages: Path) -> str:
+    command = [sys.executable, str(REPOSITORY / "tools/trim_packages.py"), str(packages)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_only_unused_folders_go(tmp_path: Path) -> None:
     for name in (*KEPT, *REMOVED):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bytes(8192))
+        path.write_bytes(bytes(2**19))
 
-    assert trim(tmp_path) >= 8192 * len(REMOVED)
+    assert "2 MB of headers" in trim(tmp_path)
 
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {*KEPT}
-    assert trim(tmp_path) == 0
+    assert trim(tmp_path) == ""
