@@ -1,4 +1,4 @@
-"""What can go wrong with a track, as a code for programs and a sentence for people."""
+"""Errors of tracks: codes for programs and sentences for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from classifier.core.audio import AUDIO_ERROR_MESSAGES, AudioError
 
-# Faults that are the site's, not the file's.
+# Faults of the site, not of the file.
 _SITE_MESSAGES = {
     "worker_lost": gettext_lazy(
         "The analysis stopped three times before it was finished. Try again later; if it happens again, tell "
@@ -46,21 +46,21 @@ _SITE_MESSAGES = {
 
 
 def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
-    """Say in the reader's language what `code` means and what to do next."""
+    """Return, in the active language, what `code` means and what to do next."""
     if code in AUDIO_ERROR_MESSAGES:
         return gettext(AUDIO_ERROR_MESSAGES[code]).format(**(params or {}))
     return str(_SITE_MESSAGES.get(code, _SITE_MESSAGES["internal"]))
 
 
 class TrackError(Exception):
-    """A request about a track that cannot be met.
+    """A request about a track that cannot be fulfilled.
 
     Attributes
     ----------
     code : str
         One of ``AUDIO_ERROR_MESSAGES`` or of this module's own.
     params : dict
-        What the sentence is formatted with.
+        Parameters of the sentence.
     """
 
     def __init__(self, code: str, params: Mapping[str, Any] | None = None) -> None:
@@ -78,5 +78,5 @@ class TrackError(Exception):
 
     @property
     def is_ours(self) -> bool:
-        """Whether the site is at fault, not the file: then trying again may help."""
+        """Whether the site is at fault, not the file, so that trying again may help."""
         return self.code not in AUDIO_ERROR_MESSAGES
