@@ -1,4 +1,4 @@
-"""What can go wrong with a track, as a code for programs and a sentence for people."""
+"""Errors of tracks: codes for programs and sentences for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from classifier.core.audio import AUDIO_ERROR_MESSAGES, AudioError
 from genreweb.domain_errors import DomainError
 
-# Faults that are the site's, not the file's.
+# Faults of the site, not of the file.
 _SITE_MESSAGES = {
     "worker_lost": gettext_lazy(
         "The analysis stopped three times before it was finished. Try again later; if it happens again, tell "
