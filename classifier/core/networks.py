@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from classifier.core.artifact import file_in
 from classifier.core.descriptors import describe
 from classifier.core.inference import ReleaseError, read_metadata
 from classifier.core.patches import PatchParams
@@ -303,7 +304,7 @@ def load(release: Path) -> Any:
         The weights are missing or do not match the hash in the metadata; see also `inference.read_metadata`.
     """
     metadata = read_metadata(release)
-    path = release / WEIGHTS_FILE
+    path = file_in(release, WEIGHTS_FILE)
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

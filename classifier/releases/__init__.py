@@ -1,4 +1,8 @@
-"""The classifiers that ship with the project; one folder each."""
+"""The classifier that ships with the project.
+
+A release folder holds what serves: ``metadata.json``, the files that it names and the tables of its evaluation. In
+its folder ``training/`` lies what only further training reads. At start a site stores it like any other version.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.inference import ReleaseError, read_metadata
+from classifier.core.artifact import ReleaseError, file_in, read_metadata
+from classifier.core.networks import WEIGHTS_FILE
 
 __all__ = [
     "EVALUATION_FEATURES_FILE",
     "REPLAY_FILE",
+    "TRAINING_FILES",
     "EvaluationFeatures",
     "ReleaseError",
     "Replay",
@@ -28,6 +34,8 @@ __all__ = [
 CURRENT = "2026.11.5"
 REPLAY_FILE = "replay.npz"
 EVALUATION_FEATURES_FILE = "frozen.npz"
+TRAINING_FILES = frozenset({WEIGHTS_FILE, REPLAY_FILE, EVALUATION_FEATURES_FILE})
+"""Read by further training and evaluation only: serving does not wait for them."""
 
 FloatArray = NDArray[np.float32]
 
@@ -146,7 +154,7 @@ def read_evaluation_features(release: Path) -> EvaluationFeatures:
 
 def _read(release: Path, file: str, key: str) -> dict[str, NDArray[Any]]:
     metadata = read_metadata(release)
-    path = release / file
+    path = file_in(release, file)
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.artifact import MODEL_FILES, Calibration, architecture_of
+from classifier.core.artifact import MODEL_FILES, Calibration, architecture_of, file_in
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.dataset import Examples
 from classifier.core.features import extract
@@ -121,7 +121,7 @@ def judge(
         },
     }
     missing: dict[str, str] = {}
-    if EVALUATION_FEATURES_FILE in {path.name for path in folder.iterdir()} and "test" in classifier.metadata:
+    if file_in(folder, EVALUATION_FEATURES_FILE).exists() and "test" in classifier.metadata:
         found |= {key: classifier.metadata[key] for key in FIGURES if key in classifier.metadata}
     elif test is None or not len(test.examples):
         missing["test"] = missing["robustness"] = "The clips of the frozen test set are not on this site."
