@@ -28,7 +28,7 @@ METADATA_FILE = "metadata.json"
 MODEL_FILE = "model.tflite"
 ARRAYS_FILE = "model.npz"
 TRAINING_FOLDER = "training"
-"""Within a release folder: what only further training reads. Versions in the storage keep all files side by side."""
+"""Within a release folder: what only further training reads. In the storage all files lie side by side."""
 
 DEFAULT_ARCHITECTURE = "residual-cnn"
 """Of the releases made before versions named theirs."""
@@ -70,7 +70,7 @@ class Calibration:
 
 
 def file_in(folder: Path, name: str) -> Path:
-    """Give the path of a version's file, beside its metadata or in its `TRAINING_FOLDER`; it may not exist."""
+    """Give the path of a file of a version, which may lie in its `TRAINING_FOLDER` or not exist."""
     path = folder / name
     return path if path.exists() else folder / TRAINING_FOLDER / name
 

@@ -9,9 +9,8 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from classifier import version_files
 from classifier.models import ModelVersion
-from classifier.releases import evaluation
+from classifier.quality.tables import evaluation_of
 
 METHODS: Final[Mapping[str, str | Promise]] = {
     "release": gettext_lazy("This classifier, as it answers here"),
@@ -121,11 +120,8 @@ class ProtocolTable:
 
 def comparison_of(version: ModelVersion) -> list[ProtocolTable]:
     """Read the table that a version came with; empty where it has none."""
-    if version.source != ModelVersion.Source.RELEASE:
-        return []
-    content = evaluation.read(version_files.RELEASES / version.location)
-    # A table that was carried along says what it measured; figures of another network are not this one's.
-    if content is None or content["sha256"] != version.sha256:
+    content = evaluation_of(version)
+    if content is None:
         return []
     tables = []
     for protocol in TITLES:

@@ -9,11 +9,10 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
-from classifier import version_files
 from classifier.models import ModelVersion
 from classifier.quality import card
 from classifier.quality.methods import Goal
-from classifier.releases import real_channels
+from classifier.quality.tables import real_channels_of
 
 CHANNELS: Final[Mapping[str, str | Promise]] = {
     "clean": gettext_lazy("As it is"),
@@ -57,10 +56,8 @@ class Robustness:
 
 def robustness_of(version: ModelVersion) -> Robustness | None:
     """Read what a version came with; None where it came with nothing."""
-    if version.source != ModelVersion.Source.RELEASE:
-        return None
-    content = real_channels.read(version_files.RELEASES / version.location)
-    if content is None or content["sha256"] != version.sha256:
+    content = real_channels_of(version)
+    if content is None:
         return None
     unheard = content["test"]
     measured = {"clean": unheard["clean"], **unheard["channels"]}

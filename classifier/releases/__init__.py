@@ -1,7 +1,8 @@
 """The classifier that ships with the project.
 
-A release folder holds what serves: ``metadata.json``, the files that it names and the tables of its evaluation. In
-its folder ``training/`` lies what only further training reads. At start a site stores it like any other version.
+A release folder holds what serves: ``metadata.json``, the files that it names and the tables of its
+evaluation. In its folder ``training/`` lies what only further training reads. At start a site stores it like
+any other version.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused(change: str, tmp_path: Path) -> None:
 
 def test_a_version_without_a_memory_cannot_be_taught(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
-    (copy / "replay.npz").unlink()
+    (copy / "training" / "replay.npz").unlink()
     labels = json.loads((copy / "metadata.json").read_text())["labels"]
     with pytest.raises(ReleaseError, match="replay"):
         refit_head(copy, np.zeros((1, 1), np.float32), np.zeros(1, np.intp), labels, out=tmp_path / "out")

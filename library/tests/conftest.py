@@ -27,6 +27,7 @@ from library.services.analysis import analyse_track
 from library.services.tracks import add_track
 from library.tests.sounds import chords, wav
 from library.tests.storages import stored_names
+from training.services.releases import sync_release
 
 LABELS = [genre.slug for genre in SHIPPED_GENRES]
 
@@ -220,7 +221,7 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
 @pytest.fixture
 def classifier_in_service(db: None) -> ModelVersion:
     """Put the shipped classifier into service, with its genres."""
-    return registry.sync_release()
+    return sync_release()
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from classifier.registry import sync_release
 from library.models import Track
 from library.services import catalogue
 from library.tests.sounds import chords, wav
+from training.services.releases import sync_release
 
 pytestmark = pytest.mark.django_db
 

@@ -232,6 +232,7 @@ class PromotionSerializer(serializers.ModelSerializer[Promotion]):
 
     version = NamedVersionSerializer(read_only=True)
     former = NamedVersionSerializer(read_only=True, allow_null=True)
+    reason = serializers.CharField(source="display_reason", read_only=True)
 
     class Meta:
         model = Promotion

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ModelVersion
+
+FIRST_REASON = gettext_noop("No version was in service.")
+NEWER_REASON = gettext_noop("It came with a newer Genreweb and takes the place of an older release.")
+LOST_REASON = gettext_noop("The files of the version in service are lost.")
+PROGRAM_REASONS = frozenset({FIRST_REASON, NEWER_REASON, LOST_REASON})
+"""Why the program changes the version in service by itself; shown in the reader's language."""
 
 
 class Promotion(models.Model):
@@ -49,6 +56,15 @@ class Promotion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} ({self.at:%Y-%m-%d})"
+
+    @property
+    def is_by_program(self) -> bool:
+        return self.by_id is None and self.reason in PROGRAM_REASONS
+
+    @property
+    def display_reason(self) -> str:
+        """Why, in the reader's language where the program gave the reason."""
+        return gettext(self.reason) if self.is_by_program else self.reason
 
 
 class Receipt(models.Model):

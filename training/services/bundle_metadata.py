@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from classifier.claims import is_count, is_interval, is_share
 from training.errors import TrainingError
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 MOST_CLIPS = 20_000
 MOST_CHANNELS = 64
-_MOST_COUNT = 10**9
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:
@@ -36,7 +36,7 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
         "test_channels": _are_channels,
         "robustness": lambda value: isinstance(value, dict),
         "trained_on": lambda value: isinstance(value, dict),
-        "test_accuracy_at_60_percent_coverage": _is_share,
+        "test_accuracy_at_60_percent_coverage": is_share,
     }
     for part, holds in checks.items():
         if metadata.get(part) is not None and not holds(metadata[part]):
@@ -72,22 +72,18 @@ def _is_measured(value: object, labels: list[str]) -> bool:
         return False
     recall, confusion = value.get("recall"), value.get("confusion")
     return (
-        _is_count(value.get("n"))
-        and all(_is_interval(value.get(name)) for name in ("accuracy", "macro_f1"))
-        and _is_share(value.get("calibration_error"))
+        is_count(value.get("n"))
+        and all(is_interval(value.get(name)) for name in ("accuracy", "macro_f1"))
+        and is_share(value.get("calibration_error"))
         and isinstance(recall, dict)
         # A genre without clips has none.
         and recall.keys() == set(labels)
-        and all(found is None or _is_share(found) for found in recall.values())
+        and all(found is None or is_share(found) for found in recall.values())
         and isinstance(confusion, list)
         and len(confusion) == len(labels)
         and all(isinstance(row, list) and len(row) == len(labels) for row in confusion)
-        and all(_is_count(cell) for row in confusion for cell in row)
+        and all(is_count(cell) for row in confusion for cell in row)
     )
-
-
-def _is_interval(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_share(value.get(name)) for name in ("value", "low", "high"))
 
 
 def _are_predictions(value: object) -> bool:
@@ -100,7 +96,7 @@ def _are_predictions(value: object) -> bool:
             and len(said) == 2
             and isinstance(said[0], str)
             and len(said[0]) <= 40
-            and _is_share(said[1])
+            and is_share(said[1])
             for name, said in value.items()
         )
     )
@@ -112,17 +108,9 @@ def _are_channels(value: object) -> bool:
         and len(value) <= MOST_CHANNELS
         and all(
             isinstance(row, dict)
-            and all(_is_share(row.get(name)) for name in ("accuracy", "confident"))
+            and all(is_share(row.get(name)) for name in ("accuracy", "confident"))
             # Of no answer at all, none is right.
-            and (not row["confident"] or _is_share(row.get("confident_accuracy")))
+            and (not row["confident"] or is_share(row.get("confident_accuracy")))
             for row in value.values()
         )
     )
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_COUNT

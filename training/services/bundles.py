@@ -121,8 +121,12 @@ def import_bundle(file: File[bytes], *, by: User) -> tuple[ModelVersion, bool]:
             name = _unpack(file, folder)
             metadata = _examine(folder)
             known = _same(metadata)
-            if known is not None:
+            if known is not None and known.files:
                 return known, False
+            if known is not None:
+                # A release that an upgrade found no files of.
+                registry.restore(known, folder)
+                return known, True
             return _keep(folder, name=name, metadata=metadata, by=by)
     except OSError as error:
         log.exception("a bundle could not be kept")

@@ -9,7 +9,6 @@ from typing import Any
 from classifier.core.artifact import MODEL_FILES, architecture_of
 from classifier.core.gate import Comparison, Verdict, VersionPredictions, compare
 from classifier.models import ModelVersion
-from classifier.version_files import files_of
 from training.models import TrainingRun
 
 FROZEN, HOLDOUT = "frozen:", "clip:"
@@ -152,7 +151,7 @@ def _robustness(metadata: Mapping[str, Any]) -> float | None:
 
 def _size(version: ModelVersion) -> int | None:
     """Give the bytes of what a version answers from."""
-    entry = files_of(version).get(MODEL_FILES.get(architecture_of(version.metadata), ""))
+    entry = version.files.get(MODEL_FILES.get(architecture_of(version.metadata), ""))
     return entry["size"] if entry else None
 
 

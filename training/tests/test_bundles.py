@@ -28,6 +28,7 @@ from library.tests.storages import PathlessStorage
 from training.errors import TrainingError
 from training.services import bundles
 from training.services.bundles import bundle_name, import_bundle, write_bundle
+from training.services.releases import sync_release
 from training.tests.versions import damage, make_version
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +139,7 @@ def test_from_one_site_to_another(settings: Settings, tmp_path: Path, curator: U
 
 
 def test_the_shipped_release_travels_too(curator: User) -> None:
-    release = registry.sync_release()
+    release = sync_release()
     known, new = import_bundle(sent(bundle_of(release)), by=curator)
     assert (known, new) == (release, False)
 
@@ -173,7 +174,7 @@ def test_the_same_version_twice_at_once_is_one(settings: Settings, tmp_path: Pat
             connection.close()
 
     # A row to be held, as every site has one.
-    registry.sync_release()
+    sync_release()
     ModelVersion.objects.update(sha256="0" * 64)
     threads = [threading.Thread(target=bring) for _ in range(2)]
     for thread in threads:

@@ -30,6 +30,7 @@ from genreweb.accounts.models import User
 from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
 from training.services import claims, run_storage, runs, worker
 from training.services.features import pack, read_features
+from training.services.releases import sync_release
 from training.tests.job_files import columns, finish, make_run, teach
 
 Genres = dict[str, Genre]
@@ -279,9 +280,8 @@ def start(on_disk: Path, training_dir: Path) -> Iterator[Callable[[TrainingRun],
 
 @pytest.fixture
 def committed_clips(transactional_db: None, on_disk: Path) -> list[Clip]:
-    from classifier import registry
 
-    registry.sync_release()
+    sync_release()
     owner = User.objects.create_user("committed@example.org")
     return teach(Genre.objects.in_bulk(field_name="slug"), contributor=owner)
 

@@ -1,4 +1,4 @@
-"""Make the rows of the shipped genres and classifier."""
+"""Store the shipped genres and classifier."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from classifier.registry import sync_release
+from training.services.releases import sync_release
 
 
 class Command(BaseCommand):
-    help = "Register the shipped genres and classifier; put the classifier into service if none is."
+    help = "Store the shipped genres and classifier; put the classifier into service if none is."
 
     def handle(self, *args: Any, **options: Any) -> None:
         version = sync_release()
-        state = "in service" if version.is_in_service else "registered"
+        state = "in service" if version.is_in_service else "stored"
         self.stdout.write(f"Classifier {version.name}: {state}.")
