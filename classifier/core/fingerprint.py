@@ -105,6 +105,12 @@ def from_columns(db: FloatArray) -> Query:
     return _query([_slopes(np.power(10.0, (db - db.max(initial=-np.inf)) / 10.0, dtype=np.float32))])
 
 
+def from_stored(words: Words) -> Query:
+    """Look for a clip of which only the fingerprint is there: (n_words,), as `Query.stored` gave it."""
+    keys = np.unique(words)
+    return Query(grids=[words], keys=keys[~np.isin(keys, _EMPTY)])
+
+
 def compare(first: Words, second: Words) -> Match:
     """Find the alignment with the best agreement of two clips.
 

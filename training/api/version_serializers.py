@@ -13,7 +13,7 @@ from classifier.models import ModelVersion
 from training import gate_messages
 from training.models import Promotion
 from training.services.promotion import REASON_LENGTH
-from training.services.version_report import FROZEN, Report, figures_of, mapping, share
+from training.services.version_report import TEST, Report, figures_of, mapping, share
 from training.services.versions import LearntClips
 
 
@@ -174,7 +174,7 @@ class ChangedClipSerializer(serializers.Serializer[ChangedClip]):
         return clip.name.partition(":")[2]
 
     def get_frozen(self, clip: ChangedClip) -> bool:
-        return clip.name.startswith(FROZEN)
+        return clip.name.startswith(TEST)
 
 
 class GateSerializer(serializers.Serializer[Any]):
@@ -189,7 +189,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
     champion = NamedVersionSerializer()
     candidate = NamedVersionSerializer()
-    frozen_clips = serializers.IntegerField(source="frozen")
+    frozen_clips = serializers.IntegerField(source="tested")
     clips_held_out = serializers.IntegerField(source="heldout")
     paired = PairedSerializer(source="result.paired")
     genres = GenreChangeSerializer(source="result.genres", many=True)

@@ -176,6 +176,8 @@ class Clip(models.Model):
     # Contains a recording of the test set; never trained on.
     leaks = models.BooleanField(_("is in the frozen test set"), default=False)
     leaks_into = models.CharField(_("test clip it holds"), max_length=200, blank=True)
+    # The name under which shipped versions know this recording, if it came with a dataset; by fingerprint.
+    known_as = models.CharField(max_length=200, blank=True, default="", editable=False)
 
     # Prediction of the version that was in service when the clip was checked.
     opinion_version = models.ForeignKey(

@@ -33,6 +33,7 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
             raise _refused(part)
     checks = {
         "test_predictions": _are_predictions,
+        "test_truths": _are_truths,
         "test_channels": _are_channels,
         "robustness": lambda value: isinstance(value, dict),
         "trained_on": lambda value: isinstance(value, dict),
@@ -99,6 +100,15 @@ def _are_predictions(value: object) -> bool:
             and is_share(said[1])
             for name, said in value.items()
         )
+    )
+
+
+def _are_truths(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) <= MOST_CLIPS
+        and all(len(name) <= 200 for name in value)
+        and all(isinstance(label, str) and len(label) <= 40 for label in value.values())
     )
 
 

@@ -16,7 +16,7 @@ from training.services.features import FeaturesError, read_features
 
 log = logging.getLogger(__name__)
 
-FIELDS = ("fingerprint", "duplicate_of", "leaks", "leaks_into")
+FIELDS = ("fingerprint", "duplicate_of", "leaks", "leaks_into", "known_as")
 _MOST_CANDIDATES = 200
 _MOST_COMPARED = 20
 _BATCH = 50
@@ -36,6 +36,7 @@ def mark(clip: Clip, query: Query) -> None:
     # A dataset's own test part is never trained on anyway.
     leak = testset.shipped().find(query) if clip.part != Clip.Part.TEST else None
     clip.leaks, clip.leaks_into = leak is not None, leak[0] if leak else ""
+    clip.known_as = testset.name_of(query) if clip.dataset_id is not None else ""
 
 
 def find(query: Query, *, among: ClipQuerySet) -> Clip | None:

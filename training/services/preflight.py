@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,7 +27,6 @@ _FULL_SECONDS = 45.0
 _EPOCH_CLIP_SECONDS = {"residual-cnn": 0.06, "efficientnet-b0": 0.25, "feature-mlp": 0.0005}
 _OTHER_CLIP_SECONDS = 0.02
 _RUNS_LOOKED_AT = 5
-_AUDIO_SUFFIX = re.compile(r"\.(?:wav|au|mp3|flac|ogg|oga|opus|m4a|aac|aiff?|webm|wma|mp4)\Z", re.IGNORECASE)
 
 Kind = TrainingRun.Kind
 Note = tuple[str, dict[str, Any]]
@@ -254,18 +252,10 @@ def named(params: Mapping[str, Any], genres: Mapping[str, Genre]) -> dict[str, A
     return words
 
 
-def shipped_name(clip: Clip) -> str:
-    """Return the name that a shipped version may have for a clip of a dataset."""
-    if clip.dataset_id is None:
-        return str(clip.pk)
-    return _AUDIO_SUFFIX.sub("", clip.dataset_key.rpartition("/")[2])
-
-
 def _new(base: ModelVersion | None, plan: snapshots.Plan) -> dict[str, int]:
     """Count by genre the training clips that `base` was not trained on."""
     remembered = (bases.remembered(base) if base else None) or frozenset()
-    in_sets = Clip.objects.usable().filter(dataset__isnull=False).only("dataset", "dataset_key")
-    names = {clip.pk: shipped_name(clip) for clip in in_sets}
+    names = dict(Clip.objects.usable().exclude(known_as="").values_list("pk", "known_as"))
     counts: dict[str, int] = {}
     for entry in plan.entries:
         known = str(entry.pk) in remembered or names.get(entry.pk) in remembered

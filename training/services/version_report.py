@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from classifier import testset
 from classifier.core.artifact import MODEL_FILES, architecture_of
 from classifier.core.gate import Comparison, Verdict, VersionPredictions, compare
 from classifier.models import ModelVersion
 from training.models import TrainingRun
 
-FROZEN, HOLDOUT = "frozen:", "clip:"
+TEST, HOLDOUT = "test:", "clip:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Report:
 
     Attributes
     ----------
-    frozen, heldout
-        How many clips of the frozen test set, and of the contributed ones that were held out, both heard.
+    tested, heldout
+        How many clips of the test set, and of the contributed ones that were held out, both were asked about.
     heldout_unpaired
         Held-out clips that the champion was never asked about: it came into service after the candidate was
         judged.
@@ -46,7 +47,7 @@ class Report:
     champion: ModelVersion
     candidate: ModelVersion
     result: Comparison
-    frozen: int
+    tested: int
     heldout: int
     heldout_unpaired: int
 
@@ -54,28 +55,38 @@ class Report:
 def report_on(candidate: ModelVersion, champion: ModelVersion) -> Report:
     """Compare two versions on every clip that both were asked about."""
     truths, before, after = _heldout(candidate, champion)
-    frozen_before, frozen_after = verdicts_on_test_set(champion), verdicts_on_test_set(candidate)
-    for name in frozen_before.keys() | frozen_after.keys():
-        # A clip of the frozen set is named after its genre: blues.00042.
-        truths[FROZEN + name] = name.partition(".")[0]
-    before |= {FROZEN + name: verdict for name, verdict in frozen_before.items()}
-    after |= {FROZEN + name: verdict for name, verdict in frozen_after.items()}
-    both = before.keys() & after.keys()
-    frozen = sum(name.startswith(FROZEN) for name in both)
+    truths |= {TEST + name: label for name, label in _test_truths(champion, candidate).items()}
+    for version, verdicts in ((champion, before), (candidate, after)):
+        verdicts.update({TEST + name: verdict for name, verdict in verdicts_on_test_set(version).items()})
+    both = before.keys() & after.keys() & truths.keys()
+    on_test = sum(name.startswith(TEST) for name in both)
     return Report(
         champion=champion,
         candidate=candidate,
         result=compare(
             VersionPredictions(champion.labels, before), VersionPredictions(candidate.labels, after), truths
         ),
-        frozen=frozen,
-        heldout=len(both) - frozen,
+        tested=on_test,
+        heldout=len(both) - on_test,
         heldout_unpaired=sum(name.startswith(HOLDOUT) for name in after.keys() - before.keys()),
     )
 
 
+def _test_truths(champion: ModelVersion, candidate: ModelVersion) -> dict[str, str]:
+    """Give the label of each test clip: as the program knows it, else as a version was told when tested.
+
+    A candidate may come from another site, so it is not asked about clips that the champion was tested on.
+    """
+    asked = verdicts_on_test_set(champion)
+    of_candidate = mapping(candidate.metadata.get("test_truths"))
+    told = {name: label for name, label in of_candidate.items() if name not in asked}
+    told |= mapping(champion.metadata.get("test_truths"))
+    texts = {name: label for name, label in told.items() if isinstance(label, str)}
+    return texts | testset.shipped().label_of
+
+
 def verdicts_on_test_set(version: ModelVersion) -> dict[str, Verdict]:
-    """Give what a version said about the clips of the frozen test set; what makes no sense is left out."""
+    """Give what a version said about the test clips; what makes no sense is left out."""
     said = version.metadata.get("test_predictions")
     return _verdicts(said) if isinstance(said, Mapping) else {}
 

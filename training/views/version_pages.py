@@ -17,7 +17,7 @@ from classifier.models import Genre, ModelVersion
 from classifier.quality.card import Card, card_of
 from training import gate_messages
 from training.models import Clip, Promotion, TrainingRun
-from training.services.version_report import FROZEN, Figures, Report, figures_of, report_on
+from training.services.version_report import TEST, Figures, Report, figures_of, report_on
 from training.services.versions import LearntClips
 
 _UNLISTED_COLOUR = "#8a8d96"
@@ -261,7 +261,7 @@ class ClipRow:
 
     @property
     def is_frozen(self) -> bool:
-        return self.changed.name.startswith(FROZEN)
+        return self.changed.name.startswith(TEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,13 +310,13 @@ def beside(candidate: ModelVersion, champion: ModelVersion, genres: Genres) -> B
 
 def _clip_rows(changed: list[ChangedClip], genres: Genres) -> list[ClipRow]:
     names = {clip.name: clip.name.partition(":")[2] for clip in changed}
-    ids = [_uuid(names[clip.name]) for clip in changed if not clip.name.startswith(FROZEN)]
+    ids = [_uuid(names[clip.name]) for clip in changed if not clip.name.startswith(TEST)]
     sounds = Clip.objects.in_bulk([pk for pk in ids if pk is not None])
     return [
         ClipRow(
             changed=clip,
             name=names[clip.name],
-            clip=None if clip.name.startswith(FROZEN) else sounds.get(_uuid(names[clip.name])),
+            clip=None if clip.name.startswith(TEST) else sounds.get(_uuid(names[clip.name])),
             truth=genres(clip.truth),
             before=genres(clip.before.label),
             after=genres(clip.after.label),

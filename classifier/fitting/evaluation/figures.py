@@ -34,6 +34,7 @@ FIGURES: Final = (
     "test",
     "test_accuracy_at_60_percent_coverage",
     "test_predictions",
+    "test_truths",
     "test_channels",
     "robustness",
 )
@@ -102,7 +103,7 @@ def judge(
     Returns
     -------
     dict
-        The entries ``test``, ``test_predictions``, ``test_accuracy_at_60_percent_coverage``,
+        The entries ``test``, ``test_predictions``, ``test_truths``, ``test_accuracy_at_60_percent_coverage``,
         ``test_channels``, ``robustness``, ``frozen_sha256`` (of what was kept of the test clips for versions
         with another last layer), ``holdout``, ``holdout_predictions``, ``speed``, ``size`` as far as
         measured, and ``not_measured``: the reason by entry for the others.
@@ -155,6 +156,7 @@ def figures(heard: EvaluationOutputs, labels: Sequence[str], calibration: Calibr
         "test": measured(targets, clean, labels),
         "test_accuracy_at_60_percent_coverage": at_coverage(targets, clean),
         "test_predictions": predictions(heard.names, clean, labels),
+        "test_truths": {name: labels[target] for name, target in zip(heard.names, targets, strict=True)},
     }
     if heard.channels:
         verdicts, chosen = clean.argmax(axis=1), heard.channel_rows
