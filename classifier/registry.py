@@ -1,4 +1,4 @@
-"""Which classifier answers: the row that is in service, and its network, loaded once per process."""
+"""The versions of the classifier: storing them, and loading the one in service once per process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from genreweb.health import ConcernError
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_SECONDS = 20.0
-"""How long a process leaves a version alone whose files it could not load."""
+"""How long a process waits before it tries again to load a version whose files it could not load."""
 _FORMER = 5
 _NAMES_LOCK = 0x67656E766572
 """Held while a version's row is made ("genver" in ASCII)."""
@@ -39,14 +39,14 @@ class NoClassifierError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version's row and its network, ready to answer."""
+    """A version's row and its network."""
 
     version: ModelVersion
     classifier: Classifier
 
     @property
     def key(self) -> Key:
-        # The row's number as well as the hash: an answer is saved under the row that is there now.
+        # The row's id as well as the hash: an analysis is saved under the row that is there now.
         return self.version.pk, self.version.sha256
 
 
@@ -59,8 +59,8 @@ def in_service() -> Loaded:
     """Give the version in service, loading its network if this process has not yet.
 
     One indexed query tells whether another version was put into service since; files are read only then.
-    A version whose files are missing or damaged leaves the one loaded before in place, and in a process that
-    has loaded none yet, the one that served last; the row in service says so in `fault`.
+    Where the files of a version are missing or damaged, the one loaded before stays, and a process that has
+    loaded none yet takes the one that served last; the row in service keeps the reason in `fault`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def in_service() -> Loaded:
 
 def _follow(wanted: Key, current: Loaded | None) -> Loaded:
     """Load the version that is wanted; where that fails, stay with the current one or go back to a former."""
-    global _failed  # noqa: PLW0603  # the memory of this process, guarded by the lock
+    global _failed  # noqa: PLW0603  # the state of this process, guarded by the lock
     if current is not None and _failed is not None:
         key, when = _failed
         if key == wanted and time.monotonic() - when < TRY_AGAIN_SECONDS:
@@ -121,21 +121,27 @@ def note_fault(version: ModelVersion, fault: str) -> None:
 
 
 def look_for_faults() -> None:
-    """Tell whoever watches over the site that another version answers than the one in service."""
+    """Report to the health check that the version in service cannot be loaded.
+
+    Raises
+    ------
+    ConcernError
+        If so.
+    """
     version = ModelVersion.objects.filter(is_in_service=True).exclude(fault="").only("name").first()
     if version is not None:
         raise ConcernError(f"{version.name} is in service but cannot be loaded; a former version answers.")
 
 
 def load(version: ModelVersion) -> Classifier:
-    """Read the network of any version, checked by its hashes.
+    """Load the network of a version, its files checked by their hashes.
 
     Raises
     ------
     ReleaseError
         A file is missing or damaged, or was made for other features.
     OSError
-        The storage is away.
+        The storage cannot be reached.
     """
     with version_files.folder(version, whole=False) as path:
         classifier = Classifier.load(path)

@@ -1,7 +1,7 @@
 """The clips that shipped versions were tested on and fitted on, known by their fingerprints.
 
 The 290 test clips of the filtered split are what no version may ever be trained on; the 639 clips of its
-train and validation parts are what shipped versions remember. The shipped files hold figures computed from
+train and validation parts are what shipped versions replay. The shipped files hold figures computed from
 them, one word of `classifier.core.fingerprint` per column, and nothing that could be listened to.
 """
 

@@ -83,7 +83,7 @@ def entries_in(folder: Path) -> Files:
 
 @contextlib.contextmanager
 def folder(version: ModelVersion, *, whole: bool = True) -> Iterator[Path]:
-    """Give a folder with the files of a version, each one checked by its hash, for the time of a block.
+    """Copy the files of a version into a folder for a block, each one checked by its hash.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def folder(version: ModelVersion, *, whole: bool = True) -> Iterator[Path]:
     ReleaseError
         A file is missing or damaged.
     OSError
-        The storage is away, or there is no room for a copy.
+        The storage cannot be reached, or there is no room for a copy.
     """
     if not version.files:
         raise ReleaseError(version.fault or f"The files of {version.name} are not stored.")
@@ -131,7 +131,7 @@ def read(file: StoredFile) -> bytes:
     ReleaseError
         It is missing or damaged.
     OSError
-        The storage is away.
+        The storage cannot be reached.
     """
     content = io.BytesIO()
     _fetch(file, content)
@@ -154,12 +154,12 @@ def _fetch(file: StoredFile, target: IO[bytes]) -> None:
 
 
 def store(source: Path) -> tuple[str, Files]:
-    """Write the files of a folder into the storage and read each one back; give where they lie.
+    """Write the files of a folder into the storage and read each one back; give their location and hashes.
 
     Raises
     ------
     OSError
-        A file could not be written, or came back as another; then nothing is left behind.
+        A file could not be written, or was read back as another; what was written is removed.
     """
     location, files, paths = f"{PREFIX}/{uuid.uuid4()}", entries_in(source), paths_in(source)
     written: list[str] = []
@@ -184,7 +184,7 @@ def _hash_of(stored: str) -> str:
 
 
 def remove(names: list[str]) -> None:
-    """Delete stored files; one that will not go is left to the tidying."""
+    """Delete stored files; one that cannot be deleted is left to `tidy`."""
     for name in names:
         try:
             default_storage.delete(name)
@@ -207,7 +207,7 @@ def tidy(*, grace: timedelta) -> int:
         try:
             young = any(now - default_storage.get_modified_time(name) < grace for name in names)
         except OSError:
-            # Somebody else took it away meanwhile.
+            # Another process deleted it meanwhile.
             continue
         if not young:
             remove(names)

@@ -48,10 +48,10 @@ def current_release() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a release remembers of the clips it was fitted on, to fit a new head without the clips.
+    """Embeddings of the clips that a release was fitted on, to fit a new head without the clips.
 
-    The network has seen these clips, so their embeddings lie further apart than those of new ones: a head
-    fitted on them alone is too sure of itself. The channelled crops among them are the nearest to unseen.
+    The network was fitted on these clips, so their embeddings are better separated than those of new clips,
+    and a head fitted on them alone is overconfident. The crops through channels come closest to unseen clips.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFeatures:
-    """The held-out clips as a release hears them: what later versions with a new head are compared on.
+    """Embeddings of the test clips by a release: versions with a new head are evaluated on them.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ def read_replay(release: Path) -> Replay:
 
 
 def read_evaluation_features(release: Path) -> EvaluationFeatures:
-    """Read the frozen test set of a release folder.
+    """Read the evaluation features of a release folder.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def read_evaluation_features(release: Path) -> EvaluationFeatures:
     """
     arrays = _read(release, EVALUATION_FEATURES_FILE, "frozen_sha256")
     try:
-        frozen = EvaluationFeatures(
+        features = EvaluationFeatures(
             names=arrays["names"].tolist(),
             targets=arrays["targets"].astype(np.intp),
             embeddings=arrays["embeddings"].astype(np.float32),
@@ -145,12 +145,12 @@ def read_evaluation_features(release: Path) -> EvaluationFeatures:
             channel_embeddings=arrays["channel_embeddings"].astype(np.float32),
         )
     except KeyError as error:
-        raise ReleaseError(f"The frozen set of release {release.name} lacks {error}.") from error
-    rows = len(frozen.names)
-    whole = {rows} == {len(frozen.targets), len(frozen.embeddings), len(frozen.music)}
-    if not whole or frozen.channel_embeddings.shape[:2] != (len(frozen.channel_names), rows):
-        raise ReleaseError(f"The frozen set of release {release.name} does not hold together.")
-    return frozen
+        raise ReleaseError(f"The evaluation features of release {release.name} lacks {error}.") from error
+    rows = len(features.names)
+    whole = {rows} == {len(features.targets), len(features.embeddings), len(features.music)}
+    if not whole or features.channel_embeddings.shape[:2] != (len(features.channel_names), rows):
+        raise ReleaseError(f"The evaluation features of release {release.name} does not hold together.")
+    return features
 
 
 def _read(release: Path, file: str, key: str) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""What a version from elsewhere says of itself: checked before any page shows it."""
+"""Checks of the metadata of an imported version, before any page shows them."""
 
 from __future__ import annotations
 

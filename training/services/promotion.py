@@ -28,9 +28,9 @@ def promote(*, version: ModelVersion, by: User, reason: str, override: bool = Fa
     Parameters
     ----------
     reason
-        Why; the one thing that no figure tells later.
+        Why, in a person's words; kept with the promotion.
     override
-        Go on though the gate is closed. What the gate said is kept beside the reason.
+        Promote though the gate is closed. The gate's result is kept with the reason.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def rollback(*, by: User, reason: str) -> Promotion:
         if champion is None or former is None:
             raise TrainingError("nothing_before")
         if former != foreseen:
-            # Somebody else was quicker; what they did is not undone unseen.
+            # Somebody else acted meanwhile; this person has not seen what would be undone.
             raise TrainingError("service_changed", {"version": champion.name})
         promotion = _switch(Promotion.Action.ROLLBACK, former, champion, by, reason)
     log.info("%s was rolled back to %s by %s", champion.name, former.name, by.pk)
@@ -141,7 +141,7 @@ def _clean(reason: str) -> str:
 
 
 def _check_files(version: ModelVersion) -> None:
-    """Refuse a version that no worker could load, before anything is locked."""
+    """Refuse a version whose files cannot be loaded, before anything is locked."""
     try:
         registry.load(version)
     except (OSError, ValueError) as error:
@@ -150,7 +150,7 @@ def _check_files(version: ModelVersion) -> None:
 
 
 def _lock() -> ModelVersion | None:
-    """Hold every version's row, so that of two who act at once one sees what the other did."""
+    """Lock every version's row, so that of two changes at once the second sees the first."""
     list(ModelVersion.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     return ModelVersion.objects.in_service()
 
@@ -167,7 +167,7 @@ def _switch(
 ) -> Promotion:
     """Change the version in service and keep who did it and why; `by` is None for the program itself."""
     ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
-    # What was noted about its files is out of date: they were loaded a moment ago.
+    # A fault noted earlier is out of date: the files were loaded a moment ago.
     ModelVersion.objects.filter(pk=version.pk).update(is_in_service=True, served_at=timezone.now(), fault="")
     version.is_in_service, version.fault = True, ""
     return Promotion.objects.create(

@@ -1,4 +1,4 @@
-"""A candidate beside the version in service: what is known of both, from their rows."""
+"""The comparison of a candidate with the version in service, from their rows."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Report:
     Attributes
     ----------
     tested, heldout
-        How many clips of the test set, and of the contributed ones that were held out, both were asked about.
+        How many clips of the test set, and of the contributed ones that were held out, both predicted.
     heldout_unpaired
-        Held-out clips that the champion was never asked about: it came into service after the candidate was
-        judged.
+        Held-out clips without a prediction of the champion: it came into service after the candidate was
+        evaluated.
     """
 
     champion: ModelVersion
@@ -53,7 +53,7 @@ class Report:
 
 
 def report_on(candidate: ModelVersion, champion: ModelVersion) -> Report:
-    """Compare two versions on every clip that both were asked about."""
+    """Compare two versions on every clip that both were evaluated on."""
     truths, before, after = _heldout(candidate, champion)
     truths |= {TEST + name: label for name, label in _test_truths(champion, candidate).items()}
     for version, verdicts in ((champion, before), (candidate, after)):
@@ -86,18 +86,18 @@ def _test_truths(champion: ModelVersion, candidate: ModelVersion) -> dict[str, s
 
 
 def verdicts_on_test_set(version: ModelVersion) -> dict[str, Verdict]:
-    """Give what a version said about the test clips; what makes no sense is left out."""
-    said = version.metadata.get("test_predictions")
-    return _verdicts(said) if isinstance(said, Mapping) else {}
+    """Give the predictions of a version for the test clips; malformed ones are left out."""
+    predictions = version.metadata.get("test_predictions")
+    return _verdicts(predictions) if isinstance(predictions, Mapping) else {}
 
 
-def _verdicts(said: Mapping[Any, Any]) -> dict[str, Verdict]:
-    found = {str(name): _verdict(entry) for name, entry in said.items()}
+def _verdicts(predictions: Mapping[Any, Any]) -> dict[str, Verdict]:
+    found = {str(name): _verdict(entry) for name, entry in predictions.items()}
     return {name: verdict for name, verdict in found.items() if verdict is not None}
 
 
 def _verdict(entry: object) -> Verdict | None:
-    # Of an imported version these are another site's words.
+    # Of an imported version they were written by another site.
     if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
         return None
     confidence = share(entry[1])
@@ -107,18 +107,18 @@ def _verdict(entry: object) -> Verdict | None:
 def _heldout(
     candidate: ModelVersion, champion: ModelVersion
 ) -> tuple[dict[str, str], dict[str, Verdict], dict[str, Verdict]]:
-    """Give the truth about each held-out clip of the candidate's run, and what both said.
+    """Give the label of each held-out clip of the candidate's run, and the predictions of both.
 
-    A champion that came into service since the candidate was judged has its own run's words on clips that
-    were held out there too: a clip keeps its side from one snapshot to the next.
+    A champion that came into service since the candidate was evaluated has predictions of its own run for
+    clips that were held out there too: a clip keeps its side from one snapshot to the next.
     """
-    judged = _clips(candidate)
+    held_out = _clips(candidate)
     same = _judgement(candidate).get("champion") == champion.pk
-    others = judged if same else _clips(champion)
+    others = held_out if same else _clips(champion)
     mine = "champion" if same else "candidate"
-    truths = {HOLDOUT + name: str(clip.get("genre", "")) for name, clip in judged.items()}
-    before = _verdicts({HOLDOUT + name: clip.get(mine) for name, clip in others.items() if name in judged})
-    after = _verdicts({HOLDOUT + name: clip.get("candidate") for name, clip in judged.items()})
+    truths = {HOLDOUT + name: str(clip.get("genre", "")) for name, clip in held_out.items()}
+    before = _verdicts({HOLDOUT + name: clip.get(mine) for name, clip in others.items() if name in held_out})
+    after = _verdicts({HOLDOUT + name: clip.get("candidate") for name, clip in held_out.items()})
     return truths, before, after
 
 
