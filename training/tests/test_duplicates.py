@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
+from django.apps import apps as django_apps
 from django.core.files.base import ContentFile
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
@@ -129,3 +131,49 @@ def test_a_test_part_of_its_own_does_not_leak(genres: dict[str, Genre]) -> None:
     with mock.patch.object(testset, "shipped", return_value=prints):
         assert duplicates.fill_in() == 2
     assert dict(Clip.objects.values_list("part", "leaks")) == {"test": False, "train": True}
+
+
+# --- the clips that shipped versions know --------------------------------------------------------------
+def known(name: str, db: np.ndarray) -> testset.FingerprintIndex:
+    return testset.FingerprintIndex.of((name,), [fingerprint.from_columns(db).stored])
+
+
+def noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-60, 0, (128, 120)).astype(np.float32)
+
+
+def test_a_clip_of_a_data_set_is_known_by_its_sound_whatever_its_file_is_called(
+    owner: User, genres: dict[str, Genre]
+) -> None:
+    fitted, tested, unlike, contributed = (
+        make_clip(None, genres["pop"], dataset_key="any/name.wav", title="fitted"),
+        make_clip(None, genres["pop"], part="test", title="tested"),
+        # The name of a clip that shipped versions know, around another sound.
+        make_clip(None, genres["pop"], dataset_key="pop/pop.00001.wav", title="unlike"),
+        make_clip(owner, genres["pop"], title="contributed"),
+    )
+    for clip, seed in ((fitted, 0), (tested, 1), (unlike, 2), (contributed, 0)):
+        clip.features.save("f.npz", ContentFile(pack(noise(seed))))
+    with (
+        mock.patch.object(testset, "fitted", return_value=known("pop.00001", noise(0))),
+        mock.patch.object(testset, "shipped", return_value=known("pop.00002", noise(1))),
+    ):
+        assert duplicates.fill_in() == 4
+    assert dict(Clip.objects.values_list("title", "known_as")) == {
+        "fitted": "pop.00001",
+        "tested": "pop.00002",
+        "unlike": "",
+        "contributed": "",
+    }
+
+
+def test_clips_from_before_are_recognised_by_their_stored_fingerprints(genres: dict[str, Genre]) -> None:
+    migration = importlib.import_module("training.migrations.0007_clips_known_by_fingerprint")
+    words = [fingerprint.from_columns(noise(seed)).stored.tolist() for seed in (0, 1)]
+    known_one = make_clip(None, genres["pop"], fingerprint=words[0])
+    other = make_clip(None, genres["pop"], fingerprint=words[1])
+    with mock.patch.object(testset, "fitted", return_value=known("pop.00001", noise(0))):
+        migration._recognise(django_apps, None)
+    known_one.refresh_from_db()
+    other.refresh_from_db()
+    assert (known_one.known_as, other.known_as) == ("pop.00001", "")
