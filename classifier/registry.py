@@ -156,7 +156,7 @@ def add_version(
     name: str,
     source: str,
     by: User | None = None,
-    then: Callable[[ModelVersion], None] | None = None,
+    then: Callable[[ModelVersion], object] | None = None,
 ) -> ModelVersion:
     """Store a version, whether it was trained, imported or shipped: its files first, then its row.
 
@@ -207,7 +207,7 @@ class _OvertakenError(Exception):
     """Another process stored the release at the same time and was first."""
 
 
-def store_release(folder: Path, *, then: Callable[[ModelVersion], None] | None = None) -> ModelVersion:
+def store_release(folder: Path, *, then: Callable[[ModelVersion], object] | None = None) -> ModelVersion:
     """Store the release that ships, unless it is stored; safe where several processes start at once.
 
     Its row is known by the name in the metadata. Where the files in `folder` are no longer those that were

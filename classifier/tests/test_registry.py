@@ -25,7 +25,7 @@ from classifier import registry, version_files
 from classifier.core.inference import ReleaseError
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
-from classifier.releases import current_release
+from classifier.releases import TRAINING_FILES, current_release
 from genreweb import health, heartbeat
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.storage import SignedFileSystemStorage
@@ -112,7 +112,7 @@ def test_a_version_is_kept_with_all_its_files() -> None:
         assert all((copy / name).read_bytes() == path.read_bytes() for name, path in files.items())
     assert not copy.exists()
     with version_files.folder(version, whole=False) as copy:
-        assert not version_files.TRAINING_FILES & {path.name for path in copy.iterdir()}
+        assert not TRAINING_FILES & {path.name for path in copy.iterdir()}
     assert registry.load(version).labels == tuple(version.labels)
 
 
@@ -301,7 +301,7 @@ def test_a_release_is_stored_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (version.source, version.name) == (ModelVersion.Source.RELEASE, current_release().name)
     assert version.location.startswith(f"{version_files.PREFIX}/")
     assert sorted(default_storage.listdir(version.location)[1]) == sorted(version.files)
-    assert set(version.files) >= version_files.TRAINING_FILES
+    assert set(version.files) >= TRAINING_FILES
     monkeypatch.setattr(version_files, "store", lambda _folder: pytest.fail("stored again"))
     assert registry.store_release(current_release()) == version
     assert len(lie_around()) == 1

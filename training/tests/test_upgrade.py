@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from classifier import registry, version_files
 from classifier.models import ModelVersion
-from classifier.releases import current_release, history
+from classifier.releases import TRAINING_FILES, current_release, history
 from genreweb.accounts.models import User
 from library.tests.test_s3 import bucket, server
 from training.errors import TrainingError
@@ -140,7 +140,7 @@ def test_a_retired_release_comes_from_the_history(program: Path, release_row: Ro
     for version in (retired, current):
         assert version.fault == ""
         assert version.location.startswith("versions/")
-        assert set(version.files) > version_files.TRAINING_FILES
+        assert set(version.files) > TRAINING_FILES
         assert registry.load(version).name == version.name
     assert not (program / history.FOLDER / RETIRED).exists()
 
@@ -165,6 +165,7 @@ def test_a_site_on_an_older_release_follows_the_one_that_ships(program: Path, re
     assert current.is_in_service
     latest = Promotion.objects.all()[0]
     assert (latest.version, latest.former, latest.by) == (current, version_before(), None)
+    assert latest.former is not None
     assert (latest.former.name, latest.reason) == (RETIRED, NEWER_REASON)
     assert sync_release() == current
     assert Promotion.objects.count() == 2
@@ -183,7 +184,7 @@ def test_a_release_that_is_nowhere_says_so_and_gives_way(
         commit(program, "Begin")
     else:
         retire(program, in_history=True)
-        monkeypatch.setattr(history.shutil, "which", lambda _name: None)
+        monkeypatch.setattr(shutil, "which", lambda _name: None)
     migrate()
     old, lost = (ModelVersion.objects.get(name=name) for name in (OLD, RETIRED))
     assert old.fault == ""
