@@ -1,4 +1,4 @@
-"""The file of a release folder that `manage.py evaluate_channels` writes: real convolution, noise and codecs."""
+"""The file that `manage.py evaluate_channels` writes: figures under real convolution, noise and codecs."""
 
 from __future__ import annotations
 
