@@ -8,6 +8,13 @@ FROM python:3.12-slim-bookworm AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.txt /tmp/
 RUN python -m venv /opt/venv && /opt/venv/bin/pip install --require-hashes --requirement /tmp/requirements.txt
+WORKDIR /build
+COPY requirements-tagger.txt ./
+COPY tools/install_tagger.sh tools/
+COPY classifier/__init__.py classifier/
+COPY classifier/core classifier/core
+COPY classifier/fitting/__init__.py classifier/fitting/tagger.py classifier/fitting/
+RUN PYTHON=/opt/venv/bin/python sh tools/install_tagger.sh
 
 FROM python:3.12-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 GENREWEB_VAR=/data
