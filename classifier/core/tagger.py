@@ -12,7 +12,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -38,6 +38,8 @@ PATCH_FRAMES: Final = 187
 PATCH_SECONDS: Final = PATCH_FRAMES * HOP_LENGTH / SAMPLE_RATE
 MOST_PATCHES: Final = 24
 """Of one track, however long."""
+EVERY: Final[Mapping[str, int]] = {"mtt": 3}
+"""A network that costs more, and whose tags matter less, is given every third patch."""
 
 MSD_TAGS: Final = (
     *("rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s"),
@@ -112,11 +114,14 @@ class TagOutput:
         (n,) float32: root mean square of each patch's samples.
     networks
         By name, ``msd`` and ``mtt``.
+    asked
+        Of each network, places of the patches that it was given.
     """
 
     start: NDArray[np.float64]
     level: FloatArray
     networks: Mapping[str, PatchTags]
+    asked: Mapping[str, IntArray]
 
 
 class LiteRtTagger:
@@ -150,7 +155,7 @@ class Tagger:
     tags
         Names of the outputs of each network.
     version
-        Names what the outputs were made with: a digest of the networks' files.
+        Names the weights: outputs with the same version agree within the tolerance of the conversion.
     """
 
     def __init__(
@@ -173,22 +178,29 @@ class Tagger:
             metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
             if metadata["format_version"] != FORMAT_VERSION:
                 raise TaggerError(f"The tagger has format version {metadata['format_version']}.")
-            entries = {
-                str(name): (str(e["sha256"]), tuple(e["tags"])) for name, e in metadata["networks"].items()
-            }
+            entries: dict[str, Any] = {str(name): entry for name, entry in metadata["networks"].items()}
+            digests = {name: str(entry["sha256"]) for name, entry in entries.items()}
+            weights = "".join(str(entry["checkpoint_sha256"]) for entry in entries.values())
+            tags = {name: tuple(map(str, entry["tags"])) for name, entry in entries.items()}
             models = {name: (folder / model_file(name)).read_bytes() for name in entries}
         except TaggerError:
             raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise TaggerError(f"The tagger cannot be read: {error!r}.") from error
         for name, model in models.items():
-            if hashlib.sha256(model).hexdigest() != entries[name][0]:
+            if hashlib.sha256(model).hexdigest() != digests[name]:
                 raise TaggerError(f"The file of the tagger {name} does not match the hash in its metadata.")
-        version = hashlib.sha256("".join(digest for digest, _ in entries.values()).encode()).hexdigest()[:12]
         networks = {name: LiteRtTagger(model) for name, model in models.items()}
-        return cls(networks, {name: tags for name, (_, tags) in entries.items()}, version)
+        return cls(networks, tags, hashlib.sha256(weights.encode()).hexdigest()[:12])
 
-    def tag(self, samples: FloatArray, *, sample_rate: int = 22_050, most: int = MOST_PATCHES) -> TagOutput:
+    def tag(
+        self,
+        samples: FloatArray,
+        *,
+        sample_rate: int = 22_050,
+        most: int = MOST_PATCHES,
+        networks: Collection[str] | None = None,
+    ) -> TagOutput:
         """Tag patches spread evenly over a track.
 
         Parameters
@@ -199,10 +211,17 @@ class Tagger:
             22,050 or 16,000 Hz.
         most
             Largest number of patches.
+        networks
+            Which to ask; all where None.
         """
         cut = patches_of(samples, sample_rate=sample_rate, most=most)
-        networks = {name: network.run(cut.log_mel) for name, network in self.networks.items()}
-        return TagOutput(start=cut.start, level=cut.level, networks=networks)
+        wanted = self.networks if networks is None else networks
+        every = {name: EVERY.get(name, 1) for name in self.networks if name in wanted}
+        asked = {
+            name: np.arange(min(n // 2, len(cut.start) - 1), len(cut.start), n) for name, n in every.items()
+        }
+        given = {name: self.networks[name].run(cut.log_mel[places]) for name, places in asked.items()}
+        return TagOutput(start=cut.start, level=cut.level, networks=given, asked=asked)
 
 
 def default_folder() -> Path:

@@ -127,14 +127,24 @@ def test_a_track_is_tagged(installed: Tagger) -> None:
 
     assert output.start.tolist() == sorted(output.start.tolist())
     assert len(output.start) == len(output.level) == 3
-    for name, tags in (("msd", 50), ("mtt", 50)):
+    assert {name: places.tolist() for name, places in output.asked.items()} == {"msd": [0, 1, 2], "mtt": [1]}
+    for name, places in output.asked.items():
         given = output.networks[name]
-        assert given.logits.shape == (3, tags)
-        assert given.embedding.shape == (3, 200)
-        assert given.pooled.shape[0] == 3
+        assert given.logits.shape == (len(places), len(installed.tags[name])) == (len(places), 50)
+        assert given.embedding.shape == (len(places), 200)
+        assert given.pooled.shape[0] == len(places)
         assert np.isfinite(given.pooled).all()
         assert ((given.probabilities > 0) & (given.probabilities < 1)).all()
-        assert len(installed.tags[name]) == tags
+
+
+def test_a_network_that_is_not_wanted_is_not_asked(installed: Tagger) -> None:
+    assert set(installed.tag(noise(4), sample_rate=SAMPLE_RATE, networks=("msd",)).networks) == {"msd"}
+
+
+def test_the_shortest_track_is_tagged_by_all(installed: Tagger) -> None:
+    output = installed.tag(noise(1), sample_rate=SAMPLE_RATE)
+
+    assert {name: len(given.logits) for name, given in output.networks.items()} == {"msd": 1, "mtt": 1}
 
 
 def test_most_bounds_the_work(installed: Tagger) -> None:
