@@ -4,7 +4,7 @@
 # PYTHON names the environment's Python.
 set -u
 python=${PYTHON:-.venv/bin/python}
-prefix=$("$python" -c 'import sys; print(sys.prefix)') || exit 1
+prefix=$(dirname "$(dirname "$python")")
 log=$prefix/tagger.log
 without="The site works without it: genres then come from its own network alone."
 
