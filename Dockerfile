@@ -10,6 +10,13 @@ COPY requirements.txt tools/trim_packages.py /tmp/
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --require-hashes --requirement /tmp/requirements.txt \
     && /opt/venv/bin/python /tmp/trim_packages.py
+WORKDIR /build
+COPY requirements-tagger.txt ./
+COPY tools/install_tagger.sh tools/
+COPY classifier/__init__.py classifier/
+COPY classifier/core classifier/core
+COPY classifier/fitting/__init__.py classifier/fitting/tagger.py classifier/fitting/
+RUN PYTHON=/opt/venv/bin/python sh tools/install_tagger.sh
 
 FROM python:3.12-slim-bookworm
 # librosa's compiled functions are kept where its user may write, for any processor of the architecture.
