@@ -123,6 +123,11 @@ class TagOutput:
     networks: Mapping[str, PatchTags]
     asked: Mapping[str, IntArray]
 
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """(n,) seconds of the middle of each of MSD's patches."""
+        return np.asarray(self.start[self.asked["msd"]] + PATCH_SECONDS / 2)
+
 
 class LiteRtTagger:
     """One LiteRT network. Safe to share between threads and to carry through a fork."""
