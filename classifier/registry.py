@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from classifier import version_files
+from classifier.core import tagger
 from classifier.core.artifact import ReleaseError, read_metadata
 from classifier.core.inference import Classifier
 from classifier.genres import SHIPPED_GENRES
@@ -144,7 +145,7 @@ def load(version: ModelVersion) -> Classifier:
         The storage cannot be reached.
     """
     with version_files.folder(version, whole=False) as path:
-        classifier = Classifier.load(path)
+        classifier = Classifier.load(path, tagger=tagger.installed())
     if classifier.metadata["sha256"] != version.sha256:
         raise ReleaseError(f"The files of {version.name} hold another network than its row says.")
     return classifier

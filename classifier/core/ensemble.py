@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.core.errors import ReleaseError
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.tagger import Tagger, TagOutput
 from classifier.core.verdict import HEAD_FILE, TaggerHead, VerdictParams, join, patch_tags, pool_tags
-
-FloatArray = NDArray[np.float32]
 
 METADATA_KEY: Final = "ensemble"
 _OWN_PART: Final = 0.5
@@ -69,16 +66,9 @@ class Ensemble:
         """Whether the tagger gives the features that the head was fitted on."""
         return tagger.version == self.tagger_version
 
-    def refine(self, own: Prediction, samples: FloatArray, tagger: Tagger) -> Prediction:
-        """Join the network's prediction for a track with the tagger's output for its samples.
-
-        Parameters
-        ----------
-        samples
-            (n_samples,) mono at 22,050 Hz.
-        """
-        output = tagger.tag(samples)
-        tags = pool_tags(output, version=tagger.version)
+    def refine(self, own: Prediction, output: TagOutput) -> Prediction:
+        """Join the network's prediction for a track with the tagger's output for the same track."""
+        tags = pool_tags(output, version=self.tagger_version)
         verdict = join(own.probabilities, tags, self.head, self.params)
         return replace(
             own,

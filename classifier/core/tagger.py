@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import sys
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 
 from classifier.core import filters
 from classifier.core.inference import sigmoid
+
+log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.intp]
@@ -227,6 +230,19 @@ class Tagger:
         }
         given = {name: self.networks[name].run(cut.log_mel[places]) for name, places in asked.items()}
         return TagOutput(start=cut.start, level=cut.level, networks=given, asked=asked)
+
+
+@lru_cache(maxsize=1)
+def installed() -> Tagger | None:
+    """Load the tagger of this environment, once per process; None where it is missing or cannot be used."""
+    folder = default_folder()
+    if not (folder / METADATA_FILE).exists():
+        return None
+    try:
+        return Tagger.load(folder)
+    except TaggerError as error:
+        log.warning("%s", error)
+        return None
 
 
 def default_folder() -> Path:
