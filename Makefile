@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint e2e bench messages lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench messages lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,13 @@ install: $(RUNTIME) $(NODE_MODULES) ## Install what the site runs on
 
 run: $(RUNTIME) $(NODE_MODULES) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
 	@exec $(PY) -m genreweb.embedded run $(if $(VERBOSE),--verbose)
+
+dev: $(TESTING) $(NODE_MODULES) ## Run the site for development: DEBUG, one log, changed code is loaded at once
+	@exec $(PY) -m genreweb.embedded run --dev
+
+demo: $(RUNTIME) $(NODE_MODULES) ## Run a site in var-demo/ with generated songs and two people, ready to click
+	@GENREWEB_VAR=var-demo $(PY) manage.py demo
+	@GENREWEB_VAR=var-demo exec $(PY) -m genreweb.embedded run
 
 test: $(TESTING) $(NODE_MODULES) ## Run every test but those in a browser (ARGS="-k name" chooses some)
 	@exec $(PY) -m pytest $(ARGS)

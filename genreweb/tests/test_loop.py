@@ -14,7 +14,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from classifier.tests.chiptune import RATE, chiptune
+from classifier.synthesis.chiptune import RATE, chiptune
 from genreweb.tests.site import run_command
 from genreweb.trial import Site
 from library.tests.sounds import wav

@@ -1,9 +1,8 @@
-"""The shape of the source tree: short modules, short functions, no import cycles, and a true ARCHITECTURE.md."""
+"""The source tree: short modules, short functions, no import cycles, and a listing in ARCHITECTURE.md."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,13 +15,24 @@ MOST_MODULE_LINES = 400
 MOST_FUNCTION_LINES = 60
 LISTING = REPOSITORY / "ARCHITECTURE.md"
 # What the listing leaves out: markers, generated files, tests (they lie beside what they test).
-UNLISTED = {"__init__.py", "__main__.py", "apps.py", "admin.py", "urls.py", "tests", "migrations", "__pycache__"}
+UNLISTED = {
+    "__init__.py",
+    "__main__.py",
+    "apps.py",
+    "admin.py",
+    "urls.py",
+    "tests",
+    "migrations",
+    "__pycache__",
+}
 
 
 @cache
 def sources() -> dict[str, Path]:
     """Give the file of every module of the project, tests included, migrations left out."""
-    folders = [REPOSITORY / name for name in (*PACKAGES, "e2e", "tools", "clients") if (REPOSITORY / name).is_dir()]
+    folders = [
+        REPOSITORY / name for name in (*PACKAGES, "e2e", "tools", "clients") if (REPOSITORY / name).is_dir()
+    ]
     found = [REPOSITORY / "manage.py", *(path for folder in folders for path in sorted(folder.rglob("*.py")))]
     return {
         ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path
