@@ -3,6 +3,8 @@ PY := .venv/bin/python
 NODE_MODULES := node_modules/.package-lock.json
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
+# Each process has its own database and queue; a file's tests share fixtures, so they stay together.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -24,8 +26,11 @@ demo: $(RUNTIME) $(NODE_MODULES) ## Run a site in var-demo/ with generated songs
 	@GENREWEB_VAR=var-demo $(PY) manage.py demo
 	@GENREWEB_VAR=var-demo exec $(PY) -m genreweb.embedded run
 
-test: $(TESTING) $(NODE_MODULES) ## Run every test but those in a browser (ARGS="-k name" chooses some)
-	@exec $(PY) -m pytest $(ARGS)
+test: $(TESTING) $(NODE_MODULES) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
+	@exec $(PY) -m pytest $(PARALLEL) $(ARGS)
+
+test-fast: $(TESTING) $(NODE_MODULES) ## Run the tests that take no more than a few seconds each
+	@exec $(PY) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing
 	@$(PY) -m ruff check .
@@ -41,7 +46,7 @@ bench: $(TESTING) $(NODE_MODULES) ## Measure, and write var/bench.json
 
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
 	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \
-		$(foreach folder,.venv var node_modules e2e tools */tests/*,--ignore '$(folder)')
+		$(foreach folder,.venv var var-demo node_modules e2e tools */tests/*,--ignore '$(folder)')
 	@$(PY) manage.py compilemessages --locale ko --ignore .venv
 
 lock: $(TESTING) ## Pin the newest versions that requirements*.in allow

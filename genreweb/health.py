@@ -16,7 +16,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from genreweb import heartbeat
+from genreweb import __version__, heartbeat
 
 PROBE_SECONDS = 2.0
 logger = logging.getLogger(__name__)
@@ -28,16 +28,16 @@ class Probe:
     An engine that hangs, hangs one thread and no request.
     """
 
-    def __init__(self, name: str, ask: Callable[[], None], *, good_for: float) -> None:
+    def __init__(self, name: str, ask: Callable[[], object], *, good_for: float) -> None:
         self.name = name
         self._ask = ask
         self._good_for = good_for
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
-        self._answer: Future[None] | None = None
+        self._answer: Future[object] | None = None
         self._asked = 0.0
 
-    def begin(self) -> Future[None]:
+    def begin(self) -> Future[object]:
         """Give the answer to come, or the last one where it is fresh."""
         with self._lock:
             last = self._answer
@@ -102,19 +102,29 @@ class ConcernError(Exception):
 
 
 _concerns: list[Probe] = []
+_details: list[Probe] = []
 
 
 def register_concern(name: str, ask: Callable[[], None]) -> None:
     """Have `ask` asked whenever health is; it raises `ConcernError` where there is something to say."""
 
-    def asked() -> None:
+    _concerns.append(Probe(name, _on_own_connection(ask), good_for=1))
+
+
+def register_detail(name: str, ask: Callable[[], str]) -> None:
+    """Have what `ask` gives shown under `name` while every engine answers."""
+    _details.append(Probe(name, _on_own_connection(ask), good_for=1))
+
+
+def _on_own_connection(ask: Callable[[], object]) -> Callable[[], object]:
+    def asked() -> object:
         try:
-            ask()
+            return ask()
         finally:
             # As for the database itself.
             connection.close()
 
-    _concerns.append(Probe(name, asked, good_for=1))
+    return asked
 
 
 def concerns() -> dict[str, str]:
@@ -129,6 +139,14 @@ def concerns() -> dict[str, str]:
         elif error is not None:
             logger.warning("%s: %s", name, error)
     return found
+
+
+def details() -> dict[str, object]:
+    """Give what registered parts say of themselves; one with nothing to say in time is left out."""
+    answers = {probe.name: probe.begin() for probe in _details}
+    wait(answers.values(), timeout=PROBE_SECONDS)
+    well = {name: said for name, said in answers.items() if said.done() and said.exception() is None}
+    return {name: said.result() for name, said in well.items() if said.result()}
 
 
 def examine() -> dict[str, bool]:
@@ -146,10 +164,19 @@ def examine() -> dict[str, bool]:
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if every engine answers, else 503; either way which ones do, and what to look at."""
+    """Answer 200 if every engine answers, else 503; either way which ones do, and what to look at.
+
+    ``version`` is the application's; which classifier is in service is told beside it.
+    """
     checks = {name: "ok" if answered else "unavailable" for name, answered in examine().items()}
     well = all(state == "ok" for state in checks.values())
-    said: dict[str, object] = {"status": "ok" if well else "unavailable", "checks": checks}
-    if well and (found := concerns()):
-        said["concerns"] = found
+    said: dict[str, object] = {
+        "status": "ok" if well else "unavailable",
+        "version": __version__,
+        "checks": checks,
+    }
+    if well:
+        said.update(details())
+        if found := concerns():
+            said["concerns"] = found
     return JsonResponse(said, status=200 if well else 503)

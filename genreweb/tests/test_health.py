@@ -12,7 +12,8 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from genreweb import health, heartbeat
+from classifier import registry
+from genreweb import __version__, health, heartbeat
 
 pytestmark = pytest.mark.django_db
 
@@ -21,10 +22,10 @@ WELL = {"database": "ok", "broker": "ok", "storage": "ok", "worker": "ok"}
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    for probe in health.PROBES:
+    for probe in (*health.PROBES, *health._details):
         probe.forget()
     yield
-    for probe in health.PROBES:
+    for probe in (*health.PROBES, *health._details):
         probe.forget()
 
 
@@ -43,9 +44,25 @@ def ask(client: Client) -> tuple[int, dict[str, Any]]:
 
 
 def test_everything_answers(client: Client, worker: None) -> None:
-    assert ask(client) == (200, {"status": "ok", "checks": WELL})
+    assert ask(client) == (200, {"status": "ok", "version": __version__, "checks": WELL})
     # What the probe wrote is gone.
     assert not default_storage.exists("healthz") or default_storage.listdir("healthz") == ([], [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_application_and_the_classifier_are_told_apart(client: Client, worker: None) -> None:
+    shipped = registry.sync_release()
+    status, said = ask(client)
+    assert status == 200
+    assert said["version"] == __version__
+    assert said["classifier"] == shipped.name
+    # Nothing is said of a classifier while a part of the site is away.
+    with heartbeat.connect() as redis:
+        heartbeat.leave(redis, queues=["analysis", "bulk"], worker="analysis@here")
+    status, said = ask(client)
+    assert status == 503
+    assert said["version"] == __version__
+    assert "classifier" not in said
 
 
 def test_no_worker(client: Client) -> None:

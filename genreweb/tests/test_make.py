@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from genreweb import __version__
 from genreweb.embedded import services
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.embedded.preflight import Address
@@ -226,3 +228,11 @@ def test_docker_reads_the_file() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_one_version_everywhere() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+    changes = (REPOSITORY / "CHANGELOG.md").read_text()
+    dated = re.findall(r"^## (\d+\.\d+\.\d+) — \d{4}-\d{2}-\d{2}$", changes, re.MULTILINE)
+    assert dated[0] == __version__

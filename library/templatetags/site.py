@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django import template
 from django.conf import settings
+from django.db import DatabaseError
 
+from classifier.registry import name_in_service
+from genreweb import __version__
 from genreweb.accounts.models import User
 
 register = template.Library()
@@ -14,6 +17,21 @@ register = template.Library()
 def signup_is_open() -> bool:
     """Whether strangers may make an account."""
     return bool(settings.SIGNUP_OPEN)
+
+
+@register.simple_tag
+def application_version() -> str:
+    """Give the version of the program that this site runs."""
+    return __version__
+
+
+@register.simple_tag
+def classifier_version() -> str:
+    """Name the classifier in service; '' where there is none, or where the database cannot be asked."""
+    try:
+        return name_in_service()
+    except DatabaseError:
+        return ""
 
 
 @register.filter

@@ -72,11 +72,11 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
     heard_track(owner, unsure=True)
     client.get(HOME)
     # The session, its person, the tracks, the genres, whether the person curates and their news.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(HOME)
     for _number in range(4):
         heard_track(owner, genre="jazz", unsure=True)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(HOME)
 
 
