@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,18 +16,6 @@ from genreweb.tests.test_imports import imports
 PACKAGES = ("genreweb", "classifier", "library", "training")
 MOST_MODULE_LINES = 400
 MOST_FUNCTION_LINES = 60
-LISTING = REPOSITORY / "ARCHITECTURE.md"
-# What the listing leaves out: markers, generated files, tests (they lie beside what they test).
-UNLISTED = {
-    "__init__.py",
-    "__main__.py",
-    "apps.py",
-    "admin.py",
-    "urls.py",
-    "tests",
-    "migrations",
-    "__pycache__",
-}
 
 
 @cache
@@ -116,3 +107,39 @@ def test_no_module_imports_itself_through_others() -> None:
     graph = import_graph()
     assert sum(map(len, graph.values())) > 300
     assert cycles(graph) == []
+
+
+# --- the listing ----------------------------------------------------------------------------------------
+def test_the_listing_in_the_architecture_matches_the_tree() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/listing.py", "--check"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), f"run tools/listing.py:\n{done.stdout}"
+
+
+def test_a_module_that_is_missing_or_gone_is_named(tmp_path: Path) -> None:
+    for name in ("genreweb", "classifier", "library", "training", "tools"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "library" / "songs.py").write_text('"""Songs. And more."""\n')
+    shutil.copy(REPOSITORY / "tools" / "listing.py", tmp_path / "tools")
+    document = tmp_path / "ARCHITECTURE.md"
+    document.write_text("<!-- listing: begin -->\n<!-- listing: end -->\n")
+
+    def listing(*words: str) -> str:
+        command = [sys.executable, tmp_path / "tools" / "listing.py", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    assert listing("--check") == "missing from ARCHITECTURE.md: library/songs.py"
+    assert listing() == ""
+    assert "| `songs.py` | Songs |" in document.read_text()
+    document.write_text(document.read_text().replace("| Songs |", "| what people sing |"))
+    (tmp_path / "library" / "tunes.py").write_text('"""Tunes."""\n')
+    assert listing() == ""
+    assert "| `songs.py` | what people sing |" in document.read_text()
+    (tmp_path / "library" / "songs.py").unlink()
+    assert listing("--check") == "gone from the tree: library/songs.py"
