@@ -16,7 +16,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from genreweb import __version__, heartbeat
+from genreweb import heartbeat
+from genreweb.version import VERSION
 
 PROBE_SECONDS = 2.0
 logger = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     well = all(state == "ok" for state in checks.values())
     said: dict[str, object] = {
         "status": "ok" if well else "unavailable",
-        "version": __version__,
+        "version": VERSION,
         "checks": checks,
     }
     if well:

@@ -14,10 +14,10 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from genreweb import __version__
 from genreweb.embedded import paths
 from genreweb.embedded.engines import Borrowed
 from genreweb.tests.site import WatchedSite, environment, free_port, run_command
+from genreweb.version import VERSION
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_starts_everything_and_leaves_nothing(site: WatchedSite, monkeypatch: py
     status, said = site.request("GET", "/healthz")
     assert (status, said["status"]) == (200, "ok")
     assert said["checks"] == dict.fromkeys(("database", "broker", "storage", "worker"), "ok")
-    assert said["version"] == __version__
+    assert said["version"] == VERSION
     assert said["classifier"]
     assert f"http://127.0.0.1:{site.port}/" in site.output()
     assert "createsuperuser" in site.output()

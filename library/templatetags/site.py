@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from classifier.registry import name_in_service
-from genreweb import __version__
 from genreweb.accounts.models import User
+from genreweb.version import VERSION
 
 register = template.Library()
 
@@ -22,7 +22,7 @@ def signup_is_open() -> bool:
 @register.simple_tag
 def application_version() -> str:
     """Give the version of the program that this site runs."""
-    return __version__
+    return VERSION
 
 
 @register.simple_tag

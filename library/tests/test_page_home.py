@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from classifier.models import Genre
+from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
+from genreweb.version import VERSION
 from library.models import Track
 
 HOME = "/"
@@ -95,3 +96,14 @@ def test_titles_and_names_cannot_bring_markup_along(
     html = client.get(HOME).content.decode()
     assert "<script>alert" not in html
     assert '" onclick="y' not in html
+
+
+def test_the_footer_tells_the_application_from_the_classifier(
+    client: Client, classifier_in_service: ModelVersion
+) -> None:
+    page = client.get("/catalogue/").content.decode()
+    assert f"Genreweb {VERSION} · Classifier {classifier_in_service.name}" in page
+    ModelVersion.objects.filter(pk=classifier_in_service.pk).update(is_in_service=False)
+    page = client.get("/catalogue/").content.decode()
+    assert f"Genreweb {VERSION}" in page
+    assert f"Classifier {classifier_in_service.name}" not in page

@@ -1,4 +1,4 @@
-"""``make demo``: what it makes, that a second start makes nothing twice, and that it refuses a real database."""
+"""``make demo``: what it makes, that a second start makes nothing twice, that it refuses a real database."""
 
 from __future__ import annotations
 
