@@ -1,4 +1,4 @@
-"""``GET /healthz``: whether the site can do its work, and if not, which part of it is missing."""
+"""``GET /healthz``: whether every engine answers, and if not, which one does not."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 class Probe:
-    """One question to one engine, asked at most once at a time and not more often than every few seconds.
+    """A check of one engine, run at most once at a time and not more often than every few seconds.
 
-    An engine that hangs, hangs one thread and no request.
+    An engine that hangs blocks one thread and no request.
     """
 
     def __init__(self, name: str, ask: Callable[[], object], *, good_for: float) -> None:
@@ -39,7 +39,7 @@ class Probe:
         self._asked = 0.0
 
     def begin(self) -> Future[object]:
-        """Give the answer to come, or the last one where it is fresh."""
+        """Return the pending result, or the last one if it is recent."""
         with self._lock:
             last = self._answer
             if last is not None and (not last.done() or (self._is_fresh() and last.exception() is None)):
@@ -55,7 +55,7 @@ class Probe:
         return time.monotonic() - self._asked < self._good_for
 
     def forget(self) -> None:
-        """Ask anew next time."""
+        """Discard the last result."""
         with self._lock:
             self._asked = float("-inf")
 
@@ -87,7 +87,7 @@ def _storage() -> None:
 def _worker() -> None:
     with heartbeat.connect(timeout=PROBE_SECONDS) as client:
         if not heartbeat.live_workers(client, queue="analysis"):
-            raise LookupError("no analysis worker has been heard of lately")
+            raise LookupError("no analysis worker sent a heartbeat lately")
 
 
 PROBES = (
@@ -99,7 +99,7 @@ PROBES = (
 
 
 class ConcernError(Exception):
-    """Something a person should look at while the site goes on doing its work."""
+    """Something a person should look at although the site works."""
 
 
 _concerns: list[Probe] = []
@@ -167,7 +167,7 @@ def examine() -> dict[str, bool]:
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer 200 if every engine answers, else 503; either way which ones do, and what to look at.
 
-    ``version`` is the application's; which classifier is in service is told beside it.
+    ``version`` is the application's; ``classifier`` is the name of the version in service.
     """
     checks = {name: "ok" if answered else "unavailable" for name, answered in examine().items()}
     well = all(state == "ok" for state in checks.values())

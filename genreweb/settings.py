@@ -41,7 +41,7 @@ SITE_URL = env.str("SITE_URL", "").rstrip("/")
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
 LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
-# A private site that its owner opened to the network is reached under names nobody can know beforehand.
+# A private site that listens on the network is reached under names that are not known beforehand.
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", []) or (
     [] if not EMBEDDED else LOCAL_HOSTS if HOST in ("127.0.0.1", "::1", "localhost") else ["*"]
 )
@@ -134,14 +134,14 @@ DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
 REDIS_URL = env.str("REDIS_URL", "") or paths.redis_url()
 CACHES: dict[str, Any] = {
     "default": {
-        # Redis only hurries things along: people must get in while it is away.
+        # People must be able to sign in while Redis is unreachable.
         "BACKEND": "genreweb.counting.CountingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "genreweb",
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},
     }
 }
-# A cached session would outlive a sign-out that Redis did not hear of.
+# A cached session would outlive a sign-out that did not reach Redis.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- files ----------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
     "socket_timeout": 3,
 }
-# Rows are the truth: a request must not wait for a broker that is away, the sweeper comes by later.
+# A request must not wait for an unreachable broker: the sweeper sends its row later.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 CELERY_TASK_DEFAULT_QUEUE = "analysis"
 CELERY_TASK_SOFT_TIME_LIMIT = env.int("ANALYSIS_TIME_LIMIT", 300)

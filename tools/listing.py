@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENT = REPOSITORY / "ARCHITECTURE.md"
 PACKAGES = ("genreweb", "classifier", "library", "training")
 BEGIN, END = "<!-- listing: begin -->", "<!-- listing: end -->"
-# Django's own names, markers, and what lies beside the code that it tests.
+# Django's own names, markers, and tests.
 _LEFT_OUT = {"__init__.py", "apps.py", "tests", "migrations", "management", "templatetags", "__pycache__"}
 _ROW = re.compile(r"^\| `(?P<name>[^`]+)` \| (?P<what>.*) \|$")
 _HEADING = re.compile(r"^### `(?P<folder>[^`]+)/`$")

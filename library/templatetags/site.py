@@ -1,4 +1,4 @@
-"""What every page's frame needs to know."""
+"""Values for the frame of every page."""
 
 from __future__ import annotations
 
