@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import urllib.error
@@ -45,6 +46,10 @@ def youngest(site: WatchedSite, *words: str) -> float:
     return max((process.create_time() for process in site.named(*words)), default=0.0)
 
 
+def is_newer(site: WatchedSite, moment: float, *words: str) -> bool:
+    return youngest(site, *words) > moment
+
+
 @pytest.mark.slow
 def test_changed_code_is_loaded(site: DevelopmentSite) -> None:
     site.wait_until_ready()
@@ -60,9 +65,7 @@ def test_changed_code_is_loaded(site: DevelopmentSite) -> None:
     try:
         os.utime(source, (times.st_atime, times.st_mtime + 1))
         for words, moment in before.items():
-            site.wait_until(
-                f"new {words}", lambda words=words, moment=moment: youngest(site, *words) > moment
-            )
+            site.wait_until(f"new {words}", functools.partial(is_newer, site, moment, *words), seconds=60)
         site.wait_until_healthy()
     finally:
         os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))

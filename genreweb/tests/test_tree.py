@@ -131,8 +131,9 @@ def test_a_module_that_is_missing_or_gone_is_named(tmp_path: Path) -> None:
     document.write_text("<!-- listing: begin -->\n<!-- listing: end -->\n")
 
     def listing(*words: str) -> str:
-        command = [sys.executable, tmp_path / "tools" / "listing.py", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        command = [sys.executable, str(tmp_path / "tools" / "listing.py"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
 
     assert listing("--check") == "missing from ARCHITECTURE.md: library/songs.py"
     assert listing() == ""
