@@ -134,6 +134,11 @@ def look_for_faults() -> None:
         raise ConcernError(f"{version.name} is in service but cannot be loaded; a former version answers.")
 
 
+def name_in_service() -> str:
+    """Name the version in service; '' where there is none."""
+    return ModelVersion.objects.filter(is_in_service=True).values_list("name", flat=True).first() or ""
+
+
 def load(version: ModelVersion) -> Classifier:
     """Load the network of a version, its files checked by their hashes.
 

@@ -57,7 +57,7 @@ TAGGED_LABELS: Final = frozenset({*GENRE_TAGS, "disco", "reggae"})
 
 _LEAST = 1e-6
 _ADDED_INSIDE: Final = 0.6
-"""`Verdict.inside` of a label that a site has added: sure from a probability of 0.55 on, as in its own network."""
+"""`Verdict.inside` of a label that a site has added: sure from a probability of 0.55 on."""
 _LEAST_TAG = 1e-3
 _SILENT = 0.01  # of the loudest patch: 40 dB below it
 
