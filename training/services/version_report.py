@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from classifier.core.artifact import MODEL_FILES, architecture_of
+from classifier.core.architectures import ARCHITECTURES
+from classifier.core.artifact import architecture_of
 from classifier.core.gate import Comparison, Verdict, VersionPredictions, compare
 from classifier.models import ModelVersion
 from classifier.version_files import files_of
@@ -152,7 +153,8 @@ def _robustness(metadata: Mapping[str, Any]) -> float | None:
 
 def _size(version: ModelVersion) -> int | None:
     """Give the bytes of what a version answers from."""
-    entry = files_of(version).get(MODEL_FILES.get(architecture_of(version.metadata), ""))
+    architecture = ARCHITECTURES.get(architecture_of(version.metadata))
+    entry = files_of(version).get(architecture.model_file) if architecture else None
     return entry["size"] if entry else None
 
 
