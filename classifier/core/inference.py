@@ -15,38 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import artifact, baseline_models, patches
-from classifier.core.activations import sigmoid, softmax
+from classifier.core.activations import softmax
 from classifier.core.artifact import (
-    FORMAT_VERSION,
-    METADATA_FILE,
-    MODEL_FILE,
     Calibration,
     ReleaseError,
     read_metadata,
 )
-from classifier.core.litert import Network
-from classifier.core.outputs import NetworkOutput, Pooled, Runner, pool
+from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
 
-__all__ = [
-    "FORMAT_VERSION",
-    "METADATA_FILE",
-    "MODEL_FILE",
-    "Calibration",
-    "Classifier",
-    "Network",
-    "NetworkOutput",
-    "Pooled",
-    "Prediction",
-    "ReleaseError",
-    "Runner",
-    "Segment",
-    "pool",
-    "read_metadata",
-    "segment_bounds",
-    "sigmoid",
-    "softmax",
-]
+__all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 
 FloatArray = NDArray[np.float32]
 

@@ -13,7 +13,8 @@ from classifier.core import networks, patches
 from classifier.core.dataset import Examples
 from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
 from classifier.core.patches import PatchParams
-from classifier.fitting.loop.epochs import EpochReport, FitParams, use_threads
+from classifier.fitting.loop.epochs import FitParams, use_threads
+from classifier.fitting.loop.reports import EpochReport
 from classifier.fitting.networks.descriptor_mlp import (
     Copies,
     CopiesParams,

@@ -373,7 +373,7 @@ def test_the_platforms_network_is_fitted_on_pieces_and_continued(
     from classifier.fitting.loop.epochs import FitParams
     from classifier.fitting.methods import platform
     from classifier.fitting.networks.descriptor_mlp import DescriptorMlpRecipe
-    from classifier.fitting.release.train import Recipe
+    from classifier.fitting.networks.recipe import Recipe
 
     recipe = Recipe()
     small = replace(

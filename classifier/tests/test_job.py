@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from classifier.fitting.artifact.export import ExportError
 from classifier.fitting.jobs import process
 from classifier.fitting.jobs.candidate import NothingNewError
-from classifier.fitting.release.train import ExportError
 
 
 @pytest.mark.parametrize(

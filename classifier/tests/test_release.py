@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classifier.core import dataset, networks, patches
+from classifier.core import dataset, patches
+from classifier.core.activations import softmax
+from classifier.core.artifact import ReleaseError
 from classifier.core.audio import decode
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.features import extract
-from classifier.core.inference import Classifier, ReleaseError, pool, softmax
-from classifier.fitting.artifact.embeddings import run, through_fixed
+from classifier.core.inference import Classifier
+from classifier.core.networks import WEIGHTS_FILE
+from classifier.core.outputs import pool
+from classifier.fitting.artifact import keras_files
 from classifier.fitting.artifact.release_card import model_card
+from classifier.fitting.evaluation.outputs import run_tracks, through_fixed
 from classifier.releases import current_release, read_evaluation_features, read_metadata, read_replay
 
 
@@ -51,7 +56,7 @@ def test_the_release_is_small() -> None:
 def test_litert_equals_keras(classifier: Classifier) -> None:
     params = classifier.patch_params
     inputs = np.random.default_rng(0).uniform(-2, 1, (6, params.n_mels, params.n_columns)).astype(np.float32)
-    expected = networks.load(current_release()).predict(inputs[..., None], verbose=0)
+    expected = keras_files.load(current_release()).predict(inputs[..., None], verbose=0)
     got = classifier.network.run(inputs)
     for name, value in (("logits", got.logits), ("music", got.music_logits), ("embedding", got.embeddings)):
         np.testing.assert_allclose(value, np.asarray(expected[name]).reshape(value.shape), atol=1e-4)
@@ -60,12 +65,12 @@ def test_litert_equals_keras(classifier: Classifier) -> None:
 @pytest.mark.slow
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
-    (copy / networks.WEIGHTS_FILE).write_bytes(b"nothing")
+    (copy / WEIGHTS_FILE).write_bytes(b"nothing")
     with pytest.raises(ReleaseError, match="weights of release copy do not match"):
-        networks.load(copy)
-    (copy / networks.WEIGHTS_FILE).unlink()
+        keras_files.load(copy)
+    (copy / WEIGHTS_FILE).unlink()
     with pytest.raises(ReleaseError, match="weights of release copy cannot be read"):
-        networks.load(copy)
+        keras_files.load(copy)
 
 
 def test_audio_gives_the_features_and_the_verdict_of_the_training_set(
@@ -97,7 +102,7 @@ def test_audio_gives_the_features_and_the_verdict_of_the_training_set(
 def test_the_card_s_accuracy_is_what_the_shipped_file_gives(classifier: Classifier, gtzan: Path) -> None:
     known = dataset.load(gtzan)
     test = known.examples(known.part("test")[::10])
-    logits = run(classifier.network, test.db, classifier.patch_params).logits
+    logits = run_tracks(classifier.network, test.db, classifier.patch_params).logits
     right = int((logits.argmax(axis=1) == test.targets).sum())
     expected = read_metadata(current_release())["test"]["accuracy"]["value"]
     # 29 clips of 290: within four standard errors of the whole part's figure.
@@ -111,7 +116,7 @@ def test_metadata_are_plain_json() -> None:
 
 def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The weights and offsets of the layer that turns an embedding into logits."""
-    kernel, bias = networks.load(current_release()).get_layer("logits").get_weights()
+    kernel, bias = keras_files.load(current_release()).get_layer("logits").get_weights()
     return kernel, bias
 
 
@@ -164,10 +169,10 @@ def test_frozen_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan:
     chosen = slice(0, 290, 58)
     some = known.examples(rows)
     params = classifier.patch_params
-    clean = run(classifier.network, some.db[chosen], params)
+    clean = run_tracks(classifier.network, some.db[chosen], params)
     np.testing.assert_allclose(clean.embeddings, frozen.embeddings[chosen], atol=0.01, rtol=0.01)
     np.testing.assert_array_equal(some.targets, frozen.targets)
     name = frozen.channel_names[7]
     degraded = through_fixed(some.db[:3], name, params)
-    heard = run(classifier.network, degraded, params).embeddings
+    heard = run_tracks(classifier.network, degraded, params).embeddings
     np.testing.assert_allclose(heard, frozen.channel_embeddings[7, :3], atol=0.01, rtol=0.01)

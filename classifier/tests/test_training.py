@@ -15,7 +15,9 @@ from classifier.core.patches import PatchParams
 from classifier.fitting.data import outliers
 from classifier.fitting.data.feed import Feed, FeedParams
 from classifier.fitting.evaluation import calibration
-from classifier.fitting.loop.epochs import EpochReport, FitParams, _mean_loss, fit, use_threads
+from classifier.fitting.loop.epochs import FitParams, fit, use_threads
+from classifier.fitting.loop.losses import mean_loss
+from classifier.fitting.loop.reports import EpochReport
 
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
@@ -187,7 +189,7 @@ def test_views_that_are_heard_differently_cost() -> None:
     targets = np.repeat(np.eye(2, dtype=np.float32)[[0, 1, 0]], 2, axis=0)
 
     def loss(views: int, said: FloatArray) -> NDArray[np.float64]:
-        return np.asarray(_mean_loss(2, views=views, agreement_weight=0.5)(targets, said), dtype=np.float64)
+        return np.asarray(mean_loss(2, views=views, agreement_weight=0.5)(targets, said), dtype=np.float64)
 
     # Two branches of two genres: each has its cross entropy and its divergence of Jensen and Shannon.
     said = np.exp(logits.reshape(3, 2, 2, 2))

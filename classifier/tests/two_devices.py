@@ -20,11 +20,13 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 def main(folder: Path) -> None:
     import keras
 
-    from classifier.core.inference import Network
+    from classifier.core.litert import Network
     from classifier.core.patches import normalise
     from classifier.fitting.artifact import keras_files
     from classifier.fitting.loop import devices
-    from classifier.fitting.loop.epochs import EpochReport, Validation, fit
+    from classifier.fitting.loop.epochs import fit
+    from classifier.fitting.loop.reports import EpochReport
+    from classifier.fitting.loop.validation import Validation
     from classifier.tests import test_training as task
 
     if keras.backend.backend() == "tensorflow":

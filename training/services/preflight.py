@@ -9,6 +9,10 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
+from classifier.core import architectures
+from classifier.core.artifact import architecture_of
+from classifier.fitting.architectures import FITTERS
+from classifier.fitting.jobs.clips import TRAINED_ON
 from classifier.models import Genre, ModelVersion
 from training.errors import TrainingError
 from training.models import Clip, SnapshotClip, TrainingRun
@@ -16,17 +20,13 @@ from training.run_messages import in_words
 from training.services import bases, snapshots
 from training.services.training_data import LEAST_CLIPS
 
-DEFAULT_ARCHITECTURE = "residual-cnn"
+DEFAULT_ARCHITECTURE = architectures.DEFAULT.name
 LEAST_GENRES = 2
-LEARNT = (SnapshotClip.Split.TRAIN, SnapshotClip.Split.VALID)
-"""The sides that a quick run learns from; a full one keeps the second for validation."""
 
-# Measured on two cores, one thread of them training: seconds that every run takes besides, seconds for a clip
-# of a quick run, and for a clip and an epoch of a full one. Used until this site has figures of its own.
+# Measured on two cores, one thread of them training: seconds that every run takes besides, and seconds for a
+# clip of a quick run; those of a full one are in `FITTERS`. Used until this site has figures of its own.
 _QUICK_SECONDS, _QUICK_CLIP_SECONDS = 25.0, 0.05
 _FULL_SECONDS = 45.0
-_EPOCH_CLIP_SECONDS = {"residual-cnn": 0.06, "efficientnet-b0": 0.25, "feature-mlp": 0.0005}
-_OTHER_CLIP_SECONDS = 0.02
 _RUNS_LOOKED_AT = 5
 _AUDIO_SUFFIX = re.compile(r"\.(?:wav|au|mp3|flac|ogg|oga|opus|m4a|aac|aiff?|webm|wma|mp4)\Z", re.IGNORECASE)
 
@@ -56,7 +56,7 @@ class GenreRow:
 
     @property
     def usable(self) -> int:
-        """All but those of the frozen test set."""
+        """All but those of the test set."""
         return self.train + self.valid + self.holdout
 
     @property
@@ -100,7 +100,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Preflight:
-    """Everything at once; the reports are worked out when they are asked for."""
+    """Everything at once; the reports are computed on access."""
 
     base: ModelVersion | None
     plan: snapshots.Plan
@@ -125,7 +125,7 @@ class Preflight:
         notes = self._notes([row for row in self.genres if row.missing and not row.known])
         return Report(
             kind=Kind.QUICK,
-            architecture=bases.architecture_of(self.base.metadata) if self.base else DEFAULT_ARCHITECTURE,
+            architecture=architecture_of(self.base.metadata) if self.base else DEFAULT_ARCHITECTURE,
             epochs=0,
             labels=labels,
             clips=clips,
@@ -169,9 +169,9 @@ class Preflight:
 
 def collect(*, architecture: str = "", epochs: int | None = None) -> Preflight:
     """Look at what is there; nothing is changed."""
-    architecture = architecture if architecture in architectures() else DEFAULT_ARCHITECTURE
-    usual = architectures()[architecture].epochs
-    base = bases.in_service()
+    architecture = architecture if architecture in FITTERS else DEFAULT_ARCHITECTURE
+    usual = FITTERS[architecture].epochs
+    base = ModelVersion.objects.in_service()
     plan = snapshots.plan()
     new = _new(base, plan)
     counts = plan.counts
@@ -194,18 +194,10 @@ def collect(*, architecture: str = "", epochs: int | None = None) -> Preflight:
     )
 
 
-def architectures() -> Mapping[str, Any]:
-    """Give what can be trained, by name."""
-    from classifier.fitting.architectures import ARCHITECTURES
-
-    found: Mapping[str, Any] = ARCHITECTURES
-    return found
-
-
 def base_architecture() -> str:
     """Name the architecture that a quick run keeps."""
-    base = bases.in_service()
-    return bases.architecture_of(base.metadata) if base else DEFAULT_ARCHITECTURE
+    base = ModelVersion.objects.in_service()
+    return architecture_of(base.metadata) if base else DEFAULT_ARCHITECTURE
 
 
 def labels_of_quick(base: ModelVersion | None, counts: dict[str, dict[str, int]]) -> list[str]:
@@ -269,7 +261,7 @@ def _new(base: ModelVersion | None, plan: snapshots.Plan) -> dict[str, int]:
     counts: dict[str, int] = {}
     for entry in plan.entries:
         known = str(entry.pk) in remembered or names.get(entry.pk) in remembered
-        if entry.split in LEARNT and not known:
+        if entry.split in TRAINED_ON and not known:
             counts[entry.genre] = counts.get(entry.genre, 0) + 1
     return counts
 
@@ -304,7 +296,7 @@ def _full_seconds(architecture: str, epochs: int, clips: int) -> float:
         return median(others) + passes * clips * median(rates)
     if others:
         return median(others)
-    return _FULL_SECONDS + passes * clips * _EPOCH_CLIP_SECONDS.get(architecture, _OTHER_CLIP_SECONDS)
+    return _FULL_SECONDS + passes * clips * FITTERS[architecture].seconds_per_clip
 
 
 def _former(kind: str, architecture: str) -> list[TrainingRun]:
