@@ -63,11 +63,11 @@ def test_plain_methods_learn_serve_and_are_measured(name: str, tmp_path: Path) -
     classifier = Classifier.load(work)
     classifier.try_out()
     sound = extract(tune(20.0))
-    said = classifier.predict(sound.mel_power, duration=sound.duration, samples=tune(20.0))
-    assert sum(said.probabilities.values()) == pytest.approx(1.0)
-    assert len(said.timeline) > 1
-    assert said.timeline[0].start == 0.0
-    assert said.timeline[-1].end == pytest.approx(20.0, abs=0.1)
+    prediction = classifier.predict(sound.mel_power, duration=sound.duration, samples=tune(20.0))
+    assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
+    assert len(prediction.timeline) > 1
+    assert prediction.timeline[0].start == 0.0
+    assert prediction.timeline[-1].end == pytest.approx(20.0, abs=0.1)
     test = examples(12, 2)
     found = evaluate_version(work, test=Clips([f"{LABELS[t]}.{i}" for i, t in enumerate(test.targets)], test))
     assert found["test"]["accuracy"]["value"] == 1.0
@@ -82,8 +82,8 @@ def test_silence_is_no_music_to_plain_methods(name: str, tmp_path: Path) -> None
     fitted(name, tmp_path, [])
     classifier = Classifier.load(tmp_path)
     sound = extract(silence(6.0))
-    said = classifier.predict(sound.mel_power, duration=6.0, samples=silence(6.0))
-    assert (said.label, said.unsure) == (None, True)
+    prediction = classifier.predict(sound.mel_power, duration=6.0, samples=silence(6.0))
+    assert (prediction.label, prediction.unsure) == (None, True)
 
 
 def test_what_cannot_be_explained_says_so(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Quick learning: a new genre, more clips of old ones, and what a version remembers from one to the next."""
+"""Quick runs: a new genre, more clips of old ones, and the embeddings that versions store for the next."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ SECONDS = 6.0
 
 @pytest.fixture(scope="module")
 def embedded() -> FloatArray:
-    """Sixty pieces of a genre that the shipped network never heard."""
+    """Embeddings of sixty pieces of a genre that the shipped network was not trained on."""
     classifier = Classifier.load(current_release())
     params = classifier.patch_params
     columns = [patches.columns_db(extract(chiptune(i, SECONDS)).mel_power, params) for i in range(60)]
@@ -56,9 +56,9 @@ def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(taught: Path, em
     assert (head(embedded[40:]).argmax(axis=1) == 10).mean() >= 0.7
     before, after = (read_metadata(path)["test"]["accuracy"]["value"] for path in (current_release(), taught))
     assert after >= before - 0.03
-    # What the metadata say is what the frozen embeddings give.
-    frozen = read_evaluation_features(taught)
-    assert (head(frozen.embeddings).argmax(axis=1) == frozen.targets).mean() == pytest.approx(after)
+    # The metadata hold the figure of the stored embeddings.
+    stored = read_evaluation_features(taught)
+    assert (head(stored.embeddings).argmax(axis=1) == stored.targets).mean() == pytest.approx(after)
 
 
 @pytest.mark.slow
@@ -66,12 +66,12 @@ def test_the_served_file_gives_what_the_new_layer_gives(taught: Path) -> None:
     classifier = Classifier.load(taught)
     assert classifier.labels[-1] == "chiptune"
     sound = extract(chiptune(55, SECONDS))
-    said = classifier.predict(sound.mel_power, duration=sound.duration)
+    prediction = classifier.predict(sound.mel_power, duration=sound.duration)
     cut = patches.from_power(sound.mel_power, classifier.patch_params)
     logits = np.asarray(load(taught).predict(cut.inputs[..., None], verbose=0)["logits"])
     served = classifier.network.run(cut.inputs)
     np.testing.assert_allclose(served.logits, logits, atol=1e-3)
-    assert set(said.probabilities) == set(classifier.labels)
+    assert set(prediction.probabilities) == set(classifier.labels)
     old = Classifier.load(current_release()).network.run(cut.inputs)
     np.testing.assert_allclose(served.embeddings, old.embeddings, atol=1e-3)
 
@@ -115,7 +115,7 @@ def test_quick_runs_follow_each_other_and_forget_what_they_are_told_to(
 
 
 def present_head() -> Affine:
-    """The shipped last layer, from its frozen answers."""
+    """The last layer of the shipped network."""
     network = load(current_release())
     return Affine(*(np.asarray(w, dtype=np.float64) for w in network.get_layer("logits").get_weights()))
 
@@ -130,9 +130,9 @@ def test_fifty_right_labels_of_real_clips_do_no_harm(gtzan: Path) -> None:
     rows = run_tracks(classifier.network, clips.db, classifier.patch_params).embeddings
     present, replay = present_head(), read_replay(current_release())
     head = fit_head(head_training_set(replay, rows, clips.targets), present, 10)
-    frozen = read_evaluation_features(current_release())
+    stored = read_evaluation_features(current_release())
     before, after = (
-        (layer(frozen.embeddings).argmax(axis=1) == frozen.targets).mean() for layer in (present, head)
+        (layer(stored.embeddings).argmax(axis=1) == stored.targets).mean() for layer in (present, head)
     )
     # One clip of 290 is a third of a point; three clips are no harm.
     assert after >= before - 3.5 / 290

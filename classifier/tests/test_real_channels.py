@@ -1,4 +1,4 @@
-"""A release asked about real sound that was spoilt: from files to figures to the page."""
+"""The robustness of a release on degraded samples: from files to figures to the page."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_every_clip_with_sound_is_asked_clean_and_spoilt(
     data: Path, release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = run(data, release)
-    unheard, everything = content["test"], content["all"]
-    assert unheard["genres"] == {"blues": 2, "classical": 2, "jazz": 0}
+    on_test, everything = content["test"], content["all"]
+    assert on_test["genres"] == {"blues": 2, "classical": 2, "jazz": 0}
     assert everything["genres"] == {"blues": 3, "classical": 3, "jazz": 1}
-    for figures, clips in ((unheard, 4), (everything, 7)):
+    for figures, clips in ((on_test, 4), (everything, 7)):
         assert figures["clips"] == clips
         assert list(figures["channels"]) == list(SOUND_CHANNELS)
         assert figures["clean"]["agreement"] == 1
@@ -76,9 +76,9 @@ def test_every_clip_with_sound_is_asked_clean_and_spoilt(
         agreement = figures["agreement"]
         assert agreement["value"] == pytest.approx(np.mean(shares))
         assert agreement["low"] <= agreement["value"] <= agreement["high"]
-    said = capsys.readouterr().out
-    assert "Of 4 clips of the test part in 10 channels" in said
-    assert "Of 7 clips of all parts in 10 channels" in said
+    printed = capsys.readouterr().out
+    assert "Of 4 clips of the test part in 10 channels" in printed
+    assert "Of 7 clips of all parts in 10 channels" in printed
     # The same once more, and fewer clips where fewer are asked for, of each genre alike.
     assert run(data, release)["all"] == everything
     assert run(data, release, "--clips", "3")["all"]["genres"] == {"blues": 1, "classical": 1, "jazz": 1}
@@ -95,7 +95,7 @@ def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
     )
     content = run(data, release)["test"]
     assert content["channels"]["all"] == content["clean"]
-    # In silence there is no music, so nothing is said without doubt.
+    # In silence there is no music, so no verdict is confident.
     assert content["channels"]["nothing"]["confident"] == 0
     assert content["channels"]["nothing"]["confident_accuracy"] is None
     assert content["channels"]["nothing"]["agreement_or_unsure"] == 1
@@ -131,7 +131,7 @@ def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings,
     return version
 
 
-def write(version: ModelVersion, agreement: float, unheard: float = 0.7, **more: Any) -> None:
+def write(version: ModelVersion, agreement: float, on_test: float = 0.7, **more: Any) -> None:
     row = {
         "accuracy": 0.512,
         "agreement": agreement,
@@ -152,7 +152,7 @@ def write(version: ModelVersion, agreement: float, unheard: float = 0.7, **more:
         "format_version": 2,
         "sha256": version.sha256,
         "seconds": 15,
-        "test": figures(80, unheard),
+        "test": figures(80, on_test),
         "all": figures(300, agreement),
         **more,
     }

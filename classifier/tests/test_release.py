@@ -122,18 +122,18 @@ def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 @pytest.mark.slow
 def test_the_frozen_clips_give_the_published_figures_without_the_data() -> None:
-    metadata, frozen = read_metadata(current_release()), read_evaluation_features(current_release())
+    metadata, stored = read_metadata(current_release()), read_evaluation_features(current_release())
     kernel, bias = head()
-    verdict = (frozen.embeddings @ kernel + bias).argmax(axis=1)
-    assert len(frozen.names) == 290
-    assert (verdict == frozen.targets).mean() == pytest.approx(
+    verdict = (stored.embeddings @ kernel + bias).argmax(axis=1)
+    assert len(stored.names) == 290
+    assert (verdict == stored.targets).mean() == pytest.approx(
         metadata["test"]["accuracy"]["value"], abs=0.01
     )
-    published = [metadata["labels"].index(metadata["test_predictions"][name][0]) for name in frozen.names]
+    published = [metadata["labels"].index(metadata["test_predictions"][name][0]) for name in stored.names]
     assert (verdict == published).mean() > 0.99
-    assert frozen.channel_names == list(ROBUSTNESS)
-    under = (frozen.channel_embeddings @ kernel + bias).argmax(axis=2)
-    assert (under == frozen.targets).mean() == pytest.approx(metadata["robustness"]["mean"], abs=0.01)
+    assert stored.channel_names == list(ROBUSTNESS)
+    under = (stored.channel_embeddings @ kernel + bias).argmax(axis=2)
+    assert (under == stored.targets).mean() == pytest.approx(metadata["robustness"]["mean"], abs=0.01)
 
 
 @pytest.mark.slow
@@ -163,16 +163,16 @@ def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object],
 
 
 def test_frozen_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
-    known, frozen = dataset.load(gtzan), read_evaluation_features(current_release())
+    known, stored = dataset.load(gtzan), read_evaluation_features(current_release())
     rows = known.part("test")
-    assert [known.clips[row].name for row in rows] == frozen.names
+    assert [known.clips[row].name for row in rows] == stored.names
     chosen = slice(0, 290, 58)
     some = known.examples(rows)
     params = classifier.patch_params
     clean = run_tracks(classifier.network, some.db[chosen], params)
-    np.testing.assert_allclose(clean.embeddings, frozen.embeddings[chosen], atol=0.01, rtol=0.01)
-    np.testing.assert_array_equal(some.targets, frozen.targets)
-    name = frozen.channel_names[7]
+    np.testing.assert_allclose(clean.embeddings, stored.embeddings[chosen], atol=0.01, rtol=0.01)
+    np.testing.assert_array_equal(some.targets, stored.targets)
+    name = stored.channel_names[7]
     degraded = through_fixed(some.db[:3], name, params)
-    heard = run_tracks(classifier.network, degraded, params).embeddings
-    np.testing.assert_allclose(heard, frozen.channel_embeddings[7, :3], atol=0.01, rtol=0.01)
+    channelled = run_tracks(classifier.network, degraded, params).embeddings
+    np.testing.assert_allclose(channelled, stored.channel_embeddings[7, :3], atol=0.01, rtol=0.01)

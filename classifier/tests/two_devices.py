@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
     }
     keras_files.write(model, folder, metadata)
     inputs = normalise(np.stack([db[:, :32] for db in task.examples(6, seed=6).db]), task.PATCHES)
-    said = Network((folder / "model.tflite").read_bytes()).run(inputs.astype(np.float32))
+    output = Network((folder / "model.tflite").read_bytes()).run(inputs.astype(np.float32))
     expected = np.asarray(model(inputs[..., None], training=False)["logits"])
     found = {
         "backend": keras.backend.backend(),
@@ -74,8 +74,8 @@ def main(folder: Path) -> None:
         "stopped": not stopped,
         "stopped_after": sorted(path.name for path in (folder / "stopped").iterdir()),
         "reports": [asdict(report) for report in reports],
-        "right": (said.logits.argmax(axis=1) == np.arange(6) % 2).tolist(),
-        "difference": float(np.abs(said.logits - expected).max()),
+        "right": (output.logits.argmax(axis=1) == np.arange(6) % 2).tolist(),
+        "difference": float(np.abs(output.logits - expected).max()),
         "files": sorted(path.name for path in folder.iterdir() if path.is_file()),
     }
     (folder / "found.json").write_text(json.dumps(found))

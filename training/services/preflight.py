@@ -41,7 +41,7 @@ class GenreRow:
     Attributes
     ----------
     new
-        Of those to learn from, the ones that the version in service has not learnt from.
+        Of those to train on, the ones that the version in service was not trained on.
     known
         Whether the version in service names it.
     """
@@ -267,7 +267,7 @@ def _new(base: ModelVersion | None, plan: snapshots.Plan) -> dict[str, int]:
 
 
 def _changed_since(base: ModelVersion, plan: snapshots.Plan) -> bool:
-    """Tell whether clips were withdrawn or relabelled since `base` learnt from them."""
+    """Tell whether clips were withdrawn or relabelled since `base` was trained on them."""
     run = TrainingRun.objects.filter(candidate=base).select_related("snapshot").first()
     return run is not None and run.snapshot is not None and run.snapshot.digest != plan.digest
 
@@ -285,12 +285,12 @@ def _full_seconds(architecture: str, epochs: int, clips: int) -> float:
     others: list[float] = []
     for run in _former(Kind.FULL, architecture):
         assert run.snapshot is not None  # noqa: S101  # a run that is done has one
-        learnt = sum(sides.get(SnapshotClip.Split.TRAIN, 0) for sides in run.snapshot.counts.values())
+        trained_on = sum(sides.get(SnapshotClip.Split.TRAIN, 0) for sides in run.snapshot.counts.values())
         taken = list(run.epoch_rows.values_list("seconds", flat=True))
-        if learnt and taken:
-            rates.append(median(taken) / learnt)
+        if trained_on and taken:
+            rates.append(median(taken) / trained_on)
             others.append(max(_seconds(run) - sum(taken), 0.0))
-        elif learnt:
+        elif trained_on:
             others.append(_seconds(run))
     if rates:
         return median(others) + passes * clips * median(rates)

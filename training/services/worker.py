@@ -108,8 +108,8 @@ def _snapshot(claimed: Claim) -> DatasetSnapshot:
     snapshot, plan = snapshots.freeze(run, save=lambda made: claimed.update(snapshot=made))
     run.snapshot = snapshot
     sides = [entry.split for entry in plan.entries]
-    learnt = sum(side in TRAINED_ON if run.kind == run.Kind.QUICK else side == "train" for side in sides)
-    claimed.say("snapshot", clips=len(sides), train=learnt, rest=len(sides) - learnt)
+    trained_on = sum(side in TRAINED_ON if run.kind == run.Kind.QUICK else side == "train" for side in sides)
+    claimed.say("snapshot", clips=len(sides), train=trained_on, rest=len(sides) - trained_on)
     for code, params in preflight.plan_notes(plan):
         claimed.say(code, **params)
     return snapshot

@@ -105,7 +105,7 @@ class Workspace:
         )
 
     def settings(self, method: str, protocol: str) -> Mapping[str, Any]:
-        """What decides a method under a protocol, beside the data and the seed."""
+        """All that decides the outputs of a method under a protocol, but the data and the seed."""
         entry = METHODS[method]
         if entry.average is None:
             return entry.make(self.context(protocol, self._work)).settings

@@ -77,7 +77,7 @@ class NetworkFit:
     identity
         Names everything that decides the fit. A state left by another identity is not continued.
     should_stop
-        Asked before every batch.
+        Called before every batch; true to stop.
     share
         The number of devices, within a block of `devices.shared` in which the network was built.
 

@@ -35,7 +35,7 @@ class FitTask:
     threads
         For the backend.
     should_stop
-        Asked before every batch.
+        Called before every batch; true to stop.
     """
 
     train: Examples

@@ -82,8 +82,8 @@ class Copies:
     Parameters
     ----------
     should_stop
-        Asked before every clip whose descriptors are computed, which takes minutes for thousands of clips;
-        `StoppedError` is raised where it says so.
+        Called before every clip whose descriptors are computed, which takes minutes for thousands of clips;
+        `StoppedError` is raised where it is true.
 
     Attributes
     ----------
