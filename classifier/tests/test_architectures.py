@@ -153,4 +153,12 @@ def test_a_killed_fit_of_the_network_goes_on_and_ends_as_a_version_that_can_be_t
     assert found["robustness"]["clips"] == 6
     from classifier.releases import read_replay
 
-    assert len(read_replay(tmp_path).names) == 24
+    replay = read_replay(tmp_path)
+    assert len(replay.names) == 24
+    # All that ships was fitted: a member and the network on descriptors, their embeddings side by side.
+    metadata = classifier.metadata
+    assert metadata["network"]["members"] == 1
+    assert metadata["descriptor_mlp"]["n_embedding"] == 128
+    assert replay.embeddings.shape[1] == 2 * metadata["network"]["n_embedding"] + 128
+    assert {path.name for path in (tmp_path / "checkpoint").iterdir()} == {"member", "descriptors"}
+    assert (tmp_path / "network.weights.h5").stat().st_size < 10_000_000

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,23 @@ def test_layers_import_only_what_lies_below_them() -> None:
                 assert not any(_is_in(imported, known) for known in KNOWS_APPS), f"{name} imports {imported}"
                 seen += other is not None
     assert seen > 20
+
+
+def _module_of(imported: str, known: Iterable[str]) -> str | None:
+    """Give the longest name of a known module that what is imported is, or lies in."""
+    return max((name for name in known if _is_in(imported, name)), key=len, default=None)
+
+
+@pytest.mark.parametrize("package", ["classifier"])
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    known = dict(modules(package))
+    graph = {
+        name: {_module_of(imported, known) for imported in imports(name, path)} - {None, name}
+        for name, path in known.items()
+    }
+    assert sum(map(len, graph.values())) > 100
+    # Raises CycleError, which names the circle, deferred imports included.
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_core_knows_nothing_of_the_platform() -> None:
