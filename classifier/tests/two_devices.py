@@ -57,11 +57,8 @@ def main(folder: Path) -> None:
             should_stop=iter([False, False, True, *[True] * 100]).__next__,
             share=share,
         )
-    metadata = {
-        "labels": ["low", "high"],
-        "patches": asdict(task.PATCHES),
-        "network": asdict(task.SHAPE),
-    }
+    shape = {"patches": asdict(task.PATCHES), "network": asdict(task.SHAPE)}
+    metadata = {"labels": ["low", "high"], **shape}
     keras_files.write(model, folder, metadata)
     inputs = normalise(np.stack([db[:, :32] for db in task.examples(6, seed=6).db]), task.PATCHES)
     output = Network((folder / "model.tflite").read_bytes()).run(inputs.astype(np.float32))

@@ -117,17 +117,32 @@ def refit_head(
     remembered = _without(read_replay(base), {*names, *forget})
     _check(new, metadata, remembered)
     use_threads(threads)
+    _fit_and_write(base, out, metadata, remembered, new, groups=groups, seed=seed)
+    return out
+
+
+def _fit_and_write(
+    base: Path,
+    out: Path,
+    metadata: Mapping[str, Any],
+    remembered: Replay,
+    new: _NewClips,
+    *,
+    groups: Groups | None,
+    seed: int,
+) -> None:
     network = keras_files.load(base)
     kernel, biases = (np.asarray(w, dtype=np.float64) for w in network.get_layer("logits").get_weights())
-    training = head_training_set(remembered, embeddings, targets)
+    training = head_training_set(remembered, new.embeddings, new.targets)
     present = Affine(kernel, biases)
-    head = fit_head(training, present, len(labels))
+    head = fit_head(training, present, len(new.labels))
     calibration, checked = calibrate_head(
-        training, present, head, groups=groups, metadata=metadata, labels=labels, seed=seed
+        training, present, head, groups=groups, metadata=metadata, labels=new.labels, seed=seed
     )
     out.mkdir(parents=True, exist_ok=True)
-    made = keras_files.with_head(network, metadata | {"labels": list(labels)}, head)
-    keras_files.write(made, out, metadata | {"labels": list(labels)})
+    described = {**metadata, "labels": list(new.labels)}
+    made = keras_files.with_head(network, described, head)
+    keras_files.write(made, out, described)
     _save_grown_replay(out / REPLAY_FILE, remembered, new)
     entries = {
         "seed": seed,
@@ -137,7 +152,6 @@ def refit_head(
         **_test_figures(base, out, head, new.labels, calibration),
     }
     write_metadata(out, _metadata(out, metadata, remembered, new) | entries)
-    return out
 
 
 def _metadata(out: Path, metadata: Mapping[str, Any], remembered: Replay, new: _NewClips) -> dict[str, Any]:
