@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters
-from classifier.core.inference import sigmoid
+from classifier.core.activations import sigmoid
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.intp]
