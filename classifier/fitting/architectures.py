@@ -83,7 +83,7 @@ FITTERS: Final[Mapping[str, Fitter]] = {
     fitter.architecture.name: fitter
     for fitter in (
         Fitter(
-            architecture=RESIDUAL_CNN, epochs=60, seconds_per_clip=0.06, function=full_run.fit_residual_cnn
+            architecture=RESIDUAL_CNN, epochs=60, seconds_per_clip=0.07, function=full_run.fit_residual_cnn
         ),
         Fitter(
             architecture=EFFICIENTNET_B0, epochs=30, seconds_per_clip=0.25, function=full_run.fit_efficientnet

@@ -35,5 +35,5 @@ def test_names_are_written_in_the_registry_only() -> None:
             if {"tests", "migrations"} & set(path.parts) or path == REGISTRY:
                 continue
             constants = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
-            found += [f"{path}: {node.value}" for node in constants if node.value in ARCHITECTURES]
+            found += [f"{path}: {node.value!r}" for node in constants if node.value in ARCHITECTURES]
     assert found == []
