@@ -7,6 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
+from classifier.core.architectures import EFFICIENTNET_B0, FEATURE_MLP, MFCC_KNN, RESIDUAL_CNN
+
 __all__ = ["RUN_ERRORS", "architecture_words", "in_words"]
 
 RUN_ERRORS = {
@@ -110,26 +112,26 @@ def in_words(code: str, params: Mapping[str, Any] | None = None) -> str:
 
 
 _ARCHITECTURES = {
-    "residual-cnn": (
+    RESIDUAL_CNN.name: (
         gettext_lazy("Genreweb's own network"),
         gettext_lazy("A small residual network. The best choice unless you want to compare."),
     ),
-    "efficientnet-b0": (
+    EFFICIENTNET_B0.name: (
         gettext_lazy("EfficientNet-B0"),
         gettext_lazy("A larger network from image recognition. Several times slower; for comparison."),
     ),
-    "mfcc-knn": (
+    MFCC_KNN.name: (
         gettext_lazy("MFCC k-NN"),
         gettext_lazy("The textbook method: no training, an answer by the nearest clips. A baseline."),
     ),
-    "feature-mlp": (
+    FEATURE_MLP.name: (
         gettext_lazy("Feature MLP"),
         gettext_lazy("A small network on 57 summary features. Seconds; a baseline. Needs clips with sound."),
     ),
 }
 
 
-def architecture_words(name: str, *, title: str = "", explanation: str = "") -> tuple[str, str]:
-    """Return title and explanation of an architecture in the active language, else the given ones."""
+def architecture_words(name: str) -> tuple[str, str]:
+    """Give title and explanation of an architecture in the reader's language."""
     known = _ARCHITECTURES.get(name)
-    return (str(known[0]), str(known[1])) if known else (title or name, explanation)
+    return (str(known[0]), str(known[1])) if known else (name, "")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from classifier.core import patches
 from classifier.core.inference import Classifier
-from classifier.core.networks import load
+from classifier.fitting.artifact.keras_files import load
 from classifier.releases import current_release
 
 

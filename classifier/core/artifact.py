@@ -1,53 +1,52 @@
-"""The files of a version: which there are, and what they must hold to be believed.
+"""The files of a version, and the checks on their content.
 
-A version may come from another site, so nothing in its files is taken on trust: shapes, sizes and numbers are
-checked before anything is built from them, and no file can make this program run what it holds.
+A version may come from another site, so its files are untrusted input: types, sizes, shapes and ranges are
+checked before anything is built from them, and nothing in them is executed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
-from classifier.core import patches
+from classifier.core import architectures, patches
+from classifier.core.architectures import ARCHITECTURES, MODEL_FILE, Architecture
+from classifier.core.arrays import arrays_from
+from classifier.core.errors import ReleaseError
 from classifier.core.features import FeatureParams
 from classifier.core.patches import PatchParams
 
+__all__ = [
+    "FORMAT_VERSION",
+    "METADATA_FILE",
+    "MODEL_FILE",
+    "MOST_LABELS",
+    "TRAINING_FOLDER",
+    "Calibration",
+    "ReleaseError",
+    "architecture",
+    "architecture_of",
+    "arrays_from",
+    "backbone_of",
+    "file_in",
+    "file_sha256",
+    "read_metadata",
+    "read_model",
+]
+
 FORMAT_VERSION = 1
 METADATA_FILE = "metadata.json"
-MODEL_FILE = "model.tflite"
-ARRAYS_FILE = "model.npz"
 TRAINING_FOLDER = "training"
 """Within a release folder: what only further training reads. In the storage all files lie side by side."""
 
-DEFAULT_ARCHITECTURE = "residual-cnn"
-"""Of the releases made before versions named theirs."""
-MODEL_FILES: Final[Mapping[str, str]] = {
-    DEFAULT_ARCHITECTURE: MODEL_FILE,
-    "efficientnet-b0": MODEL_FILE,
-    "mfcc-knn": ARRAYS_FILE,
-    "feature-mlp": ARRAYS_FILE,
-}
-"""The file that a version of each architecture answers from."""
-
 MOST_LABELS = 1000
-MOST_ARRAY_BYTES = 256 * 1024**2
 
 _REQUIRED = frozenset({"name", "labels", "feature_version", "patches", "calibration", "sha256"})
-
-
-class ReleaseError(ValueError):
-    """A release cannot be used; the message says why in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def read_model(path: Path, metadata: Mapping[str, Any]) -> bytes:
-    """Read the file that a version answers from and check its hash.
+    """Read the model file of a version and check its hash.
 
     Raises
     ------
@@ -108,7 +107,7 @@ def read_model(path: Path, metadata: Mapping[str, Any]) -> bytes:
         It cannot be read or is not the one that the metadata describe.
     """
     try:
-        model = (path / MODEL_FILES[architecture_of(metadata)]).read_bytes()
+        model = (path / architecture(metadata).model_file).read_bytes()
     except OSError as error:
         raise ReleaseError(f"The model file of release {path.name} cannot be read: {error}.") from error
     if hashlib.sha256(model).hexdigest() != metadata["sha256"]:
@@ -117,78 +116,24 @@ def read_model(path: Path, metadata: Mapping[str, Any]) -> bytes:
 
 
 def architecture_of(metadata: Mapping[str, Any]) -> str:
-    """Name the architecture of a version."""
-    return str(metadata.get("architecture", DEFAULT_ARCHITECTURE))
+    """Name of a version's architecture; it may be one that this program does not know."""
+    return str(metadata.get("architecture", architectures.DEFAULT.name))
+
+
+def architecture(metadata: Mapping[str, Any]) -> Architecture:
+    """Architecture of a version whose metadata were checked by `read_metadata`."""
+    return ARCHITECTURES[architecture_of(metadata)]
 
 
 def backbone_of(metadata: Mapping[str, Any]) -> str:
-    """Name what made a version's embeddings: two versions with the same one give the same embeddings."""
+    """Hash of the network that computes a version's embeddings; with the same one they are comparable."""
     return str(metadata.get("backbone_sha256", metadata["sha256"]))
 
 
-def arrays_from(content: bytes, *, what: str) -> dict[str, NDArray[Any]]:
-    """Read the arrays of an ``.npz`` file that anybody may have made.
-
-    Only numbers and texts are accepted, no Python objects, all numbers must be finite, and what would unpack
-    to more than `MOST_ARRAY_BYTES` is not unpacked.
-
-    Raises
-    ------
-    ReleaseError
-        The file is something else; the message begins with `what`.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MOST_ARRAY_BYTES:
-                raise ReleaseError(f"{what} would need too much memory.")
-        with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
-            arrays = {name: np.asarray(loaded[name]) for name in loaded.files}
-    except ReleaseError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, zipfile.BadZipFile) as error:
-        raise ReleaseError(f"{what} cannot be read: {error}.") from error
-    except (RuntimeError, NotImplementedError) as error:  # an encrypted member, an unknown compression
-        raise ReleaseError(f"{what} cannot be read: {error}.") from error
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiuU":
-            raise ReleaseError(f"{what} hold something other than numbers: {name}.")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ReleaseError(f"{what} hold numbers that are none: {name}.")
-    return arrays
-
-
-def shaped(
-    arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int | str, ...]], *, what: str
-) -> dict[str, int]:
-    """Check that arrays are there and fit together.
-
-    Parameters
-    ----------
-    shapes
-        Of each array: sizes, or names of sizes that must be the same wherever they occur.
-
-    Returns
-    -------
-    dict
-        The named sizes.
-
-    Raises
-    ------
-    ReleaseError
-        An array is missing or has another shape; the message begins with `what`.
-    """
-    sizes: dict[str, int] = {}
-    for name, shape in shapes.items():
-        if name not in arrays:
-            raise ReleaseError(f"{what} lack {name}.")
-        found = arrays[name].shape
-        wanted = tuple(
-            sizes.setdefault(side, size) if isinstance(side, str) else side
-            for side, size in zip(shape, found, strict=False)
-        )
-        if len(found) != len(shape) or found != wanted:
-            raise ReleaseError(f"{what} hold {name} of shape {found}, which does not fit.")
-    return sizes
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _no_constant(text: str) -> NoReturn:
@@ -210,7 +155,7 @@ def _check(metadata: Mapping[str, Any], name: str) -> None:
             raise ReleaseError(
                 f"Release {name} was trained on {what} {version}; this program makes {what} {current}."
             )
-    if architecture_of(metadata) not in MODEL_FILES:
+    if architecture_of(metadata) not in ARCHITECTURES:
         raise ReleaseError(
             f"Release {name} is a {architecture_of(metadata)!r:.40}, which this program cannot run."
         )
@@ -233,7 +178,7 @@ def _is_number(value: object) -> bool:
 
 
 def _sensible(cut: Mapping[str, Any], calibration: Mapping[str, Any]) -> bool:
-    heard = FeatureParams()
+    current = FeatureParams()
     whole = all(
         isinstance(cut[key], int)
         for key in ("sample_rate", "hop_length", "n_mels", "n_columns", "hop_columns")
@@ -241,7 +186,7 @@ def _sensible(cut: Mapping[str, Any], calibration: Mapping[str, Any]) -> bool:
     return (
         whole
         and (cut["sample_rate"], cut["hop_length"], cut["n_mels"])
-        == (heard.sample_rate, heard.hop_length, heard.n_mels)
+        == (current.sample_rate, current.hop_length, current.n_mels)
         and 0.5 <= cut["frames_per_column"] <= 100
         and 4 <= cut["n_columns"] <= 4096
         and 1 <= cut["hop_columns"] <= cut["n_columns"]

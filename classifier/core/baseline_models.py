@@ -1,7 +1,7 @@
-"""Methods that answer beside the networks: nearest neighbours of MFCCs, and a small network on 57 features.
+"""Models other than LiteRT networks: nearest neighbours of MFCCs, and a small network on 57 features.
 
-Each takes the stretches of a track and gives what a network gives for them, so that verdict, timeline,
-"unsure" and embedding are read from every method in the same way. NumPy is all they need.
+Each takes the stretches of a track and has the outputs of a network, so that verdict, timeline, "unsure" and
+embedding are computed in the same way for every model. They need NumPy only.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.artifact import ReleaseError, arrays_from, shaped
+from classifier.core.arrays import arrays_from, shaped
 from classifier.core.baselines import Gaussians, gaussians, symmetric_kl, vote
-from classifier.core.inference import NetworkOutput
+from classifier.core.errors import ReleaseError
+from classifier.core.outputs import NetworkOutput
 from classifier.core.patches import Patches, PatchParams
 from classifier.core.summary import COLUMNS, summarise
 
@@ -37,7 +38,7 @@ _WHAT = "The arrays of the model"
 class Neighbours:
     """k nearest neighbours between Gaussians of MFCCs; see `classifier.core.baselines.GaussianKnn`.
 
-    What a network would be given, patches scaled relative to their own reference, is what is compared, so
+    The Gaussians are those of the inputs of a network, patches scaled relative to their own reference, so
     loudness does not matter and a knock matters little.
 
     Attributes
@@ -53,7 +54,7 @@ class Neighbours:
     n_labels
         Genres.
     decibels
-        What the patches are multiplied with to be decibels again.
+        Factor from the values of patches to decibels.
     """
 
     known: Gaussians
@@ -65,14 +66,14 @@ class Neighbours:
 
     def run(self, inputs: FloatArray) -> NetworkOutput:
         """Votes for (n_patches, n_mels, n_columns) inputs, as logits."""
-        asked = self.gaussians_of(inputs)
-        distances = symmetric_kl(asked, self.known)
+        found = self.gaussians_of(inputs)
+        distances = symmetric_kl(found, self.known)
         votes = vote(distances, self.targets, k=self.k, n_labels=self.n_labels)
         nearest = np.maximum(distances.min(axis=1), 1e-9)
         return NetworkOutput(
             logits=np.asarray(np.log(votes), dtype=np.float32),
             music_logits=np.asarray(_STEEPNESS * np.log(self.limit / nearest), dtype=np.float32),
-            embeddings=embedding_of(asked),
+            embeddings=embedding_of(found),
         )
 
     def gaussians_of(self, inputs: FloatArray) -> Gaussians:
@@ -146,7 +147,7 @@ class SummaryMlp:
     Attributes
     ----------
     centre, scale
-        (57,) what is taken from the features, and what they are divided by.
+        (57,) subtracted from the features, and dividing them.
     weights, biases
         Of each layer; the last one gives the logits.
     limit
@@ -238,7 +239,7 @@ def pieces(samples: FloatArray, params: PatchParams) -> Patches:
 
 
 def piece_of(summary: FloatArray, duration: float) -> Patches:
-    """A clip whose features were kept as the one piece it is."""
+    """A clip of which the summary features were kept, as one piece of `duration` seconds."""
     return Patches(
         inputs=np.asarray(summary[None], dtype=np.float32),
         sounding=np.ones(1, dtype=np.float32),

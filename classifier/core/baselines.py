@@ -1,4 +1,4 @@
-"""The methods people compare with that need no deep network, on log-mel columns or the table of features.
+"""Classical methods for comparison, on log-mel columns or on the table of summary features.
 
 scikit-learn costs a second to import, so the methods that need it import it when they are fitted.
 """
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters, patches
+from classifier.core.activations import softmax
 from classifier.core.dataset import DatasetError, Examples
-from classifier.core.inference import softmax
 from classifier.core.patches import PatchParams
 from classifier.core.summary import COLUMNS
 
@@ -29,16 +29,16 @@ FEATURES_FILE = "features_30_sec.csv"
 
 @dataclass(frozen=True, slots=True)
 class Sounds:
-    """What a method is fitted on or asked about.
+    """The clips, or pieces of clips, that a method is fitted on or predicts.
 
     Attributes
     ----------
     names
-        The clip that each sound is, or is a piece of.
+        Of the clip that each sound is, or is a piece of.
     examples
         Decibels of the log-mel columns, and targets.
     n_labels
-        Genres.
+        Number of genres.
     """
 
     names: Sequence[str]
@@ -50,11 +50,11 @@ class Sounds:
 
 
 class Method(Protocol):
-    """A way of naming genres. Its settings, the sounds given to `fit` and the seed decide what it says."""
+    """A method of classification; the settings, the sounds given to `fit` and the seed decide its outputs."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Everything else that decides a fit, as JSON can hold it."""
+        """All parameters that change a fit, as JSON types."""
 
     def fit(self, train: Sounds, *, seed: int) -> None:
         """Learn from sounds with targets."""
@@ -112,7 +112,7 @@ def gaussians(db: Sequence[FloatArray], n_mfcc: int) -> Gaussians:
     for columns in db:
         mfcc = filters.dct(n_mfcc, columns.shape[0]).astype(np.float64) @ columns
         means.append(mfcc.mean(axis=1))
-        # A steady sound has a singular covariance; a hundredth of a decibel is below what can be heard.
+        # A steady sound has a singular covariance; a hundredth of a decibel is inaudible.
         covariances.append(np.cov(mfcc) + 1e-4 * np.eye(n_mfcc))
     covariance = np.stack(covariances)
     return Gaussians(np.stack(means), covariance, np.asarray(np.linalg.inv(covariance), dtype=np.float64))

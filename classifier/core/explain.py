@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import BinaryIO
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from classifier.core import filters, patches
 from classifier.core.audio import DEFAULT_LIMITS, AudioLimits, decode
 from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
-from classifier.core.inference import Classifier, NetworkOutput
+from classifier.core.inference import Classifier
+from classifier.core.outputs import NetworkOutput
 from classifier.core.patches import Patches, PatchParams
 
 FloatArray = NDArray[np.float32]
@@ -143,17 +144,41 @@ def explain(
     cut = patches.from_power(mel_power, classifier.patch_params)
     output = classifier.network.run(cut.inputs)
     probabilities = classifier.read(output, cut, duration=duration).probabilities
-    label = max(probabilities, key=probabilities.__getitem__) if label is None else label
-    if label not in probabilities:
-        raise ValueError(f"{classifier.name} does not know {label}")
+    genre = max(probabilities, key=probabilities.__getitem__) if label is None else label
+    if genre not in probabilities:
+        raise ValueError(f"{classifier.name} does not know {genre}")
 
     rows, band_edges = _bands(classifier.patch_params)
     n_slices = int(np.clip(round(duration / SLICE_SECONDS), 1, MAX_SLICES))
     slices = np.linspace(0.0, duration, n_slices + 1)
+
+    def log_odds(changed: NetworkOutput) -> float:
+        return _log_odds(classifier.read(changed, cut, duration=duration).probabilities, genre)
+
+    return Explanation(
+        label=genre,
+        probability=probabilities[genre],
+        bands=band_edges,
+        slices=slices,
+        effects=_effects(classifier, cut, output, rows=rows, slices=slices, log_odds=log_odds),
+    )
+
+
+def _effects(
+    classifier: Classifier,
+    cut: Patches,
+    output: NetworkOutput,
+    *,
+    rows: list[NDArray[np.intp]],
+    slices: NDArray[np.float64],
+    log_odds: Callable[[NetworkOutput], float],
+) -> FloatArray:
+    """(n_bands, n_slices) falls of the log-odds when a region is covered; see `Explanation.effects`."""
+    n_slices = len(slices) - 1
     n_patches = int(np.clip(MAX_RUNS // (n_slices * len(rows)), 1, MAX_PATCHES_PER_SLICE))
     seconds = _column_seconds(cut, classifier.patch_params)
     quiet = _quiet(cut.inputs)
-    base = _log_odds(probabilities, label)
+    base = log_odds(output)
     effects = np.zeros((len(rows), n_slices), dtype=np.float32)
     for place, (start, end) in enumerate(pairwise(slices)):
         chosen = _patches_to_evaluate(cut, seconds, start, end, n_patches)
@@ -162,11 +187,8 @@ def explain(
         columns = (seconds[chosen] >= start) & (seconds[chosen] < end)
         for band, covered in _covered(cut.inputs[chosen], quiet[chosen], rows, columns):
             changed = _with_rows(output, chosen, classifier.network.run(covered))
-            masked = classifier.read(changed, cut, duration=duration).probabilities
-            effects[band, place] = (base - _log_odds(masked, label)) * len(seconds) / len(chosen)
-    return Explanation(
-        label=label, probability=probabilities[label], bands=band_edges, slices=slices, effects=effects
-    )
+            effects[band, place] = (base - log_odds(changed)) * len(seconds) / len(chosen)
+    return effects
 
 
 def strongest(nets: NDArray[np.floating], bounds: NDArray[np.float64], k: int = 3) -> list[Part]:

@@ -1,171 +1,34 @@
-"""The classifier in service: patches -> probabilities over time, a verdict and an embedding.
+"""Predictions of a version: patches -> probabilities over time, a verdict and an embedding.
 
-A release is a folder with the network as a LiteRT file and `metadata.json`, which says what the network
-expects and how its outputs are to be read. Nothing here imports TensorFlow.
+A version is a folder with a model file and `metadata.json`, which holds the patch parameters, the labels and
+the calibration of the outputs. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import artifact, patches
+from classifier.core import artifact, baseline_models, patches
+from classifier.core.activations import softmax
 from classifier.core.artifact import (
-    FORMAT_VERSION,
-    METADATA_FILE,
-    MODEL_FILE,
     Calibration,
     ReleaseError,
     read_metadata,
 )
+from classifier.core.ensemble import Ensemble
+from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
+from classifier.core.prediction import Prediction, Segment
+from classifier.core.tagger import Tagger, TagOutput
 
-__all__ = [
-    "FORMAT_VERSION",
-    "METADATA_FILE",
-    "MODEL_FILE",
-    "Calibration",
-    "Classifier",
-    "Network",
-    "NetworkOutput",
-    "Pooled",
-    "Prediction",
-    "ReleaseError",
-    "Runner",
-    "Segment",
-    "pool",
-    "read_metadata",
-    "segment_bounds",
-    "sigmoid",
-    "softmax",
-]
+__all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 
 FloatArray = NDArray[np.float32]
-
-FULL_ENOUGH = 0.9
-"""Patches this full of sound, relative to the fullest one of the track, take part in the verdict."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The genres of one stretch of a track: seconds from its beginning, probabilities by label."""
-
-    start: float
-    end: float
-    probabilities: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the classifier says about a track.
-
-    Attributes
-    ----------
-    label
-        The most probable genre, or None where no music was found.
-    confidence
-        The calibrated probability of the most probable genre.
-    unsure
-        True where the confidence is under the release's threshold or no music was found.
-    music
-        False for silence, noise, test tones and the like.
-    probabilities
-        By label, summing to 1.
-    timeline
-        Contiguous segments from 0 to the track's duration.
-    embedding
-        (n_embedding,) float32, pooled like the verdict.
-    """
-
-    label: str | None
-    confidence: float
-    unsure: bool
-    music: bool
-    probabilities: dict[str, float]
-    timeline: list[Segment]
-    embedding: FloatArray
-
-    def likely(self, k: int = 3) -> list[str]:
-        """The genres to name when unsure: the best two, then, up to `k`, those at least half as probable."""
-        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
-        best = ranked[0][1]
-        return [label for i, (label, p) in enumerate(ranked[: max(k, 2)]) if i < 2 or p >= best / 2]
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkOutput:
-    """Raw outputs for the patches of one track: (n, n_labels) logits, (n,) music logits, (n, n_embedding)."""
-
-    logits: FloatArray
-    music_logits: FloatArray
-    embeddings: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Pooled:
-    """The outputs of a whole track: (n_labels,) logits, probability of music, (n_embedding,) embedding."""
-
-    logits: FloatArray
-    music: float
-    embedding: FloatArray
-
-
-def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Probabilities along the last axis."""
-    shifted = np.exp(np.asarray(logits, dtype=np.float64) - np.max(logits, axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-
-
-def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Probability of a binary event from its logit, without overflow."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))))
-
-
-class Runner(Protocol):
-    """Whatever gives raw outputs for the stretches of a track. Safe to share between threads."""
-
-    def run(self, inputs: FloatArray) -> NetworkOutput:
-        """Raw outputs for (n, ...) inputs."""
-
-
-class Network:
-    """A LiteRT network. Safe to share between threads and to carry through a fork.
-
-    An interpreter is neither, so each thread of each process makes its own on first use.
-    """
-
-    def __init__(self, model: bytes) -> None:
-        self._model = model
-        self._local = threading.local()
-
-    def run(self, inputs: FloatArray) -> NetworkOutput:
-        """Raw outputs of the network for (n_patches, n_mels, n_columns) inputs, one patch at a time.
-
-        A convolution over one patch already fills a core, so batches would only cost memory.
-        """
-        runner = self._runner()
-        rows = [runner(patches=patch[None, :, :, None]) for patch in inputs]
-        return NetworkOutput(
-            logits=np.concatenate([row["logits"] for row in rows]),
-            music_logits=np.concatenate([row["music"] for row in rows])[:, 0],
-            embeddings=np.concatenate([row["embedding"] for row in rows]),
-        )
-
-    def _runner(self) -> Any:
-        if getattr(self._local, "pid", None) != os.getpid():
-            from ai_edge_litert.interpreter import Interpreter
-
-            self._local.interpreter = Interpreter(model_content=self._model, num_threads=1)
-            self._local.runner = self._local.interpreter.get_signature_runner()
-            self._local.pid = os.getpid()
-        return self._local.runner
 
 
 class Classifier:
@@ -174,24 +37,35 @@ class Classifier:
     Attributes
     ----------
     network
-        What answers: a LiteRT network, or one of `classifier.core.baseline_models`.
+        The model: a LiteRT network, or one of `classifier.core.baseline_models`.
     needs_samples
-        Whether the mel spectrogram is not enough for it and `predict` must be given the sound itself.
+        Whether it reads features that are computed from the samples, so that `predict` must be given them.
     """
 
     needs_samples = False
 
-    def __init__(self, *, model: bytes, metadata: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        model: bytes,
+        metadata: Mapping[str, Any],
+        ensemble: Ensemble | None = None,
+        tagger: Tagger | None = None,
+    ) -> None:
         self.metadata = metadata
         self.name: str = metadata["name"]
         self.labels: tuple[str, ...] = tuple(metadata["labels"])
         self.patch_params = PatchParams(**metadata["patches"])
         self.calibration = Calibration(**metadata["calibration"])
-        self.network: Runner = self._made_of(model)
-        self.needs_samples = artifact.architecture_of(metadata) == "feature-mlp"
+        architecture = artifact.architecture(metadata)
+        self.network: Runner = architecture.load(model, len(self.labels), self.patch_params)
+        self.needs_samples = architecture.needs == "summary"
+        self.ensemble = ensemble
+        joined = ensemble is not None and tagger is not None and ensemble.fits(tagger)
+        self._tagger = tagger if joined else None
 
     @classmethod
-    def load(cls, path: Path) -> Classifier:
+    def load(cls, path: Path, *, tagger: Tagger | None = None) -> Classifier:
         """Read a release folder.
 
         Raises
@@ -200,24 +74,29 @@ class Classifier:
             A file is missing or unreadable, or its hash, format version or feature version does not match.
         """
         metadata = artifact.read_metadata(path)
-        return cls(model=artifact.read_model(path, metadata), metadata=metadata)
+        return cls(
+            model=artifact.read_model(path, metadata),
+            metadata=metadata,
+            ensemble=Ensemble.load(path, metadata),
+            tagger=tagger,
+        )
 
-    def _made_of(self, model: bytes) -> Runner:
-        # Only here: these methods stand on this module.
-        from classifier.core import baseline_models
+    @property
+    def uses_tagger(self) -> bool:
+        """Whether predictions for a track's samples are joined with the tagger's output."""
+        return self._tagger is not None
 
-        match artifact.architecture_of(self.metadata):
-            case "mfcc-knn":
-                return baseline_models.Neighbours.from_bytes(
-                    model, n_labels=len(self.labels), params=self.patch_params
-                )
-            case "feature-mlp":
-                return baseline_models.SummaryMlp.from_bytes(model, n_labels=len(self.labels))
-            case _:
-                return Network(model)
+    def tag(self, samples: FloatArray) -> TagOutput | None:
+        """Run the tagger on (n_samples,) mono samples at 22,050 Hz; None where the version does not use it."""
+        return None if self._tagger is None else self._tagger.tag(samples)
 
     def predict(
-        self, mel_power: FloatArray, *, duration: float, samples: FloatArray | None = None
+        self,
+        mel_power: FloatArray,
+        *,
+        duration: float,
+        samples: FloatArray | None = None,
+        tagged: TagOutput | None = None,
     ) -> Prediction:
         """Classify a track.
 
@@ -228,7 +107,10 @@ class Classifier:
         duration
             Length of the track in seconds; the timeline ends there.
         samples
-            (n_samples,) the sound itself; read by a classifier that `needs_samples`.
+            (n_samples,) mono; read by a classifier that `needs_samples`.
+        tagged
+            Of the same track, from `tag`; computed from `samples` if these alone are given. Without either,
+            the prediction is the network's own.
 
         Raises
         ------
@@ -240,10 +122,13 @@ class Classifier:
         elif samples is None:
             raise ValueError(f"{self.name} needs the sound itself")
         else:
-            from classifier.core import baseline_models
-
             cut = baseline_models.pieces(samples, self.patch_params)
-        return self.read(self.network.run(cut.inputs), cut, duration=duration)
+        own = self.read(self.network.run(cut.inputs), cut, duration=duration)
+        if tagged is None and samples is not None:
+            tagged = self.tag(samples)
+        if tagged is None or self.ensemble is None:
+            return own
+        return self.ensemble.refine(own, tagged)
 
     def predict_stored(self, db: FloatArray, *, summary: FloatArray | None = None) -> Prediction | None:
         """Classify a clip of which only its features were kept; None where those are not enough.
@@ -262,13 +147,11 @@ class Classifier:
         return self.read(self.network.run(cut.inputs), cut, duration=duration)
 
     def stretches(self, db: FloatArray, *, summary: FloatArray | None = None) -> Patches | None:
-        """What the network is given of a clip of which only its features were kept; see `predict_stored`."""
+        """Inputs of the network for a clip of which only its features were kept; see `predict_stored`."""
         if not self.needs_samples:
             return patches.cut(db, self.patch_params)
         if summary is None:
             return None
-        from classifier.core import baseline_models
-
         return baseline_models.piece_of(summary, db.shape[1] * self.patch_params.column_seconds)
 
     def read(self, output: NetworkOutput, cut: Patches, *, duration: float) -> Prediction:
@@ -297,31 +180,6 @@ class Classifier:
 
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
-
-
-def pool(output: NetworkOutput, sounding: FloatArray) -> Pooled:
-    """Weigh the patches of a track into one.
-
-    Silence before, within or after the music has no voice, nor have patches that hold much of it while
-    fuller ones exist. Among the rest each counts by its probability of being music. A silent track has
-    logits of zero.
-
-    Parameters
-    ----------
-    sounding
-        (n_patches,) share of each patch that is not silent.
-    """
-    chosen = sounding >= np.maximum(FULL_ENOUGH * sounding.max(), np.finfo(np.float32).tiny)
-    if not chosen.any():
-        return Pooled(np.zeros_like(output.logits[0]), 0.0, output.embeddings.mean(axis=0))
-    music = sigmoid(output.music_logits[chosen])
-    weights = np.maximum(music, 1e-6)
-    weights = weights / weights.sum()
-    return Pooled(
-        logits=np.asarray(weights @ output.logits[chosen], dtype=np.float32),
-        music=float(weights @ music),
-        embedding=np.asarray(weights @ output.embeddings[chosen], dtype=np.float32),
-    )
 
 
 def segment_bounds(cut: Patches, duration: float) -> NDArray[np.float64]:

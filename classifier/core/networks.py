@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from classifier.core.artifact import file_in
 from classifier.core.descriptors import describe
-from classifier.core.inference import ReleaseError, read_metadata
 from classifier.core.patches import PatchParams
 
 WEIGHTS_FILE = "network.weights.h5"
@@ -293,24 +289,3 @@ def from_metadata(metadata: Mapping[str, Any], *, seed: int = 0) -> Any:
         seed=seed,
     )
     return assemble(members, mlp=mlp)
-
-
-def load(release: Path) -> Any:
-    """Build the Keras network of a release folder with its weights.
-
-    Raises
-    ------
-    ReleaseError
-        The weights are missing or do not match the hash in the metadata; see also `inference.read_metadata`.
-    """
-    metadata = read_metadata(release)
-    path = file_in(release, WEIGHTS_FILE)
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ReleaseError(f"The weights of release {release.name} cannot be read: {error}.") from error
-    if digest != metadata["weights_sha256"]:
-        raise ReleaseError(f"The weights of release {release.name} do not match the hash in its metadata.")
-    model = from_metadata(metadata)
-    model.load_weights(path)
-    return model

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters
-from classifier.core.inference import sigmoid
+from classifier.core.activations import sigmoid
 
 log = logging.getLogger(__name__)
 

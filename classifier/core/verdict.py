@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import artifact
-from classifier.core.inference import softmax
+from classifier.core.activations import softmax
+from classifier.core.arrays import arrays_from, shaped
+from classifier.core.errors import ReleaseError
 from classifier.core.prediction import TrackTags
 from classifier.core.tagger import MSD_TAGS, MTT_TAGS, TagOutput
 
@@ -141,16 +142,16 @@ class TaggerHead:
             It is something else.
         """
         what = "The tagger's head"
-        arrays = artifact.arrays_from(content, what=what)
-        artifact.shaped(arrays, {"weights": ("d", "n"), "biases": ("n",), "metadata": ()}, what=what)
+        arrays = arrays_from(content, what=what)
+        shaped(arrays, {"weights": ("d", "n"), "biases": ("n",), "metadata": ()}, what=what)
         try:
             metadata = json.loads(str(arrays["metadata"]))
             labels, tagger = metadata["labels"], metadata["tagger"]
         except (ValueError, KeyError, TypeError) as error:
-            raise artifact.ReleaseError(f"{what} does not say what it is for.") from error
+            raise ReleaseError(f"{what} does not say what it is for.") from error
         fits = isinstance(labels, list) and len(labels) == len(set(map(str, labels))) == len(arrays["biases"])
         if not (fits and all(isinstance(label, str) for label in labels) and isinstance(tagger, str)):
-            raise artifact.ReleaseError(f"{what} does not name its genres.")
+            raise ReleaseError(f"{what} does not name its genres.")
         return cls(arrays["weights"], arrays["biases"], labels, tagger)
 
     def probabilities(self, row: FloatArray) -> dict[str, float]:

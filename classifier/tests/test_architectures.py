@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from classifier.core.artifact import ReleaseError
 from classifier.core.baseline_models import N_FEATURES
 from classifier.core.dataset import Examples
 from classifier.core.explain import NotExplainableError, explain
 from classifier.core.features import extract
-from classifier.core.inference import Classifier, ReleaseError
+from classifier.core.inference import Classifier
 from classifier.core.verification import verify
-from classifier.fitting.architectures import ARCHITECTURES
-from classifier.fitting.artifact.writer import CAUTIOUS
-from classifier.fitting.evaluation.figures import Clips, judge
-from classifier.fitting.loop.epochs import EpochReport
+from classifier.fitting.architectures import FITTERS
+from classifier.fitting.evaluation.calibration import CAUTIOUS
+from classifier.fitting.evaluation.outputs import Clips
+from classifier.fitting.evaluation.version import evaluate_version
+from classifier.fitting.loop.reports import EpochReport
 from classifier.fitting.loop.task import FitTask
 from classifier.tests.sounds import noise, silence, tune
 
@@ -45,7 +47,7 @@ def fitted(name: str, work: Path, reports: list[EpochReport], **changed: Any) ->
         on_epoch=reports.append,
         should_stop=lambda: False,
     )
-    return ARCHITECTURES[name].fit(replace(given, **changed))
+    return FITTERS[name].fit(replace(given, **changed))
 
 
 @pytest.mark.parametrize("name", ["mfcc-knn", "feature-mlp"])
@@ -53,7 +55,7 @@ def test_plain_methods_learn_serve_and_are_measured(name: str, tmp_path: Path) -
     reports: list[EpochReport] = []
     work = tmp_path / name
     assert fitted(name, work, reports, epochs=None)
-    usual = ARCHITECTURES[name].epochs
+    usual = FITTERS[name].epochs
     assert len(reports) == (usual or 0)
     if reports:
         assert reports[-1].loss < reports[0].loss
@@ -62,13 +64,13 @@ def test_plain_methods_learn_serve_and_are_measured(name: str, tmp_path: Path) -
     classifier = Classifier.load(work)
     verify(work)
     sound = extract(tune(20.0))
-    said = classifier.predict(sound.mel_power, duration=sound.duration, samples=tune(20.0))
-    assert sum(said.probabilities.values()) == pytest.approx(1.0)
-    assert len(said.timeline) > 1
-    assert said.timeline[0].start == 0.0
-    assert said.timeline[-1].end == pytest.approx(20.0, abs=0.1)
+    prediction = classifier.predict(sound.mel_power, duration=sound.duration, samples=tune(20.0))
+    assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
+    assert len(prediction.timeline) > 1
+    assert prediction.timeline[0].start == 0.0
+    assert prediction.timeline[-1].end == pytest.approx(20.0, abs=0.1)
     test = examples(12, 2)
-    found = judge(work, test=Clips([f"{LABELS[t]}.{i}" for i, t in enumerate(test.targets)], test))
+    found = evaluate_version(work, test=Clips([f"{LABELS[t]}.{i}" for i, t in enumerate(test.targets)], test))
     assert found["test"]["accuracy"]["value"] == 1.0
     assert len(found["test_predictions"]) == 12
     assert found["size"]["bytes"] == (work / "model.npz").stat().st_size
@@ -81,8 +83,8 @@ def test_silence_is_no_music_to_plain_methods(name: str, tmp_path: Path) -> None
     fitted(name, tmp_path, [])
     classifier = Classifier.load(tmp_path)
     sound = extract(silence(6.0))
-    said = classifier.predict(sound.mel_power, duration=6.0, samples=silence(6.0))
-    assert (said.label, said.unsure) == (None, True)
+    prediction = classifier.predict(sound.mel_power, duration=6.0, samples=silence(6.0))
+    assert (prediction.label, prediction.unsure) == (None, True)
 
 
 def test_what_cannot_be_explained_says_so(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_neighbours_can_be_explained(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_said_to_be_not_measured(tmp_path: Path) -> None:
     fitted("mfcc-knn", tmp_path, [])
-    found = judge(tmp_path)
+    found = evaluate_version(tmp_path)
     assert set(found["not_measured"]) == {"test", "robustness", "holdout"}
     assert not {"test", "robustness", "holdout"} & found.keys()
 
@@ -115,10 +117,10 @@ def test_too_few_to_calibrate_are_read_with_caution(tmp_path: Path) -> None:
     assert "validation" not in Classifier.load(tmp_path).metadata
 
 
-@pytest.mark.parametrize("name", list(ARCHITECTURES))
+@pytest.mark.parametrize("name", list(FITTERS))
 @pytest.mark.slow
 def test_a_stop_before_the_first_batch_leaves_no_version(name: str, tmp_path: Path) -> None:
-    if ARCHITECTURES[name].epochs is not None and name == "efficientnet-b0":
+    if FITTERS[name].epochs is not None and name == "efficientnet-b0":
         pytest.skip("stops in the same loop as residual-cnn, and takes long to build")
     reports: list[EpochReport] = []
     assert not fitted(name, tmp_path / "work", reports, should_stop=lambda: True)
@@ -148,8 +150,16 @@ def test_a_killed_fit_of_the_network_goes_on_and_ends_as_a_version_that_can_be_t
     assert 0 <= (reports[0].accuracy or 0) <= 1
     verify(tmp_path)
     test = examples(6, 2)
-    found = judge(tmp_path, test=Clips([str(i) for i in range(6)], test))
+    found = evaluate_version(tmp_path, test=Clips([str(i) for i in range(6)], test))
     assert found["robustness"]["clips"] == 6
-    from classifier.releases import read_replay
+    from classifier.releases import read_metadata, read_replay
 
-    assert len(read_replay(tmp_path).names) == 24
+    replay = read_replay(tmp_path)
+    assert len(replay.names) == 24
+    # All that ships was fitted: a member and the network on descriptors, their embeddings side by side.
+    metadata = read_metadata(tmp_path)
+    assert metadata["network"]["members"] == 1
+    assert metadata["descriptor_mlp"]["n_embedding"] == 128
+    assert replay.embeddings.shape[1] == 2 * metadata["network"]["n_embedding"] + 128
+    assert {path.name for path in (tmp_path / "checkpoint").iterdir()} == {"member", "descriptors"}
+    assert (tmp_path / "network.weights.h5").stat().st_size < 10_000_000

@@ -41,11 +41,11 @@ def columns(given: Sounds) -> NDArray[np.floating]:
 )
 def test_an_easy_task_is_learnt_and_answered_in_probabilities(method: Method) -> None:
     method.fit(sounds(24), seed=0)
-    asked = sounds(9, seed=1)
-    probabilities = method.predict_proba(asked)
+    predicted = sounds(9, seed=1)
+    probabilities = method.predict_proba(predicted)
     assert probabilities.shape == (9, 4)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
-    assert (probabilities.argmax(axis=1) == asked.examples.targets).all()
+    assert (probabilities.argmax(axis=1) == predicted.examples.targets).all()
     # The fourth genre was never shown.
     assert (probabilities[:, 3] < probabilities.max(axis=1)).all()
 

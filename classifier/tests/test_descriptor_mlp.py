@@ -1,4 +1,4 @@
-"""The network on descriptors: its inputs, its training, and its share in the ensemble."""
+"""The network on descriptors: its batches, its fit, and joining it with the members."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -13,7 +13,8 @@ from classifier.core import networks, patches
 from classifier.core.dataset import Examples
 from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
 from classifier.core.patches import PatchParams
-from classifier.fitting.loop.epochs import EpochReport, FitParams, use_threads
+from classifier.fitting.loop.epochs import FitParams, use_threads
+from classifier.fitting.loop.reports import EpochReport
 from classifier.fitting.networks.descriptor_mlp import (
     Copies,
     CopiesParams,
@@ -89,7 +90,7 @@ def described(examples: Examples) -> FloatArray:
     return np.asarray(describer.predict_on_batch(inputs))
 
 
-def test_every_patch_is_shown_once_in_an_epoch_and_twice_in_a_row() -> None:
+def test_every_patch_occurs_once_in_an_epoch_with_two_views() -> None:
     examples = tracks(6)
     feed = copies(examples, copies=0, outliers=0, batch_size=5)
     batches = list(feed.epoch(1))
@@ -136,10 +137,10 @@ def test_an_epoch_is_decided_by_its_number_and_the_seed() -> None:
 @pytest.mark.slow
 def test_it_learns_what_the_bands_tell(mlp: Any) -> None:
     model = networks.on_patches(mlp, PATCHES)
-    unheard = tracks(10, seed=9)
-    for db, target in zip(unheard.db, unheard.targets, strict=True):
-        said = model.predict_on_batch(patches.cut(db, PATCHES).inputs[..., None])
-        assert np.asarray(said["logits"]).mean(axis=0).argmax() == target
+    held_out = tracks(10, seed=9)
+    for db, target in zip(held_out.db, held_out.targets, strict=True):
+        outputs = model.predict_on_batch(patches.cut(db, PATCHES).inputs[..., None])
+        assert np.asarray(outputs["logits"]).mean(axis=0).argmax() == target
 
 
 @pytest.mark.slow
@@ -154,9 +155,9 @@ def test_an_interrupted_fit_ends_with_the_same_weights(mlp: Any, tmp_path: Path)
     with pytest.raises(InterruptionError):
         fitted(tmp_path, interrupt)
     epochs: list[int] = []
-    went_on = fitted(tmp_path, lambda report: epochs.append(report.epoch))
+    resumed = fitted(tmp_path, lambda report: epochs.append(report.epoch))
     assert epochs == [3, 4, 5, 6]
-    for one, other in zip(went_on.get_weights(), mlp.get_weights(), strict=True):
+    for one, other in zip(resumed.get_weights(), mlp.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
@@ -166,16 +167,16 @@ def test_joined_with_members_the_logits_are_the_weighted_mean(mlp: Any) -> None:
     ]
     joined = networks.assemble(members, mlp=mlp, mlp_share=0.25)
     inputs = np.concatenate([patches.cut(db, PATCHES).inputs for db in tracks(3).db])[..., None]
-    said = joined.predict_on_batch(inputs)
+    outputs = joined.predict_on_batch(inputs)
     apart = [model.predict_on_batch(inputs) for model in (*members, networks.on_patches(mlp, PATCHES))]
     weights = (0.375, 0.375, 0.25)
     expected = sum(w * np.asarray(one["logits"]) for w, one in zip(weights, apart, strict=True))
-    np.testing.assert_allclose(np.asarray(said["logits"]), expected, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(outputs["logits"]), expected, atol=1e-5)
     # Whether it is music at all is for the members to say.
     music = np.mean([np.asarray(one["music"]) for one in apart[:2]], axis=0)
-    np.testing.assert_allclose(np.asarray(said["music"]), music, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(outputs["music"]), music, atol=1e-5)
     embeddings = np.concatenate([np.asarray(one["embedding"]) for one in apart], axis=1)
-    np.testing.assert_allclose(np.asarray(said["embedding"]), embeddings, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(outputs["embedding"]), embeddings, atol=1e-5)
 
 
 @pytest.mark.slow

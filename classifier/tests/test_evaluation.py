@@ -123,26 +123,26 @@ def test_other_data_or_settings_make_other_cells(
 def test_a_method_sees_the_train_part_only_and_is_asked_about_the_rest(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learnt: list[str] = []
-    asked: list[str] = []
+    trained_on: list[str] = []
+    predicted: list[str] = []
 
     class Spy:
         settings: dict[str, Any] = {}
 
         def fit(self, train: Sounds, *, seed: int) -> None:
-            learnt.extend(train.names)
+            trained_on.extend(train.names)
 
         def predict_proba(self, sounds: Sounds) -> np.ndarray:
-            asked.extend(sounds.names)
+            predicted.extend(sounds.names)
             return np.full((len(sounds), sounds.n_labels), 1 / sounds.n_labels)
 
     entry = METHODS["gaussian_knn"]
     monkeypatch.setitem(METHODS, "gaussian_knn", type(entry)(entry.title, lambda context: Spy()))
     runner.run(workspace, some(workspace, ["gaussian_knn"], ["filtered"]), on_progress=ignore)
     by_name = {clip.name: clip.part for clip in workspace.dataset.clips}
-    assert {by_name[name] for name in learnt} == {"train"}
-    assert len(learnt) == 36
-    assert [by_name[name] for name in asked] == ["valid"] * 12 + ["test"] * 12
+    assert {by_name[name] for name in trained_on} == {"train"}
+    assert len(trained_on) == 36
+    assert [by_name[name] for name in predicted] == ["valid"] * 12 + ["test"] * 12
 
 
 def test_several_seeds_are_one_row(workspace: Workspace) -> None:
@@ -285,8 +285,8 @@ def test_the_command_writes_both_files(
     run: Callable[..., None], release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("--method", "gaussian_knn", "--method", "statistics_svm", "--protocol", "filtered", "--threads", "1")
-    said = capsys.readouterr().out
-    assert "0/2  gaussian_knn, filtered, fold 1, seed 0" in said
+    printed = capsys.readouterr().out
+    assert "0/2  gaussian_knn, filtered, fold 1, seed 0" in printed
     table = json.loads((release / "evaluation.json").read_text())
     assert [row["method"] for row in table["results"]] == ["statistics_svm", "gaussian_knn"]
     assert table["sha256"] == read_metadata(release)["sha256"]
@@ -357,10 +357,10 @@ def test_a_network_learns_the_easy_task(workspace: Workspace, monkeypatch: pytes
     method._course = spectrogram.Course(epochs=4, learning_rate=3e-3)
     fold = workspace.split("filtered").folds[0]
     method.fit(workspace.sounds("filtered", fold.train), seed=0)
-    asked = workspace.sounds("filtered", fold.test)
-    probabilities = method.predict_proba(asked)
+    predicted = workspace.sounds("filtered", fold.test)
+    probabilities = method.predict_proba(predicted)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
-    assert (probabilities.argmax(axis=1) == asked.examples.targets).mean() > 0.8
+    assert (probabilities.argmax(axis=1) == predicted.examples.targets).mean() > 0.8
     assert [word.split(",")[0] for word in words] == [f"epoch {i}/4" for i in range(1, 5)]
 
 
@@ -373,7 +373,7 @@ def test_the_platforms_network_is_fitted_on_pieces_and_continued(
     from classifier.fitting.loop.epochs import FitParams
     from classifier.fitting.methods import platform
     from classifier.fitting.networks.descriptor_mlp import DescriptorMlpRecipe
-    from classifier.fitting.release.train import Recipe
+    from classifier.fitting.networks.recipe import Recipe
 
     recipe = Recipe()
     small = replace(

@@ -12,10 +12,12 @@ from PIL import Image
 
 from classifier.core import explain as explaining
 from classifier.core import filters, pictures
+from classifier.core.artifact import Calibration
 from classifier.core.audio import AudioError, decode
 from classifier.core.explain import Explanation, Part, explain, explain_file, strongest
 from classifier.core.features import extract
-from classifier.core.inference import Calibration, Classifier, NetworkOutput
+from classifier.core.inference import Classifier
+from classifier.core.outputs import NetworkOutput
 from classifier.core.patches import PatchParams
 from classifier.releases import current_release
 from classifier.tests import sounds

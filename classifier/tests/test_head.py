@@ -1,4 +1,4 @@
-"""Quick learning: a new genre, more clips of old ones, and what a version remembers from one to the next."""
+"""Quick runs: a new genre, more clips of old ones, and the embeddings that versions store for the next."""
 
 import json
 import shutil
@@ -10,12 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from classifier.core import dataset, patches
+from classifier.core.activations import softmax
+from classifier.core.artifact import ReleaseError
 from classifier.core.features import extract
-from classifier.core.inference import Classifier, ReleaseError, softmax
-from classifier.fitting.artifact.embeddings import run
+from classifier.core.inference import Classifier
 from classifier.fitting.artifact.keras_files import load
-from classifier.fitting.evaluation.figures import judge
-from classifier.fitting.networks.head import fit_head, lesson_of, refit_head
+from classifier.fitting.evaluation.outputs import run_tracks
+from classifier.fitting.evaluation.version import evaluate_version
+from classifier.fitting.networks.head import fit_head, head_training_set
+from classifier.fitting.networks.refit import refit_head
 from classifier.fitting.networks.regression import Affine
 from classifier.releases import current_release, read_evaluation_features, read_metadata, read_replay
 from classifier.synthesis.chiptune import chiptune
@@ -26,11 +29,11 @@ SECONDS = 6.0
 
 @pytest.fixture(scope="module")
 def embedded() -> FloatArray:
-    """Sixty pieces of a genre that the shipped network was not trained on."""
+    """Embeddings of sixty pieces of a genre that the shipped network was not trained on."""
     classifier = Classifier.load(current_release())
     params = classifier.patch_params
     columns = [patches.columns_db(extract(chiptune(i, SECONDS)).mel_power, params) for i in range(60)]
-    return run(classifier.network, columns, params).embeddings
+    return run_tracks(classifier.network, columns, params).embeddings
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +56,9 @@ def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(taught: Path, em
     assert (head(embedded[40:]).argmax(axis=1) == 10).mean() >= 0.7
     before, after = (read_metadata(path)["test"]["accuracy"]["value"] for path in (current_release(), taught))
     assert after >= before - 0.03
-    # The metadata's figures follow from the stored embeddings of the test set.
-    frozen = read_evaluation_features(taught)
-    assert (head(frozen.embeddings).argmax(axis=1) == frozen.targets).mean() == pytest.approx(after)
+    # The metadata hold the figure of the stored embeddings.
+    stored = read_evaluation_features(taught)
+    assert (head(stored.embeddings).argmax(axis=1) == stored.targets).mean() == pytest.approx(after)
 
 
 @pytest.mark.slow
@@ -63,12 +66,12 @@ def test_the_served_file_gives_what_the_new_layer_gives(taught: Path) -> None:
     classifier = Classifier.load(taught)
     assert classifier.labels[-1] == "chiptune"
     sound = extract(chiptune(55, SECONDS))
-    said = classifier.predict(sound.mel_power, duration=sound.duration)
+    prediction = classifier.predict(sound.mel_power, duration=sound.duration)
     cut = patches.from_power(sound.mel_power, classifier.patch_params)
     logits = np.asarray(load(taught).predict(cut.inputs[..., None], verbose=0)["logits"])
     served = classifier.network.run(cut.inputs)
     np.testing.assert_allclose(served.logits, logits, atol=1e-3)
-    assert set(said.probabilities) == set(classifier.labels)
+    assert set(prediction.probabilities) == set(classifier.labels)
     old = Classifier.load(current_release()).network.run(cut.inputs)
     np.testing.assert_allclose(served.embeddings, old.embeddings, atol=1e-3)
 
@@ -83,7 +86,7 @@ def test_metadata_say_what_was_kept_and_measured(taught: Path) -> None:
     assert set(metadata["test_predictions"]) == set(base["test_predictions"])
     assert metadata["calibration"]["temperature"] >= 0.9 * base["calibration"]["temperature"]
     assert "chiptune" in (taught / "MODEL_CARD.md").read_text(encoding="utf-8")
-    found = judge(taught)
+    found = evaluate_version(taught)
     assert found["test"] == metadata["test"]
     assert found["speed"]["milliseconds"] > 0
     assert set(found["not_measured"]) == {"holdout"}
@@ -112,7 +115,7 @@ def test_quick_runs_follow_each_other_and_forget_what_they_are_told_to(
 
 
 def present_head() -> Affine:
-    """The shipped last layer, from its stored outputs."""
+    """The last layer of the shipped network."""
     network = load(current_release())
     return Affine(*(np.asarray(w, dtype=np.float64) for w in network.get_layer("logits").get_weights()))
 
@@ -124,12 +127,12 @@ def test_fifty_right_labels_of_real_clips_do_no_harm(gtzan: Path) -> None:
     chosen = np.random.default_rng(0).permutation(outside)[:50]
     clips = known.examples(chosen.tolist())
     classifier = Classifier.load(current_release())
-    rows = run(classifier.network, clips.db, classifier.patch_params).embeddings
+    rows = run_tracks(classifier.network, clips.db, classifier.patch_params).embeddings
     present, replay = present_head(), read_replay(current_release())
-    head = fit_head(lesson_of(replay, rows, clips.targets), present, 10)
-    frozen = read_evaluation_features(current_release())
+    head = fit_head(head_training_set(replay, rows, clips.targets), present, 10)
+    stored = read_evaluation_features(current_release())
     before, after = (
-        (layer(frozen.embeddings).argmax(axis=1) == frozen.targets).mean() for layer in (present, head)
+        (layer(stored.embeddings).argmax(axis=1) == stored.targets).mean() for layer in (present, head)
     )
     # One clip of 290 is a third of a point; three clips are no harm.
     assert after >= before - 3.5 / 290
@@ -175,7 +178,7 @@ def test_a_flood_of_one_genre_does_not_change_what_is_expected() -> None:
     small = type(replay)(rows, targets, np.arange(200), np.zeros(200, np.intp), names)
     present = Affine(np.eye(4)[:, :1] * np.array([[-1.0, 1.0]]), np.zeros(2))
     flood = (rng.normal(size=(500, 4)) - np.eye(4)[0]).astype(np.float32)
-    head = fit_head(lesson_of(small, flood, np.zeros(500, np.intp)), present, 2)
+    head = fit_head(head_training_set(small, flood, np.zeros(500, np.intp)), present, 2)
     # By their number alone, the first genre would be 16 times as likely half way between the two.
     np.testing.assert_allclose(softmax(head(np.zeros((1, 4)))), 0.5, atol=0.15)
     found = head(rows).argmax(axis=1)

@@ -14,7 +14,9 @@ import pytest
 from classifier.core import inference
 from classifier.core.artifact import arrays_from
 from classifier.core.baseline_models import N_MFCC
-from classifier.core.inference import Classifier, NetworkOutput, ReleaseError
+from classifier.core.errors import ReleaseError
+from classifier.core.inference import Classifier
+from classifier.core.outputs import NetworkOutput
 from classifier.core.verification import MOST_DIMENSIONS, verify
 from classifier.releases import current_release
 

@@ -11,9 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from classifier.core import patches
+from classifier.core.artifact import ReleaseError
 from classifier.core.features import extract
-from classifier.core.inference import Classifier, NetworkOutput, Prediction, ReleaseError, pool
+from classifier.core.inference import Classifier, Prediction
 from classifier.core.networks import member_count
+from classifier.core.outputs import NetworkOutput, pool
 from classifier.releases import current_release, read_metadata
 
 FloatArray = NDArray[np.float32]

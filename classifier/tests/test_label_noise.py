@@ -17,15 +17,15 @@ def area_under_curve(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -
 
 @pytest.mark.parametrize("seed", range(3))
 def test_flipped_labels_of_clips_that_no_network_learnt_come_first(seed: int) -> None:
-    frozen = read_evaluation_features(current_release())
+    stored = read_evaluation_features(current_release())
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(frozen.targets))[:200]
-    labels = frozen.targets[chosen].copy()
+    chosen = rng.permutation(len(stored.targets))[:200]
+    labels = stored.targets[chosen].copy()
     flipped = np.arange(200) < 40
     labels[flipped] = (labels[flipped] + rng.integers(1, 10, 40)) % 10
-    said = out_of_fold(frozen.embeddings[chosen], labels, None, 10, seed)
-    np.testing.assert_allclose(said.sum(axis=1), 1.0)
-    assert area_under_curve(1 - said[np.arange(200), labels], flipped) >= 0.8
+    probabilities = out_of_fold(stored.embeddings[chosen], labels, None, 10, seed)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    assert area_under_curve(1 - probabilities[np.arange(200), labels], flipped) >= 0.8
 
 
 def test_a_group_learns_nothing_of_itself() -> None:
@@ -65,9 +65,9 @@ def test_a_label_of_a_single_clip_is_never_expected() -> None:
     rng = np.random.default_rng(2)
     targets = np.array([0] * 20 + [1] * 20 + [2])
     rows = rng.normal(size=(41, 4)) + 5 * targets[:, None]
-    said = out_of_fold(rows, targets, None, 3)
-    assert said[40, 2] < 0.01
-    assert (said[:40].argmax(axis=1) == targets[:40]).all()
+    probabilities = out_of_fold(rows, targets, None, 3)
+    assert probabilities[40, 2] < 0.01
+    assert (probabilities[:40].argmax(axis=1) == targets[:40]).all()
 
 
 @pytest.mark.parametrize(

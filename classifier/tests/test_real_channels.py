@@ -1,4 +1,4 @@
-"""A release on real sound that was degraded: from files to figures to the page."""
+"""The robustness of a release on degraded samples: from files to figures to the page."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_every_clip_with_sound_is_predicted_clean_and_degraded(
     data: Path, release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = run(data, release)
-    unheard, everything = content["test"], content["all"]
-    assert unheard["genres"] == {"blues": 2, "classical": 2, "jazz": 0}
+    on_test, everything = content["test"], content["all"]
+    assert on_test["genres"] == {"blues": 2, "classical": 2, "jazz": 0}
     assert everything["genres"] == {"blues": 3, "classical": 3, "jazz": 1}
-    for figures, clips in ((unheard, 4), (everything, 7)):
+    for figures, clips in ((on_test, 4), (everything, 7)):
         assert figures["clips"] == clips
         assert list(figures["channels"]) == list(SOUND_CHANNELS)
         assert figures["clean"]["agreement"] == 1
@@ -76,10 +76,10 @@ def test_every_clip_with_sound_is_predicted_clean_and_degraded(
         agreement = figures["agreement"]
         assert agreement["value"] == pytest.approx(np.mean(shares))
         assert agreement["low"] <= agreement["value"] <= agreement["high"]
-    said = capsys.readouterr().out
-    assert "Of 4 clips of the test part in 10 channels" in said
-    assert "Of 7 clips of all parts in 10 channels" in said
-    # The same once more, and fewer clips if requested, equally many of each genre.
+    printed = capsys.readouterr().out
+    assert "Of 4 clips of the test part in 10 channels" in printed
+    assert "Of 7 clips of all parts in 10 channels" in printed
+    # The same once more, and fewer clips where fewer are asked for, of each genre alike.
     assert run(data, release)["all"] == everything
     assert run(data, release, "--clips", "3")["all"]["genres"] == {"blues": 1, "classical": 1, "jazz": 1}
 
@@ -95,7 +95,7 @@ def test_the_prediction_through_a_channel_is_that_of_its_output(
     )
     content = run(data, release)["test"]
     assert content["channels"]["all"] == content["clean"]
-    # In silence there is no music, so every prediction is unsure.
+    # In silence there is no music, so no verdict is confident.
     assert content["channels"]["nothing"]["confident"] == 0
     assert content["channels"]["nothing"]["confident_accuracy"] is None
     assert content["channels"]["nothing"]["agreement_or_unsure"] == 1
@@ -130,7 +130,7 @@ def version(settings: Settings, db: None) -> ModelVersion:
     return version
 
 
-def write(version: ModelVersion, agreement: float, unheard: float = 0.7, **more: Any) -> None:
+def write(version: ModelVersion, agreement: float, on_test: float = 0.7, **more: Any) -> None:
     row = {
         "accuracy": 0.512,
         "agreement": agreement,
@@ -151,7 +151,7 @@ def write(version: ModelVersion, agreement: float, unheard: float = 0.7, **more:
         "format_version": 2,
         "sha256": version.sha256,
         "seconds": 15,
-        "test": figures(80, unheard),
+        "test": figures(80, on_test),
         "all": figures(300, agreement),
         **more,
     }

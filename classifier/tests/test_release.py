@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classifier.core import dataset, networks, patches
-from classifier.core.artifact import TRAINING_FOLDER
+from classifier.core import dataset, patches
+from classifier.core.activations import softmax
+from classifier.core.artifact import TRAINING_FOLDER, ReleaseError
 from classifier.core.audio import decode
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.features import extract
-from classifier.core.inference import Classifier, ReleaseError, pool, softmax
-from classifier.fitting.artifact.embeddings import run, through_fixed
+from classifier.core.inference import Classifier
+from classifier.core.networks import WEIGHTS_FILE
+from classifier.core.outputs import pool
+from classifier.fitting.artifact import keras_files
 from classifier.fitting.artifact.release_card import model_card
+from classifier.fitting.evaluation.outputs import run_tracks, through_fixed
 from classifier.releases import (
     TRAINING_FILES,
     current_release,
@@ -64,7 +68,7 @@ def test_what_only_training_reads_lies_apart() -> None:
 def test_litert_equals_keras(classifier: Classifier) -> None:
     params = classifier.patch_params
     inputs = np.random.default_rng(0).uniform(-2, 1, (6, params.n_mels, params.n_columns)).astype(np.float32)
-    expected = networks.load(current_release()).predict(inputs[..., None], verbose=0)
+    expected = keras_files.load(current_release()).predict(inputs[..., None], verbose=0)
     got = classifier.network.run(inputs)
     for name, value in (("logits", got.logits), ("music", got.music_logits), ("embedding", got.embeddings)):
         np.testing.assert_allclose(value, np.asarray(expected[name]).reshape(value.shape), atol=1e-4)
@@ -73,13 +77,13 @@ def test_litert_equals_keras(classifier: Classifier) -> None:
 @pytest.mark.slow
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
-    weights = copy / TRAINING_FOLDER / networks.WEIGHTS_FILE
+    weights = copy / TRAINING_FOLDER / WEIGHTS_FILE
     weights.write_bytes(b"nothing")
     with pytest.raises(ReleaseError, match="weights of release copy do not match"):
-        networks.load(copy)
+        keras_files.load(copy)
     weights.unlink()
     with pytest.raises(ReleaseError, match="weights of release copy cannot be read"):
-        networks.load(copy)
+        keras_files.load(copy)
 
 
 @pytest.mark.slow
@@ -112,7 +116,7 @@ def test_audio_gives_the_features_and_the_verdict_of_the_training_set(
 def test_the_card_s_accuracy_is_what_the_shipped_file_gives(classifier: Classifier, gtzan: Path) -> None:
     known = dataset.load(gtzan)
     test = known.examples(known.part("test")[::10])
-    logits = run(classifier.network, test.db, classifier.patch_params).logits
+    logits = run_tracks(classifier.network, test.db, classifier.patch_params).logits
     right = int((logits.argmax(axis=1) == test.targets).sum())
     expected = read_metadata(current_release())["test"]["accuracy"]["value"]
     # 29 clips of 290: within four standard errors of the whole part's figure.
@@ -126,24 +130,24 @@ def test_metadata_are_plain_json() -> None:
 
 def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The weights and offsets of the layer that turns an embedding into logits."""
-    kernel, bias = networks.load(current_release()).get_layer("logits").get_weights()
+    kernel, bias = keras_files.load(current_release()).get_layer("logits").get_weights()
     return kernel, bias
 
 
 @pytest.mark.slow
 def test_the_test_clips_give_the_published_figures_without_the_data() -> None:
-    metadata, frozen = read_metadata(current_release()), read_evaluation_features(current_release())
+    metadata, stored = read_metadata(current_release()), read_evaluation_features(current_release())
     kernel, bias = head()
-    verdict = (frozen.embeddings @ kernel + bias).argmax(axis=1)
-    assert len(frozen.names) == 290
-    assert (verdict == frozen.targets).mean() == pytest.approx(
+    verdict = (stored.embeddings @ kernel + bias).argmax(axis=1)
+    assert len(stored.names) == 290
+    assert (verdict == stored.targets).mean() == pytest.approx(
         metadata["test"]["accuracy"]["value"], abs=0.01
     )
-    published = [metadata["labels"].index(metadata["test_predictions"][name][0]) for name in frozen.names]
+    published = [metadata["labels"].index(metadata["test_predictions"][name][0]) for name in stored.names]
     assert (verdict == published).mean() > 0.99
-    assert frozen.channel_names == list(ROBUSTNESS)
-    under = (frozen.channel_embeddings @ kernel + bias).argmax(axis=2)
-    assert (under == frozen.targets).mean() == pytest.approx(metadata["robustness"]["mean"], abs=0.01)
+    assert stored.channel_names == list(ROBUSTNESS)
+    under = (stored.channel_embeddings @ kernel + bias).argmax(axis=2)
+    assert (under == stored.targets).mean() == pytest.approx(metadata["robustness"]["mean"], abs=0.01)
 
 
 @pytest.mark.slow
@@ -173,16 +177,16 @@ def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object],
 
 
 def test_stored_test_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
-    known, frozen = dataset.load(gtzan), read_evaluation_features(current_release())
+    known, stored = dataset.load(gtzan), read_evaluation_features(current_release())
     rows = known.part("test")
-    assert [known.clips[row].name for row in rows] == frozen.names
+    assert [known.clips[row].name for row in rows] == stored.names
     chosen = slice(0, 290, 58)
     some = known.examples(rows)
     params = classifier.patch_params
-    clean = run(classifier.network, some.db[chosen], params)
-    np.testing.assert_allclose(clean.embeddings, frozen.embeddings[chosen], atol=0.01, rtol=0.01)
-    np.testing.assert_array_equal(some.targets, frozen.targets)
-    name = frozen.channel_names[7]
+    clean = run_tracks(classifier.network, some.db[chosen], params)
+    np.testing.assert_allclose(clean.embeddings, stored.embeddings[chosen], atol=0.01, rtol=0.01)
+    np.testing.assert_array_equal(some.targets, stored.targets)
+    name = stored.channel_names[7]
     degraded = through_fixed(some.db[:3], name, params)
-    heard = run(classifier.network, degraded, params).embeddings
-    np.testing.assert_allclose(heard, frozen.channel_embeddings[7, :3], atol=0.01, rtol=0.01)
+    channelled = run_tracks(classifier.network, degraded, params).embeddings
+    np.testing.assert_allclose(channelled, stored.channel_embeddings[7, :3], atol=0.01, rtol=0.01)

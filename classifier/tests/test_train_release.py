@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from classifier.core import networks
 from classifier.core.inference import Classifier
 from classifier.core.networks import DescriptorMlpParams, ResidualCnnParams
 from classifier.core.patches import PatchParams
+from classifier.fitting.artifact import keras_files
 from classifier.fitting.data.feed import FeedParams
-from classifier.fitting.loop.epochs import EpochReport, FitParams
+from classifier.fitting.loop.epochs import FitParams
+from classifier.fitting.loop.reports import EpochReport
 from classifier.fitting.networks.descriptor_mlp import CopiesParams, DescriptorMlpRecipe
-from classifier.fitting.release.train import Recipe, train_release
+from classifier.fitting.networks.recipe import Recipe
+from classifier.fitting.release.train import train_release
 from classifier.tests.datasets import write_dataset
 
 RECIPE = Recipe(
@@ -96,7 +98,7 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
     assert classifier.labels == ("high", "low")
     prediction = classifier.predict(np.ones((128, 500), dtype=np.float32), duration=11.6)
     assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
-    assert networks.load(out).count_params() == classifier.metadata["parameters"]
+    assert keras_files.load(out).count_params() == classifier.metadata["parameters"]
 
     metadata = json.loads((out / "metadata.json").read_text())
     assert (metadata["name"], metadata["seed"], metadata["test"]["n"]) == ("2000.01", 1, 6)

@@ -15,7 +15,9 @@ from classifier.core.patches import PatchParams
 from classifier.fitting.data import outliers
 from classifier.fitting.data.feed import Feed, FeedParams
 from classifier.fitting.evaluation import calibration
-from classifier.fitting.loop.epochs import EpochReport, FitParams, _mean_loss, fit, use_threads
+from classifier.fitting.loop.epochs import FitParams, fit, use_threads
+from classifier.fitting.loop.losses import mean_loss
+from classifier.fitting.loop.reports import EpochReport
 
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
@@ -77,13 +79,13 @@ def test_a_network_learns_an_easy_task(fitted: tuple[Any, list[EpochReport]]) ->
     assert reports[-1].loss < reports[0].loss
 
 
-def test_a_network_says_the_mean_of_what_its_branches_say(fitted: tuple[Any, list[EpochReport]]) -> None:
-    said = fitted[0].predict(next(iter(make_feed(seed=9).epoch(1))).inputs, verbose=0)
-    branches = said["branches"].reshape(len(said["logits"]), 2, 2)
-    np.testing.assert_allclose(branches.mean(axis=1), said["logits"], atol=1e-5)
+def test_logits_are_the_mean_of_the_branches(fitted: tuple[Any, list[EpochReport]]) -> None:
+    outputs = fitted[0].predict(next(iter(make_feed(seed=9).epoch(1))).inputs, verbose=0)
+    branches = outputs["branches"].reshape(len(outputs["logits"]), 2, 2)
+    np.testing.assert_allclose(branches.mean(axis=1), outputs["logits"], atol=1e-5)
 
 
-def test_each_branch_learns_by_itself(fitted: tuple[Any, list[EpochReport]]) -> None:
+def test_each_branch_is_fitted_by_itself(fitted: tuple[Any, list[EpochReport]]) -> None:
     batch = next(iter(make_feed(seed=9).epoch(1)))
     branches = fitted[0].predict(batch.inputs, verbose=0)["branches"].reshape(-1, 2, 2)
     right = branches.argmax(axis=2) == batch.genres.argmax(axis=1)[:, None]
@@ -181,22 +183,22 @@ def test_views_of_one_crop_stand_beside_each_other() -> None:
     assert (np.abs(degraded.inputs[0::2] - degraded.inputs[1::2]).max(axis=(1, 2, 3)) > 0.01).all()
 
 
-def test_views_with_different_predictions_cost() -> None:
+def test_views_with_different_outputs_add_to_the_loss() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (6, 4)).astype(np.float32)
     targets = np.repeat(np.eye(2, dtype=np.float32)[[0, 1, 0]], 2, axis=0)
 
-    def loss(views: int, said: FloatArray) -> NDArray[np.float64]:
-        return np.asarray(_mean_loss(2, views=views, agreement_weight=0.5)(targets, said), dtype=np.float64)
+    def loss(views: int, given: FloatArray) -> NDArray[np.float64]:
+        return np.asarray(mean_loss(2, views=views, agreement_weight=0.5)(targets, given), dtype=np.float64)
 
     # Two branches of two genres: each has its cross entropy and its divergence of Jensen and Shannon.
-    said = np.exp(logits.reshape(3, 2, 2, 2))
-    said /= said.sum(axis=-1, keepdims=True)
-    first, second, mean = said[:, 0], said[:, 1], said.mean(axis=1)
+    probabilities = np.exp(logits.reshape(3, 2, 2, 2))
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    first, second, mean = probabilities[:, 0], probabilities[:, 1], probabilities.mean(axis=1)
     divergence = 0.5 * (first * np.log(first / mean) + second * np.log(second / mean)).sum(axis=-1).mean(
         axis=1
     )
-    entropy = -np.log(said.reshape(6, 2, 2)[np.arange(6), :, targets.argmax(axis=1)]).mean(axis=1)
+    entropy = -np.log(probabilities.reshape(6, 2, 2)[np.arange(6), :, targets.argmax(axis=1)]).mean(axis=1)
     np.testing.assert_allclose(loss(1, logits), entropy, rtol=1e-5)
     np.testing.assert_allclose(loss(2, logits), entropy + 0.5 * np.repeat(divergence, 2), rtol=1e-5)
     alike = np.repeat(logits[::2], 2, axis=0)

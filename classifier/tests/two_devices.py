@@ -20,11 +20,13 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 def main(folder: Path) -> None:
     import keras
 
-    from classifier.core.inference import Network
+    from classifier.core.litert import Network
     from classifier.core.patches import normalise
     from classifier.fitting.artifact import keras_files
     from classifier.fitting.loop import devices
-    from classifier.fitting.loop.epochs import EpochReport, Validation, fit
+    from classifier.fitting.loop.epochs import fit
+    from classifier.fitting.loop.reports import EpochReport
+    from classifier.fitting.loop.validation import Validation
     from classifier.tests import test_training as task
 
     if keras.backend.backend() == "tensorflow":
@@ -55,14 +57,11 @@ def main(folder: Path) -> None:
             should_stop=iter([False, False, True, *[True] * 100]).__next__,
             share=share,
         )
-    metadata = {
-        "labels": ["low", "high"],
-        "patches": asdict(task.PATCHES),
-        "network": asdict(task.SHAPE),
-    }
+    shape = {"patches": asdict(task.PATCHES), "network": asdict(task.SHAPE)}
+    metadata = {"labels": ["low", "high"], **shape}
     keras_files.write(model, folder, metadata)
     inputs = normalise(np.stack([db[:, :32] for db in task.examples(6, seed=6).db]), task.PATCHES)
-    said = Network((folder / "model.tflite").read_bytes()).run(inputs.astype(np.float32))
+    output = Network((folder / "model.tflite").read_bytes()).run(inputs.astype(np.float32))
     expected = np.asarray(model(inputs[..., None], training=False)["logits"])
     found = {
         "backend": keras.backend.backend(),
@@ -72,8 +71,8 @@ def main(folder: Path) -> None:
         "stopped": not stopped,
         "stopped_after": sorted(path.name for path in (folder / "stopped").iterdir()),
         "reports": [asdict(report) for report in reports],
-        "right": (said.logits.argmax(axis=1) == np.arange(6) % 2).tolist(),
-        "difference": float(np.abs(said.logits - expected).max()),
+        "right": (output.logits.argmax(axis=1) == np.arange(6) % 2).tolist(),
+        "difference": float(np.abs(output.logits - expected).max()),
         "files": sorted(path.name for path in folder.iterdir() if path.is_file()),
     }
     (folder / "found.json").write_text(json.dumps(found))

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from classifier.fitting.architectures import FITTERS
 from genreweb.accounts.models import User
 from library.api.serializers import FailureSerializer
 from training.access import IsCurator
@@ -44,8 +45,8 @@ class RunRequestSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         max_length=40,
         help_text=(
-            "residual-cnn, efficientnet-b0, mfcc-knn or feature-mlp. Left out: the first of these. A quick "
-            "run keeps that of the version in service."
+            f"One of {', '.join(FITTERS)}. Left out: the first of these. A quick run keeps that of the "
+            "version in service."
         ),
     )
     epochs = serializers.IntegerField(
@@ -302,7 +303,7 @@ class PreflightView(APIView):
         query = PreflightQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data.get("architecture", "")
-        if asked and asked not in preflight.architectures():
+        if asked and asked not in FITTERS:
             raise ValidationError({"architecture": [TrainingError("run_architecture").message]})
         report = preflight.collect(
             architecture=asked,

@@ -1,4 +1,4 @@
-"""The process that does the numeric part of a run: started, listened to, ended."""
+"""The training process of a run: its start, its reports, its end."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from django.conf import settings
 
+from classifier.fitting.jobs.description import JobFolder
 from genreweb.embedded.services import cores
-from training.services.run_storage import LOG_FILE
 
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 5.0
@@ -36,21 +35,20 @@ class Child:
     the usual ones as they please.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
-        self._log = folder / LOG_FILE
 
     def __enter__(self) -> Self:
         threads = str(thread_count())
         reading, writing = os.pipe()
         try:
-            with self._log.open("wb") as log:
+            with self._folder.log.open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
                     [
                         sys.executable,
                         "-m",
                         "classifier.fitting.jobs.process",
-                        str(self._folder),
+                        str(self._folder.path),
                         str(writing),
                     ],
                     stdin=subprocess.PIPE,
@@ -107,17 +105,17 @@ class Child:
                     break
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
-                    said = json.loads(line)
-                    if said["event"] == "done":
+                    report = json.loads(line)
+                    if report["event"] == "done":
                         done = True
                     else:
-                        yield said
+                        yield report
         status = self._process.wait()
         if not done or status != 0:
             raise ChildLostError(f"status {status}: {self._log_tail()}")
 
     def _stop(self) -> None:
-        """Ask for the end, which comes within a batch, and make sure of it."""
+        """Request the end, which comes within a batch, and kill the process if it does not come."""
         assert self._process.stdin is not None  # noqa: S101  # a pipe was asked for
         with contextlib.suppress(OSError):
             self._process.stdin.write(b"stop\n")
@@ -129,7 +127,7 @@ class Child:
 
     def _log_tail(self) -> str:
         with contextlib.suppress(OSError):
-            return self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
+            return self._folder.log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
         return ""
 
 

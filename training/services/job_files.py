@@ -1,9 +1,8 @@
-"""What the numeric part of a run is given, and what it gives back: files in one folder, no rows."""
+"""The files of a run's training process: what it is given, and what it gives back. It uses no rows."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from django.utils import timezone
 from classifier import version_files
 from classifier.core.artifact import ReleaseError, backbone_of
 from classifier.fitting.data.feature_store import FeatureStore
+from classifier.fitting.jobs.clips import TRAINED_ON, RunClips
+from classifier.fitting.jobs.description import JobDescription, JobFolder
 from classifier.models import ModelVersion
 from training.models import DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services import preflight, run_storage
@@ -23,41 +24,28 @@ from training.services.child import thread_count
 
 log = logging.getLogger(__name__)
 
-Split = SnapshotClip.Split
-JUDGEMENT_FILE = "judgement.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A folder that holds all that the numeric part needs.
+    """The inputs of a training process, written into a folder.
 
     Attributes
     ----------
-    learnt, withdrawn
-        Clips that are learnt from, and those that are left out because they were withdrawn meanwhile.
+    trained_on, withdrawn
+        Number of clips that are fitted on, and of those left out because they were withdrawn meanwhile.
     """
 
-    folder: Path
-    name: str
-    labels: list[str]
-    learnt: int
+    folder: JobFolder
+    description: JobDescription
+    trained_on: int
     withdrawn: int
-
-    @property
-    def result(self) -> Path:
-        return self.folder / run_storage.RESULT_FOLDER
-
-    def judgement(self) -> dict[str, Any]:
-        """Give what the version and the one in service said about the held-out clips."""
-        judgement: dict[str, Any] = json.loads((self.folder / JUDGEMENT_FILE).read_text(encoding="utf-8"))
-        return judgement
 
 
 @contextlib.contextmanager
 def prepared(
-    run: TrainingRun, *, snapshot: DatasetSnapshot, material: Path, base: ModelVersion | None
+    run: TrainingRun, *, snapshot: DatasetSnapshot, features: Path, base: ModelVersion | None
 ) -> Iterator[Job]:
-    """Put down what `run` is to learn, with the files of the version in service beside it, for a block.
+    """Write the inputs of `run`; the files of the version in service are there for the time of the block.
 
     Raises
     ------
@@ -66,82 +54,91 @@ def prepared(
     """
     quick = run.kind == TrainingRun.Kind.QUICK
     with contextlib.ExitStack() as stack:
-        base_folder: Path | None = None
-        if base is not None:
-            try:
-                base_folder = stack.enter_context(version_files.folder(base))
-            except ReleaseError:
-                if quick:
-                    raise
-                # A run may be the very cure for this.
-                log.exception("run %s is judged without the version in service", run.pk)
+        base_folder = _base_folder(run, base, stack)
         labels = (
             preflight.labels_of_quick(base, snapshot.counts)
             if quick
             else preflight.labels_of_full(snapshot.counts)
         )
-        entries, withdrawn = _entries(
-            snapshot, FeatureStore.open(material), labels, base=base, with_embeddings=quick
+        clips, withdrawn = _clips(
+            snapshot, FeatureStore.open(features), labels, base=base, with_embeddings=quick
         )
-        name = f"{timezone.localtime(run.created):%Y-%m-%d} {run.kind} {run.pk.hex[:4]}"
-        job = {
-            "kind": run.kind,
-            "architecture": run.architecture,
-            "epochs": run.epochs,
-            "seed": run.seed,
-            "name": name,
-            "labels": labels,
-            "snapshot": snapshot.digest,
-            "base": str(base_folder) if base_folder else None,
-            "base_pk": base.pk if base and base_folder else None,
-            "material": str(material),
-            "threads": thread_count(),
-        }
-        learnt = [*preflight.LEARNT] if quick else [Split.TRAIN]
+        description = JobDescription(
+            kind="quick" if quick else "full",
+            architecture=run.architecture,
+            epochs=run.epochs,
+            seed=run.seed,
+            name=f"{timezone.localtime(run.created):%Y-%m-%d} {run.kind} {run.pk.hex[:4]}",
+            labels=tuple(labels),
+            snapshot=snapshot.digest,
+            base=base_folder,
+            base_pk=base.pk if base and base_folder else None,
+            features=features,
+            threads=thread_count(),
+        )
+        trained_on = TRAINED_ON if quick else TRAINED_ON[:1]
         yield Job(
-            folder=run_storage.write_job(run, job, entries),
-            name=name,
-            labels=labels,
-            learnt=int((np.isin(entries["sides"], learnt) & (entries["targets"] >= 0)).sum()),
+            folder=run_storage.write_job(run.pk, description, clips),
+            description=description,
+            trained_on=len(clips.on(*trained_on)),
             withdrawn=withdrawn,
         )
 
 
-def _entries(
+def _base_folder(run: TrainingRun, base: ModelVersion | None, stack: contextlib.ExitStack) -> Path | None:
+    """Folder of the version in service; None where a full run has to do without."""
+    if base is None:
+        return None
+    try:
+        return stack.enter_context(version_files.folder(base))
+    except ReleaseError:
+        if run.kind == TrainingRun.Kind.QUICK:
+            raise
+        # A full run may be the cure for a damaged version.
+        log.exception("run %s is evaluated without the version in service", run.pk)
+        return None
+
+
+def _clips(
     snapshot: DatasetSnapshot,
-    material: FeatureStore,
+    features: FeatureStore,
     labels: list[str],
     *,
     base: ModelVersion | None,
     with_embeddings: bool,
-) -> tuple[dict[str, Any], int]:
-    """Give a row per clip that is still there, and count those that are not."""
-    place = {key: row for row, key in enumerate(material.keys)}
+) -> tuple[RunClips, int]:
+    """Give the clips that are still there, and the number of those that are not."""
+    place = {key: row for row, key in enumerate(features.keys)}
     target = {label: number for number, label in enumerate(labels)}
-    seen = _learnt_by(base)
+    seen = _trained_on_by(base)
     rows = snapshot.entries.select_related("clip", "clip__opinion_version").order_by("clip_key")
     unneeded = () if with_embeddings else ("clip__embedding",)
     rows = rows.defer("clip__opinion", "clip__comment", *unneeded)
     kept = [entry for entry in rows if entry.clip is not None and entry.features_sha256 in place]
-    embeddings = [_embedding(entry, base) if with_embeddings else None for entry in kept]
+    clips = RunClips(
+        rows=np.array([place[entry.features_sha256] for entry in kept], dtype=np.int64),
+        targets=np.array([target.get(entry.genre, -1) for entry in kept], dtype=np.int64),
+        genres=np.array([entry.genre for entry in kept], dtype=np.str_),
+        sides=np.array([str(entry.split) for entry in kept], dtype=np.str_),
+        keys=np.array([str(entry.clip_key) for entry in kept], dtype=np.str_),
+        names=np.array(
+            [entry.clip.known_as or str(entry.clip_key) for entry in kept if entry.clip], dtype=np.str_
+        ),
+        groups=np.array([entry.group for entry in kept], dtype=np.str_),
+        seen=np.array([entry.clip_key in seen for entry in kept], dtype=np.bool_),
+        embeddings=_stack([_embedding(entry, base) if with_embeddings else None for entry in kept]),
+    )
+    return clips, snapshot.entries.count() - len(kept)
+
+
+def _stack(embeddings: list[Any]) -> Any:
+    """(n, n_embedding) float32; rows of NaN for None and for vectors of another size."""
     size = max((len(vector) for vector in embeddings if vector is not None), default=0)
-    table = np.full((len(kept), size), np.nan, dtype=np.float32)
+    table = np.full((len(embeddings), size), np.nan, dtype=np.float32)
     for number, vector in enumerate(embeddings):
         if vector is not None and len(vector) == size:
             table[number] = vector
-    return {
-        "rows": np.array([place[entry.features_sha256] for entry in kept], dtype=np.int64),
-        "targets": np.array([target.get(entry.genre, -1) for entry in kept], dtype=np.int64),
-        "genres": np.array([entry.genre for entry in kept], dtype=np.str_),
-        "sides": np.array([str(entry.split) for entry in kept], dtype=np.str_),
-        "keys": np.array([str(entry.clip_key) for entry in kept], dtype=np.str_),
-        "names": np.array(
-            [entry.clip.known_as or str(entry.clip_key) for entry in kept if entry.clip], dtype=np.str_
-        ),
-        "groups": np.array([entry.group for entry in kept], dtype=np.str_),
-        "seen": np.array([entry.clip_key in seen for entry in kept], dtype=np.bool_),
-        "embeddings": table,
-    }, snapshot.entries.count() - len(kept)
+    return table
 
 
 def _embedding(entry: SnapshotClip, base: ModelVersion | None) -> Any:
@@ -153,7 +150,7 @@ def _embedding(entry: SnapshotClip, base: ModelVersion | None) -> Any:
     return clip.embedding if same == backbone_of(base.metadata | {"sha256": base.sha256}) else None
 
 
-def _learnt_by(base: ModelVersion | None) -> set[Any]:
-    """Name the clips that a version has learnt from, on which it must not be compared."""
-    entries = SnapshotClip.objects.filter(snapshot__run__candidate=base, split__in=preflight.LEARNT)
+def _trained_on_by(base: ModelVersion | None) -> set[Any]:
+    """Give the clips that a version was trained on, on which it must not be compared."""
+    entries = SnapshotClip.objects.filter(snapshot__run__candidate=base, split__in=TRAINED_ON)
     return set(entries.values_list("clip_key", flat=True)) if base is not None else set()

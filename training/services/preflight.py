@@ -8,6 +8,10 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
+from classifier.core import architectures
+from classifier.core.artifact import architecture_of
+from classifier.fitting.architectures import FITTERS
+from classifier.fitting.jobs.clips import TRAINED_ON
 from classifier.models import Genre, ModelVersion
 from training.errors import TrainingError
 from training.models import Clip, SnapshotClip, TrainingRun
@@ -15,17 +19,13 @@ from training.run_messages import in_words
 from training.services import bases, snapshots
 from training.services.training_data import LEAST_CLIPS
 
-DEFAULT_ARCHITECTURE = "residual-cnn"
+DEFAULT_ARCHITECTURE = architectures.DEFAULT.name
 LEAST_GENRES = 2
-LEARNT = (SnapshotClip.Split.TRAIN, SnapshotClip.Split.VALID)
-"""The sides that a quick run is fitted on; a full one uses the second for validation."""
 
-# Measured on two cores with one training thread: fixed seconds of every run, seconds per clip of a quick run,
-# and seconds per clip and epoch of a full one. Used until this site has figures of its own.
+# Measured on two cores with one training thread: fixed seconds of every run, and seconds per clip of a quick
+# run; those of a full one are in `FITTERS`. Used until this site has figures of its own.
 _QUICK_SECONDS, _QUICK_CLIP_SECONDS = 25.0, 0.05
 _FULL_SECONDS = 45.0
-_EPOCH_CLIP_SECONDS = {"residual-cnn": 0.06, "efficientnet-b0": 0.25, "feature-mlp": 0.0005}
-_OTHER_CLIP_SECONDS = 0.02
 _RUNS_LOOKED_AT = 5
 
 Kind = TrainingRun.Kind
@@ -123,7 +123,7 @@ class Preflight:
         notes = self._notes([row for row in self.genres if row.missing and not row.known])
         return Report(
             kind=Kind.QUICK,
-            architecture=bases.architecture_of(self.base.metadata) if self.base else DEFAULT_ARCHITECTURE,
+            architecture=architecture_of(self.base.metadata) if self.base else DEFAULT_ARCHITECTURE,
             epochs=0,
             labels=labels,
             clips=clips,
@@ -167,9 +167,9 @@ class Preflight:
 
 def collect(*, architecture: str = "", epochs: int | None = None) -> Preflight:
     """Collect the figures, without writing to the database."""
-    architecture = architecture if architecture in architectures() else DEFAULT_ARCHITECTURE
-    usual = architectures()[architecture].epochs
-    base = bases.in_service()
+    architecture = architecture if architecture in FITTERS else DEFAULT_ARCHITECTURE
+    usual = FITTERS[architecture].epochs
+    base = ModelVersion.objects.in_service()
     plan = snapshots.plan()
     new = _new(base, plan)
     counts = plan.counts
@@ -192,18 +192,10 @@ def collect(*, architecture: str = "", epochs: int | None = None) -> Preflight:
     )
 
 
-def architectures() -> Mapping[str, Any]:
-    """Return the trainable architectures by name."""
-    from classifier.fitting.architectures import ARCHITECTURES
-
-    found: Mapping[str, Any] = ARCHITECTURES
-    return found
-
-
 def base_architecture() -> str:
     """Return the architecture of the version in service, which a quick run keeps."""
-    base = bases.in_service()
-    return bases.architecture_of(base.metadata) if base else DEFAULT_ARCHITECTURE
+    base = ModelVersion.objects.in_service()
+    return architecture_of(base.metadata) if base else DEFAULT_ARCHITECTURE
 
 
 def labels_of_quick(base: ModelVersion | None, counts: dict[str, dict[str, int]]) -> list[str]:
@@ -259,7 +251,7 @@ def _new(base: ModelVersion | None, plan: snapshots.Plan) -> dict[str, int]:
     counts: dict[str, int] = {}
     for entry in plan.entries:
         known = str(entry.pk) in remembered or names.get(entry.pk) in remembered
-        if entry.split in LEARNT and not known:
+        if entry.split in TRAINED_ON and not known:
             counts[entry.genre] = counts.get(entry.genre, 0) + 1
     return counts
 
@@ -283,18 +275,18 @@ def _full_seconds(architecture: str, epochs: int, clips: int) -> float:
     others: list[float] = []
     for run in _former(Kind.FULL, architecture):
         assert run.snapshot is not None  # noqa: S101  # a run that is done has one
-        learnt = sum(sides.get(SnapshotClip.Split.TRAIN, 0) for sides in run.snapshot.counts.values())
+        trained_on = sum(sides.get(SnapshotClip.Split.TRAIN, 0) for sides in run.snapshot.counts.values())
         taken = list(run.epoch_rows.values_list("seconds", flat=True))
-        if learnt and taken:
-            rates.append(median(taken) / learnt)
+        if trained_on and taken:
+            rates.append(median(taken) / trained_on)
             others.append(max(_seconds(run) - sum(taken), 0.0))
-        elif learnt:
+        elif trained_on:
             others.append(_seconds(run))
     if rates:
         return median(others) + passes * clips * median(rates)
     if others:
         return median(others)
-    return _FULL_SECONDS + passes * clips * _EPOCH_CLIP_SECONDS.get(architecture, _OTHER_CLIP_SECONDS)
+    return _FULL_SECONDS + passes * clips * FITTERS[architecture].seconds_per_clip
 
 
 def _former(kind: str, architecture: str) -> list[TrainingRun]:

@@ -1,17 +1,15 @@
-"""What a training worker keeps on its own disk: features in one mapped file, and the state of a run.
+"""Files of a training worker on its own disk: the feature store, and the state of a run.
 
-Everything here can be made again from the rows and the storage; another machine that takes a run over does.
+All of them can be made again from the rows and the storage, as another machine does that takes a run over.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -19,14 +17,14 @@ from django.conf import settings
 
 from classifier.core.summary import COLUMNS
 from classifier.fitting.data.feature_store import FeatureStore, FeatureStoreError, FeatureStoreWriter
+from classifier.fitting.jobs.clips import RunClips
+from classifier.fitting.jobs.description import JobDescription, JobFolder
 from training.errors import TrainingError
 from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services.features import N_MELS, ClipFeatures, FeaturesError, read_features
 
 log = logging.getLogger(__name__)
 
-JOB_FILE, ENTRIES_FILE, LOG_FILE = "job.json", "entries.npz", "output.log"
-RESULT_FOLDER = "result"
 _BATCH = 200
 
 
@@ -39,13 +37,14 @@ def run_folder(run_id: UUID) -> Path:
     return root() / "runs" / run_id.hex
 
 
-def _material_folder(digest: str) -> Path:
-    return root() / "material" / digest
+def _features_root() -> Path:
+    # The name on disk is older than the word feature store.
+    return root() / "material"
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The features of a snapshot on this disk: where, how many clips, how many of them were here before."""
+    """The feature store of a snapshot: its folder, its clips, those of them that were here before."""
 
     folder: Path
     clips: int
@@ -58,11 +57,11 @@ def gather(snapshot: DatasetSnapshot, *, on_clip: Callable[[int, int], None]) ->
     Raises
     ------
     TrainingError
-        ``run_bad_clip``: the features of a clip are gone, damaged, or not those that were frozen.
+        ``run_bad_clip``: the features of a clip are gone, damaged, or not those of the snapshot.
     OSError
         There is no room, or the storage is away.
     """
-    folder = _material_folder(snapshot.digest)
+    folder = _features_root() / snapshot.digest
     total = snapshot.entries.count()
     try:
         here = FeatureStore.open(folder)
@@ -77,12 +76,12 @@ def gather(snapshot: DatasetSnapshot, *, on_clip: Callable[[int, int], None]) ->
     try:
         for done, entry in enumerate(_entries(snapshot), start=1):
             if found := before.get(entry.features_sha256):
-                material, row = found
-                summary = material.summary[row]
+                store, row = found
+                summary = store.summary[row]
                 writer.add(
                     entry.features_sha256,
-                    material.levels(row),
-                    float(material.floor_db[row]),
+                    store.levels(row),
+                    float(store.floor_db[row]),
                     None if np.isnan(summary).any() else summary,
                 )
                 cached += 1
@@ -99,14 +98,14 @@ def gather(snapshot: DatasetSnapshot, *, on_clip: Callable[[int, int], None]) ->
 
 
 def _earlier() -> dict[str, tuple[FeatureStore, int]]:
-    """Find what earlier runs left here, by the hash of the features."""
+    """Find the features that earlier runs left on this disk, by their hash."""
     found: dict[str, tuple[FeatureStore, int]] = {}
-    for folder in _subfolders(root() / "material"):
+    for folder in _subfolders(_features_root()):
         try:
-            material = FeatureStore.open(folder)
+            store = FeatureStore.open(folder)
         except FeatureStoreError:
             continue
-        found |= {key: (material, row) for row, key in enumerate(material.keys)}
+        found |= {key: (store, row) for row, key in enumerate(store.keys)}
     return found
 
 
@@ -133,13 +132,11 @@ def _name(clip: Clip) -> dict[str, str]:
     return {"clip": str(clip.pk), "title": clip.title or clip.dataset_key or str(clip.pk)}
 
 
-def write_job(run: TrainingRun, job: dict[str, Any], entries: dict[str, Any]) -> Path:
-    """Put down what the numeric part is to do; the state of an interrupted fit beside it stays."""
-    folder = run_folder(run.pk)
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder / RESULT_FOLDER, ignore_errors=True)
-    np.savez(folder / ENTRIES_FILE, **entries)
-    (folder / JOB_FILE).write_text(json.dumps(job, indent=1), encoding="utf-8")
+def write_job(run_id: UUID, description: JobDescription, clips: RunClips) -> JobFolder:
+    """Write the inputs of a run's training process; the state of an interrupted fit beside them stays."""
+    folder = JobFolder(run_folder(run_id))
+    shutil.rmtree(folder.result, ignore_errors=True)
+    folder.write(description, clips)
     return folder
 
 
@@ -149,12 +146,12 @@ def forget(run_id: UUID) -> None:
 
 
 def tidy(*, keep: str = "") -> None:
-    """Remove what finished runs left, and material that holds a clip which was withdrawn since.
+    """Remove what finished runs left, and feature stores with a clip that was withdrawn since.
 
     Parameters
     ----------
     keep
-        The digest of a snapshot; with one, the material of all others goes too.
+        The digest of a snapshot; with one, the feature stores of all others are removed too.
     """
     active = {
         pk.hex
@@ -163,7 +160,7 @@ def tidy(*, keep: str = "") -> None:
     for folder in _subfolders(root() / "runs"):
         if folder.name not in active:
             shutil.rmtree(folder, ignore_errors=True)
-    for folder in _subfolders(root() / "material"):
+    for folder in _subfolders(_features_root()):
         snapshots = DatasetSnapshot.objects.filter(digest=folder.name)
         in_use = snapshots.filter(run__status__in=TrainingRun.ACTIVE).exists()
         withdrawn = snapshots.filter(entries__clip__isnull=True).exists()

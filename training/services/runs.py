@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from classifier.fitting.architectures import FITTERS
 from genreweb.accounts.models import User
 from library.services import queue
 from library.services.queue import put
@@ -88,9 +89,9 @@ def _checked(kind: str, architecture: str, epochs: int | None, seed: int) -> tup
             raise TrainingError("run_quick_architecture")
         return of_base, 0
     architecture = architecture or preflight.DEFAULT_ARCHITECTURE
-    if architecture not in preflight.architectures():
+    if architecture not in FITTERS:
         raise TrainingError("run_architecture")
-    usual = preflight.architectures()[architecture].epochs
+    usual = FITTERS[architecture].epochs
     if usual is None:
         return architecture, 0
     if epochs is None:

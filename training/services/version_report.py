@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from classifier import testset
-from classifier.core.artifact import MODEL_FILES, architecture_of
+from classifier.core.architectures import ARCHITECTURES
+from classifier.core.artifact import architecture_of
 from classifier.core.gate import Comparison, Verdict, VersionPredictions, compare
 from classifier.models import ModelVersion
 from training.models import TrainingRun
@@ -162,7 +163,8 @@ def _robustness(metadata: Mapping[str, Any]) -> float | None:
 
 def _size(version: ModelVersion) -> int | None:
     """Give the bytes of what a version answers from."""
-    entry = version.files.get(MODEL_FILES.get(architecture_of(version.metadata), ""))
+    architecture = ARCHITECTURES.get(architecture_of(version.metadata))
+    entry = version.files.get(architecture.model_file) if architecture else None
     return entry["size"] if entry else None
 
 

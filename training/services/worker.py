@@ -1,7 +1,7 @@
-"""From a queued run to a candidate: freeze the clips, learn and judge in a process apart, keep the result.
+"""From a queued run to a candidate: the snapshot, the training process, the new version.
 
-Nothing here imports Keras or TensorFlow. The numeric work is a child process, which gives its memory back by
-ending, and which ends with this one however this one ends.
+Nothing here imports Keras or TensorFlow. The numeric work is done by a child process, which frees its memory
+by ending, and which ends with this one however this one ends.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier import registry
+from classifier.fitting.jobs.clips import TRAINED_ON
+from classifier.fitting.jobs.description import JobFolder
 from classifier.models import ModelVersion
 from genreweb.jobs import Event
 from training.errors import TrainingError
@@ -34,7 +36,7 @@ _BEGINS = {
     Step.JUDGE: 0.93,
     Step.SAVE: 0.98,
 }
-# Seconds that writing, judging and saving take after the last epoch, as far as nothing better is known.
+# Seconds that exporting, evaluating and saving take after the last epoch, as far as nothing better is known.
 _SECONDS_AFTER_FIT = 40.0
 
 
@@ -62,13 +64,16 @@ def _train(claimed: RunClaim) -> None:
     claimed.look()
     base = ModelVersion.objects.in_service()
     snapshot = _snapshot(claimed)
-    material = _material(claimed, snapshot)
-    with job_files.prepared(run, snapshot=snapshot, material=material, base=base) as job:
+    features = _features(claimed, snapshot)
+    with job_files.prepared(run, snapshot=snapshot, features=features, base=base) as job:
         if job.withdrawn:
             claimed.say("withdrawn", clips=job.withdrawn)
         claimed.step(Step.FIT, _BEGINS[Step.FIT], seconds_left=run.eta_seconds)
         claimed.say(
-            f"fit_{run.kind}", clips=job.learnt, genres=len(job.labels), architecture=run.architecture
+            f"fit_{run.kind}",
+            clips=job.trained_on,
+            genres=len(job.description.labels),
+            architecture=run.architecture,
         )
         _follow(claimed, job.folder)
         _save(claimed, job)
@@ -82,16 +87,14 @@ def _snapshot(claimed: RunClaim) -> DatasetSnapshot:
     snapshot, plan = snapshots.freeze(run, save=lambda made: claimed.update(snapshot=made))
     run.snapshot = snapshot
     sides = [entry.split for entry in plan.entries]
-    learnt = sum(
-        side in preflight.LEARNT if run.kind == run.Kind.QUICK else side == "train" for side in sides
-    )
-    claimed.say("snapshot", clips=len(sides), train=learnt, rest=len(sides) - learnt)
+    trained_on = sum(side in TRAINED_ON if run.kind == run.Kind.QUICK else side == "train" for side in sides)
+    claimed.say("snapshot", clips=len(sides), train=trained_on, rest=len(sides) - trained_on)
     for code, params in preflight.plan_notes(plan):
         claimed.say(code, **params)
     return snapshot
 
 
-def _material(claimed: RunClaim, snapshot: DatasetSnapshot) -> Path:
+def _features(claimed: RunClaim, snapshot: DatasetSnapshot) -> Path:
     claimed.step(Step.FEATURES, _BEGINS[Step.FEATURES], seconds_left=claimed.run.eta_seconds)
     width = _BEGINS[Step.FIT] - _BEGINS[Step.FEATURES]
 
@@ -101,46 +104,46 @@ def _material(claimed: RunClaim, snapshot: DatasetSnapshot) -> Path:
             claimed.update(progress=_BEGINS[Step.FEATURES] + width * done / total)
 
     gathered = run_storage.gather(snapshot, on_clip=on_clip)
-    # Only now: most clips of a new snapshot are in the material of the last one.
+    # Only now: most clips of a new snapshot are in the feature store of the last one.
     run_storage.tidy(keep=snapshot.digest)
     claimed.say("features", clips=gathered.clips, cached=gathered.cached)
     return gathered.folder
 
 
-def _follow(claimed: RunClaim, folder: Path) -> None:
-    """Run the numeric part and pass on what it says, until it is done."""
+def _follow(claimed: RunClaim, folder: JobFolder) -> None:
+    """Run the training process and pass on its reports, until it is done."""
     handlers: dict[str, Callable[[dict[str, Any]], None]] = {
-        "step": lambda said: claimed.step(
-            Step(said["step"]), _BEGINS[Step(said["step"])], seconds_left=said.get("seconds_left")
+        "step": lambda report: claimed.step(
+            Step(report["step"]), _BEGINS[Step(report["step"])], seconds_left=report.get("seconds_left")
         ),
-        "epoch": lambda said: _epoch(claimed, said),
-        "line": lambda said: claimed.say(said["code"], **said["params"]),
+        "epoch": lambda report: _epoch(claimed, report),
+        "line": lambda report: claimed.say(report["code"], **report["params"]),
         "failed": _raise_failure,
     }
     with Child(folder) as child:
-        for said in child.listen(look=claimed.look):
-            handlers[said["event"]](said)
+        for report in child.listen(look=claimed.look):
+            handlers[report["event"]](report)
 
 
-def _epoch(claimed: RunClaim, said: dict[str, Any]) -> None:
+def _epoch(claimed: RunClaim, report: dict[str, Any]) -> None:
     begin, end = _BEGINS[Step.FIT], _BEGINS[Step.EXPORT]
     claimed.epoch(
-        said["epoch"],
-        progress=begin + (end - begin) * said["epoch"] / max(said["epochs"], 1),
-        seconds_left=said["seconds_left"] + _SECONDS_AFTER_FIT,
-        figures={name: said[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")},
+        report["epoch"],
+        progress=begin + (end - begin) * report["epoch"] / max(report["epochs"], 1),
+        seconds_left=report["seconds_left"] + _SECONDS_AFTER_FIT,
+        figures={name: report[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")},
     )
 
 
-def _raise_failure(said: dict[str, Any]) -> None:
-    raise TrainingError(said["code"], said["params"])
+def _raise_failure(report: dict[str, Any]) -> None:
+    raise TrainingError(report["code"], report["params"])
 
 
 def _save(claimed: RunClaim, job: job_files.Job) -> None:
     """Keep the result as a version; the run is done in the same transaction, or neither is there."""
     claimed.look()
     claimed.step(Step.SAVE, _BEGINS[Step.SAVE], seconds_left=1.0)
-    judgement = job.judgement()
+    predictions = job.folder.read_holdout_predictions()
 
     def finish(version: ModelVersion) -> None:
         claimed.must_update(
@@ -150,14 +153,14 @@ def _save(claimed: RunClaim, job: job_files.Job) -> None:
             eta_seconds=None,
             finished_at=timezone.now(),
             candidate=version,
-            judgement=judgement,
+            judgement=predictions,
         )
 
     try:
         version = registry.add_version(
-            job.result, name=job.name, source=ModelVersion.Source.TRAINED, then=finish
+            job.folder.result, name=job.description.name, source=ModelVersion.Source.TRAINED, then=finish
         )
     except OSError as error:
         raise TrainingError("run_storage", {"detail": error.strerror or str(error)}) from error
-    claimed.say("judged", clips=len(judgement["holdout"]["clips"]))
+    claimed.say("judged", clips=len(predictions["holdout"]["clips"]))
     claimed.say("saved", name=version.name)

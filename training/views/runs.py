@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from classifier.fitting.architectures import FITTERS
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from training.access import curator_required
@@ -74,10 +75,7 @@ class StartForm(forms.Form):
     @cached_property
     def words(self) -> dict[str, tuple[str, str]]:
         """Title and explanation by name."""
-        return {
-            name: architecture_words(name, title=entry.title, explanation=entry.explanation)
-            for name, entry in preflight.architectures().items()
-        }
+        return {name: architecture_words(name) for name in FITTERS}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,7 +1,7 @@
-"""The file that a version answers from, made by TensorFlow on one CPU whatever the network was fitted with.
+"""Making the LiteRT model of weights that were fitted with any backend, in a process with TensorFlow.
 
-Only TensorFlow's Keras writes LiteRT files of networks, and weights mean the same to every backend:
-``python -m classifier.fitting.artifact.conversion FOLDER`` makes the one from the other.
+Only Keras on TensorFlow exports LiteRT files, and weights are the same for every backend:
+``python -m classifier.fitting.artifact.conversion FOLDER`` makes the model of the weights.
 """
 
 from __future__ import annotations
@@ -14,20 +14,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from classifier.core.artifact import MODEL_FILE
+from classifier.core.networks import WEIGHTS_FILE
+from classifier.core.patches import PatchParams
+from classifier.fitting.artifact.export import ExportError, export
+from classifier.fitting.networks.builders import build
+
 _SHAPE_FILE = "shape.json"
-_KEYS = ("architecture", "labels", "patches", "network")
+_KEYS = ("architecture", "labels", "patches", "network", "descriptor_mlp")
 
 
-def apart(folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Write the file for the weights in `folder`, in a process with a backend of its own.
+def convert_in_process(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Write the LiteRT model of the weights in `folder`, in a process with TensorFlow on one CPU.
 
     Raises
     ------
     ExportError
-        It could not be made, or answers otherwise than the network.
+        It could not be made, or its outputs differ from those of the network.
     """
-    from classifier.fitting.release.train import ExportError
-
     shape = folder / _SHAPE_FILE
     shape.write_text(json.dumps({key: metadata[key] for key in _KEYS if key in metadata}), encoding="utf-8")
     try:
@@ -45,12 +49,6 @@ def apart(folder: Path, metadata: Mapping[str, Any]) -> None:
 
 
 def _convert(folder: Path) -> None:
-    from classifier.core.artifact import MODEL_FILE
-    from classifier.core.networks import WEIGHTS_FILE
-    from classifier.core.patches import PatchParams
-    from classifier.fitting.artifact.keras_files import build
-    from classifier.fitting.release.train import export
-
     shape = json.loads((folder / _SHAPE_FILE).read_text(encoding="utf-8"))
     network = build(shape)
     network.load_weights(folder / WEIGHTS_FILE)

@@ -1,45 +1,22 @@
-"""Keras networks of every architecture, from and to the files of a version. Functions import Keras."""
+"""Keras networks of every architecture, from and to the files of a version."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from classifier.core import networks
-from classifier.core.artifact import MODEL_FILE, ReleaseError, architecture_of, file_in, read_metadata
+from classifier.core.artifact import MODEL_FILE, ReleaseError, file_in, file_sha256, read_metadata
 from classifier.core.networks import WEIGHTS_FILE
 from classifier.core.patches import PatchParams
-from classifier.fitting.artifact import conversion
+from classifier.fitting.artifact.conversion import convert_in_process
+from classifier.fitting.artifact.export import export
+from classifier.fitting.artifact.weights import save_weights
 from classifier.fitting.loop import devices
-from classifier.fitting.loop.epochs import use_threads
-from classifier.fitting.networks.efficientnet import efficientnet_b0
+from classifier.fitting.networks.builders import build
 from classifier.fitting.networks.regression import Affine
-from classifier.fitting.release.train import export
-
-__all__ = ["WEIGHTS_FILE", "build", "load", "use_threads", "with_head", "write"]
-
-
-def build(metadata: Mapping[str, Any], *, seed: int = 0) -> Any:
-    """The untrained network that metadata describe.
-
-    Raises
-    ------
-    ReleaseError
-        The architecture is no Keras network.
-    """
-    match architecture_of(metadata):
-        case "residual-cnn":
-            return networks.from_metadata(metadata, seed=seed)
-        case "efficientnet-b0":
-            return efficientnet_b0(
-                n_labels=len(metadata["labels"]), patches=PatchParams(**metadata["patches"]), seed=seed
-            )
-        case other:
-            raise ReleaseError(f"{other} is no network.")
 
 
 def load(folder: Path) -> Any:
@@ -48,14 +25,12 @@ def load(folder: Path) -> Any:
     Raises
     ------
     ReleaseError
-        The weights are missing, do not match the hash in the metadata or do not fit the network.
+        The weights are missing, or do not match the hash in the metadata; see also `artifact.read_metadata`.
     """
     metadata = read_metadata(folder)
-    if architecture_of(metadata) == "residual-cnn":
-        return networks.load(folder)
     path = file_in(folder, WEIGHTS_FILE)
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = file_sha256(path)
     except OSError as error:
         raise ReleaseError(f"The weights of release {folder.name} cannot be read: {error}.") from error
     if found != metadata.get("weights_sha256"):
@@ -76,7 +51,7 @@ def with_head(network: Any, metadata: Mapping[str, Any], head: Affine) -> Any:
 
 
 def write(network: Any, folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Write what a version answers from, and the weights that it can be taught further from.
+    """Write the LiteRT model of a version and its weights, from which it can be trained further.
 
     Parameters
     ----------
@@ -91,8 +66,8 @@ def write(network: Any, folder: Path, metadata: Mapping[str, Any]) -> None:
     import keras
 
     folder.mkdir(parents=True, exist_ok=True)
-    network.save_weights(folder / WEIGHTS_FILE)
+    save_weights(network, folder / WEIGHTS_FILE)
     if keras.backend.backend() == "tensorflow" and len(devices.names()) < 2:
         export(network, folder / MODEL_FILE, PatchParams(**metadata["patches"]))
     else:
-        conversion.apart(folder, metadata)
+        convert_in_process(folder, metadata)

@@ -1,4 +1,4 @@
-"""The model card: what a release is, in words a person can judge it by."""
+"""The model card of a release."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ from typing import Any
 
 from classifier.core.networks import member_count
 from classifier.core.patches import PatchParams
+from classifier.fitting.artifact.card_text import interval, percent
 
 _TEMPLATE = Path(__file__).with_name("release_card.md")
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _interval(interval: Mapping[str, float]) -> str:
-    return f"{_percent(interval['value'])} ({_percent(interval['low'])} to {_percent(interval['high'])})"
 
 
 def _row(*cells: str) -> str:
@@ -74,26 +67,26 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         per_genre=round(metadata["trained_on"]["tracks"] / len(metadata["labels"])),
         **_networks(metadata),
         n_valid=valid["n"],
-        valid_accuracy=_interval(valid["accuracy"]),
+        valid_accuracy=interval(valid["accuracy"]),
         n_test=test["n"],
-        accuracy=_interval(test["accuracy"]),
-        macro_f1=_interval(test["macro_f1"]),
+        accuracy=interval(test["accuracy"]),
+        macro_f1=interval(test["macro_f1"]),
         calibration_error=test["calibration_error"],
-        surest=_percent(metadata["test_accuracy_at_60_percent_coverage"]),
-        recall="\n".join(_row(label, _percent(value)) for label, value in recall.items()),
+        surest=percent(metadata["test_accuracy_at_60_percent_coverage"]),
+        recall="\n".join(_row(label, percent(value)) for label, value in recall.items()),
         weakest=" and ".join(sorted(recall, key=recall.__getitem__)[:2]),
-        unsure_below=_percent(calibration["unsure_below"]),
+        unsure_below=percent(calibration["unsure_below"]),
         channels="\n".join(
-            _row(name, *(_percent(row[key]) for key in ("accuracy", "confident", "confident_accuracy")))
+            _row(name, *(percent(row[key]) for key in ("accuracy", "confident", "confident_accuracy")))
             for name, row in channels.items()
         ),
         n_channels=len(robustness["channels"]),
-        robustness=_percent(robustness["mean"]),
-        robust_confident=_percent(robustness["confident"]),
-        robust_right=_percent(robustness["confident_accuracy"]),
+        robustness=percent(robustness["mean"]),
+        robust_confident=percent(robustness["confident"]),
+        robust_right=percent(robustness["confident_accuracy"]),
         worst=robustness["worst"]["channel"],
-        worst_accuracy=_percent(robustness["worst"]["accuracy"]),
-        agreement=_percent(robustness["agreement"]),
-        agreement_or_unsure=_percent(robustness["agreement_or_unsure"]),
-        refused=_percent(metadata["outliers_refused"]),
+        worst_accuracy=percent(robustness["worst"]["accuracy"]),
+        agreement=percent(robustness["agreement"]),
+        agreement_or_unsure=percent(robustness["agreement_or_unsure"]),
+        refused=percent(metadata["outliers_refused"]),
     )

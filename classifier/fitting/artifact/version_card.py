@@ -1,28 +1,20 @@
-"""The card of a version that was trained on a site: what it is and how good, in words, from its metadata."""
+"""The model card of a version that was trained on a site, made of its metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from classifier.core.artifact import architecture_of
-
-CARD_FILE: Final = "MODEL_CARD.md"
-
-_TITLES = {
-    "residual-cnn": "The platform's convolutional network",
-    "efficientnet-b0": "EfficientNet-B0 on the spectrogram",
-    "mfcc-knn": "Nearest neighbours of MFCCs",
-    "feature-mlp": "A small network on 57 summary features",
-}
+from classifier.core.artifact import architecture
+from classifier.fitting.artifact.card_text import interval, percent
 
 
 def version_card(metadata: Mapping[str, Any]) -> str:
-    """Markdown text; what was not measured is said to be so."""
+    """Markdown text; it names what was not measured."""
     lines = [
         f"# Model card: {metadata['name']}",
         "",
-        f"{_TITLES[architecture_of(metadata)]}, trained on a site on {metadata.get('date', '–')} with seed "
+        f"{architecture(metadata).title}, trained on a site on {metadata.get('date', '–')} with seed "
         f"{metadata.get('seed', '–')}; `metadata.json` beside this card holds every setting and figure.",
         "",
         f"It names: {', '.join(metadata['labels'])}.",
@@ -66,25 +58,17 @@ def _measured(metadata: Mapping[str, Any]) -> list[str]:
         "",
         "| | |",
         "| --- | --- |",
-        f"| accuracy | {_interval(test['accuracy'])} |",
-        f"| macro F1 | {_interval(test['macro_f1'])} |",
+        f"| accuracy | {interval(test['accuracy'])} |",
+        f"| macro F1 | {interval(test['macro_f1'])} |",
         f"| expected calibration error | {test['calibration_error']:.3f} |",
-        f"| accuracy of the surest 60 % | {_percent(metadata['test_accuracy_at_60_percent_coverage'])} |",
+        f"| accuracy of the surest 60 % | {percent(metadata['test_accuracy_at_60_percent_coverage'])} |",
     ]
     if robustness := metadata.get("robustness"):
         lines += [
-            f"| mean accuracy under simulated channels | {_percent(robustness['mean'])} |",
-            f"| right among its confident answers there | {_percent(robustness['confident_accuracy'])} |",
+            f"| mean accuracy under simulated channels | {percent(robustness['mean'])} |",
+            f"| right among its confident answers there | {percent(robustness['confident_accuracy'])} |",
         ]
     lines += ["", "| genre | found |", "| --- | --- |"]
-    lines += [f"| {label} | {_percent(value)} |" for label, value in test["recall"].items()]
-    unsure = f"A verdict with a confidence under {_percent(calibration['unsure_below'])} is marked unsure."
+    lines += [f"| {label} | {percent(value)} |" for label, value in test["recall"].items()]
+    unsure = f"A verdict with a confidence under {percent(calibration['unsure_below'])} is marked unsure."
     return [*lines, "", unsure]
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _interval(interval: Mapping[str, float]) -> str:
-    return f"{_percent(interval['value'])} ({_percent(interval['low'])} to {_percent(interval['high'])})"

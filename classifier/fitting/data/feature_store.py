@@ -1,7 +1,7 @@
-"""Features of many clips in one file that is mapped, not read: a fit touches only the clips it draws.
+"""Features of many clips in one memory-mapped file: a fit reads only the clips that it draws.
 
-The file holds the uint8 levels of one clip after the other; a table beside it says where each begins. It is
-written once, under another name, and never changed.
+The file holds the uint8 levels of one clip after the other, a table beside it the size of each. It is written
+once, under another name, and never changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TABLE_FILE = "table.npz"
 
 
 class FeatureStoreError(ValueError):
-    """The files are not there or are not what was written."""
+    """The files are missing or damaged."""
 
 
 class FeatureStoreWriter:
@@ -92,7 +92,7 @@ class FeatureStore:
     Attributes
     ----------
     keys
-        What each row was called when it was written.
+        The key under which each row was added.
     floor_db
         (n,) decibels of level 0.
     summary
@@ -113,7 +113,7 @@ class FeatureStore:
         Raises
         ------
         FeatureStoreError
-            A file is missing, or the two do not belong together.
+            A file is missing, or the two do not match.
         """
         try:
             with np.load(folder / TABLE_FILE, allow_pickle=False) as table:
@@ -123,7 +123,7 @@ class FeatureStore:
             # An empty file cannot be mapped.
             levels = np.memmap(folder / LEVELS_FILE, dtype=np.uint8, mode="r") if keys else None
         except (OSError, KeyError, ValueError) as error:
-            raise FeatureStoreError(f"the material in {folder} cannot be read: {error}") from error
+            raise FeatureStoreError(f"the features in {folder} cannot be read: {error}") from error
         starts = np.concatenate([[0], np.cumsum(columns * n_mels)]).astype(np.int64)
         mapped = np.empty(0, np.uint8) if levels is None else levels
         if starts[-1] != len(mapped) or not len(keys) == len(floor_db) == len(summary):
@@ -144,15 +144,15 @@ class FeatureStore:
         return np.asarray(self.floor_db[row] * (1 - (levels + 0.5) / 256), dtype=np.float32)
 
     def rows(self, chosen: Sequence[int]) -> Columns:
-        """The decibels of some rows, as a sequence that computes each one when it is asked for."""
+        """The decibels of some rows, as a sequence that computes each item on access."""
         return Columns(self, tuple(chosen))
 
 
 class Columns(Sequence[FloatArray]):
     """(n_mels, n_columns) decibels by position; nothing is kept in memory."""
 
-    def __init__(self, material: FeatureStore, rows: tuple[int, ...]) -> None:
-        self._material = material
+    def __init__(self, features: FeatureStore, rows: tuple[int, ...]) -> None:
+        self._features = features
         self._rows = rows
 
     def __len__(self) -> int:
@@ -164,5 +164,5 @@ class Columns(Sequence[FloatArray]):
     def __getitem__(self, index: slice) -> Columns: ...
     def __getitem__(self, index: int | slice) -> FloatArray | Columns:
         if isinstance(index, slice):
-            return Columns(self._material, self._rows[index])
-        return self._material.db(self._rows[index])
+            return Columns(self._features, self._rows[index])
+        return self._features.db(self._rows[index])

@@ -1,4 +1,4 @@
-"""Batches for fitting: random crops, channels and masks, all decided by (seed, epoch)."""
+"""Training batches: random crops, channels and masks, all determined by (seed, epoch)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class FeedParams:
-    """How examples are varied.
+    """How examples are augmented.
 
     Parameters
     ----------
     batch_size
         Crops of music in a batch.
     crops_per_epoch
-        Times each track is seen in an epoch, each time elsewhere.
+        Crops of each track in an epoch, each at another place.
     outlier_share
         Sounds that are not music, per crop of music.
     channel_probability
-        Share of crops that pass through a random channel.
+        Share of crops that are changed by a random channel.
     shift
         Largest shift along frequency, in mel bands.
     masks, mask_bands, mask_columns
@@ -60,12 +60,12 @@ class Batch:
 
 
 class Batches(Protocol):
-    """What a network can be fitted on, epoch by epoch.
+    """The training batches of every epoch.
 
     Attributes
     ----------
     views
-        Rows, beside each other in a batch, that are to be heard as the same; 1 where each stands for itself.
+        Successive rows of a batch that are views of one crop; 1 where there is one view only.
     steps_per_epoch
         Batches.
     """
@@ -78,13 +78,12 @@ class Batches(Protocol):
 
 
 class Feed:
-    """Endless varied batches from a fixed set of examples.
+    """Augmented batches from a fixed set of examples.
 
     Attributes
     ----------
     views
-        Rows that each crop gives. They stand beside each other in a batch, and each has met channels and
-        masks of its own.
+        Successive rows that each crop gives, each with a channel and masks of its own.
     steps_per_epoch
         Batches.
     """
@@ -137,7 +136,7 @@ class Feed:
         return Batch(inputs=inputs[..., None], genres=genres, music=music)
 
     def _vary(self, db: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
-        """One crop of a sound, as often as there are views."""
+        """One crop of a sound, through a channel of its own for each view."""
         params, width = self._params, self._patch_params.n_columns
         source = patches.fill(db, width)
         start = int(rng.integers(0, source.shape[1] - width + 1))
@@ -147,9 +146,9 @@ class Feed:
             crop = np.roll(crop, shift, axis=0)
             edge = slice(0, shift) if shift > 0 else slice(shift, None)
             crop[edge] = crop[shift if shift > 0 else shift - 1]
-        return [self._heard(crop, rng) for _ in range(self.views)]
+        return [self._through_channel(crop, rng) for _ in range(self.views)]
 
-    def _heard(self, crop: FloatArray, rng: np.random.Generator) -> FloatArray:
+    def _through_channel(self, crop: FloatArray, rng: np.random.Generator) -> FloatArray:
         if rng.random() >= self._params.channel_probability:
             return crop
         return patches.to_db(random_channel(patches.db_to_power(crop), rng), self._patch_params)

@@ -1,4 +1,4 @@
-"""Sounds that are not music, so that a network learns to doubt (Hendrycks et al., ICLR 2019)."""
+"""Synthetic sounds that are not music, for outlier exposure (Hendrycks et al., ICLR 2019)."""
 
 from __future__ import annotations
 

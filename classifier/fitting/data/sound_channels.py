@@ -1,8 +1,7 @@
-"""What happens to sound on its way to a microphone or through a codec, on the samples themselves.
+"""Degradation of samples by loudspeakers, rooms, noise and codecs, to measure robustness.
 
-Networks are fitted with `classifier.core.channels`, which simulates such things on mel spectrograms. Here
-they are real convolutions, added sounds and FFmpeg's encoders; they are for measuring alone, nothing is
-taught with them.
+Networks are fitted with `classifier.core.channels`, which simulates such channels on mel spectrograms. Here
+they are convolutions, added sounds and FFmpeg's encoders; they are for measuring only, never for fitting.
 Every channel takes mono samples at `SAMPLE_RATE` and a generator, and returns about as many.
 """
 
@@ -103,7 +102,7 @@ def encoded(
     bit_rate: int | None = None,
     container: str = "matroska",
 ) -> Samples:
-    """What is left after an encoder of FFmpeg's and the platform's own decoder."""
+    """Encode with FFmpeg and decode with the platform's own decoder."""
     buffer = io.BytesIO()
     levels = np.clip(0.8 * samples / _peak(samples), -1, 1)
     with av.open(buffer, "w", format=container) as target:
@@ -130,10 +129,10 @@ def far_away(samples: Samples, rng: np.random.Generator) -> Samples:
 
 def everything(samples: Samples, rng: np.random.Generator) -> Samples:
     """A loudspeaker in a room with people, recorded with noise and sent as a voice message."""
-    heard = room(loudspeaker(samples, rng), rng)
-    heard = babble(heard, rng, snr_db=rng.uniform(5, 12))
-    heard = noise(heard, rng, snr_db=rng.uniform(10, 20))
-    return encoded(heard, codec="libopus", bit_rate=24_000, sample_rate=48_000)
+    degraded = room(loudspeaker(samples, rng), rng)
+    degraded = babble(degraded, rng, snr_db=rng.uniform(5, 12))
+    degraded = noise(degraded, rng, snr_db=rng.uniform(10, 20))
+    return encoded(degraded, codec="libopus", bit_rate=24_000, sample_rate=48_000)
 
 
 SOUND_CHANNELS: Final[Mapping[str, SoundChannel]] = {

@@ -1,4 +1,4 @@
-"""Labels that look wrong: what a model that has not learnt a clip's label thinks of it."""
+"""Label noise: how probable a clip's label is by a model that was fitted without the clip."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.inference import softmax
+from classifier.core.activations import softmax
 from classifier.fitting.networks.regression import Affine, fit_affine
 
 FloatArray = NDArray[np.floating[Any]]
@@ -18,7 +18,7 @@ Groups = Sequence[str] | NDArray[np.str_]
 
 N_FOLDS = 5
 PENALTY = 0.1
-"""Strong: a model that could learn single clips by heart would learn their wrong labels too."""
+"""Strong: a model that overfits single clips would fit their wrong labels too."""
 
 
 def out_of_fold(
@@ -41,8 +41,8 @@ def out_of_fold(
     targets
         (n,) index of each clip's label as it is given.
     groups
-        (n,) clips of one artist, contributor or recording, which say too much about each other; None where
-        every clip stands for itself. An empty name is no group.
+        (n,) names of artists, contributors or recordings, whose clips are not independent; None where every
+        clip is a group of its own. An empty name is no group.
     n_labels
         Labels there are. One that occurs in no other fold gets a probability near zero.
     seed
@@ -50,8 +50,8 @@ def out_of_fold(
 
     Returns
     -------
-    (n, n_labels), rows summing to 1. With fewer than two clips, or a single label or group, nothing can be
-    learnt elsewhere: every label is as likely.
+    (n, n_labels), rows summing to 1. With fewer than two clips, or a single label or group, no model
+    can be fitted and all labels are equally probable.
 
     Raises
     ------
@@ -68,8 +68,8 @@ def out_of_fold(
     for fold in np.unique(folds):
         inside = folds == fold
         if not inside.all() and len(np.unique(targets[~inside])) > 1:
-            learnt = fit_plain(embeddings[~inside], targets[~inside], n_labels)
-            probabilities[inside] = softmax(learnt(embeddings[inside]))
+            model = fit_plain(embeddings[~inside], targets[~inside], n_labels)
+            probabilities[inside] = softmax(model(embeddings[inside]))
     return probabilities
 
 

@@ -1,4 +1,4 @@
-"""What a release says of real music after real convolution, noise and codecs; none of them taught it."""
+"""Robustness of a release: its figures on samples degraded by convolution, noise and codecs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _CHANNEL_SEED: Final = 9
 def measure(
     *, data: Path, release: Path, most: int | None, on_progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    """Ask a release about clips that have sound, clean and after each of `SOUND_CHANNELS`.
+    """Measure a release on clips that have sound, clean and after each of `SOUND_CHANNELS`.
 
-    The figures are those of the test part, which a release has not learnt, and those of all clips together.
+    There are figures for the test part, on which a release is not trained, and for all clips together.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def measure(
     test = np.isin(chosen, whole.part("test"))
     if not test.any():
         raise DatasetError(f"No clip of the test part has sound under {data / 'audio'}.")
-    verdicts, sure = _hear(classifier, whole, data, chosen, on_progress)
+    verdicts, sure = _predict_all(classifier, whole, data, chosen, on_progress)
     targets = np.array([whole.labels.index(whole.clips[index].genre) for index in chosen])
 
     def figures(rows: NDArray[np.bool_]) -> dict[str, Any]:
@@ -72,23 +72,23 @@ def measure(
     }
 
 
-def _hear(
+def _predict_all(
     classifier: Classifier,
     whole: LogMelDataset,
     data: Path,
     chosen: Sequence[int],
     on_progress: Callable[[int, int], None],
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Verdicts and whether they are sure, both (1 + n_channels, n_clips); the first row is of clean clips."""
+    """Verdicts and whether they are confident, both (1 + n_channels, n_clips); the first row: clean clips."""
     verdicts = np.zeros((1 + len(SOUND_CHANNELS), len(chosen)), dtype=np.intp)
     sure = np.zeros(verdicts.shape, dtype=np.bool_)
     for place, index in enumerate(chosen):
         on_progress(place, len(chosen))
         samples = _samples(_sound(data, whole, index))
         for row, name in enumerate(("clean", *SOUND_CHANNELS)):
-            said = _ask(classifier, _after(samples, name, clip=index))
-            verdicts[row, place] = np.argmax([said.probabilities[label] for label in whole.labels])
-            sure[row, place] = not said.unsure
+            prediction = _predict(classifier, _after(samples, name, clip=index))
+            verdicts[row, place] = np.argmax([prediction.probabilities[label] for label in whole.labels])
+            sure[row, place] = not prediction.unsure
     on_progress(len(chosen), len(chosen))
     return verdicts, sure
 
@@ -108,7 +108,7 @@ def _figures(
         len(labels),
         clusters=np.tile(np.arange(n_clips), len(degraded)),
     )
-    rows = [shares(heard, certain, targets, clean) for heard, certain in zip(verdicts, sure, strict=True)]
+    rows = [shares(verdict, certain, targets, clean) for verdict, certain in zip(verdicts, sure, strict=True)]
     return {
         "clips": n_clips,
         "genres": {label: int((targets == place).sum()) for place, label in enumerate(labels)},
@@ -152,13 +152,13 @@ def _samples(path: Path) -> NDArray[np.float64]:
 
 
 def _after(samples: NDArray[np.float64], name: str, *, clip: int) -> NDArray[np.float64]:
-    """The clip through one channel, or as it is; each clip meets another loudspeaker, another room."""
+    """The clip through one channel, whose parameters differ from clip to clip, or as it is."""
     if name == "clean":
         return samples
     return SOUND_CHANNELS[name](samples, np.random.default_rng([_CHANNEL_SEED, clip]))
 
 
-def _ask(classifier: Classifier, samples: NDArray[np.float64]) -> Prediction:
+def _predict(classifier: Classifier, samples: NDArray[np.float64]) -> Prediction:
     level = np.asarray(_PEAK * samples / (np.abs(samples).max() + 1e-9), dtype=np.float32)
     features = extract(level)
     return classifier.predict(features.mel_power, duration=features.duration, samples=level)

@@ -1,8 +1,8 @@
-"""Every method under every protocol on the same divisions of the clips; what is finished is kept.
+"""Running every method under every protocol on the same divisions of the clips.
 
-A cell is one method under one protocol with one fold and one seed: the unit of work. Its probabilities
-are kept in a file with the identity of all that decided them, so that an interrupted evaluation goes on, and
-one with another recipe or other data starts anew. What the cells say together: `evaluation_table`.
+A cell is one method under one protocol with one fold and one seed: the unit of work. Its probabilities are
+stored with the identity of all that decided them, so that an interrupted evaluation continues, and one with
+another recipe or other data starts anew. `table` summarises the cells.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import dataset
+from classifier.core.activations import softmax
 from classifier.core.baselines import FEATURES_FILE, Sounds
 from classifier.core.dataset import Examples, LogMelDataset
-from classifier.core.inference import softmax
 from classifier.core.protocols import PROTOCOLS, Piece, Split
 from classifier.fitting.methods import METHODS, Average, Context
 
@@ -47,7 +47,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a cell gave: probabilities of the valid and test parts, and the seconds it took."""
+    """Result of a cell: probabilities for the valid and test parts, and the seconds it took."""
 
     valid: FloatArray
     test: FloatArray
@@ -63,11 +63,11 @@ class Progress:
     done, total
         Cells.
     cell
-        The one at work.
+        The current one.
     word
-        What it reports itself; empty when it begins and when it is done.
+        Its own report; empty when it begins and when it is done.
     seconds_left
-        Of all cells, by the time that others of their method took; None while none did.
+        For all cells, by the time that others of their method took; None while there are none.
     """
 
     done: int
@@ -105,7 +105,7 @@ class Workspace:
         )
 
     def settings(self, method: str, protocol: str) -> Mapping[str, Any]:
-        """What decides a method under a protocol, beside the data and the seed."""
+        """All that decides the outputs of a method under a protocol, but the data and the seed."""
         entry = METHODS[method]
         if entry.average is None:
             return entry.make(self.context(protocol, self._work)).settings
@@ -171,7 +171,7 @@ class Workspace:
         return sorted({int(name[2]) for name in names if len(name) == 3 and name[2].isdecimal()})
 
     def compute(self, cell: Cell, report: Callable[[str], None]) -> Outcome:
-        """Fit and ask; seconds to hours."""
+        """Fit and predict; seconds to hours."""
         average = METHODS[cell.method].average
         return self._averaged(cell, average, report) if average else self._fitted(cell, report)
 
@@ -195,12 +195,13 @@ class Workspace:
         method = METHODS[cell.method].make(self.context(cell.protocol, checkpoint, report))
         method.fit(self.sounds(cell.protocol, fold.train), seed=cell.seed)
 
-        def ask(places: NDArray[np.intp]) -> FloatArray:
+        def predict(places: NDArray[np.intp]) -> FloatArray:
             if not len(places):
                 return np.zeros((0, len(self.dataset.labels)))
             return method.predict_proba(self.sounds(cell.protocol, places))
 
-        outcome = Outcome(valid=ask(fold.valid), test=ask(fold.test), seconds=time.monotonic() - began)
+        valid, test = predict(fold.valid), predict(fold.test)
+        outcome = Outcome(valid=valid, test=test, seconds=time.monotonic() - began)
         # Before the state is removed: who is killed in between has lost nothing.
         self.keep(cell, outcome)
         for left in checkpoint.glob("*"):
@@ -276,8 +277,8 @@ def _seconds_left(waiting: Sequence[Cell], taken: Mapping[tuple[str, str], list[
 def mean_of_logits(probabilities: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
     """Probabilities (n, n_labels) whose logits are the weighted mean of others'.
 
-    What joined networks say of a clip, up to the weights of its patches, which each network gives on its own
-    here.
+    That is the output of joined networks, but for the weights of a clip's patches, which are each network's
+    own here.
     """
     return softmax(np.average([logits_of(each) for each in probabilities], axis=0, weights=weights))
 

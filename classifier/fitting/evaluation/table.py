@@ -1,4 +1,4 @@
-"""What the finished cells of an evaluation say together: one table."""
+"""The table of an evaluation, from its finished cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.inference import read_metadata, softmax
+from classifier.core.activations import softmax
+from classifier.core.artifact import read_metadata
 from classifier.core.metrics import measure
 from classifier.core.protocols import PROTOCOLS
 from classifier.fitting.evaluation.calibration import fit_temperature

@@ -1,10 +1,12 @@
-"""The table of an evaluation in words, for people who read it in the release folder."""
+"""The table of an evaluation as Markdown, for the release folder."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from classifier.fitting.artifact.card_text import percent
 
 PROTOCOL_WORDS: Final[Mapping[str, str]] = {
     "filtered": "The artist-disjoint, fault-filtered partition of Kereliuk, Sturm and Larsen (2015): fitted "
@@ -74,14 +76,14 @@ def _summary(content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> l
         title = content["methods"][row["method"]]["title"]
         lines.append(
             f"| {title} | {_interval(row['accuracy'])}{spread} | {_interval(row['macro_f1'])} "
-            f"| {row['calibration_error']:.3f} | {_percent(row['coverage']['0.6'])} | {_extent(row)} |"
+            f"| {row['calibration_error']:.3f} | {percent(row['coverage']['0.6'])} | {_extent(row)} |"
         )
     lines += ["", "Accuracy of the surest answers, by the share of all that is answered:", ""]
     shares = list(rows[0]["coverage"])
     lines += [f"| method | {' | '.join(f'{100 * float(share):.0f} %' for share in shares)} |"]
     lines += [f"| --- |{' --- |' * len(shares)}"]
     for row in rows:
-        figures = " | ".join(_percent(row["coverage"][share]) for share in shares)
+        figures = " | ".join(percent(row["coverage"][share]) for share in shares)
         lines.append(f"| {content['methods'][row['method']]['title']} | {figures} |")
     return lines
 
@@ -106,7 +108,7 @@ def _recalls(content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> l
     titles = [content["methods"][row["method"]]["title"] for row in rows]
     lines = [f"| genre | {' | '.join(titles)} |", f"| --- |{' --- |' * len(rows)}"]
     for label in content["labels"]:
-        lines.append(f"| {label} | {' | '.join(_percent(row['recall'][label]) for row in rows)} |")
+        lines.append(f"| {label} | {' | '.join(percent(row['recall'][label]) for row in rows)} |")
     return lines
 
 
@@ -121,12 +123,8 @@ def _confusion(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
 def _interval(interval: Mapping[str, float]) -> str:
-    return f"{_percent(interval['value'])} ({100 * interval['low']:.1f} to {100 * interval['high']:.1f})"
+    return f"{percent(interval['value'])} ({100 * interval['low']:.1f} to {100 * interval['high']:.1f})"
 
 
 def _wrapped(text: str) -> list[str]:

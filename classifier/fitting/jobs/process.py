@@ -1,12 +1,11 @@
 """The numeric part of a training run, as a process: ``python -m classifier.fitting.jobs.process FOLDER FD``.
 
-It knows no rows. ``job.json`` and ``entries.npz`` in the folder say what to learn; the version is written
-to ``result/`` beside them, and what it and the version in service say about held-out clips to
-``judgement.json``. Reports go to file descriptor FD, one JSON object a line: ``step``, ``epoch``, ``line``
-(of the log), ``failed`` and ``done``.
+It uses no database. The files of `description.JobFolder` say what to fit, and the version and the predictions
+for held-out clips are written beside them. Reports go to file descriptor FD, one JSON object a line:
+``step``, ``epoch``, ``line`` (of the log), ``failed`` and ``done``.
 
-Standard input is a lifeline. "stop" on it ends the work after the batch that is being learnt; its end, which
-the kernel sends when the parent dies, ends the process at once.
+Standard input controls its life. "stop" on it ends the work after the current batch; its end, which the
+kernel sends when the parent dies, ends the process at once.
 """
 
 from __future__ import annotations
@@ -27,12 +26,15 @@ from typing import Any
 
 import numpy as np
 
-JOB_FILE, ENTRIES_FILE, JUDGEMENT_FILE, RESULT_FOLDER = (
-    "job.json",
-    "entries.npz",
-    "judgement.json",
-    "result",
-)
+from classifier.fitting.artifact.export import ExportError
+from classifier.fitting.data.feature_store import FeatureStore
+from classifier.fitting.jobs.candidate import NothingNewError, RunControl, fit_candidate
+from classifier.fitting.jobs.clips import RunClips
+from classifier.fitting.jobs.description import JobFolder
+from classifier.fitting.jobs.holdout import evaluate_candidate, predict_holdout
+from classifier.fitting.loop.epochs import use_threads
+from classifier.fitting.loop.reports import EpochReport
+
 NICENESS = 10
 _LITTLE_SPACE = 1 << 20
 _LONGEST_DETAIL = 300
@@ -47,7 +49,7 @@ class Failure:
 
 
 class Reports:
-    """The way back to the parent."""
+    """Reports to the parent process."""
 
     def __init__(self, descriptor: int) -> None:
         self._file = os.fdopen(descriptor, "w", encoding="utf-8")
@@ -61,13 +63,13 @@ def main(folder: Path, descriptor: int) -> int:
     """Do the job in `folder`; give the exit status."""
     reports = Reports(descriptor)
     stop = threading.Event()
-    threading.Thread(target=_hold_on, args=(stop,), name="lifeline", daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(stop,), name="watch-parent", daemon=True).start()
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS))
     try:
-        with _alone(folder):
-            _work(folder, reports, stop.is_set)
-    except Exception as error:  # noqa: BLE001  # whatever it was is told to whoever waits
+        with _exclusive(JobFolder(folder)):
+            _work(JobFolder(folder), reports, stop.is_set)
+    except Exception as error:  # noqa: BLE001  # whatever it was is reported to the parent
         if stop.is_set():
             return 1
         traceback.print_exc()
@@ -78,7 +80,7 @@ def main(folder: Path, descriptor: int) -> int:
     return 0
 
 
-def _hold_on(stop: threading.Event) -> None:
+def _watch_parent(stop: threading.Event) -> None:
     for line in sys.stdin:
         if line.strip() == "stop":
             stop.set()
@@ -86,20 +88,17 @@ def _hold_on(stop: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusive(folder: JobFolder) -> Iterator[None]:
     """Wait until a process that worked here before has ended: two would write one checkpoint."""
-    with (folder / "lock").open("w") as lock:
+    with folder.lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _failure(error: Exception, folder: Path) -> Failure:
-    from classifier.fitting.jobs.candidate import NothingNewError
-    from classifier.fitting.release.train import ExportError
-
     if isinstance(error, NothingNewError):
         return Failure("run_nothing_new", {})
-    # HDF5 and TensorFlow tell of a full disk in words only.
+    # HDF5 and TensorFlow report a full disk in the message only.
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
     if full or shutil.disk_usage(folder).free < _LITTLE_SPACE:
         return Failure("run_disk_full", {"place": str(folder)})
@@ -108,35 +107,31 @@ def _failure(error: Exception, folder: Path) -> Failure:
     return Failure(code, {"detail": detail})
 
 
-def _work(folder: Path, reports: Reports, should_stop: Callable[[], bool]) -> None:
-    from classifier.fitting.data.feature_store import FeatureStore
-    from classifier.fitting.jobs import candidate
-    from classifier.fitting.loop.epochs import use_threads
-
-    job = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
-    entries = candidate.RunClips.read(folder / ENTRIES_FILE)
-    material = FeatureStore.open(Path(job["material"]))
-    use_threads(job["threads"])
+def _work(folder: JobFolder, reports: Reports, should_stop: Callable[[], bool]) -> None:
+    job = folder.read_description()
+    clips = RunClips.read(folder.clips)
+    features = FeatureStore.open(job.features)
+    use_threads(job.threads)
 
     def on_step(step: str) -> None:
-        watch.check_stopped()
+        control.check_stopped()
         reports.send("step", step=step)
 
-    def on_epoch(report: Any) -> None:
+    def on_epoch(report: EpochReport) -> None:
         reports.send("epoch", **_finite(asdict(report)))
 
-    watch = candidate.RunControl(on_step=on_step, on_epoch=on_epoch, should_stop=should_stop)
-    make = candidate.quick if job["kind"] == "quick" else candidate.full
-    result = folder / RESULT_FOLDER
-    make(job, entries, material, work=folder, out=result, watch=watch)
+    control = RunControl(on_step=on_step, on_epoch=on_epoch, should_stop=should_stop)
+    fit_candidate(job, clips, features, folder=folder, control=control)
+    # The name of this step is stored in rows and shown by pages.
     on_step("judge")
-    judgement = candidate.judge(job, entries, material, out=result, watch=watch)
-    watch.check_stopped()
-    (folder / JUDGEMENT_FILE).write_text(json.dumps(judgement), encoding="utf-8")
+    evaluate_candidate(job, clips, features, folder=folder, check_stopped=control.check_stopped)
+    predictions = predict_holdout(job, clips, features, folder=folder, check_stopped=control.check_stopped)
+    control.check_stopped()
+    folder.holdout_predictions.write_text(json.dumps(predictions), encoding="utf-8")
 
 
 def _finite(report: dict[str, Any]) -> dict[str, Any]:
-    """Say None for a figure that is no number, which JSON does not have."""
+    """Replace figures that are not finite, which JSON does not have, by None."""
     return {
         name: None if isinstance(value, float) and not np.isfinite(value) else value
         for name, value in report.items()

@@ -1,21 +1,19 @@
-"""The devices that a network is fitted on. One is Keras' own choice, a GPU where there is one; more share
-every batch.
+"""The devices that a network is fitted on: one, chosen by Keras, or several that divide every batch.
 
-On JAX they share it through Keras distribution, on TensorFlow, for which Keras has none, through
-``tf.distribute``. On PyTorch the first one does the work.
+JAX divides batches by Keras distribution, TensorFlow, which Keras distribution does not support, by
+``tf.distribute``. PyTorch uses the first device only.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
 from classifier.fitting.data.feed import Batch
-
-ShouldStop = Callable[[], bool]
+from classifier.fitting.loop.task import ShouldStop
 
 
 def names() -> list[str]:
@@ -62,24 +60,26 @@ _SHARING = {"tensorflow": _mirrored, "jax": _data_parallel}
 
 
 class Learner(Protocol):
-    """Shows a network the batches of an epoch."""
+    """Trains a network on the batches of an epoch."""
 
     def __call__(self, batches: Iterable[Batch], *, steps: int) -> tuple[float, float] | None:
         """Mean loss and accuracy over the epoch; None where it was stopped between two batches."""
 
 
 def learner(model: Any, *, should_stop: ShouldStop, devices: int = 1, together: int = 1) -> Learner:
-    """Show batches to a compiled network on one device, or on those of a block of `shared`.
+    """Train a compiled network on one device, or on those of a block of `shared`.
 
     Parameters
     ----------
     together
-        Rows, one after the other, that the loss looks at together: no two devices may divide them.
+        Successive rows that the loss compares with each other: they must be on one device.
     """
-    return _Alone(model, should_stop) if devices == 1 else _Together(model, should_stop, devices, together)
+    if devices == 1:
+        return _OneDevice(model, should_stop)
+    return _SeveralDevices(model, should_stop, devices, together)
 
 
-class _Alone:
+class _OneDevice:
     def __init__(self, model: Any, should_stop: ShouldStop) -> None:
         self._model = model
         self._should_stop = should_stop
@@ -89,13 +89,13 @@ class _Alone:
         for batch in batches:
             if self._should_stop():
                 return None
-            said = self._model.train_on_batch(batch.inputs, _targets(batch), return_dict=True)
-            figures.append((float(said["loss"]), float(said["logits_accuracy"])))
+            logs = self._model.train_on_batch(batch.inputs, _targets(batch), return_dict=True)
+            figures.append((float(logs["loss"]), float(logs["logits_accuracy"])))
         loss, accuracy = np.mean(figures, axis=0).tolist()
         return loss, accuracy
 
 
-class _Together:
+class _SeveralDevices:
     """Only whole epochs are distributed by Keras, not single batches."""
 
     def __init__(self, model: Any, should_stop: ShouldStop, devices: int, together: int) -> None:
@@ -109,22 +109,22 @@ class _Together:
         if stopped := self._should_stop():
             return None
 
-        def look(batch: int, logs: Any = None) -> None:
+        def check_stopped(batch: int, logs: Any = None) -> None:
             nonlocal stopped
             stopped = stopped or self._should_stop()
             self._model.stop_training = stopped
 
-        said = self._model.fit(
+        history = self._model.fit(
             ((batch.inputs, _targets(batch)) for batch in map(self._whole, batches)),
             steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
-            callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=look)],
+            callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=check_stopped)],
         ).history
-        return None if stopped else (float(said["loss"][-1]), float(said["logits_accuracy"][-1]))
+        return None if stopped else (float(history["loss"][-1]), float(history["logits_accuracy"][-1]))
 
     def _whole(self, batch: Batch) -> Batch:
-        """Repeat the first rows until every device gets as many as the others."""
+        """Repeat the first rows so that all devices get the same number of rows."""
         rows = np.resize(np.arange(len(batch.inputs)), -(-len(batch.inputs) // self._unit) * self._unit)
         return Batch(batch.inputs[rows], batch.genres[rows], batch.music[rows])
 

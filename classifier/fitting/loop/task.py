@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from classifier.core.dataset import Examples
-from classifier.fitting.loop.epochs import EpochReport
+from classifier.fitting.loop.reports import OnEpoch
 
-OnEpoch = Callable[[EpochReport], None]
 ShouldStop = Callable[[], bool]
+
+
+class StoppedError(Exception):
+    """The work was stopped on request before its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +23,11 @@ class FitTask:
     Attributes
     ----------
     train, valid
-        What is learnt, and what temperature and threshold are fitted on.
+        The clips that are trained on, and those that temperature and threshold are fitted on.
+    labels
+        That targets are places in.
     names
-        Of the clips of `train`, for what the version remembers of them; None numbers them.
+        Of the clips of `train`, stored with the version's embeddings; None numbers them.
     epochs
         None for the usual number.
     work
@@ -30,7 +35,7 @@ class FitTask:
     threads
         For the backend.
     should_stop
-        Asked before every batch.
+        Called before every batch; true to stop.
     """
 
     train: Examples
@@ -43,3 +48,8 @@ class FitTask:
     should_stop: ShouldStop
     epochs: int | None = None
     names: Sequence[str] | None = None
+
+    def check_stopped(self) -> None:
+        """Raise `StoppedError` where the work is to end."""
+        if self.should_stop():
+            raise StoppedError

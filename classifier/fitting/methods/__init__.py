@@ -1,4 +1,4 @@
-"""The methods that the evaluation knows, by name."""
+"""The methods of the evaluation, by name."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class Average:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A method and what the evaluation must know of it.
+    """A method of the evaluation.
 
     Attributes
     ----------
     title
-        What it is called in the table.
+        Its name in the table.
     make
         Builds it, unfitted; cheap.
     seeded
-        Whether chance takes part, so that several seeds say more than one.
+        Whether the fit is random, so that several seeds are useful.
     of_release
         Whether its figures belong to one release; the others hold for every release on the same data.
     calibrated
         Whether its probabilities are final. The others get a temperature from what was held out.
     average
-        What it is the mean of, where nothing is fitted for it alone.
+        The methods whose outputs are averaged, where nothing is fitted for it alone.
     unfit
         Why it cannot be measured, by protocol.
     """
@@ -80,7 +80,7 @@ def _feature_mlp(context: Context) -> FeatureMlp:
 
 
 _SHARE = DescriptorMlpRecipe().share
-_SEEN = "What ships may have learnt from clips outside the filtered test part."
+_TRAINED_ON = "What ships may have learnt from clips outside the filtered test part."
 
 METHODS: Final[Mapping[str, Entry]] = {
     "release": Entry(
@@ -88,7 +88,7 @@ METHODS: Final[Mapping[str, Entry]] = {
         lambda context: ShippedRelease(context.release),
         of_release=True,
         calibrated=True,
-        unfit=dict.fromkeys(("track", "artist", "segment"), _SEEN),
+        unfit=dict.fromkeys(("track", "artist", "segment"), _TRAINED_ON),
     ),
     "residual_cnns": Entry(
         "The platform's networks, fitted anew and averaged as in what ships",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import patches
+from classifier.core.activations import softmax
 from classifier.core.baseline_models import N_FEATURES, N_MFCC, Neighbours, SummaryMlp
 from classifier.core.baselines import gaussians, symmetric_kl
 from classifier.core.dataset import DatasetError, Examples
-from classifier.core.inference import softmax
 from classifier.core.patches import PatchParams
 from classifier.fitting.evaluation.calibration import log_loss
-from classifier.fitting.loop.epochs import EpochReport
+from classifier.fitting.loop.reports import EpochClock, OnEpoch
+from classifier.fitting.loop.task import ShouldStop
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.intp]
@@ -27,14 +27,14 @@ ALPHA = 1e-2
 """The penalty on the weights; as in `classifier.core.baselines.FeatureMlp`."""
 _BATCH = 32
 _FAMILIAR = 0.99
-"""Share of what was learnt that must count as music."""
+"""Share of the training clips that must count as music."""
 _ROOM = 1.5
 
 
 def neighbours(
-    train: Examples, *, n_labels: int, params: PatchParams, should_stop: Callable[[], bool]
+    train: Examples, *, n_labels: int, params: PatchParams, should_stop: ShouldStop
 ) -> Neighbours | None:
-    """Remember one Gaussian per clip; None where it was stopped.
+    """Store one Gaussian per clip; None where it was stopped.
 
     Raises
     ------
@@ -70,23 +70,37 @@ def summary_mlp(
     n_labels: int,
     epochs: int,
     seed: int,
-    on_epoch: Callable[[EpochReport], None],
-    should_stop: Callable[[], bool],
+    on_epoch: OnEpoch,
+    should_stop: ShouldStop,
 ) -> SummaryMlp | None:
     """Fit the network on the clips that have summary features; None where it was stopped.
 
-    It takes seconds, so an interrupted call simply begins again.
+    It takes seconds, so an interrupted call begins again.
 
     Raises
     ------
     DatasetError
         Fewer than two clips, or clips of one label only, have summary features.
     """
-    from sklearn.neural_network import MLPClassifier
-
     rows, targets = _summarised(train)
     if len(np.unique(targets)) < 2:
         raise DatasetError("Too few clips have summary features: those whose sound is not here have none.")
+    prepared = _standardiser(rows)
+    held_out, held_targets = _summarised(valid)
+    network = _fit_mlp(
+        (prepared.standardise(rows), targets),
+        (prepared.standardise(held_out), held_targets),
+        n_labels=n_labels,
+        epochs=epochs,
+        seed=seed,
+        on_epoch=on_epoch,
+        should_stop=should_stop,
+    )
+    return None if network is None else _with_layers(prepared, network, n_labels)
+
+
+def _standardiser(rows: FloatArray) -> SummaryMlp:
+    """A network without layers, which standardises features as (n, 57) `rows` need it."""
     scale = rows.std(axis=0)
     made = SummaryMlp(
         centre=rows.mean(axis=0),
@@ -95,44 +109,48 @@ def summary_mlp(
         biases=(),
         limit=1.0,
     )
-    standard = made.standardise(rows)
-    limit = _ROOM * float(np.quantile(np.square(standard).mean(axis=1), _FAMILIAR))
-    held_out, held_targets = _summarised(valid)
-    network = MLPClassifier(HIDDEN, alpha=ALPHA, batch_size=min(_BATCH, len(rows)), random_state=seed)
-    classes = np.arange(n_labels)
-    taken: list[float] = []
+    spread = np.square(made.standardise(rows)).mean(axis=1)
+    return replace(made, limit=_ROOM * float(np.quantile(spread, _FAMILIAR)))
+
+
+def _fit_mlp(
+    train: tuple[FloatArray, IntArray],
+    valid: tuple[FloatArray, IntArray],
+    *,
+    n_labels: int,
+    epochs: int,
+    seed: int,
+    on_epoch: OnEpoch,
+    should_stop: ShouldStop,
+) -> Any | None:
+    """Fit scikit-learn's network on standardised features and targets; None where it was stopped."""
+    from sklearn.neural_network import MLPClassifier
+
+    batch_size = min(_BATCH, len(train[0]))
+    network = MLPClassifier(HIDDEN, alpha=ALPHA, batch_size=batch_size, random_state=seed)
+    clock = EpochClock(epochs)
     for epoch in range(1, epochs + 1):
         if should_stop():
             return None
-        began = time.monotonic()
-        network.partial_fit(standard, targets, classes=classes)
-        val_loss, val_accuracy = (
-            _measured(network, made.standardise(held_out), held_targets) if len(held_out) else (None, None)
-        )
-        taken.append(time.monotonic() - began)
-        on_epoch(
-            EpochReport(
-                epoch,
-                epochs,
-                float(network.loss_),
-                taken[-1],
-                float(np.median(taken[-5:])) * (epochs - epoch),
-                _measured(network, standard, targets)[1],
-                val_loss,
-                val_accuracy,
-            )
-        )
+        clock.begin()
+        network.partial_fit(*train, classes=np.arange(n_labels))
+        validated = _measured(network, *valid) if len(valid[0]) else None
+        accuracy = _measured(network, *train)[1]
+        on_epoch(clock.report(epoch, (float(network.loss_), accuracy), validated))
+    return network
+
+
+def _with_layers(prepared: SummaryMlp, network: Any, n_labels: int) -> SummaryMlp:
+    """The layers of scikit-learn's network in the platform's."""
     weights, biases = list(network.coefs_), list(network.intercepts_)
     if n_labels == 2:
         # scikit-learn has one output for two labels: the logit of the second.
         weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
         biases[-1] = np.concatenate([[0.0], biases[-1]])
-    return SummaryMlp(
-        centre=made.centre,
-        scale=made.scale,
+    return replace(
+        prepared,
         weights=tuple(np.asarray(w, dtype=np.float32) for w in weights),
         biases=tuple(np.asarray(b, dtype=np.float32) for b in biases),
-        limit=limit,
     )
 
 

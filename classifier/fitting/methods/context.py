@@ -1,4 +1,4 @@
-"""Where a method finds what it needs."""
+"""The data and folders of one fit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The surroundings of one fit.
+    """The data and folders of one fit.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Context:
     checkpoint
         Folder where a long fit may keep its state.
     report
-        Takes a short word on how far a fit is.
+        Takes a short text on the progress of a fit.
     """
 
     data: Path

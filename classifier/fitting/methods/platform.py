@@ -1,4 +1,4 @@
-"""The platform's own network: as it ships, and fitted anew on any division of the clips."""
+"""The platform's own network: as released, and fitted anew on any division of the clips."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import networks, patches
+from classifier.core import networks
+from classifier.core.activations import softmax
+from classifier.core.artifact import read_metadata
 from classifier.core.baselines import Sounds
-from classifier.core.inference import Classifier, NetworkOutput, Runner, pool, read_metadata, softmax
+from classifier.core.inference import Classifier
+from classifier.core.outputs import Runner
 from classifier.core.patches import PatchParams
-from classifier.fitting.artifact.embeddings import KerasRunner
-from classifier.fitting.loop.epochs import EpochReport
+from classifier.fitting.evaluation.outputs import KerasRunner, run_tracks
+from classifier.fitting.loop.reports import EpochReport
 from classifier.fitting.methods.context import Context
 from classifier.fitting.networks.descriptor_mlp import DescriptorMlpRecipe, fit_descriptor_mlp
-from classifier.fitting.release.train import Recipe, fit_network, sounds_of
+from classifier.fitting.networks.recipe import Recipe, fit_member, synthesise_outliers
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -42,11 +45,8 @@ class ShippedRelease:
 
     def predict_proba(self, sounds: Sounds) -> FloatArray:
         classifier = Classifier.load(self._release)
-        logits = [
-            _pooled(classifier.network.run(patches.cut(db, classifier.patch_params).inputs))
-            for db in sounds.examples.db
-        ]
-        return softmax(np.stack(logits) / classifier.calibration.temperature)
+        outputs = run_tracks(classifier.network, sounds.examples.db, classifier.patch_params)
+        return softmax(outputs.logits / classifier.calibration.temperature)
 
 
 class ResidualCnn:
@@ -65,12 +65,12 @@ class ResidualCnn:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        # What stands beside it does not change it.
+        # The network on descriptors does not change it.
         recipe = {key: value for key, value in asdict(self._recipe).items() if key != "descriptor_mlp"}
         return {"recipe": recipe, "epochs": self._recipe.fit.epochs}
 
     def fit(self, train: Sounds, *, seed: int) -> None:
-        self._model = fit_network(
+        self._model = fit_member(
             train.examples,
             n_labels=train.n_labels,
             seed=seed,
@@ -80,7 +80,7 @@ class ResidualCnn:
         )
 
     def predict_proba(self, sounds: Sounds) -> FloatArray:
-        return _asked(KerasRunner(self._model), sounds, self._recipe.patches)
+        return _probabilities(KerasRunner(self._model), sounds, self._recipe.patches)
 
 
 class DescriptorMlp:
@@ -91,13 +91,13 @@ class DescriptorMlp:
         self._recipe = DescriptorMlpRecipe()
         self._whole = Recipe()
         if context.columns:
-            # Channels would only hide what the leaky protocol asks to be recognised again.
+            # The leaky protocol rewards recognising recordings, which channels would hide.
             self._recipe = replace(self._recipe, copies=replace(self._recipe.copies, copies=0))
             self._whole = _for_pieces(self._whole, context.columns)
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        # How much it counts beside the members does not change it.
+        # Its weight in the mean with the members does not change it.
         recipe = {key: value for key, value in asdict(self._recipe).items() if key != "share"}
         outliers = {key: getattr(self._whole, key) for key in ("n_outliers", "outlier_seconds")}
         patches_of = asdict(self._whole.patches)
@@ -109,7 +109,7 @@ class DescriptorMlp:
     def fit(self, train: Sounds, *, seed: int) -> None:
         mlp = fit_descriptor_mlp(
             train.examples,
-            sounds_of(self._whole, seed=seed * 2, count=self._whole.n_outliers),
+            synthesise_outliers(self._whole, seed=seed * 2, count=self._whole.n_outliers),
             n_labels=train.n_labels,
             seed=seed,
             patch_params=self._whole.patches,
@@ -120,12 +120,11 @@ class DescriptorMlp:
         self._model = networks.on_patches(mlp, self._whole.patches)
 
     def predict_proba(self, sounds: Sounds) -> FloatArray:
-        return _asked(KerasRunner(self._model), sounds, self._whole.patches)
+        return _probabilities(KerasRunner(self._model), sounds, self._whole.patches)
 
 
-def _asked(network: Runner, sounds: Sounds, params: PatchParams) -> FloatArray:
-    logits = [_pooled(network.run(patches.cut(db, params).inputs)) for db in sounds.examples.db]
-    return softmax(np.stack(logits))
+def _probabilities(network: Runner, sounds: Sounds, params: PatchParams) -> FloatArray:
+    return softmax(run_tracks(network, sounds.examples.db, params).logits)
 
 
 def _report(context: Context, epoch: EpochReport) -> None:
@@ -133,16 +132,11 @@ def _report(context: Context, epoch: EpochReport) -> None:
     context.report(f"epoch {epoch.epoch}/{epoch.epochs}, loss {epoch.loss:.3f}, {minutes}:{seconds:02d} left")
 
 
-def _pooled(output: NetworkOutput) -> FloatArray:
-    # The set's decibels are relative, so silence cannot be told; its clips are music throughout.
-    return pool(output, np.ones(len(output.logits), dtype=np.float32)).logits
-
-
 def _for_pieces(recipe: Recipe, columns: int) -> Recipe:
     """The recipe for sounds of `columns` columns, of which there are ten times as many as of clips.
 
-    They are seen whole and once per epoch. Channels and masks would only hide what this leaky protocol asks
-    to be recognised again, so few epochs are enough.
+    Each occurs whole and once per epoch. Channels and masks would hide the recordings, which this leaky
+    protocol rewards recognising, so few epochs are enough.
     """
     return replace(
         recipe,

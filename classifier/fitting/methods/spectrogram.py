@@ -1,4 +1,4 @@
-"""Networks that others use on spectrograms, fitted from scratch on the same crops as the platform's."""
+"""Well-known networks on spectrograms, fitted from scratch on the same crops as the platform's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters, patches
+from classifier.core.activations import softmax
 from classifier.core.baselines import Sounds
-from classifier.core.inference import softmax
 from classifier.core.patches import PatchParams
 from classifier.fitting.data.feed import Feed, FeedParams
 from classifier.fitting.methods.context import Context
@@ -34,7 +34,7 @@ class Course:
 
 
 class _SpectrogramNetwork(ABC):
-    """Fit a Keras network on crops; ask it about all patches of a track and average its logits."""
+    """Fit a Keras network on crops; predict all patches of a track and average the logits."""
 
     def __init__(self, context: Context, *, cut: PatchParams, feed: FeedParams, course: Course) -> None:
         self._report = context.report
@@ -58,7 +58,7 @@ class _SpectrogramNetwork(ABC):
 
     @abstractmethod
     def _inputs(self, crops: FloatArray) -> FloatArray:
-        """What the model takes, from (b, n_mels, n_columns, 1) normalised crops."""
+        """Inputs of the model, from (b, n_mels, n_columns, 1) normalised crops."""
 
     def fit(self, train: Sounds, *, seed: int) -> None:
         import keras

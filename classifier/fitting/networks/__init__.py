@@ -1,1 +1,1 @@
-"""Networks and heads that are fitted beside the ones in `classifier.core.networks`."""
+"""Fits of networks and heads; the platform's own network is built in `classifier.core.networks`."""

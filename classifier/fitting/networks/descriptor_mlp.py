@@ -1,15 +1,16 @@
-"""The small network on descriptors that listens beside the members: what it is shown, and its fit.
+"""The small network on descriptors, the other branch of the platform's network: its batches and its fit.
 
-A member meets every crop a few times at most, each time otherwise; it learns what genres sound like. This one
-meets the same few copies of the same patches again and again; it learns what the known songs, albums and
-studios sound like, clean and through channels. Of music by known artists it knows more than a member, of
-other music less, and together they know more than either (figures: `docs/experiments.md`).
+A member is trained on ever new crops. This network is trained on the same few copies of the same patches in
+every epoch, clean and through channels, so that it fits the songs, albums and studios of the training set
+closely. It is more accurate than a member on music by artists of the training set, less on other music, and
+the weighted mean of both is more accurate than either (figures: `docs/experiments.md`).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,9 @@ from classifier.core.dataset import Examples
 from classifier.core.networks import DescriptorMlpParams
 from classifier.core.patches import PatchParams
 from classifier.fitting.data.feed import Batch
-from classifier.fitting.loop.epochs import EpochReport, FitParams, fit
+from classifier.fitting.loop.epochs import FitParams, NetworkFit, Part, fit_together, never_stop
+from classifier.fitting.loop.reports import OnEpoch
+from classifier.fitting.loop.task import ShouldStop, StoppedError
 
 FloatArray = NDArray[np.float32]
 
@@ -34,16 +37,16 @@ _AT_ONCE: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class CopiesParams:
-    """What the network is shown.
+    """What the network is trained on.
 
     Parameters
     ----------
     copies
-        Of each clip, each through a random channel of its own; 0 shows it as it is only.
+        Of each clip, each through a random channel of its own; with 0, the clean clip only.
     clean_share
-        How often a patch is shown as it is, where there are copies.
+        Share of rows that are clean patches, where there are copies.
     batch_size
-        Patches in a batch; each gives two rows, two of its copies, that are to be heard as the same.
+        Patches in a batch; each gives two rows, the views, which are two of its copies.
     outlier_share
         Patches that are not music, per patch of music.
     label_smoothing
@@ -64,7 +67,7 @@ class DescriptorMlpRecipe:
     Parameters
     ----------
     share
-        Its weight beside the members in the logits of a release.
+        Its weight in the mean of its logits and those of the members.
     """
 
     network: DescriptorMlpParams = field(default_factory=DescriptorMlpParams)
@@ -74,14 +77,20 @@ class DescriptorMlpRecipe:
 
 
 class Copies:
-    """Endless batches of descriptors of the same patches, each time of other copies of them.
+    """Batches of descriptors of the same patches, drawn among copies of them.
+
+    Parameters
+    ----------
+    should_stop
+        Called before every clip whose descriptors are computed, which takes minutes for thousands of clips;
+        `StoppedError` is raised where it is true.
 
     Attributes
     ----------
     views
-        Rows that each patch gives. They stand beside each other in a batch.
+        Successive rows that each patch gives.
     steps_per_epoch
-        Batches; every patch is shown once in an epoch.
+        Batches; every patch occurs once in an epoch.
     n_descriptors
         Of each patch.
     """
@@ -95,24 +104,17 @@ class Copies:
         patch_params: PatchParams,
         params: CopiesParams,
         seed: int,
+        should_stop: ShouldStop = never_stop,
     ) -> None:
         describer = networks.describer(patch_params)
 
-        def described(tracks: Sequence[FloatArray]) -> FloatArray:
-            """(n_patches, n_descriptors) of all patches of the tracks, one after another."""
-            inputs = np.concatenate([_patches(db, patch_params) for db in tracks])[..., None]
-            parts = [
-                np.asarray(describer.predict_on_batch(inputs[first : first + _AT_ONCE]))
-                for first in range(0, len(inputs), _AT_ONCE)
-            ]
-            return np.concatenate(parts)
+        def described(tracks: Iterable[FloatArray]) -> FloatArray:
+            return _described(tracks, describer, patch_params, should_stop)
 
-        def copied(number: int) -> list[FloatArray]:
-            chance = [np.random.default_rng([seed, _COPIES_SEED, i, number]) for i in range(len(examples))]
-            heard = zip(examples.db, chance, strict=True)
-            return [
-                patches.to_db(random_channel(patches.db_to_power(db), rng), patch_params) for db, rng in heard
-            ]
+        def copied(number: int) -> Iterator[FloatArray]:
+            for i, db in enumerate(examples.db):
+                rng = np.random.default_rng([seed, _COPIES_SEED, i, number])
+                yield patches.to_db(random_channel(patches.db_to_power(db), rng), patch_params)
 
         clean = described(examples.db)
         versions = [clean, *(described(copied(number)) for number in range(params.copies))]
@@ -135,23 +137,71 @@ class Copies:
 
     def _batch(self, rows: NDArray[np.intp], rng: np.random.Generator) -> Batch:
         params, count = self._params, len(self._versions) - 1
-        shown = np.repeat(rows, self.views)
-        version = np.zeros(len(shown), dtype=np.intp)
+        drawn = np.repeat(rows, self.views)
+        version = np.zeros(len(drawn), dtype=np.intp)
         if count:
-            other = rng.random(len(shown)) >= params.clean_share
+            other = rng.random(len(drawn)) >= params.clean_share
             version[other] = 1 + rng.integers(count, size=int(other.sum()))
-        inputs = [self._versions[version, shown]]
+        inputs = [self._versions[version, drawn]]
         n_outliers = round(len(rows) * params.outlier_share) if len(self._outliers) else 0
         if n_outliers:
             picked = self._outliers[rng.integers(len(self._outliers), size=n_outliers)]
             inputs.append(np.repeat(picked, self.views, axis=0))
-        n_rows = len(shown) + n_outliers * self.views
+        n_rows = len(drawn) + n_outliers * self.views
         genres = np.full((n_rows, self._n_labels), 1 / self._n_labels, dtype=np.float32)
-        genres[: len(shown)] *= params.label_smoothing
-        genres[np.arange(len(shown)), self._targets[shown]] += 1 - params.label_smoothing
+        genres[: len(drawn)] *= params.label_smoothing
+        genres[np.arange(len(drawn)), self._targets[drawn]] += 1 - params.label_smoothing
         music = np.zeros((n_rows, 1), dtype=np.float32)
-        music[: len(shown)] = 1.0
+        music[: len(drawn)] = 1.0
         return Batch(inputs=np.concatenate(inputs), genres=genres, music=music)
+
+
+def descriptor_mlp_fit(
+    examples: Examples,
+    outliers: Sequence[FloatArray],
+    *,
+    n_labels: int,
+    seed: int,
+    patch_params: PatchParams,
+    recipe: DescriptorMlpRecipe,
+    checkpoint: Path,
+    should_stop: ShouldStop = never_stop,
+    share: int = 1,
+) -> NetworkFit:
+    """Fit of the network on any examples, not begun or as an interrupted one left it; see `NetworkFit`.
+
+    Parameters
+    ----------
+    outliers
+        (n_mels, n_columns) decibels of sounds that are not music.
+
+    Raises
+    ------
+    StoppedError
+        It was stopped while descriptors were computed.
+    """
+    feed = Copies(
+        examples,
+        outliers,
+        n_labels=n_labels,
+        patch_params=patch_params,
+        params=recipe.copies,
+        seed=seed,
+        should_stop=should_stop,
+    )
+    model = networks.descriptor_mlp(
+        n_labels=n_labels, n_descriptors=feed.n_descriptors, params=recipe.network, seed=seed
+    )
+    decides = {"patches": asdict(patch_params), "recipe": {**asdict(recipe), "share": None}}
+    return NetworkFit(
+        model,
+        feed,
+        recipe.fit,
+        checkpoint=checkpoint,
+        identity=json.dumps({**decides, "seed": seed, "tracks": len(examples)}),
+        should_stop=should_stop,
+        share=share,
+    )
 
 
 def fit_descriptor_mlp(
@@ -163,33 +213,53 @@ def fit_descriptor_mlp(
     patch_params: PatchParams,
     recipe: DescriptorMlpRecipe,
     checkpoint: Path,
-    on_epoch: Callable[[EpochReport], None],
+    on_epoch: OnEpoch,
 ) -> Any:
-    """Fit the network on any examples; continues what an interrupted call left.
+    """Fit the network alone; continues what an interrupted call left.
 
     Parameters
     ----------
     outliers
-        (n_mels, n_columns) decibels of sounds that are not music; of these it is to say nothing.
+        (n_mels, n_columns) decibels of sounds that are not music.
     checkpoint
         Folder for the state after each epoch; the caller removes it.
     """
-    feed = Copies(
-        examples, outliers, n_labels=n_labels, patch_params=patch_params, params=recipe.copies, seed=seed
-    )
-    model = networks.descriptor_mlp(
-        n_labels=n_labels, n_descriptors=feed.n_descriptors, params=recipe.network, seed=seed
-    )
-    decides = {"patches": asdict(patch_params), "recipe": {**asdict(recipe), "share": None}}
-    fit(
-        model,
-        feed,
-        recipe.fit,
+    one = descriptor_mlp_fit(
+        examples,
+        outliers,
+        n_labels=n_labels,
+        seed=seed,
+        patch_params=patch_params,
+        recipe=recipe,
         checkpoint=checkpoint,
-        identity=json.dumps({**decides, "seed": seed, "tracks": len(examples)}),
-        on_epoch=on_epoch,
     )
-    return model
+    fit_together([Part(one, 1.0, None)], epochs=recipe.fit.epochs, on_epoch=on_epoch)
+    return one.model
+
+
+def patch_count(examples: Examples, params: PatchParams) -> int:
+    """Number of patches of all clips together."""
+    return sum(len(_starts(db, params)) for db in examples.db)
+
+
+def _described(
+    tracks: Iterable[FloatArray],
+    describer: Any,
+    params: PatchParams,
+    should_stop: ShouldStop,
+) -> FloatArray:
+    """(n_patches, n_descriptors) of all patches of the tracks, one track after another."""
+
+    def inputs() -> Iterator[FloatArray]:
+        for db in tracks:
+            if should_stop():
+                raise StoppedError
+            yield from _patches(db, params)
+
+    stream, parts = inputs(), []
+    while batch := list(itertools.islice(stream, _AT_ONCE)):
+        parts.append(np.asarray(describer.predict_on_batch(np.stack(batch)[..., None])))
+    return np.concatenate(parts)
 
 
 def _starts(db: FloatArray, params: PatchParams) -> NDArray[np.intp]:
@@ -197,7 +267,7 @@ def _starts(db: FloatArray, params: PatchParams) -> NDArray[np.intp]:
 
 
 def _patches(db: FloatArray, params: PatchParams) -> FloatArray:
-    """(n_patches, n_mels, n_columns) network inputs at places that do not depend on what is heard there.
+    """(n_patches, n_mels, n_columns) network inputs at places that are the same for every copy of a clip.
 
     `patches.cut` begins where sound begins, which a channel can move.
     """

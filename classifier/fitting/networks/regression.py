@@ -1,4 +1,4 @@
-"""Multinomial logistic regression that may start from what is known, in a second for thousands of rows."""
+"""Multinomial logistic regression with a penalty on the distance from given weights."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fit_affine(
     start: Affine,
     penalty: FloatArray,
 ) -> Affine:
-    """Minimise the mean log loss plus a pull towards what is known.
+    """Minimise the mean log loss plus a pull towards given weights.
 
     The loss is ``sum(shares * log loss) + sum(penalty * |V - V0|^2) / 2``, where ``V`` are the weights for
     rows scaled to unit deviation, so that the pull does not depend on how large the rows are. Both terms are

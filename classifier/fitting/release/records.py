@@ -1,9 +1,7 @@
-"""Measuring a network on its way to a release, and writing down what was measured."""
+"""Measuring a release, and writing its metadata, card and stored embeddings."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,33 +10,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.core.activations import softmax
+from classifier.core.architectures import RESIDUAL_CNN
+from classifier.core.artifact import FORMAT_VERSION, MODEL_FILE, Calibration, file_sha256
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.dataset import Examples, LogMelDataset
 from classifier.core.features import FeatureParams
-from classifier.core.inference import (
-    FORMAT_VERSION,
-    METADATA_FILE,
-    MODEL_FILE,
-    Calibration,
-    Network,
-    Runner,
-    softmax,
-)
+from classifier.core.litert import Network
 from classifier.core.metrics import evaluate
 from classifier.core.networks import WEIGHTS_FILE
+from classifier.core.outputs import Runner
 from classifier.core.patches import FloatArray, PatchParams
 from classifier.core.protocols import by_artist
-from classifier.fitting.artifact.embeddings import run, through_fixed, write_evaluation_features, write_replay
+from classifier.fitting.artifact.embeddings import write_evaluation_features, write_replay
+from classifier.fitting.artifact.metadata import write_metadata
 from classifier.fitting.artifact.release_card import model_card
-from classifier.fitting.artifact.version_card import CARD_FILE
-from classifier.fitting.evaluation import calibration, figures
+from classifier.fitting.evaluation import figures
+from classifier.fitting.evaluation.calibration import fit_calibration
+from classifier.fitting.evaluation.outputs import run_tracks, through_fixed
 from classifier.releases import EVALUATION_FEATURES_FILE, REPLAY_FILE
 
 IntArray = NDArray[np.intp]
 
-LEAST_CONFIDENT_ACCURACY = 0.82
-"""Two points above the 80 % that are promised: the threshold will meet clips it was not fitted on."""
-MOST_MUSIC_LOST = 0.01
 _CHANNELS_PER_CLIP = 7
 
 
@@ -67,7 +60,7 @@ class ReleaseClips:
         self.sounds = sounds
 
     def divisions(self, count: int) -> list[tuple[Examples, Examples]]:
-        """The fitted clips, `count` times divided by artist into what is learnt and what is asked."""
+        """The fitted clips, `count` times divided by artist into clips to fit on and clips to predict."""
         return [
             (self._whole.examples(fold.train.tolist()), self._whole.examples(fold.test.tolist()))
             for fold in by_artist(self._whole, self._learnable, count)
@@ -76,14 +69,14 @@ class ReleaseClips:
 
 @dataclass(frozen=True, slots=True)
 class OutOfFoldOutputs:
-    """What networks say of clips that they have not learnt, as they are and through channels.
+    """Outputs of networks for clips that they were not fitted on, clean and through channels.
 
     Attributes
     ----------
     logits, targets, music
         Of every clip: (n, n_labels), (n,), (n,).
-    spoilt_logits, spoilt_targets
-        Every clip through a third of the fixed channels.
+    channel_logits, channel_targets
+        Of every clip through a third of the fixed channels.
     """
 
     logits: FloatArray
@@ -93,15 +86,15 @@ class OutOfFoldOutputs:
     channel_targets: IntArray
 
     @classmethod
-    def heard(cls, network: Runner, examples: Examples, params: PatchParams) -> OutOfFoldOutputs:
-        """Ask a network about examples."""
-        clean = run(network, examples.db, params)
+    def predicted(cls, network: Runner, examples: Examples, params: PatchParams) -> OutOfFoldOutputs:
+        """Outputs of one network."""
+        clean = run_tracks(network, examples.db, params)
         logits, targets = [], []
         step = len(ROBUSTNESS) // _CHANNELS_PER_CLIP
         for place, name in enumerate(ROBUSTNESS):
             rows = list(range(place % step, len(examples), step))
             degraded = through_fixed([examples.db[row] for row in rows], name, params)
-            logits.append(run(network, degraded, params).logits)
+            logits.append(run_tracks(network, degraded, params).logits)
             targets.append(examples.targets[rows])
         return cls(
             clean.logits, examples.targets, clean.music, np.concatenate(logits), np.concatenate(targets)
@@ -109,92 +102,85 @@ class OutOfFoldOutputs:
 
     @classmethod
     def joined(cls, parts: Sequence[OutOfFoldOutputs]) -> OutOfFoldOutputs:
-        """The parts as one."""
+        """The outputs of all parts."""
         names = ("logits", "targets", "music", "channel_logits", "channel_targets")
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def calibrated(unseen: OutOfFoldOutputs) -> Calibration:
-    """Learn how outputs are to be read.
-
-    The temperature is fitted on clean clips, of which the calibration error is told. The threshold must hold
-    under the fixed channels as well.
-    """
-    temperature = calibration.fit_temperature(unseen.logits, unseen.targets)
-    conditions = ((unseen.logits, unseen.targets), (unseen.channel_logits, unseen.channel_targets))
-    return Calibration(
-        temperature=temperature,
-        unsure_below=max(
-            calibration.fit_unsure_threshold(
-                softmax(logits / temperature), targets, least_accuracy=LEAST_CONFIDENT_ACCURACY
-            )
-            for logits, targets in conditions
-        ),
-        music_threshold=calibration.fit_music_threshold(unseen.music, most_lost=MOST_MUSIC_LOST),
+def calibrated(outputs: OutOfFoldOutputs) -> Calibration:
+    """Calibrate on clean clips; the confidence threshold must hold under the fixed channels as well."""
+    return fit_calibration(
+        outputs.logits,
+        outputs.targets,
+        outputs.music,
+        degraded=[(outputs.channel_logits, outputs.channel_targets)],
     )
 
 
 def write_records(
-    work: Path, origin: Mapping[str, Any], unseen: OutOfFoldOutputs, material: ReleaseClips
+    work: Path, origin: Mapping[str, Any], out_of_fold: OutOfFoldOutputs, clips: ReleaseClips
 ) -> None:
-    """Measure the exported network in `work`; write its metadata, card and what it keeps of its clips.
+    """Measure the exported network in `work`; write its metadata, card and stored embeddings.
 
     Parameters
     ----------
     origin
-        Entries of the metadata that say where the network comes from, its shape and its patches.
-    unseen
-        What networks of the same recipe say of the fitted clips without having learnt them.
+        Entries of the metadata that describe the network's origin, shape and patches.
+    out_of_fold
+        Outputs of networks of the same recipe for the fitted clips, none of which was fitted on the clip.
     """
-    metadata = {**_measure(work, PatchParams(**origin["patches"]), unseen, material), **origin}
-    (work / METADATA_FILE).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
-    (work / CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
-
-
-def _measure(
-    work: Path, params: PatchParams, unseen: OutOfFoldOutputs, material: ReleaseClips
-) -> dict[str, Any]:
-    network = Network((work / MODEL_FILE).read_bytes())
-    test, calibration, labels = material.test, calibrated(unseen), material.labels
-    outputs = run(network, test.db, params)
-    clean = softmax(outputs.logits / calibration.temperature)
-    heard = {name: run(network, through_fixed(test.db, name, params), params) for name in ROBUSTNESS}
-    channels = {
-        name: figures.under(degraded, test.targets, clean.argmax(axis=1), calibration)
-        for name, degraded in heard.items()
-    }
-    refused = run(network, material.sounds, params).music < calibration.music_threshold
-    write_replay(work / REPLAY_FILE, network, material.fitted, material.fitted_names, params)
-    write_evaluation_features(work / EVALUATION_FEATURES_FILE, test, material.test_names, outputs, heard)
-    weights = _digest(work / WEIGHTS_FILE)
-    return {
+    network, params = Network((work / MODEL_FILE).read_bytes()), PatchParams(**origin["patches"])
+    calibration = calibrated(out_of_fold)
+    measured = _test_figures(work, network, params, clips, calibration)
+    refused = run_tracks(network, clips.sounds, params).music < calibration.music_threshold
+    write_replay(work / REPLAY_FILE, network, clips.fitted, clips.fitted_names, params)
+    weights = file_sha256(work / WEIGHTS_FILE)
+    probabilities = softmax(out_of_fold.logits / calibration.temperature)
+    metadata = {
         "format_version": FORMAT_VERSION,
-        "architecture": "residual-cnn",
-        "labels": list(labels),
+        "architecture": RESIDUAL_CNN.name,
+        "labels": list(clips.labels),
         "feature_version": FeatureParams().version,
         "features": asdict(FeatureParams()),
         "calibration": asdict(calibration),
-        "sha256": _digest(work / MODEL_FILE),
+        "sha256": file_sha256(work / MODEL_FILE),
         "weights_sha256": weights,
         "backbone_sha256": weights,
-        "replay_sha256": _digest(work / REPLAY_FILE),
-        "frozen_sha256": _digest(work / EVALUATION_FEATURES_FILE),
+        "replay_sha256": file_sha256(work / REPLAY_FILE),
         "trained_on": {
             "set": "GTZAN, filtered split (Kereliuk, Sturm and Larsen, 2015), train and validation parts",
-            "tracks": len(material.fitted),
+            "tracks": len(clips.fitted),
         },
-        "validation": asdict(
-            evaluate(unseen.targets, softmax(unseen.logits / calibration.temperature), labels)
-        ),
-        "test": asdict(evaluate(test.targets, clean, labels)),
+        "validation": asdict(evaluate(out_of_fold.targets, probabilities, clips.labels)),
+        **measured,
+        "outliers_refused": float(refused.mean()),
+        **origin,
+    }
+    write_metadata(work, metadata, card=model_card)
+
+
+def _test_figures(
+    work: Path, network: Runner, params: PatchParams, clips: ReleaseClips, calibration: Calibration
+) -> dict[str, Any]:
+    """Figures on the test part, clean and under every channel; the outputs are stored."""
+    test, names = clips.test, clips.test_names
+    outputs = run_tracks(network, test.db, params)
+    clean = softmax(outputs.logits / calibration.temperature)
+    degraded = {
+        name: run_tracks(network, through_fixed(test.db, name, params), params) for name in ROBUSTNESS
+    }
+    channels = {
+        name: figures.under(under, test.targets, clean.argmax(axis=1), calibration)
+        for name, under in degraded.items()
+    }
+    path = work / EVALUATION_FEATURES_FILE
+    write_evaluation_features(path, names=names, targets=test.targets, clean=outputs, degraded=degraded)
+    return {
+        "frozen_sha256": file_sha256(path),
+        "test": asdict(evaluate(test.targets, clean, clips.labels)),
         "test_accuracy_at_60_percent_coverage": figures.at_coverage(test.targets, clean),
-        "test_predictions": figures.predictions(material.test_names, clean, labels),
-        "test_truths": dict(zip(material.test_names, (labels[t] for t in test.targets), strict=True)),
+        "test_predictions": figures.predictions(names, clean, clips.labels),
+        "test_truths": dict(zip(names, (clips.labels[t] for t in test.targets), strict=True)),
         "test_channels": {name: row for name, row in channels.items() if len(ROBUSTNESS[name]) == 1},
         "robustness": figures.summary(channels),
-        "outliers_refused": float(refused.mean()),
     }
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

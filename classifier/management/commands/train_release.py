@@ -10,8 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from classifier.core.dataset import DatasetError
-from classifier.fitting.loop.epochs import EpochReport
-from classifier.fitting.release.train import ExportError, Recipe, train_release
+from classifier.fitting.artifact.export import ExportError
+from classifier.fitting.loop.reports import EpochReport
+from classifier.fitting.networks.recipe import Recipe
+from classifier.fitting.release.train import train_release
 from classifier.releases import current_release
 
 
