@@ -227,7 +227,7 @@ def join(
 ) -> Verdict:
     """Join the probabilities of the platform's network with the tagger's output.
 
-    The labels of `TAGGED_LABELS` are compared by all three parts. Other labels, which a site has added, have
+    The labels of `TAGGED_LABELS`, and those named like a style, are compared by all three parts. Other labels, which a site has added, have
     no tags that were ever compared with them: their probability comes from the network and the head alone,
     and the rest is divided among the others.
 
@@ -247,7 +247,7 @@ def join(
     if head is not None:
         from_head = _head_probabilities(head.probabilities(tags.row), labels, own)
         pooled = pooled + params.head * np.log(np.maximum(from_head, _LEAST))
-    added = np.array([label not in TAGGED_LABELS for label in labels])
+    added = np.array([label not in TAGGED_LABELS and label not in STYLE_TAGS for label in labels])
     probabilities = _with_added(softmax(pooled / params.temperature), own, from_head, added)
     best = int(probabilities.argmax())
     styles = {
@@ -282,9 +282,8 @@ def _with_added(joined: Float64, own: Float64, from_head: Float64, added: NDArra
     mean = np.sqrt(np.maximum(own, _LEAST) * np.maximum(from_head, _LEAST))
     mean /= mean.sum()
     rest = joined[~added] / joined[~added].sum()
-    probabilities = mean.copy()
-    probabilities[~added] = rest * (1.0 - mean[added].sum())
-    return probabilities
+    mean[~added] = rest * (1.0 - mean[added].sum())
+    return np.asarray(mean)
 
 
 def _tags_of(label: str, strengths: Mapping[str, float]) -> tuple[str, ...]:

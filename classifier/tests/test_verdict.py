@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from classifier.core.artifact import ReleaseError
+from classifier.core.prediction import TrackTags
 from classifier.core.tagger import MSD_TAGS, MTT_TAGS, PatchTags, TagOutput
 from classifier.core.verdict import (
     DEFAULT_PARAMS,
     GENRE_TAGS,
     STYLE_TAGS,
     TaggerHead,
-    TrackTags,
     join,
     pool_tags,
 )
@@ -33,7 +33,7 @@ def tags(**strengths: float) -> TrackTags:
         tag = f"mtt:{name.removeprefix('mtt_')}" if name.startswith("mtt_") else named.get(name, name)
         assert tag in every
         every[tag] = strength
-    return TrackTags(every, np.zeros(4, np.float32))
+    return TrackTags(every, np.zeros(4, np.float32), np.zeros(2, np.float32), "v")
 
 
 def leaning(label: str, p: float, labels: tuple[str, ...] = GENRES) -> dict[str, float]:
@@ -153,6 +153,29 @@ def test_what_the_head_does_not_know_is_the_networks() -> None:
     assert with_head.label == "trot"
 
 
+def test_a_genre_that_a_site_added_is_named_though_no_tag_means_it() -> None:
+    labels = (*GENRES, "trot")
+    strong = replace(tags(pop=0.6, rock=0.4), row=row(len(GENRES), 11))
+
+    verdict = join(leaning("trot", 0.8, labels), strong, head(labels))
+
+    assert verdict.label == "trot"
+    assert not verdict.unsure
+    assert sum(verdict.probabilities.values()) == pytest.approx(1)
+
+
+def test_an_added_genre_leaves_the_order_of_the_others_as_it_is() -> None:
+    strong = tags(pop=0.6, rock=0.4)
+    without = join(EVEN, strong).probabilities
+
+    with_added = join(leaning("trot", 0.01, (*GENRES, "trot")), strong).probabilities
+
+    assert with_added["trot"] < 0.05
+    assert sorted(GENRES, key=lambda label: with_added[label]) == sorted(
+        GENRES, key=lambda label: without[label]
+    )
+
+
 def test_a_row_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
         head().probabilities(np.zeros(3, np.float32))
@@ -204,7 +227,7 @@ def test_patches_are_pooled_and_silent_ones_are_left_out() -> None:
         asked={"msd": np.arange(3), "mtt": np.array([1])},
     )
 
-    pooled = pool_tags(output)
+    pooled = pool_tags(output, version="v")
 
     assert pooled.strengths["jazz"] > 0.99
     assert pooled.strengths["ambient"] < 0.01
@@ -220,4 +243,4 @@ def test_a_silent_track_is_pooled_all_the_same() -> None:
         asked={"msd": np.arange(1)},
     )
 
-    assert pool_tags(output).strengths["rock"] == pytest.approx(0.5)
+    assert pool_tags(output, version="v").strengths["rock"] == pytest.approx(0.5)
