@@ -15,7 +15,7 @@ from classifier.core import inference
 from classifier.core.artifact import arrays_from
 from classifier.core.baseline_models import N_MFCC
 from classifier.core.inference import Classifier, NetworkOutput, ReleaseError
-from classifier.core.verification import MOST_DIMENSIONS, try_out
+from classifier.core.verification import MOST_DIMENSIONS, verify
 from classifier.releases import current_release
 
 
@@ -54,7 +54,7 @@ class Exploit:
 
 
 def test_honest_arrays_are_taken(tmp_path: Path) -> None:
-    try_out(version(tmp_path, **arrays()))
+    verify(version(tmp_path, **arrays()))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_network_that_does_not_run_is_found_by_trying_it(tmp_path: Path) -> No
     (tmp_path / "metadata.json").write_text(json.dumps(metadata))
     Classifier.load(tmp_path)
     with pytest.raises(ReleaseError, match="cannot hear silence"):
-        try_out(tmp_path)
+        verify(tmp_path)
 
 
 class Constant:
@@ -176,4 +176,4 @@ def test_answers_that_are_no_verdict_are_found(
 ) -> None:
     monkeypatch.setattr(inference, "Network", lambda _content: network)
     with contextlib.nullcontext() if sensible else pytest.raises(ReleaseError, match="is no verdict"):
-        try_out(current_release())
+        verify(current_release())
