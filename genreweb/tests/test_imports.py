@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ KNOWS_APPS = {
     *("genreweb.celery", "genreweb.bench", "genreweb.trial"),
 }
 HEAVY = ("tensorflow", "keras", "librosa", "numba")
+PACKAGES = ("genreweb", "classifier", "library", "training")
 
 
 def modules(package: str) -> Iterator[tuple[str, Path]]:
@@ -30,11 +32,13 @@ def modules(package: str) -> Iterator[tuple[str, Path]]:
             yield ".".join(parts).removesuffix(".__init__"), path
 
 
-def imports(name: str, path: Path, *, only_top_level: bool = False) -> Iterator[str]:
+def imports(
+    name: str, path: Path, *, in_functions: bool = True, for_type_checkers: bool = True
+) -> Iterator[str]:
     """Give the full name of everything that a module imports."""
     tree = ast.parse(path.read_text())
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in _statements(tree) if only_top_level else ast.walk(tree):
+    for node in _statements(tree, in_functions=in_functions, for_type_checkers=for_type_checkers):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -44,15 +48,15 @@ def imports(name: str, path: Path, *, only_top_level: bool = False) -> Iterator[
             yield from (f"{origin}.{alias.name}" for alias in node.names)
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Give what runs when a module is imported, not what waits in functions or is for type checkers only."""
+def _statements(node: ast.AST, *, in_functions: bool, for_type_checkers: bool) -> Iterator[ast.AST]:
+    """Give the nodes of a module, without the bodies of functions or ``if TYPE_CHECKING`` if so wished."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        if not in_functions and isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        if not for_type_checkers and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
         yield child
-        yield from _statements(child)
+        yield from _statements(child, in_functions=in_functions, for_type_checkers=for_type_checkers)
 
 
 def _is_in(name: str, package: str) -> bool:
@@ -75,6 +79,27 @@ def test_layers_import_only_what_lies_below_them() -> None:
                 assert not any(_is_in(imported, known) for known in KNOWS_APPS), f"{name} imports {imported}"
                 seen += other is not None
     assert seen > 20
+
+
+def _module_of(name: str, known: Collection[str]) -> str | None:
+    """Give the module that `name` is, or is a member of."""
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    files = {name: path for package in PACKAGES for name, path in modules(package)}
+    graph = {
+        name: {_module_of(imported, files) for imported in imports(name, path, for_type_checkers=False)}
+        - {name, None}
+        for name, path in files.items()
+    }
+    assert sum(map(len, graph.values())) > 500
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" is imported by ".join(error.args[1]))
 
 
 def test_core_knows_nothing_of_the_platform() -> None:
@@ -100,9 +125,9 @@ def test_only_few_modules_of_the_project_know_the_apps() -> None:
 
 
 def test_heavy_packages_are_imported_inside_functions_only() -> None:
-    for package in ("genreweb", "classifier", "library", "training"):
+    for package in PACKAGES:
         for name, path in modules(package):
-            for imported in imports(name, path, only_top_level=True):
+            for imported in imports(name, path, in_functions=False, for_type_checkers=False):
                 assert not any(_is_in(imported, heavy) for heavy in HEAVY), f"{name} imports {imported}"
 
 

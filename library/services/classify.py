@@ -47,14 +47,10 @@ def classify(*, file: File[bytes], name: str) -> Answer:
     TrackError
         If the file cannot be accepted, or no worker answered in time.
     """
-    from library.tasks import classify_scratch
-
     examine(file)
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
-        pending = classify_scratch.apply_async(
-            (scratch,), queue=queue.INTERACTIVE, expires=WAIT_SECONDS, retry=False
-        )
+        pending = queue.send_scratch(scratch, expires=WAIT_SECONDS)
         answer: dict[str, Any] = pending.get(timeout=WAIT_SECONDS, disable_sync_subtasks=False)
     except CeleryTimeoutError as error:
         raise TrackError("busy") from error

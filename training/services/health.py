@@ -26,6 +26,7 @@ from library.services.queue import BULK, put
 from training.models import Clip, LabelCheck
 from training.neighbours import comparable_versions
 from training.services import predictions
+from training.services.queue import Task
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +191,4 @@ def _end(check_id: int, **fields: object) -> None:
 
 
 def _send_on_commit(check_id: int) -> None:
-    from training.tasks import check_labels as task
-
-    transaction.on_commit(lambda: put(task, check_id, BULK), robust=True)
+    transaction.on_commit(lambda: put(Task.CHECK_LABELS, check_id, BULK), robust=True)

@@ -15,6 +15,7 @@ from library.services.queue import put
 from training.errors import TrainingError
 from training.models import RunMessage, TrainingRun
 from training.services import preflight
+from training.services.queue import Task
 
 log = logging.getLogger(__name__)
 
@@ -133,9 +134,7 @@ def start_scheduled_run() -> TrainingRun | None:
 
 def send(run_id: UUID) -> bool:
     """Tell the training worker that a run waits; False where the broker is away: then the sweeper does."""
-    from training.tasks import train
-
-    return put(train, str(run_id), QUEUE)
+    return put(Task.TRAIN, str(run_id), QUEUE)
 
 
 def messages_waiting() -> int | None:

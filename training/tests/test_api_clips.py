@@ -27,7 +27,7 @@ Api = Callable[[Any], APIClient]
 
 @pytest.fixture(autouse=True)
 def _no_messages() -> Iterator[None]:
-    with mock.patch("training.tasks.check_clip.apply_async"):
+    with mock.patch("celery.Celery.send_task"):
         yield
 
 

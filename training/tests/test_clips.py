@@ -38,7 +38,7 @@ def test_a_sound_is_stored_and_waits_for_its_checks(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with (
-        mock.patch("training.tasks.check_clip.apply_async") as sent,
+        mock.patch("celery.Celery.send_task") as sent,
         django_capture_on_commit_callbacks(execute=True),
     ):
         made = send(
@@ -46,7 +46,7 @@ def test_a_sound_is_stored_and_waits_for_its_checks(
         )
     clip = Clip.objects.get()
     assert (made.clip, made.duplicate) == (clip, False)
-    assert sent.call_args.args == ((str(clip.pk),),)
+    assert sent.call_args.args == ("training.tasks.check_clip", (str(clip.pk),))
     assert sent.call_args.kwargs["queue"] == "analysis"
     assert (clip.status, clip.claimed, clip.genre.slug) == ("checking", False, "blues")
     assert (clip.title, clip.artist, clip.comment) == ("song", "B.B. King", "line\none")

@@ -54,7 +54,7 @@ def test_a_run_is_queued_and_sent_once_its_row_is_there(
     assert run.eta_seconds is not None
     assert run.eta_seconds > 0
     (task, subject, queue), _ = sent.call_args
-    assert (task.name, subject, queue) == ("training.tasks.train", str(run.pk), "training")
+    assert (task, subject, queue) == ("training.tasks.train", str(run.pk), "training")
 
 
 @pytest.mark.usefixtures("ready", "sent")
