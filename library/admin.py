@@ -20,7 +20,7 @@ from library.models import Analysis, Track
 from library.services.tracks import analyse_again, delete_tracks
 
 
-class HeardGenreFilter(admin.SimpleListFilter):
+class PredictedGenreFilter(admin.SimpleListFilter):
     """Which genre was heard."""
 
     title = _("genre heard")
@@ -113,13 +113,13 @@ class TrackAdmin(admin.ModelAdmin[Track]):
     list_display = (
         "title",
         "owner",
-        "heard",
+        "predicted_genre",
         "confidence",
         "status",
         "source",
         "created",
     )
-    list_filter = ("status", "source", "visibility", HeardGenreFilter, "current__unsure", "created")
+    list_filter = ("status", "source", "visibility", PredictedGenreFilter, "current__unsure", "created")
     list_per_page = 50
     search_fields = ("title", "artist", "original_name", "owner__email", "=id", "=sha256")
     search_help_text = _("Title, artist, file name, owner’s e-mail address, id or SHA-256")
@@ -181,7 +181,7 @@ class TrackAdmin(admin.ModelAdmin[Track]):
             self.message_user(request, left % {"count": busy}, messages.INFO)
 
     @admin.display(description=_("genre heard"), ordering="current__genre", empty_value="–")
-    def heard(self, track: Track) -> str | None:
+    def predicted_genre(self, track: Track) -> str | None:
         if track.current is None:
             return None
         if not track.current.genre:
@@ -202,10 +202,10 @@ class TrackAdmin(admin.ModelAdmin[Track]):
 
     @admin.display(description=_("pictures"))
     def pictures(self, track: Track) -> str:
-        heard = track.current
-        if heard is None:
+        analysis = track.current
+        if analysis is None:
             return "–"
-        pictures = [(picture.field.verbose_name, picture.url) for picture in heard.files]
+        pictures = [(picture.field.verbose_name, picture.url) for picture in analysis.files]
         return render_to_string("admin/library/track/pictures.html", {"pictures": pictures})
 
     @admin.display(description=_("verdict"))

@@ -287,7 +287,7 @@ class Analysis(models.Model):
         return [getattr(self, name) for name in self.PICTURES]
 
     @property
-    def asked(self) -> Explanation | None:
+    def requested_explanation(self) -> Explanation | None:
         """The explanation that somebody asked for; None while nobody has."""
         try:
             return self.explanation

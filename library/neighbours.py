@@ -46,10 +46,10 @@ def _distance(track: Track) -> float:
     return float(track.distance)  # type: ignore[attr-defined]  # annotated by `neighbours`
 
 
-def _comparable(track: Track, heard: Analysis, user: User | AnonymousUser) -> TrackQuerySet:
+def _comparable(track: Track, analysis: Analysis, user: User | AnonymousUser) -> TrackQuerySet:
     return (
         Track.objects.visible_to(user)
-        .filter(current__descriptor_version=heard.descriptor_version)
+        .filter(current__descriptor_version=analysis.descriptor_version)
         .exclude(pk=track.pk)
         .exclude(sha256=track.sha256)
         .with_verdict()

@@ -38,12 +38,12 @@ def losses(user: User) -> list[str]:
     count = Track.objects.filter(owner=user).count()
     if not count:
         return []
-    said = ngettext(
+    text = ngettext(
         "%(count)d track, with its sound, its pictures and what was heard in it",
         "%(count)d tracks, with their sounds, their pictures and what was heard in them",
         count,
     )
-    return [said % {"count": count}]
+    return [text % {"count": count}]
 
 
 def delete(user: User) -> None:
@@ -66,8 +66,8 @@ def _files(track: Track) -> Iterator[tuple[str, Content]]:
         yield f"{folder}/as played{_suffix(track.rendition.name)}", _opener(track.rendition.name)
     for place, analysis in enumerate(analyses):
         pictures = {picture: getattr(analysis, picture).name for picture in Analysis.PICTURES}
-        if analysis.asked:
-            pictures["why"] = analysis.asked.picture.name
+        if analysis.requested_explanation:
+            pictures["why"] = analysis.requested_explanation.picture.name
         for picture, name in pictures.items():
             shown = picture if place == 0 else f"{picture} {analysis.created:%Y-%m-%d %H.%M.%S}"
             if name:
@@ -102,7 +102,7 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "model_version": str(analysis.model_version),
         "descriptor": _numbers(analysis.descriptor),
         "embedding": _numbers(analysis.embedding),
-        "explanation": analysis.asked.summary if analysis.asked else None,
+        "explanation": analysis.requested_explanation.summary if analysis.requested_explanation else None,
     }
 
 

@@ -20,7 +20,7 @@ from genreweb.accounts.models import User
 from training.errors import training_sentence
 from training.models import Clip, ClipDecision, Dataset, Promotion, Receipt, TrainingEpoch, TrainingRun
 from training.services import review
-from training.services.review import MOST_AT_ONCE, REASON_LENGTH, Decision, Outcome, Seen, Wish
+from training.services.review import MOST_AT_ONCE, REASON_LENGTH, Decision, DecisionRequest, Outcome, Seen
 
 
 class ReadOnly:
@@ -185,11 +185,13 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         clips = list(queryset.values_list("pk", "status", "genre__slug"))
         if not self._are_few(request, len(clips)):
             return
-        wishes = [
-            Wish(clip_id=pk, decision=decision, genre=genre, reason=reason, seen=Seen(status, slug))
+        requests = [
+            DecisionRequest(
+                clip_id=pk, decision=decision, genre=genre, reason=reason, seen=Seen(status, slug)
+            )
             for pk, status, slug in clips
         ]
-        self._tell(request, review.decide_many(wishes=wishes, by=cast(User, request.user)))
+        self._tell(request, review.decide_many(requests=requests, by=cast(User, request.user)))
 
     def _are_few(self, request: HttpRequest, count: int) -> bool:
         if count > MOST_AT_ONCE:
@@ -200,8 +202,8 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
     def _tell(self, request: HttpRequest, outcomes: list[Outcome]) -> None:
         refused = [outcome.error for outcome in outcomes if outcome.error is not None]
         if done := len(outcomes) - len(refused):
-            said = ngettext("%d clip is decided about.", "%d clips are decided about.", done)
-            self.message_user(request, said % done, messages.SUCCESS)
+            text = ngettext("%d clip is decided about.", "%d clips are decided about.", done)
+            self.message_user(request, text % done, messages.SUCCESS)
         for sentence in dict.fromkeys(error.message for error in refused):
             self.message_user(request, sentence, messages.WARNING)
 

@@ -42,12 +42,12 @@ def losses(user: User) -> list[str]:
     count = Clip.objects.filter(contributor=user).count()
     if not count:
         return []
-    said = ngettext(
+    text = ngettext(
         "%(count)d clip that you contributed; versions that learnt from it stay",
         "%(count)d clips that you contributed; versions that learnt from them stay",
         count,
     )
-    return [said % {"count": count}]
+    return [text % {"count": count}]
 
 
 def delete(user: User) -> None:

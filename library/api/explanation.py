@@ -119,7 +119,7 @@ class ExplanationView(APIView):
     )
     def get(self, request: Request, pk: UUID) -> Response:
         """Say which bands and moments spoke for the genre; 404 while nobody has asked for it."""
-        explanation = _analysis(request, pk).asked
+        explanation = _analysis(request, pk).requested_explanation
         if explanation is None:
             raise NotFound(gettext("Nobody has asked for this explanation yet. Ask for it with POST."))
         return _answer(request, explanation, 200)

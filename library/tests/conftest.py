@@ -170,7 +170,7 @@ def queued_track(db: None) -> Callable[..., Track]:
 
 
 @pytest.fixture
-def heard_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
+def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
     """Make a track with a verdict that no classifier gave, at once.
 
     Its descriptor points in the direction of `angle` degrees, so that distances are known.

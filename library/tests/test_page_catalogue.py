@@ -37,20 +37,20 @@ def chips(html: str) -> dict[str, int]:
 
 
 @pytest.fixture
-def add(heard_track: Callable[..., Track], genres: dict[str, Genre]) -> Callable[..., Track]:
+def add(done_track: Callable[..., Track], genres: dict[str, Genre]) -> Callable[..., Track]:
     """Put a track into the catalogue, heard as blues unless said otherwise."""
 
     def make(title: str, label: str = "", **fields: object) -> Track:
-        return heard_track(None, title=title, labelled_genre=genres.get(label), **fields)
+        return done_track(None, title=title, labelled_genre=genres.get(label), **fields)
 
     return make
 
 
 def test_everybody_sees_the_catalogue_and_nobody_anything_private(
-    client: Client, matrix: Matrix, add: Callable[..., Track], heard_track: Callable[..., Track]
+    client: Client, matrix: Matrix, add: Callable[..., Track], done_track: Callable[..., Track]
 ) -> None:
     track = add("Public", artist="The Band", licence="CC BY 4.0")
-    heard_track(matrix.owner, title="Private")
+    done_track(matrix.owner, title="Private")
     for person in (None, matrix.owner, matrix.other, matrix.staff):
         if person:
             client.force_login(person)

@@ -27,7 +27,7 @@ def history(request: HttpRequest) -> HttpResponse:
     form = HistoryForm(request.GET, genres=list(Genre.objects.all()))
     tracks = form.apply(Track.objects.owned_by(request.user).with_verdict())
     kept = QueryDict(mutable=True)
-    kept.update({name: form.asked(name) for name in form.fields if form.asked(name)})
+    kept.update({name: form.value_of(name) for name in form.fields if form.value_of(name)})
     context = {"form": form, **page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
     if wants_results(request):
         return render(request, "library/history_results.html", context)

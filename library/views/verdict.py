@@ -171,13 +171,13 @@ def stretches(timeline: list[dict[str, Any]], genre_of: GenreOf) -> Iterator[Str
     label: str | None = None
     start = end = weight = 0.0
     for segment in timeline:
-        heard = _likeliest(segment["probabilities"])
-        if heard != label and end > start:
+        genre = _likeliest(segment["probabilities"])
+        if genre != label and end > start:
             yield _stretch(start, end, label, weight, genre_of)
-        if heard != label or end == start:
-            label, start, weight = heard, segment["start"], 0.0
+        if genre != label or end == start:
+            label, start, weight = genre, segment["start"], 0.0
         end = segment["end"]
-        weight += (end - segment["start"]) * segment["probabilities"].get(heard, 0.0)
+        weight += (end - segment["start"]) * segment["probabilities"].get(genre, 0.0)
     if end > start:
         yield _stretch(start, end, label, weight, genre_of)
 

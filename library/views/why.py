@@ -37,14 +37,14 @@ class Why:
     ----------
     genre : Genre
         The genre that is explained: the one that was heard, or the likeliest of an unsure verdict.
-    asked : Explanation or None
+    explanation : Explanation or None
         None while nobody has asked.
     ticks : list of (float, str)
         Marks of the map's frequency axis.
     """
 
     genre: Genre
-    asked: Explanation | None
+    explanation: Explanation | None
     ticks: list[tuple[float, str]]
 
     @classmethod
@@ -53,41 +53,43 @@ class Why:
         if not analysis.music:
             return None
         ticks = [(position, mark) for position, mark in analysis.ticks.get("mel", [])]
-        return cls(genre_of(analysis.genre), analysis.asked, ticks)
+        return cls(genre_of(analysis.genre), analysis.requested_explanation, ticks)
 
     @property
     def done(self) -> bool:
-        return self.asked is not None and self.asked.status == Explanation.Status.DONE
+        return self.explanation is not None and self.explanation.status == Explanation.Status.DONE
 
     @property
     def failed(self) -> bool:
-        return self.asked is not None and self.asked.status == Explanation.Status.FAILED
+        return self.explanation is not None and self.explanation.status == Explanation.Status.FAILED
 
     @property
     def waiting(self) -> bool:
-        return self.asked is not None and not self.asked.is_finished
+        return self.explanation is not None and not self.explanation.is_finished
 
     @property
     def no_worker(self) -> bool:
         """Whether it waits for a worker and none is alive."""
-        if self.asked is None or self.asked.status != Explanation.Status.QUEUED:
+        if self.explanation is None or self.explanation.status != Explanation.Status.QUEUED:
             return False
-        return timezone.now() - self.asked.queued_at > PATIENCE and not queue.has_worker()
+        return timezone.now() - self.explanation.queued_at > PATIENCE and not queue.has_worker()
 
     @property
     def seen(self) -> str:
         """What a page that shows this has heard."""
-        return f"{self.asked.status if self.asked else ''}-{self.no_worker:d}"
+        return f"{self.explanation.status if self.explanation else ''}-{self.no_worker:d}"
 
     @property
     def reason(self) -> str:
         """Why it failed."""
-        return sentence(self.asked.error_code, self.asked.error_params) if self.asked else ""
+        return (
+            sentence(self.explanation.error_code, self.explanation.error_params) if self.explanation else ""
+        )
 
     @property
     def words(self) -> str:
         """What spoke for the genre and what against it, in sentences."""
-        return in_words(self.asked.summary, self.genre.display_name.lower()) if self.asked else ""
+        return in_words(self.explanation.summary, self.genre.display_name.lower()) if self.explanation else ""
 
 
 def in_words(summary: dict[str, Any], genre: str) -> str:
@@ -103,16 +105,16 @@ def in_words(summary: dict[str, Any], genre: str) -> str:
     top = summary["bands"][-1]
     bands, moments = _bands(summary["bands_for"], top), _moments(summary["moments_for"])
     if bands and moments:
-        said = gettext("What spoke most for {genre}: {bands}, most of all {moments}.")
+        text = gettext("What spoke most for {genre}: {bands}, most of all {moments}.")
     elif bands:
-        said = gettext("What spoke most for {genre}: {bands}, throughout.")
+        text = gettext("What spoke most for {genre}: {bands}, throughout.")
     elif moments:
-        said = gettext("What spoke most for {genre}: the sound as a whole, most of all {moments}.")
+        text = gettext("What spoke most for {genre}: the sound as a whole, most of all {moments}.")
     else:
-        said = gettext(
+        text = gettext(
             "No band and no moment stands out: what spoke for {genre} is spread over the whole sound."
         )
-    said = said.format(genre=genre, bands=bands, moments=moments)
+    text = text.format(genre=genre, bands=bands, moments=moments)
     bands, moments = _bands(summary["bands_against"], top), _moments(summary["moments_against"])
     if bands and moments:
         against = gettext("Against it: {bands}, and {moments}.")
@@ -120,7 +122,7 @@ def in_words(summary: dict[str, Any], genre: str) -> str:
         against = gettext("Against it: {what}.")
     else:
         against = gettext("Nothing in particular spoke against it.")
-    return f"{said} {against.format(bands=bands, moments=moments, what=bands or moments)}"
+    return f"{text} {against.format(bands=bands, moments=moments, what=bands or moments)}"
 
 
 def _bands(parts: Sequence[Stretch], top: float) -> str:

@@ -43,7 +43,7 @@ function put(node, { says = "", plays = false, quiet = false } = {}) {
 
 // What is said about the last clip comes before what is said about this one.
 function say(text) {
-  const now = current()?.dataset.said ?? (waits() ? "" : root.dataset.textEmpty);
+  const now = current()?.dataset.announcement ?? (waits() ? "" : root.dataset.textEmpty);
   news.textContent = [text, now].filter(Boolean).join(" ");
 }
 

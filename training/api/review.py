@@ -23,9 +23,9 @@ from training.services.review import (
     DECISIONS,
     MOST_AT_ONCE,
     REASON_LENGTH,
+    DecisionRequest,
     Outcome,
     Seen,
-    Wish,
     decide,
     decide_many,
     reopen,
@@ -120,8 +120,8 @@ class ClipReviewView(APIView):
         """
         form = ReviewSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        wish = _wish(pk, form.validated_data, Genre.objects.in_bulk(field_name="slug"))
-        return Response(ReviewedSerializer(decide(wish=wish, by=cast(User, request.user))).data)
+        requested = _requested(pk, form.validated_data, Genre.objects.in_bulk(field_name="slug"))
+        return Response(ReviewedSerializer(decide(requested=requested, by=cast(User, request.user))).data)
 
     @extend_schema(
         operation_id="reopen_clip",
@@ -163,7 +163,7 @@ class ClipsReviewView(APIView):
             raise TrainingError("too_many_decisions", {"most": MOST_AT_ONCE})
         genres = Genre.objects.in_bulk(field_name="slug")
         forms = [ReviewOfSerializer(data=one) for one in sent]
-        wishes: dict[int, Wish] = {}
+        requests: dict[int, DecisionRequest] = {}
         answers: list[dict[str, Any]] = []
         for place, form in enumerate(forms):
             answer: dict[str, Any] = {"id": _id_of(sent[place]), "clip": None, "error": None}
@@ -172,22 +172,22 @@ class ClipsReviewView(APIView):
                 answer["error"] = {"code": "invalid", "message": _sentence(form.errors)}
                 continue
             try:
-                wishes[place] = _wish(form.validated_data["id"], form.validated_data, genres)
+                requests[place] = _requested(form.validated_data["id"], form.validated_data, genres)
             except DomainError as error:
                 answer["error"] = {"code": error.code, "message": error.message}
-        outcomes = decide_many(wishes=list(wishes.values()), by=cast(User, request.user))
-        for place, outcome in zip(wishes, outcomes, strict=True):
+        outcomes = decide_many(requests=list(requests.values()), by=cast(User, request.user))
+        for place, outcome in zip(requests, outcomes, strict=True):
             answers[place] |= _answer(outcome)
         return Response(OutcomeSerializer(answers, many=True).data)
 
 
-def _wish(pk: UUID, data: dict[str, Any], genres: dict[str, Genre]) -> Wish:
+def _requested(pk: UUID, data: dict[str, Any], genres: dict[str, Genre]) -> DecisionRequest:
     slug = data.get("genre", "")
     genre = genres.get(slug) if data["decision"] == "relabel" else None
     if data["decision"] == "relabel" and genre is None:
         raise TrainingError("unknown_genre")
     status = Clip.Status.APPROVED if data["seen"] == "used" else data["seen"]
-    return Wish(
+    return DecisionRequest(
         clip_id=pk,
         decision=data["decision"],
         genre=genre,

@@ -228,14 +228,14 @@ class RunListView(ListAPIView[TrainingRun]):
     def post(self, request: Request) -> Response:
         form = RunRequestSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        wish = form.validated_data
+        fields = form.validated_data
         try:
             run, made = runs.request_run(
                 by=cast(User, request.user),
-                kind=wish["kind"],
-                architecture=wish.get("architecture", ""),
-                epochs=wish.get("epochs"),
-                seed=wish["seed"],
+                kind=fields["kind"],
+                architecture=fields.get("architecture", ""),
+                epochs=fields.get("epochs"),
+                seed=fields["seed"],
             )
         except TrainingError as error:
             if error.code not in _FIELD_OF:

@@ -107,10 +107,10 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     @extend_schema_field(TrainedOnSerializer)
     def get_trained_on(self, version: ModelVersion) -> dict[str, Any]:
         learnt: LearntClips | None = self.context["learnt"].get(version.pk)
-        said = mapping(version.metadata.get("trained_on")).get("set")
+        dataset = mapping(version.metadata.get("trained_on")).get("set")
         run = getattr(version, "run", None)
         return {
-            "set": said if isinstance(said, str) else None,
+            "set": dataset if isinstance(dataset, str) else None,
             "clips": learnt.clips if learnt else None,
             "withdrawn": learnt.withdrawn if learnt else None,
             "run": str(run.pk) if run else None,

@@ -49,7 +49,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class DecisionRequest:
     """One decision of several."""
 
     clip_id: UUID
@@ -155,7 +155,7 @@ def undo(*, clip_id: UUID, by: User) -> Clip:
     return clip
 
 
-def decide(*, wish: Wish, by: User) -> Clip:
+def decide(*, requested: DecisionRequest, by: User) -> Clip:
     """Do what one of several decisions says.
 
     Raises
@@ -163,16 +163,17 @@ def decide(*, wish: Wish, by: User) -> Clip:
     TrainingError
         As the single functions do; ``unknown_genre`` where a relabelling names none.
     """
-    if wish.decision == "approve":
-        return approve(clip_id=wish.clip_id, by=by, reason=wish.reason, seen=wish.seen)
-    if wish.decision == "reject":
-        return reject(clip_id=wish.clip_id, by=by, reason=wish.reason, seen=wish.seen)
-    if wish.genre is None:
+    clip_id, reason, seen = requested.clip_id, requested.reason, requested.seen
+    if requested.decision == "approve":
+        return approve(clip_id=clip_id, by=by, reason=reason, seen=seen)
+    if requested.decision == "reject":
+        return reject(clip_id=clip_id, by=by, reason=reason, seen=seen)
+    if requested.genre is None:
         raise TrainingError("unknown_genre")
-    return relabel(clip_id=wish.clip_id, by=by, genre=wish.genre, reason=wish.reason, seen=wish.seen)
+    return relabel(clip_id=clip_id, by=by, genre=requested.genre, reason=reason, seen=seen)
 
 
-def decide_many(*, wishes: Sequence[Wish], by: User) -> list[Outcome]:
+def decide_many(*, requests: Sequence[DecisionRequest], by: User) -> list[Outcome]:
     """Do each of several decisions by itself: one that cannot be met leaves the others alone.
 
     Raises
@@ -180,9 +181,9 @@ def decide_many(*, wishes: Sequence[Wish], by: User) -> list[Outcome]:
     TrainingError
         ``too_many_decisions``; then nothing was changed.
     """
-    if len(wishes) > MOST_AT_ONCE:
+    if len(requests) > MOST_AT_ONCE:
         raise TrainingError("too_many_decisions", {"most": MOST_AT_ONCE})
-    return [_outcome(wish, by) for wish in wishes]
+    return [_outcome(requested, by) for requested in requests]
 
 
 def undo_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
@@ -220,11 +221,11 @@ def last_decision(*, by: User) -> ClipDecision | None:
     )
 
 
-def _outcome(wish: Wish, by: User) -> Outcome:
+def _outcome(requested: DecisionRequest, by: User) -> Outcome:
     try:
-        return Outcome(wish.clip_id, decide(wish=wish, by=by))
+        return Outcome(requested.clip_id, decide(requested=requested, by=by))
     except DomainError as error:
-        return Outcome(wish.clip_id, None, error)
+        return Outcome(requested.clip_id, None, error)
 
 
 def _locked(clip_id: UUID) -> Clip:

@@ -26,7 +26,7 @@ from training.tests.clips import make_clip
 
 pytestmark = pytest.mark.django_db
 
-Heard = Callable[..., Clip]
+CheckClip = Callable[..., Clip]
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +36,9 @@ def _no_messages() -> Iterator[None]:
 
 
 @pytest.fixture
-def heard(
+def checked(
     genres: dict[str, Genre], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
-) -> Heard:
+) -> CheckClip:
     """Send a sound and have it checked."""
 
     def make(contributor: User, samples: np.ndarray, **piece: Any) -> Clip:
@@ -58,32 +58,32 @@ def heard(
     return make
 
 
-def test_the_same_recording_is_marked_and_kept(owner: User, other: User, heard: Heard) -> None:
-    first, unlike = heard(owner, ORIGINAL), heard(owner, piece(5))
-    again = heard(other, recoded(CUT, "libmp3lame", "mp3") * 0.2)
+def test_the_same_recording_is_marked_and_kept(owner: User, other: User, checked: CheckClip) -> None:
+    first, unlike = checked(owner, ORIGINAL), checked(owner, piece(5))
+    again = checked(other, recoded(CUT, "libmp3lame", "mp3") * 0.2)
     assert (first.duplicate_of, unlike.duplicate_of) == (None, None)
     assert again.duplicate_of == first
     assert (again.status, again.leaks) == ("pending", False)
     assert again.sound.size > 0
 
 
-def test_pieces_of_one_recording_are_not_each_others_duplicates(owner: User, heard: Heard) -> None:
-    heard(owner, np.tile(piece(3, 15.0), 5))
+def test_pieces_of_one_recording_are_not_each_others_duplicates(owner: User, checked: CheckClip) -> None:
+    checked(owner, np.tile(piece(3, 15.0), 5))
     assert Clip.objects.count() == 3
     assert not Clip.objects.exclude(duplicate_of=None).exists()
 
 
-def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, heard: Heard) -> None:
-    first, again = heard(owner, ORIGINAL), heard(other, CUT)
+def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, checked: CheckClip) -> None:
+    first, again = checked(owner, ORIGINAL), checked(other, CUT)
     withdraw(clip=first)
     again.refresh_from_db()
     assert again.duplicate_of is None
 
 
-def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, heard: Heard) -> None:
+def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, checked: CheckClip) -> None:
     prints = testset.FingerprintIndex.of(("jazz.00042",), [stored(ORIGINAL)])
     with mock.patch.object(testset, "shipped", return_value=prints):
-        leak, fine = heard(owner, CUT), heard(owner, piece(5))
+        leak, fine = checked(owner, CUT), checked(owner, piece(5))
     assert (leak.leaks, leak.leaks_into, leak.status) == (True, "jazz.00042", "pending")
     assert (fine.leaks, fine.leaks_into) == (False, "")
     Clip.objects.update(status=Clip.Status.APPROVED)
@@ -91,13 +91,13 @@ def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, heard: H
 
 
 def test_a_clip_of_the_frozen_set_in_another_guise_is_never_trained_on(
-    owner: User, curator: User, heard: Heard
+    owner: User, curator: User, checked: CheckClip
 ) -> None:
     prints = testset.FingerprintIndex.of(("jazz.00042",), [stored(ORIGINAL)])
     # Another format, a cut from between two frames, and another level, all at once.
     guise = recoded(CUT, "libmp3lame", "mp3") * 0.2
     with mock.patch.object(testset, "shipped", return_value=prints):
-        leak, fine = heard(owner, guise), heard(owner, piece(5))
+        leak, fine = checked(owner, guise), checked(owner, piece(5))
     assert (leak.leaks, leak.leaks_into) == (True, "jazz.00042")
     for clip in (leak, fine):
         review.approve(clip_id=clip.pk, by=curator)

@@ -100,16 +100,16 @@ def _submit(request: HttpRequest, form: ClipForm, file: UploadedFile[bytes]) -> 
 
 
 def _submitted(request: HttpRequest, form: ClipForm, **source: Any) -> Submitted:
-    said = form.cleaned_data
+    fields = form.cleaned_data
     return submit_clip(
         contributor=cast(User, request.user),
-        genre=said["genre"],
-        title=said["title"],
-        artist=said["artist"],
-        comment=said["comment"],
-        rights=said["rights"],
-        start=said["start"],
-        end=said["end"],
+        genre=fields["genre"],
+        title=fields["title"],
+        artist=fields["artist"],
+        comment=fields["comment"],
+        rights=fields["rights"],
+        start=fields["start"],
+        end=fields["end"],
         **source,
     )
 

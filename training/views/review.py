@@ -28,7 +28,7 @@ from training.errors import TrainingError
 from training.models import Clip
 from training.services import review
 from training.services.features import FeaturesError, read_features
-from training.services.review import DECISIONS, Seen, Wish
+from training.services.review import DECISIONS, DecisionRequest, Seen
 from training.views.review_cards import (
     QUEUE,
     SOURCES,
@@ -84,14 +84,14 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take a decision; answer the page's script with what came of it and the next cards."""
     source = _source(request.POST.get("of", ""))
     try:
-        clip = review.decide(wish=_wish(request, pk), by=cast(User, request.user))
+        clip = review.decide(requested=_requested(request, pk), by=cast(User, request.user))
     except DomainError as error:
         return _refusal(request, source, error)
-    said = _said(clip, source)
+    text = _outcome_text(clip, source)
     if not _by_script(request):
-        messages.success(request, said)
+        messages.success(request, text)
         return redirect(f"{reverse('training:review')}?of={source}")
-    return JsonResponse({**_answer(request, source, request.POST.getlist("have")), "text": said})
+    return JsonResponse({**_answer(request, source, request.POST.getlist("have")), "text": text})
 
 
 @require_POST
@@ -103,13 +103,13 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
         clip = review.undo(clip_id=pk, by=cast(User, request.user))
     except DomainError as error:
         return _refusal(request, source, error)
-    said = _("Taken back: {title}.").format(title=title_of(clip))
+    text = _("Taken back: {title}.").format(title=title_of(clip))
     if not _by_script(request):
-        messages.success(request, said)
+        messages.success(request, text)
         return redirect(f"{reverse('training:review')}?of={source}&clip={pk}")
     shown = _cards(request, for_cards(Clip.objects.filter(pk=pk)), source)
     return JsonResponse(
-        {**_answer(request, source, [*request.POST.getlist("have"), str(pk)]), "text": said}
+        {**_answer(request, source, [*request.POST.getlist("have"), str(pk)]), "text": text}
         | {"back": [_html(request, card) for card in shown]}
     )
 
@@ -161,14 +161,14 @@ def _ids(values: Iterable[str]) -> list[UUID]:
     return found
 
 
-def _wish(request: HttpRequest, pk: UUID) -> Wish:
+def _requested(request: HttpRequest, pk: UUID) -> DecisionRequest:
     """Read a decision from the form: ``relabel:rock`` names the genre along with it."""
     name, _colon, slug = request.POST.get("decision", "").partition(":")
     if name not in DECISIONS:
         raise TrainingError("unknown_decision")
     genre = Genre.objects.filter(slug=slug.replace("\0", "")).first() if name == "relabel" else None
     status, _dot, label = request.POST.get("seen", "").partition(".")
-    return Wish(
+    return DecisionRequest(
         clip_id=pk,
         decision=name,
         genre=genre,
@@ -177,7 +177,7 @@ def _wish(request: HttpRequest, pk: UUID) -> Wish:
     )
 
 
-def _said(clip: Clip, source: str) -> str:
+def _outcome_text(clip: Clip, source: str) -> str:
     title, genre = title_of(clip), clip.genre.display_name
     if clip.status == Clip.Status.REJECTED:
         return _("Rejected: {title}.").format(title=title)

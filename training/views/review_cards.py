@@ -51,12 +51,12 @@ class Card:
     suspected: Genre | None
 
     @property
-    def hears(self) -> Bar | None:
+    def predicted(self) -> Bar | None:
         return max(self.bars, key=lambda bar: bar.share) if self.bars else None
 
     @property
     def agrees(self) -> bool:
-        return self.hears is not None and self.hears.genre.slug == self.clip.genre.slug
+        return self.predicted is not None and self.predicted.genre.slug == self.clip.genre.slug
 
     @property
     def title(self) -> str:
@@ -76,20 +76,20 @@ class Card:
         return list(pictures.mel_axis(PatchParams().sample_rate))
 
     @property
-    def said(self) -> str:
+    def announcement(self) -> str:
         """What is read out when the card comes up."""
         label = self.clip.genre.display_name
         if self.suspected is not None:
             return gettext("{title}. Approved as {label}; the other clips say {other}.").format(
                 title=self.title, label=label, other=self.suspected.display_name
             )
-        if self.hears is None:
+        if self.predicted is None:
             return gettext("{title}. Said to be {label}.").format(title=self.title, label=label)
         return gettext("{title}. Said to be {label}; the classifier hears {other}, {share}.").format(
             title=self.title,
             label=label,
-            other=self.hears.genre.display_name,
-            share=percent(self.hears.share),
+            other=self.predicted.genre.display_name,
+            share=percent(self.predicted.share),
         )
 
 

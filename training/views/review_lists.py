@@ -26,7 +26,7 @@ from training.errors import training_sentence
 from training.models import Clip, Dataset, LabelCheck
 from training.models.clips import ClipQuerySet
 from training.services import health, review
-from training.services.review import DECISIONS, MOST_AT_ONCE, Outcome, Seen, Wish
+from training.services.review import DECISIONS, MOST_AT_ONCE, DecisionRequest, Outcome, Seen
 
 PER_PAGE = 50
 REOPEN = "reopen"
@@ -74,34 +74,34 @@ class ListForm(forms.Form):
             field.widget.attrs["class"] = "form-control" if name == "q" else "form-select"
         self.is_valid()
 
-    def asked(self, name: str) -> str:
+    def value_of(self, name: str) -> str:
         return str(self.cleaned_data.get(name) or "")
 
     @property
     def narrows(self) -> bool:
-        return any(self.asked(name) for name in self.fields if name != "status")
+        return any(self.value_of(name) for name in self.fields if name != "status")
 
     @property
     def query(self) -> str:
         kept = QueryDict(mutable=True)
-        kept.update({name: self.asked(name) for name in self.fields if self.asked(name)})
+        kept.update({name: self.value_of(name) for name in self.fields if self.value_of(name)})
         return kept.urlencode()
 
     def apply(self, clips: ClipQuerySet) -> ClipQuerySet:
-        status = self.asked("status") or Clip.Status.PENDING
+        status = self.value_of("status") or Clip.Status.PENDING
         shown = ("pending", "approved", "rejected") if status == "all" else (status,)
         clips = clips.filter(status__in=shown)
-        if slug := self.asked("genre"):
+        if slug := self.value_of("genre"):
             clips = clips.filter(genre__slug=slug)
-        if person := self.asked("contributor"):
+        if person := self.value_of("contributor"):
             clips = clips.filter(contributor=int(person))
-        if dataset := self.asked("dataset"):
+        if dataset := self.value_of("dataset"):
             clips = clips.filter(dataset=int(dataset))
-        if self.asked("mark") == "duplicates":
+        if self.value_of("mark") == "duplicates":
             clips = clips.filter(Q(duplicate_of__isnull=False) | Q(duplicates__isnull=False)).distinct()
-        if self.asked("mark") == "leaks":
+        if self.value_of("mark") == "leaks":
             clips = clips.filter(leaks=True)
-        for word in self.asked("q").split()[:_MOST_WORDS]:
+        for word in self.value_of("q").split()[:_MOST_WORDS]:
             clips = clips.filter(Q(title__icontains=word) | Q(artist__icontains=word))
         if status == Clip.Status.PENDING:
             return clips.order_by(F("disputed").desc(nulls_last=True), "created", "pk")
@@ -126,7 +126,7 @@ def clips(request: HttpRequest) -> HttpResponse:
         "form": form,
         "genres": Genre.objects.all(),
         "here": "list",
-        "reopens": form.asked("status") in (Clip.Status.APPROVED, Clip.Status.REJECTED),
+        "reopens": form.value_of("status") in (Clip.Status.APPROVED, Clip.Status.REJECTED),
         **page_of(cast(Any, found), request, per_page=PER_PAGE, filters=form.query),
     }
     template = "training/review/results.html" if wants_results(request) else "training/review/list.html"
@@ -189,8 +189,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     elif action in DECISIONS:
         reason = request.POST.get("reason", "") if action == "reject" else ""
         outcomes = review.decide_many(
-            wishes=[
-                Wish(clip_id=pk, decision=action, genre=genre, reason=reason, seen=seen)
+            requests=[
+                DecisionRequest(clip_id=pk, decision=action, genre=genre, reason=reason, seen=seen)
                 for pk, seen in chosen
             ],
             by=by,
@@ -225,16 +225,16 @@ def _chosen(request: HttpRequest) -> dict[UUID, Seen]:
 def _summary(action: str, outcomes: Sequence[Outcome]) -> str:
     done = sum(outcome.error is None for outcome in outcomes)
     if action == "approve":
-        said = ngettext("%d clip is approved.", "%d clips are approved.", done)
+        text = ngettext("%d clip is approved.", "%d clips are approved.", done)
     elif action == "reject":
-        said = ngettext("%d clip is rejected.", "%d clips are rejected.", done)
+        text = ngettext("%d clip is rejected.", "%d clips are rejected.", done)
     elif action == "relabel":
-        said = ngettext("%d clip is relabelled.", "%d clips are relabelled.", done)
+        text = ngettext("%d clip is relabelled.", "%d clips are relabelled.", done)
     elif action == REOPEN:
-        said = ngettext("%d clip waits for review again.", "%d clips wait for review again.", done)
+        text = ngettext("%d clip waits for review again.", "%d clips wait for review again.", done)
     else:
-        said = ngettext("%d decision is taken back.", "%d decisions are taken back.", done)
-    parts = [said % done] if done else []
+        text = ngettext("%d decision is taken back.", "%d decisions are taken back.", done)
+    parts = [text % done] if done else []
     refused = [outcome.error for outcome in outcomes if outcome.error is not None]
     parts += [error.message for error in refused[:1]]
     if more := len(refused) - 1 if refused else 0:

@@ -88,7 +88,7 @@ def list_runs(request: HttpRequest) -> HttpResponse:
     form = StartForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and (started := _start(request, form)):
         return started
-    found = preflight.collect(**_asked(form))
+    found = preflight.collect(**_queried(form))
     page = Paginator(
         TrainingRun.objects.visible_to(request.user).select_related("requested_by", "candidate"), _PER_PAGE
     ).get_page(request.GET.get("page"))
@@ -97,16 +97,16 @@ def list_runs(request: HttpRequest) -> HttpResponse:
 
 
 def _start(request: HttpRequest, form: StartForm) -> HttpResponse | None:
-    wish = form.cleaned_data
-    quick = wish["kind"] == Kind.QUICK
+    fields = form.cleaned_data
+    quick = fields["kind"] == Kind.QUICK
     try:
         run, made = runs.request_run(
             by=cast(User, request.user),
-            kind=wish["kind"],
+            kind=fields["kind"],
             # What the page hides for a quick run is not asked for.
-            architecture="" if quick else wish["architecture"],
-            epochs=None if quick else wish["epochs"],
-            seed=wish["seed"] or 0,
+            architecture="" if quick else fields["architecture"],
+            epochs=None if quick else fields["epochs"],
+            seed=fields["seed"] or 0,
         )
     except TrainingError as error:
         form.add_error(_FIELD_OF.get(error.code), error.message)
@@ -123,11 +123,11 @@ def what_is_there(request: HttpRequest) -> HttpResponse:
     """Give what a run would find to a form that has changed."""
     form = StartForm(request.GET)
     form.is_valid()
-    found = preflight.collect(**_asked(form))
+    found = preflight.collect(**_queried(form))
     return render(request, "training/runs/preflight.html", {**_preflight_context(found), "form": form})
 
 
-def _asked(form: StartForm) -> dict[str, Any]:
+def _queried(form: StartForm) -> dict[str, Any]:
     """Read what a full run is asked about; what makes no sense is left out."""
     asked = getattr(form, "cleaned_data", {})
     return {"architecture": asked.get("architecture") or "", "epochs": asked.get("epochs")}

@@ -114,16 +114,16 @@ def log_rows(promotions: QuerySet[Promotion], genres: Genres) -> list[LogRow]:
 def _objections(promotion: Promotion, genres: Genres) -> list[str]:
     if not promotion.overridden:
         return []
-    said = {
+    texts = {
         "not_measured": gettext("never measured on the same clips"),
         "worse": gettext("worse on the whole"),
         "genre_lost": gettext("loses %(genre)s"),
         "genre_gone": gettext("no longer knows %(genre)s"),
     }
     return [
-        said[refusal["code"]] % {"genre": genres.name(refusal.get("genre", "")).lower()}
+        texts[refusal["code"]] % {"genre": genres.name(refusal.get("genre", "")).lower()}
         for refusal in promotion.gate.get("refusals", [])
-        if refusal.get("code") in said
+        if refusal.get("code") in texts
     ]
 
 
