@@ -1,4 +1,4 @@
-"""What can go wrong with a track, as a code for programs and a sentence for people."""
+"""Errors of tracks: codes for programs and sentences for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from classifier.core.audio import AUDIO_ERROR_MESSAGES, AudioError
 from genreweb.domain_errors import DomainError
 
-# Faults that are the site's, not the file's.
+# Faults of the site, not of the file.
 _SITE_MESSAGES = {
     "worker_lost": gettext_lazy(
         "The analysis stopped three times before it was finished. Try again later; if it happens again, tell "
@@ -47,7 +47,7 @@ _SITE_MESSAGES = {
 
 
 class TrackError(DomainError):
-    """A request about a track that cannot be met."""
+    """A request about a track that cannot be fulfilled."""
 
     refusals: ClassVar[Mapping[str, Any]] = {
         code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()
@@ -60,5 +60,5 @@ class TrackError(DomainError):
 
 
 def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
-    """Say in the reader's language what `code` means and what to do next."""
+    """Return, in the active language, what `code` means and what to do next."""
     return TrackError(code, params).message

@@ -1,4 +1,4 @@
-"""What people say in the pages of the library, read and made clean."""
+"""Forms of the library's pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TitleForm(forms.Form):
 
 
 class HistoryForm(forms.Form):
-    """Which of a person's tracks to show, in which order. What makes no sense is left out, not refused."""
+    """Filters and order of a user's tracks. Invalid values are ignored, not refused."""
 
     SORTS: ClassVar[dict[str, tuple[Any, list[Any]]]] = {
         "": (_("Newest"), ["-created", "id"]),
@@ -74,7 +74,7 @@ class HistoryForm(forms.Form):
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is filtered out, so that an empty list does not mean an empty library."""
+        """Whether a filter is set, so that an empty list does not mean an empty library."""
         return any(self.value_of(name) for name in ("q", "genre", "state"))
 
     def apply(self, tracks: TrackQuerySet) -> TrackQuerySet:

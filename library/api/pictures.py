@@ -28,7 +28,7 @@ class PicturesView(APIView):
         responses=PicturesSerializer,
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        """Give links that expire; the pictures are null until the track has been analysed."""
+        """Return links that expire; the pictures are null until the track has been analysed."""
         tracks = Track.objects.select_related("current").defer(
             "current__descriptor", "current__embedding", "current__timeline"
         )

@@ -1,4 +1,4 @@
-"""The catalogue: music that everybody may hear, to search, filter, sort and page through."""
+"""The public catalogue: search, filter, sort and page through it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SORTS: dict[str, tuple[str | Promise, list[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What somebody looks for. What makes no sense is left out, not refused."""
+    """The search and filters of a request. Invalid values are ignored, not refused."""
 
     q: str
     genre: str
@@ -45,12 +45,12 @@ class Filters:
     def of(cls, request: HttpRequest) -> Filters:
         query = request.GET
         sort = query.get("sort", "")
-        # A NUL is no text to PostgreSQL.
+        # PostgreSQL does not store NUL in text.
         q, genre = (query.get(name, "").replace("\0", "").strip()[:200] for name in ("q", "genre"))
         return cls(q=q, genre=genre, sort=sort if sort in SORTS else "")
 
     def query(self, **changed: str) -> str:
-        """Write the same wishes, some of them changed, as a query string."""
+        """Return the same filters, with changes, as a query string."""
         kept = QueryDict(mutable=True)
         values = {"q": self.q, "genre": self.genre, "sort": self.sort, **changed}
         kept.update({name: value for name, value in values.items() if value})
@@ -59,7 +59,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A genre to choose, how many tracks it has among those searched for, and the way there."""
+    """A genre filter: its genre, its number of tracks in the current search, and its query string."""
 
     key: str
     genre: Genre | None
@@ -69,9 +69,9 @@ class Chip:
 
 @require_safe
 def browse(request: HttpRequest) -> HttpResponse:
-    """Show the part of the catalogue that was asked for.
+    """Show one page of the filtered catalogue.
 
-    A track stands under the genre that the catalogue gives it, or where it gives none, the one heard.
+    A track is listed under the catalogue's genre or, if it has none, under the predicted one.
     """
     filters = Filters.of(request)
     catalogue = Track.objects.in_catalogue()
@@ -105,7 +105,7 @@ def _search(tracks: TrackQuerySet, q: str) -> TrackQuerySet:
 
 
 def _chips(request: HttpRequest, filters: Filters, counts: dict[str, int]) -> list[Chip]:
-    """Offer the genres that the search found something in, and the one that is chosen."""
+    """List the genres with results, and the chosen one."""
     context = Context({"request": request})
     known = sound.genres_by_slug(context)
     unlisted = sorted(counts.keys() - known.keys() - {""})
