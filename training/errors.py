@@ -1,4 +1,4 @@
-"""What can go wrong with clips, runs and versions, as a code for programs and a sentence for people."""
+"""Errors of clips, runs and versions: codes for programs and sentences for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// The recorder: permission, level, start, pause, resume, stop. The page decides what becomes of a recording.
+// The recorder: permission, level, start, pause, resume, stop. The page decides what to do with a recording.
 
 import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microphone.js";
 import { clock, player } from "./player.js";
@@ -6,7 +6,7 @@ import { Wave } from "./wave.js";
 
 const QUIET = -45;
 const LOUD = -0.5;
-// How long it must stay quiet before anything is said, in seconds.
+// Seconds of silence before a hint is shown.
 const PATIENCE = 3;
 const BIT_RATE = 160_000;
 
@@ -86,7 +86,7 @@ async function start() {
   });
   length = 0;
   wave.clear();
-  // In pieces, so that little is lost if the recorder breaks.
+  // In chunks, so that little is lost if the recorder fails.
   media.start(1000);
   since = performance.now();
   heard = since;
@@ -158,7 +158,7 @@ function draw(now) {
   frame = requestAnimationFrame(draw);
 }
 
-// Names of microphones are known only once one was lent.
+// Names of microphones are only available after permission was given.
 async function offer() {
   const others = await microphone.others();
   const select = element("device");
@@ -169,12 +169,12 @@ async function offer() {
   element("input").hidden = others.length < 2;
 }
 
-// Whether leaving the page now would cut a recording off.
+// Whether leaving the page now would interrupt a recording.
 export function isRecording() {
   return state === "recording" || state === "paused";
 }
 
-// `keeper` gets each recording as {blob, seconds, ending, started}.
+// `keeper` is called with each recording as {blob, seconds, ending, started}.
 export function startRecorder(settings, keeper) {
   config = settings;
   text = settings.text;

@@ -1,4 +1,4 @@
-"""Decide about clips: one, or many at once."""
+"""Review: decide about one clip, or about many at once."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ReviewOfSerializer(ReviewSerializer):
 
 
 class ReviewedSerializer(serializers.ModelSerializer[Clip]):
-    """A clip, as a decision left it."""
+    """A clip after a decision."""
 
     genre = serializers.CharField(source="genre.slug", read_only=True)
     contributed_genre = serializers.CharField(source="contributed_genre.slug", read_only=True)
@@ -86,14 +86,14 @@ class ReviewedSerializer(serializers.ModelSerializer[Clip]):
 
 
 class WhyNotSerializer(serializers.Serializer[Any]):
-    """Why a decision was not taken."""
+    """The error because of which a decision was not taken."""
 
     code = serializers.CharField(help_text="For programs: already_reviewed, clip_gone, …")
     message = serializers.CharField(help_text="For people, in their language.")
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):
-    """What came of one decision of several: either the clip as it stands now, or an error."""
+    """The outcome of one decision of several: either the clip in its new state, or an error."""
 
     id = serializers.CharField(help_text="As it was sent.")
     clip = ReviewedSerializer(allow_null=True)
@@ -115,8 +115,8 @@ class ClipReviewView(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Approve a clip, reject it with a reason, or approve it with another label.
 
-        The same decision sent twice is taken once. 409 where somebody else has decided meanwhile, or where
-        the clip is still being checked.
+        The same decision sent twice is taken once. 409 if somebody else has decided meanwhile, or if the
+        clip is still being checked.
         """
         form = ReviewSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -133,7 +133,7 @@ class ClipReviewView(APIView):
     def delete(self, request: Request, pk: UUID) -> Response:
         """Put a clip that was decided about back into the queue, with its contributor's label.
 
-        A clip that waits there already stays there. 409 where it is still being checked.
+        A clip that is there already stays there. 409 if it is still being checked.
         """
         return Response(ReviewedSerializer(reopen(clip_id=pk, by=cast(User, request.user))).data)
 
@@ -155,7 +155,7 @@ class ClipsReviewView(APIView):
         responses=OutcomeSerializer(many=True),
     )
     def post(self, request: Request) -> Response:
-        """Take several decisions, each by itself."""
+        """Take several decisions, each independently of the others."""
         sent = request.data
         if not isinstance(sent, list) or not sent:
             raise ValidationError(gettext_lazy("Send a list of decisions."))

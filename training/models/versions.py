@@ -1,4 +1,4 @@
-"""Which version was put into service by whom and why, and what contributors were told about it."""
+"""The log of versions put into service, and receipts for contributors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from classifier.models import ModelVersion
 
 
 class Promotion(models.Model):
-    """A change of the version in service. Rows are only ever added."""
+    """A change of the version in service. Rows are never changed."""
 
     class Action(models.TextChoices):
         PROMOTE = "promote", _("put into service")
@@ -38,7 +38,7 @@ class Promotion(models.Model):
     )
     at = models.DateTimeField(_("at"), auto_now_add=True)
     reason = models.CharField(_("reason"), max_length=500)
-    # What the gate said; kept with the reason where it was overridden.
+    # The result of the gate.
     gate = models.JSONField(_("gate"), default=dict, blank=True)
     overridden = models.BooleanField(_("gate overridden"), default=False)
 
@@ -52,7 +52,7 @@ class Promotion(models.Model):
 
 
 class Receipt(models.Model):
-    """Tells a contributor which of their clips a promoted version learnt from, and what it gained."""
+    """Tells a contributor which of their clips a promoted version was trained on, and what it gained."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="receipts", verbose_name=_("contributor")

@@ -1,4 +1,4 @@
-"""From a clip that was sent to one that can be reviewed: claim, check outside transactions, save in one."""
+"""Check submitted clips: claim, check outside transactions, save in one transaction."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check_clip(*, clip_id: UUID) -> bool:
 
 
 def _classifier() -> registry.Loaded | None:
-    """Give the version in service; without one a clip is checked all the same, and predicted later."""
+    """Return the version in service; without one a clip is still checked, and predicted later."""
     try:
         return registry.in_service()
     except registry.NoClassifierError:
@@ -80,7 +80,7 @@ def _classifier() -> registry.Loaded | None:
 
 @contextmanager
 def _sound(clip: Clip) -> Iterator[BinaryIO]:
-    """Open what was sent: the clip's own file, or that of the track it is cut from."""
+    """Open the submitted sound: the clip's own file, or that of the track it is cut from."""
     field: FieldFile | None = clip.sound if clip.sound else clip.track.sound if clip.track else None
     if field is None:
         raise TrainingError("track_gone")
@@ -112,15 +112,15 @@ def _spans(clip: Clip, duration: float) -> list[Span]:
         if clip.start >= duration:
             params = {"start": clip.start, "duration": round(duration, 1)}
             raise TrainingError("piece_outside", params)
-        # A thousandth of a second lies between rounding and what a person asked for.
+        # Allow for rounding to a millisecond.
         if end - clip.start < LEAST_SECONDS - 1e-3:
             raise TrainingError("piece_too_short", {"minimum": LEAST_SECONDS})
         return [Span(clip.start, end)]
     spans = divide(duration)
     if clip.contributor_id is None:
-        # Of a dataset, each file is one clip.
+        # Each file of a dataset is one clip.
         return spans[:1]
-    # The first piece is this row. Of the others, some may be there since the recording was sent before.
+    # The first piece is this row. Others may exist already if the recording was submitted before.
     same = Clip.objects.filter(contributor=clip.contributor_id, sha256=clip.sha256, start__isnull=False)
     known = set(same.values_list("start", "end"))
     return [spans[0], *(span for span in spans[1:] if (span.start, span.end) not in known)]
@@ -135,7 +135,7 @@ def _save(claim: Claim[Clip], pieces: list[PreparedPiece], loaded: registry.Load
         for row, piece in zip((clip, *siblings), pieces, strict=True):
             _keep(row, piece, loaded, written)
         with transaction.atomic():
-            # In this order, as when an account is deleted: then one of the two waits for the other.
+            # Lock in the same order as the deletion of an account does, against deadlocks.
             if clip.contributor_id is not None:
                 User.objects.select_for_update(no_key=True).filter(pk=clip.contributor_id).first()
             claim.lock()
@@ -151,7 +151,7 @@ def _save(claim: Claim[Clip], pieces: list[PreparedPiece], loaded: registry.Load
 
 
 def _sibling(clip: Clip, span: Span) -> Clip:
-    """Make the row of a further piece of what `clip` is the first piece of."""
+    """Make the row of a further piece of the recording whose first piece is `clip`."""
     shared = ("contributor", "track", "genre", "contributed_genre", "title", "artist", "comment")
     row = Clip(**{name: getattr(clip, name) for name in shared}, origin=clip, start=span.start, end=span.end)
     row.rights_confirmed_at, row.sha256, row.attempt = clip.rights_confirmed_at, clip.sha256, clip.attempt
@@ -159,7 +159,7 @@ def _sibling(clip: Clip, span: Span) -> Clip:
 
 
 def _keep(clip: Clip, piece: PreparedPiece, loaded: registry.Loaded | None, written: list[str]) -> None:
-    """Write the files of one piece and put everything else into the fields of its row, unsaved."""
+    """Write the files of one piece and set the other fields of its row, unsaved."""
     clip.sound.save(f"clip{PLAYBACK_SUFFIX}", ContentFile(piece.sound), save=False)
     written.append(str(clip.sound.name))
     clip.features.save("features.npz", ContentFile(pack_features(piece.features)), save=False)

@@ -1,4 +1,4 @@
-"""Clips as a list: to filter, to decide about several at once, and those whose label is in doubt."""
+"""Lists of clips: filters, bulk decisions, and clips with doubtful labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOST_WORDS = 8
 
 
 class ListForm(forms.Form):
-    """Which clips a list shows. What makes no sense is left out, not refused."""
+    """Filters of a list of clips. Invalid values are ignored, not refused."""
 
     q = forms.CharField(required=False, max_length=200, label=gettext_lazy("Search"))
     status = forms.ChoiceField(
@@ -109,7 +109,7 @@ class ListForm(forms.Form):
 
 
 def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
-    """Fetch with each clip what its row says, in one query."""
+    """Join what the rows of clips show, in one query."""
     return clips.select_related(
         "genre", "contributed_genre", "contributor", "dataset", "duplicate_of", "reviewed_by"
     ).defer("embedding", "duplicate_of__embedding", "duplicate_of__opinion")
@@ -119,7 +119,7 @@ def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
 @curator_required
 @never_cache
 def clips(request: HttpRequest) -> HttpResponse:
-    """Show the clips that were asked for, those that wait unless another state is."""
+    """Show the filtered clips; without a state, those that wait for review."""
     form = ListForm(request.GET)
     found = form.apply(for_rows(Clip.objects.all()))
     context = {
@@ -137,16 +137,16 @@ def clips(request: HttpRequest) -> HttpResponse:
 @curator_required
 @never_cache
 def doubts(request: HttpRequest) -> HttpResponse:
-    """Show the approved clips whose label the others speak against, and how the last check went."""
+    """Show the approved clips with doubtful labels, and the result of the last check."""
     latest = LabelCheck.objects.select_related("version").first()
-    # The page asks while a check goes on; it hears of what has changed only.
+    # The page polls while a check runs; an unchanged state is not sent again.
     if latest and latest.is_active and request.GET.get("seen") == latest.status and wants_results(request):
         return HttpResponse(status=204)
     found = for_rows(Clip.objects.suspicious())
     context = {
         "genres": Genre.objects.all(),
         "here": "doubts",
-        # What is polled for is not what the list is fetched by afterwards.
+        # The links of the list must not contain the parameters of the poll.
         "address": request.path if "seen" in request.GET else "",
         "check": latest,
         "failure": training_sentence(latest.error_code) if latest and latest.error_code else "",
@@ -160,7 +160,7 @@ def doubts(request: HttpRequest) -> HttpResponse:
 @require_POST
 @curator_required
 def check(request: HttpRequest) -> HttpResponse:
-    """Have all labels checked in the background; a check that waits or runs already is enough."""
+    """Have all labels checked in the background, unless a check waits or runs already."""
     health.request_check(by=cast(User, request.user))
     if request.headers.get("HX-Request") == "true":
         return _tell(_("The labels are being checked."), clips_changed=True)
@@ -171,7 +171,7 @@ def check(request: HttpRequest) -> HttpResponse:
 @require_POST
 @curator_required
 def bulk(request: HttpRequest) -> HttpResponse:
-    """Decide about the chosen clips, each by itself, and say what came of it."""
+    """Decide about the chosen clips independently, and report the outcomes."""
     by = cast(User, request.user)
     action = request.POST.get("action", "")
     chosen = list(_chosen(request).items())[:MOST_AT_ONCE]
@@ -203,14 +203,14 @@ def bulk(request: HttpRequest) -> HttpResponse:
 @require_POST
 @curator_required
 def bulk_undo(request: HttpRequest) -> HttpResponse:
-    """Take the decisions about several clips back."""
+    """Undo the decisions about several clips."""
     ids = list(_chosen(request))[:MOST_AT_ONCE]
     outcomes = review.undo_many(clip_ids=ids, by=cast(User, request.user))
     return _reply(request, _summary("undo", outcomes), outcomes, undoable=False)
 
 
 def _chosen(request: HttpRequest) -> dict[UUID, Seen]:
-    """Read the chosen clips, each with how it stood in the list: ``id.status.genre``."""
+    """Read the chosen clips, each with its state in the list: ``id.status.genre``."""
     chosen: dict[UUID, Seen] = {}
     for value in request.POST.getlist("clip"):
         key, _dot, seen = value.partition(".")

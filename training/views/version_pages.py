@@ -1,4 +1,4 @@
-"""What the pages of versions show, made ready to be read by people."""
+"""Contexts of the pages of versions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NARROW_SPACE = "\u202f"
 
 
 class Genres:
-    """The genres by label, fetched once; one that the site does not list keeps its label as its name."""
+    """Genres by label, fetched once; a label without a genre is its own name."""
 
     def __init__(self) -> None:
         self._known = {genre.slug: genre for genre in Genre.objects.all()}
@@ -37,17 +37,17 @@ class Genres:
         return self(label).display_name
 
     def unlisted(self, labels: Iterable[str]) -> list[str]:
-        """Keep the labels that this site has no genre for."""
+        """Filter by labels for which this site has no genre."""
         return [label for label in labels if label not in self._known]
 
 
 def percent(share: float | None) -> str:
-    """Write a share as a percentage with one decimal, a dash where there is none."""
+    """Format a share as a percentage with one decimal, a dash for None."""
     return "–" if share is None else f"{number(100 * share, 1)}{NARROW_SPACE}%"
 
 
 def number(value: float, digits: int) -> str:
-    """Write a number with so many decimals, rounded: Django's own formatting cuts off."""
+    """Format a number, rounded to so many decimals; Django's own formatting truncates."""
     return number_format(round(value, digits), digits)
 
 
@@ -100,7 +100,7 @@ def rows_of(versions: list[ModelVersion], learnt: dict[int, LearntClips]) -> lis
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """A change of the version in service, and what the gate had said against it."""
+    """A change of the version in service, with the gate's objections."""
 
     promotion: Promotion
     objections: list[str]
@@ -141,7 +141,7 @@ class FigureRow:
 
 
 def figure_rows(before: Figures, after: Figures) -> list[FigureRow]:
-    """Set what was measured of two versions side by side."""
+    """Make the rows that compare the metrics of two versions."""
 
     def shares(name: str, explained: str, attribute: str) -> FigureRow:
         return _row(
@@ -224,7 +224,7 @@ def _signed(value: float, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class GenreRow:
-    """How one genre fares under both; shares are in whole percent."""
+    """Recall of one genre under both versions; shares are in whole percent."""
 
     genre: Genre
     change: GenreChange
@@ -250,7 +250,7 @@ class GenreRow:
 
 @dataclass(frozen=True, slots=True)
 class ClipRow:
-    """A clip that changed verdict. Its sound is there for clips of this site, not for the frozen test set."""
+    """A clip whose prediction changed. Clips of the test set have no sound here."""
 
     changed: ChangedClip
     name: str
@@ -266,7 +266,7 @@ class ClipRow:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Everything the page shows of a candidate beside the version in service."""
+    """Context of the comparison of a candidate with the version in service."""
 
     report: Report
     words: str
@@ -293,7 +293,7 @@ class Beside:
 
 
 def beside(candidate: ModelVersion, champion: ModelVersion, genres: Genres) -> Beside:
-    """Hold a candidate against the champion, in words and tables."""
+    """Compare a candidate with the champion, in words and tables."""
     report = report_on(candidate, champion)
     result = report.result
     return Beside(
@@ -333,6 +333,6 @@ def _uuid(text: str) -> UUID | None:
 
 
 def curves_of(run: TrainingRun | None) -> list[dict[str, Any]]:
-    """Give the figures after each epoch of a run, as its own page gives them; nothing where it had none."""
+    """Return the figures after each epoch of a run, as on its own page; empty if it had none."""
     columns = ("number", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
     return list(run.epoch_rows.values(*columns)) if run is not None else []

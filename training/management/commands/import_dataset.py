@@ -90,7 +90,7 @@ class Command(BaseCommand):
             )
 
     def _wait(self, into: Dataset) -> None:
-        """Show how the workers get on with checking, until every clip is accepted or has its reason."""
+        """Show the progress of the checks until every clip is accepted or has an error."""
         clips = Clip.objects.filter(dataset=into)
         while True:
             counts = dict(clips.order_by().values_list("status").annotate(Count("pk")))
@@ -120,7 +120,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{done} clips compared with the classifier in service.")
 
     def _line(self, text: str, *, last: bool = False) -> None:
-        """Show progress on one line of a terminal, or now and then in a log."""
+        """Show progress on one line of a terminal, or at intervals in a log."""
         if sys.stdout.isatty():
             self.stdout.write(f"\r\033[K{text}", ending="\n" if last else "")
             self.stdout.flush()
