@@ -1,4 +1,4 @@
-"""The part of the page that puts the classifier beside other methods."""
+"""The part of the page that compares the classifier with other methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release asked about real sound that was spoilt: from files to figures to the page."""
+"""A release on real sound that was degraded: from files to figures to the page."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run(data: Path, release: Path, *words: str) -> dict[str, Any]:
     return content
 
 
-def test_every_clip_with_sound_is_asked_clean_and_spoilt(
+def test_every_clip_with_sound_is_predicted_clean_and_degraded(
     data: Path, release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = run(data, release)
@@ -79,12 +79,12 @@ def test_every_clip_with_sound_is_asked_clean_and_spoilt(
     said = capsys.readouterr().out
     assert "Of 4 clips of the test part in 10 channels" in said
     assert "Of 7 clips of all parts in 10 channels" in said
-    # The same once more, and fewer clips where fewer are asked for, of each genre alike.
+    # The same once more, and fewer clips if requested, equally many of each genre.
     assert run(data, release)["all"] == everything
     assert run(data, release, "--clips", "3")["all"]["genres"] == {"blues": 1, "classical": 1, "jazz": 1}
 
 
-def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
+def test_the_prediction_through_a_channel_is_that_of_its_output(
     data: Path, release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silence(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
     )
     content = run(data, release)["test"]
     assert content["channels"]["all"] == content["clean"]
-    # In silence there is no music, so nothing is said without doubt.
+    # In silence there is no music, so every prediction is unsure.
     assert content["channels"]["nothing"]["confident"] == 0
     assert content["channels"]["nothing"]["confident_accuracy"] is None
     assert content["channels"]["nothing"]["agreement_or_unsure"] == 1

@@ -116,7 +116,7 @@ def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 @pytest.mark.slow
-def test_the_frozen_clips_give_the_published_figures_without_the_data() -> None:
+def test_the_test_clips_give_the_published_figures_without_the_data() -> None:
     metadata, frozen = read_metadata(current_release()), read_evaluation_features(current_release())
     kernel, bias = head()
     verdict = (frozen.embeddings @ kernel + bias).argmax(axis=1)
@@ -157,7 +157,7 @@ def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object],
         read(copy)
 
 
-def test_frozen_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
+def test_stored_test_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
     known, frozen = dataset.load(gtzan), read_evaluation_features(current_release())
     rows = known.part("test")
     assert [known.clips[row].name for row in rows] == frozen.names

@@ -100,7 +100,7 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
 
     metadata = json.loads((out / "metadata.json").read_text())
     assert (metadata["name"], metadata["seed"], metadata["test"]["n"]) == ("2000.01", 1, 6)
-    # Each clip of the other two parts was asked about once.
+    # Each clip of the other two parts was predicted once.
     assert metadata["validation"]["n"] == 12
 
 

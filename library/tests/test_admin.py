@@ -1,4 +1,4 @@
-"""Tracks in the administration."""
+"""Tracks in Django's admin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def desk(staff: User, client: Client) -> Client:
 
 
 def rows(client: Client, query: str = "") -> set[str]:
-    """Give the titles in the list."""
+    """Return the titles in the list."""
     response = client.get(f"{LIST}{query}")
     assert response.status_code == 200
     return {track.title for track in response.context["cl"].result_list}

@@ -1,4 +1,4 @@
-"""A queued track gets its verdict, once, whole, or a reason; what was overtaken leaves nothing behind."""
+"""A queued track is analysed once or fails with a reason; a worker that lost its claim stores nothing."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_nothing_happens_to_a_track_that_does_not_wait(owner: User) -> None:
     assert Analysis.objects.count() == 1
 
 
-def test_a_track_heard_again_keeps_its_first_verdict_in_its_history(owner: User) -> None:
+def test_a_track_analysed_again_keeps_its_first_verdict_in_its_history(owner: User) -> None:
     track = analysed(owner, wav())
     first = track.current_id
     assert analyse_again(track=track) is True
@@ -134,7 +134,7 @@ def test_a_fault_that_may_pass_is_tried_three_times(
         seen.append((track.status, track.error_code))
     assert seen == [("queued", ""), ("queued", ""), ("failed", "internal")]
     assert len(stored()) == 1
-    # A person may ask once more, and then it works.
+    # A user may request it again, and then it works.
     monkeypatch.undo()
     assert analyse_again(track=track)
     analysis.analyse_track(track_id=track.pk)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is answered in one shape: {"error": {"code", "message"}}, fields beside them."""
+"""All errors have one shape: {"error": {"code", "message"}}, with fields if any."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Make = Callable[..., Track]
 
 
 def error(response: Any) -> dict[str, Any]:
-    """Give the error of an answer, having looked at its shape."""
+    """Check the shape of an error response and return the error."""
     assert response["Content-Type"] == "application/json"
     body = response.json()
     assert set(body) == {"error"}

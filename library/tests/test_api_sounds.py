@@ -30,9 +30,9 @@ Analyse = Callable[[bytes, str], dict[str, Any]]
 
 @pytest.fixture
 def analyse(owner_api: APIClient, classifier_in_service: ModelVersion) -> Analyse:
-    """Send a sound, do the worker's part, and give the track as it is then."""
+    """Upload a sound, do the worker's part, and return the finished track."""
 
-    def heard(sound: bytes, name: str) -> dict[str, Any]:
+    def make(sound: bytes, name: str) -> dict[str, Any]:
         sent = owner_api.post(
             "/api/v1/tracks/", {"file": SimpleUploadedFile(name, sound)}, format="multipart"
         )
@@ -40,11 +40,11 @@ def analyse(owner_api: APIClient, classifier_in_service: ModelVersion) -> Analys
         analyse_track(track_id=UUID(sent.json()["id"]))
         return dict(owner_api.get(sent["Location"]).json())
 
-    return heard
+    return make
 
 
 def resampled(sound: bytes, *, rate: int, layout: str) -> bytes:
-    """Give a sound as 16-bit WAV at another rate, on one channel or on two."""
+    """Convert a sound to 16-bit WAV at another rate, with one or two channels."""
     resampler = av.AudioResampler("s16", layout, rate)
     parts: list[Any] = []
     with av.open(io.BytesIO(sound), "r") as source:
@@ -56,7 +56,7 @@ def resampled(sound: bytes, *, rate: int, layout: str) -> bytes:
 
 
 def assert_whole(track: dict[str, Any], *, duration: float) -> None:
-    """Look whether a finished track has everything that a finished track has."""
+    """Check that a finished track is complete."""
     assert (track["status"], track["error"]) == ("done", None)
     assert track["duration"] == pytest.approx(duration, abs=0.2)
     analysis = track["analysis"]
@@ -74,7 +74,7 @@ def test_silence_is_no_music(analyse: Analyse) -> None:
     assert (analysis["genre"], analysis["music"], analysis["unsure"]) == (None, False, True)
 
 
-def test_a_truncated_mp3_is_heard_as_far_as_it_goes(analyse: Analyse) -> None:
+def test_a_truncated_mp3_is_analysed_as_far_as_it_goes(analyse: Analyse) -> None:
     whole = encoded("mp3", "libmp3lame", seconds=20)
     track = analyse(whole[: len(whole) // 2], "cut.mp3")
     assert_whole(track, duration=10)

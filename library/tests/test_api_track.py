@@ -102,7 +102,7 @@ def test_private_tracks_are_nobody_elses(
         ]
         assert [answer.status_code for answer in answers] == [404] * 6
         assert {answer.json()["error"]["code"] for answer in answers} == {"not_found"}
-        # No telling it from one that never was.
+        # Indistinguishable from one that never existed.
         never = client.get(f"/api/v1/tracks/{uuid.uuid4()}/")
         assert never.json() == answers[0].json()
     anonymous = api(matrix.anonymous)

@@ -1,4 +1,4 @@
-"""GET /api/v1/tracks/: whose tracks, which of them, in which order, at what price."""
+"""GET /api/v1/tracks/: visibility, filters, orders and number of queries."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_scopes(matrix: Matrix, api: Api, done_track: Make) -> None:
     for person in (matrix.owner, *matrix.public):
         assert set(titles(api(person), "?scope=catalogue")) == {"published", "imported"}
     assert set(titles(anonymous, "?scope=all")) == {"published", "imported"}
-    # Not even those who run the site see other people's tracks here.
+    # Not even staff see other users' tracks here.
     assert titles(api(matrix.staff)) == titles(api(matrix.curator)) == []
 
 
@@ -112,7 +112,7 @@ def test_search(api: Api, owner: User, other: User, done_track: Make) -> None:
     assert titles(mine, "?search=walker+miles") == []
     assert titles(mine, "?search=100%25") == []
     assert titles(api(other), "?scope=all&search=miles") == ["So What"]
-    # A file name may say more than its owner wants to tell.
+    # File names are private.
     assert titles(api(other), "?scope=all&search=b.wav") == []
 
 

@@ -65,7 +65,9 @@ def test_waiting_ends(owner: User, queued_track: Make) -> None:
     assert 2 <= len(queries) <= 1 + 0.2 / 0.03
 
 
-def test_who_waits_hears_of_the_end(transactional_db: None, owner: User, done_track: Make) -> None:
+def test_a_waiting_request_gets_the_finished_track(
+    transactional_db: None, owner: User, done_track: Make
+) -> None:
     track = done_track(owner)
     Track.objects.filter(pk=track.pk).update(status="running")
     asked = threading.Event()

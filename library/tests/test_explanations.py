@@ -1,4 +1,4 @@
-"""Why a verdict was given: asked once, worked out once, kept with the analysis, gone with the track."""
+"""Explanations: requested once, computed once, stored with the analysis, deleted with the track."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def empty_queues() -> Iterator[None]:
 
 @pytest.fixture
 def analysis(owner: User, finished_track: Make) -> Analysis:
-    """Give a real analysis; what the classifier makes of test chords does not matter, so it is jazz."""
+    """Make a real analysis, with its genre set to jazz, as the prediction for test chords does not matter."""
     track = finished_track(owner, sound=wav(chords(8, seed=1)))
     Analysis.objects.filter(track=track).update(genre="jazz")
     return Analysis.objects.get(track=track)

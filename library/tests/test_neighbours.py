@@ -1,4 +1,4 @@
-"""Nearest tracks: the right ones, in the right order, and only those that the asker may see."""
+"""Nearest tracks: the right ones, in the right order, and only those that the user may see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's tracks: what is listed, how it is narrowed, and how it is kept up to date."""
+"""A user's tracks: the list, its filters, and its updates."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def listed(client: Client, query: str = "") -> list[str]:
 
 @pytest.fixture
 def shelf(owner: User, queued_track: Callable[..., Track], done_track: Callable[..., Track]) -> None:
-    """Put one track of every kind on the owner's shelf, the last one the newest."""
+    """Make one track of every kind for the owner, the last one the newest."""
     done_track(owner, title="Delta", genre="blues", confidence=0.9, duration=200.0, artist="Ma Rainey")
     done_track(owner, title="Blue in Green", genre="jazz", confidence=0.7, duration=300.0)
     done_track(owner, title="Between", genre="country", unsure=True, confidence=0.3, duration=100.0)

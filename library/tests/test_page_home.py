@@ -1,4 +1,4 @@
-"""The start page: for strangers, and for people with tracks."""
+"""The start page, for visitors and for users with tracks."""
 
 from __future__ import annotations
 

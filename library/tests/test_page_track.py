@@ -1,4 +1,4 @@
-"""The page of a track: what it shows of a verdict, and to whom."""
+"""The page of a track: what it shows, and to whom."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def page(client: Client, track: Track) -> str:
 
 
 def words(html: str) -> str:
-    """Give what a page says, without its marks; every space is a plain one."""
+    """Return the text of a page without tags, with plain spaces."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
@@ -120,7 +120,7 @@ def test_where_no_music_was_found_no_genre_is_named(
     assert "Unsure" not in text
 
 
-def test_what_the_catalogue_says_stands_beside_what_was_heard(
+def test_the_catalogues_label_is_shown_beside_the_prediction(
     client: Client, done_track: Callable[..., Track], genres: dict[str, Genre]
 ) -> None:
     agrees = done_track(None, genre="blues", labelled_genre=genres["blues"])

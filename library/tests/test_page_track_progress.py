@@ -33,7 +33,7 @@ def page(client: Client, track: Track) -> str:
 
 
 def asks(html: str) -> str:
-    """Give the address that a page asks by itself."""
+    """Return the URL that a page polls."""
     match = re.search(r'id="progress"[^>]* hx-get="([^"]+)"', html)
     assert match
     return match.group(1)

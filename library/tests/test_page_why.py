@@ -1,4 +1,4 @@
-"""Why a genre was heard, on the page of a track: the question, the wait, the answer, and who may ask."""
+"""Explanations on the page of a track: request, progress, result, and permissions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def address(track: Track) -> str:
 
 
 def asks(html: str) -> str | None:
-    """Give the address that a page asks by itself."""
+    """Return the URL that a page polls."""
     match = re.search(r'hx-get="([^"]+/why/\?seen=[^"]*)"', html)
     return unescape(match.group(1)) if match else None
 

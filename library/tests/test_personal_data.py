@@ -1,4 +1,4 @@
-"""What goes along with a person's data, and what is deleted with their account."""
+"""Export of personal data, and deletion with the account."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_explanation_goes_along_with_its_map(owner: User, done_track: MakeTra
     assert analysis["explanation"] == {"genre": "blues"}
 
 
-def test_a_track_not_heard_yet_goes_along_too(owner: User, queued_track: MakeTrack) -> None:
+def test_a_track_without_an_analysis_is_exported_too(owner: User, queued_track: MakeTrack) -> None:
     track = queued_track(owner, title="../..")
     folder = f"tracks/{track.id.hex[:8]}"
     assert set(export(owner).namelist()) == {"account.json", f"{folder}/track.json", f"{folder}/sound.wav"}

@@ -1,4 +1,4 @@
-"""Many tracks are heard again by the version in service: fed bit by bit, paused, stopped, compared."""
+"""Re-analysis of many tracks by the version in service: queued in batches, paused, stopped, compared."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def empty_queues() -> Iterator[None]:
 
 @pytest.fixture
 def promoted(version: ModelVersion) -> Callable[[], ModelVersion]:
-    """Put a newer version into service, so that what was heard before is outdated."""
+    """Put a newer version into service, so that earlier analyses are outdated."""
 
     def promote() -> ModelVersion:
         ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
@@ -56,7 +56,7 @@ def promoted(version: ModelVersion) -> Callable[[], ModelVersion]:
 
 
 def reanalyse(track: Track, version: ModelVersion, genre: str) -> None:
-    """Do as a worker does, without listening."""
+    """Store an analysis as a worker does, without a classifier."""
     old = Analysis.objects.get(pk=Track.objects.get(pk=track.pk).current_id or 0)
     old.pk, old.genre, old.model_version = None, genre, version
     old._state.adding = True

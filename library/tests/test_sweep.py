@@ -1,4 +1,4 @@
-"""What was dropped is picked up: lost messages, dead workers, and when to give up."""
+"""The sweeper: lost messages, dead workers, and when it gives up."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ let state = "idle";
 let length = 0;
 let since = 0;
 let frame = 0;
-let heard = 0;
-let spoken = 0;
+let audibleAt = 0;
+let reportedAt = 0;
 let config = null;
 let text = null;
 let keep = null;
@@ -89,7 +89,7 @@ async function start() {
   // In chunks, so that little is lost if the recorder fails.
   media.start(1000);
   since = performance.now();
-  heard = since;
+  audibleAt = since;
   become("recording");
   frame = requestAnimationFrame(draw);
 }
@@ -105,7 +105,7 @@ function resume() {
   if (state !== "paused") return;
   media.resume();
   since = performance.now();
-  heard = since;
+  audibleAt = since;
   become("recording");
 }
 
@@ -141,13 +141,13 @@ function draw(now) {
   meter(decibels);
   if (state === "recording") wave.add(peak, now);
   element("time").textContent = clock(elapsed());
-  if (decibels > QUIET) heard = now;
-  if (now - spoken > 500 && state === "recording") {
-    spoken = now;
+  if (decibels > QUIET) audibleAt = now;
+  if (now - reportedAt > 500 && state === "recording") {
+    reportedAt = now;
     level.setAttribute("aria-valuenow", decibels.toFixed(0));
     level.setAttribute("aria-valuetext", `${decibels.toFixed(0)} dB`);
     if (decibels > LOUD) say(text.loud);
-    else if (now - heard > PATIENCE * 1000) say(text.quiet);
+    else if (now - audibleAt > PATIENCE * 1000) say(text.quiet);
     else say(text.recording);
   }
   if (elapsed() >= config.maxSeconds) {

@@ -39,7 +39,7 @@ def send(client: APIClient, sound: bytes | None = None, **fields: Any) -> Any:
 
 
 def use(clip: Clip, version: ModelVersion, *, split: str = "train", promoted: bool = True) -> None:
-    """Have a version learn from a clip."""
+    """Make a version that was trained on a clip."""
     snapshot = DatasetSnapshot.objects.create(digest=uuid.uuid4().hex)
     SnapshotClip.objects.create(
         snapshot=snapshot, clip=clip, clip_key=clip.pk, features_sha256="0", genre="blues", split=split

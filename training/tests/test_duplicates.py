@@ -1,4 +1,4 @@
-"""A recording that is there already is marked, not removed; one of the frozen set is never learnt from."""
+"""A duplicate recording is marked, not removed; one of the test set is never trained on."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, c
     assert again.duplicate_of is None
 
 
-def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, checked: CheckClip) -> None:
+def test_a_clip_of_the_test_set_is_marked_and_never_used(owner: User, checked: CheckClip) -> None:
     prints = testset.FingerprintIndex.of(("jazz.00042",), [stored(ORIGINAL)])
     with mock.patch.object(testset, "shipped", return_value=prints):
         leak, fine = checked(owner, CUT), checked(owner, piece(5))
@@ -90,7 +90,7 @@ def test_a_clip_of_the_frozen_set_is_marked_and_never_used(owner: User, checked:
     assert list(Clip.objects.usable()) == [fine]
 
 
-def test_a_clip_of_the_frozen_set_in_another_guise_is_never_trained_on(
+def test_a_clip_of_the_test_set_in_another_format_is_never_trained_on(
     owner: User, curator: User, checked: CheckClip
 ) -> None:
     prints = testset.FingerprintIndex.of(("jazz.00042",), [stored(ORIGINAL)])

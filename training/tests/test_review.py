@@ -81,7 +81,7 @@ def test_rejection_needs_a_reason(owner: User, curator: User, genres: Genres) ->
     assert clip not in Clip.objects.usable()
 
 
-def test_a_clip_of_the_frozen_set_stays_marked(owner: User, curator: User, genres: Genres) -> None:
+def test_a_clip_of_the_test_set_stays_marked(owner: User, curator: User, genres: Genres) -> None:
     clip = make_clip(owner, genres["blues"], leaks=True, leaks_into="blues.00001")
     review.approve(clip_id=clip.pk, by=curator)
     clip.refresh_from_db()

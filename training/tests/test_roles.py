@@ -1,4 +1,4 @@
-"""Who may come to every page and address of teaching: nobody, a contributor, a stranger, a curator, an admin.
+"""Access to every page and endpoint of training: visitors, contributors, other users, curators, admins.
 
 The addresses and the methods that they take are read from the URL tables, so that a new one fails here
 until it has a line. Behind each line is a whole request: who is let in gets the answer that is named, and who

@@ -25,7 +25,7 @@ Genres = dict[str, Genre]
 
 @pytest.fixture
 def ready(classifier_in_service: ModelVersion, owner: User, genres: Genres) -> None:
-    """Give enough to learn from."""
+    """Enough training data."""
     teach(genres, contributor=owner)
 
 

@@ -1,4 +1,4 @@
-"""Which clips a run learns from, and on which side of the split each one lies."""
+"""Snapshots: the clips of a run and their sides of the split."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_parts_of_a_dataset_are_kept_and_decide_for_their_group() -> None:
     many = [candidate(artist=f"artist {n}") for n in range(30)]
     where = sides(split([*kept.values(), *follow.values(), *many]))
     assert {part: where[clip.pk] for part, clip in kept.items()} == {part: part for part in kept}
-    # Whom the network is tested on it must not learn; measuring with more of them does no harm.
+    # An artist of the test set must not be trained on, but may be held out.
     assert {part: where[clip.pk] for part, clip in follow.items()} == {
         "train": "train",
         "valid": "valid",
@@ -155,7 +155,7 @@ def attach(run: TrainingRun) -> Any:
     return lambda snapshot: bool(TrainingRun.objects.filter(pk=run.pk).update(snapshot=snapshot))
 
 
-def test_only_usable_clips_are_frozen(run: TrainingRun, owner: User, genres: Genres) -> None:
+def test_only_usable_clips_are_in_a_snapshot(run: TrainingRun, owner: User, genres: Genres) -> None:
     blues = genres["blues"]
     used = make_clip(owner, blues, status="approved", seed=1)
     test = make_clip(None, blues, status="approved", part="test", seed=2)

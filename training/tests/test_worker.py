@@ -306,7 +306,7 @@ def test_a_worker_killed_three_times_makes_one_candidate(
         family = killed.family()
         assert len(family) == 2
         killed.kill()
-        # Nobody goes on with work whose worker is gone.
+        # The process ends when its worker is gone.
         _gone, alive = psutil.wait_procs(family, timeout=10)
         assert not alive
         now = TrainingEpoch.objects.filter(run=run).count()

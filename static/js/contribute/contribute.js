@@ -155,11 +155,11 @@ function report() {
   document.getElementById("genre-for-all").hidden = waiting < 2;
   const words = waiting === 1 ? text.sendOne : fill(text.sendMany, { count: waiting });
   if (button.textContent !== words) button.textContent = words;
-  let said = "";
-  if (queue.pending) said = fill(text.progress, { done: sent, all: queue.jobs.length });
-  else if (sent && queue.count("refused")) said = fill(text.refused, { count: queue.count("refused") });
-  else if (sent && !waiting) said = text.finished;
-  if (summary.textContent !== said) summary.textContent = said;
+  let summaryText = "";
+  if (queue.pending) summaryText = fill(text.progress, { done: sent, all: queue.jobs.length });
+  else if (sent && queue.count("refused")) summaryText = fill(text.refused, { count: queue.count("refused") });
+  else if (sent && !waiting) summaryText = text.finished;
+  if (summary.textContent !== summaryText) summary.textContent = summaryText;
   document.getElementById("sent-all").hidden = sent === 0;
 }
 
