@@ -119,9 +119,8 @@ def explain(
     zeros would be as loud as the loudest cells, and the floor a gap that does not occur in music.
 
     The cost is bounded. Slices are `SLICE_SECONDS` long, or longer so that there are at most `MAX_SLICES`.
-    Every slice is evaluated in one to `MAX_PATCHES_PER_SLICE` of the patches that contain it, as many as
-    `MAX_RUNS` allows: those with the least silence, and of these the ones whose middle is nearest to it. A
-    slice longer than a patch is thus evaluated in the patch at its middle.
+    Every slice is evaluated in one to `MAX_PATCHES_PER_SLICE` of the patches that contain most of it, as many
+    as `MAX_RUNS` allows: those with the least silence, and of these the ones whose middle is nearest to it.
 
     Parameters
     ----------

@@ -154,10 +154,10 @@ def test_the_process_leaves_a_core_to_others(
     real = Child.listen
 
     def look_at(child: Child, *, look: Callable[[], None]) -> Any:
-        for prediction in real(child, look=look):
+        for message in real(child, look=look):
             process = psutil.Process(child._process.pid)
             seen.append((process.nice(), process.environ()["OMP_NUM_THREADS"]))
-            yield prediction
+            yield message
 
     monkeypatch.setattr(Child, "listen", look_at)
     assert finish(make_run(architecture="feature-mlp", epochs=2)).status == "done"
