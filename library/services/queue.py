@@ -85,7 +85,7 @@ def has_worker(name: str = INTERACTIVE) -> bool:
 
 
 def waiting(*names: str) -> int | None:
-    """Count the messages that wait for a worker, by default for analyses; None if the broker is unreachable."""
+    """Count the messages that wait for a worker, by default for analyses; None without a broker."""
     try:
         with heartbeat.connect() as redis:
             return sum(int(redis.llen(name)) for name in names or (INTERACTIVE, BULK))

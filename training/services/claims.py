@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from classifier.core.artifact import ReleaseError
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from classifier.core.artifact import ReleaseError
 from genreweb.jobs import Claim, ClaimLostError, Event, Failure, JobError, JobTable
 from training.models import RunMessage, TrainingEpoch, TrainingRun
 from training.services import runs
