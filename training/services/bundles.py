@@ -226,11 +226,11 @@ def _examine(folder: Path) -> dict[str, Any]:
     except ReleaseError as error:
         raise TrainingError("bundle_unusable", {"why": str(error)}) from error
     check_metadata(metadata)
-    _try_out(folder)
+    _verify(folder)
     return metadata
 
 
-def _try_out(folder: Path) -> None:
+def _verify(folder: Path) -> None:
     try:
         done = subprocess.run(  # noqa: S603  # our own module, on a folder of ours
             [sys.executable, "-m", "classifier.core.verification", str(folder)],
