@@ -4,22 +4,34 @@ NODE_MODULES := node_modules/.package-lock.json
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
 TAGGER := .venv/.tagger
+# Each process has its own database and queue; a file's tests share fixtures, so they stay together.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint e2e bench messages lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench messages lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 install: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Install what the site runs on
 
 run: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
 	@exec $(PY) -m genreweb.embedded run $(if $(VERBOSE),--verbose)
 
-test: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run every test but those in a browser (ARGS="-k name" chooses some)
-	@exec $(PY) -m pytest $(ARGS)
+dev: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the site for development: DEBUG, one log, changed code is loaded at once
+	@exec $(PY) -m genreweb.embedded run --dev
+
+demo: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Run a site in var-demo/ with generated songs and two people, ready to click
+	@GENREWEB_VAR=var-demo $(PY) manage.py demo
+	@GENREWEB_VAR=var-demo exec $(PY) -m genreweb.embedded run
+
+test: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
+	@exec $(PY) -m pytest $(PARALLEL) $(ARGS)
+
+test-fast: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests that take no more than a few seconds each
+	@exec $(PY) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing
 	@$(PY) -m ruff check .
@@ -35,7 +47,7 @@ bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
 	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \
-		$(foreach folder,.venv var node_modules e2e tools */tests/*,--ignore '$(folder)')
+		$(foreach folder,.venv var var-demo node_modules e2e tools */tests/*,--ignore '$(folder)')
 	@$(PY) manage.py compilemessages --locale ko --ignore .venv
 
 lock: $(TESTING) ## Pin the newest versions that requirements*.in allow

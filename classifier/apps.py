@@ -8,7 +8,8 @@ class ClassifierConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from classifier.registry import look_for_faults
+        from classifier.registry import look_for_faults, name_in_service
         from genreweb import health
 
         health.register_concern("classifier", look_for_faults)
+        health.register_detail("classifier", name_in_service)

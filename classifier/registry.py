@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from classifier import version_files
+from classifier.core import tagger
 from classifier.core.artifact import ReleaseError, read_metadata
 from classifier.core.inference import Classifier
 from classifier.genres import SHIPPED_GENRES
@@ -133,6 +134,11 @@ def look_for_faults() -> None:
         raise ConcernError(f"{version.name} is in service but cannot be loaded; a former version answers.")
 
 
+def name_in_service() -> str:
+    """Name the version in service; '' where there is none."""
+    return ModelVersion.objects.filter(is_in_service=True).values_list("name", flat=True).first() or ""
+
+
 def load(version: ModelVersion) -> Classifier:
     """Load the network of a version, its files checked by their hashes.
 
@@ -144,7 +150,7 @@ def load(version: ModelVersion) -> Classifier:
         The storage cannot be reached.
     """
     with version_files.folder(version, whole=False) as path:
-        classifier = Classifier.load(path)
+        classifier = Classifier.load(path, tagger=tagger.installed())
     if classifier.metadata["sha256"] != version.sha256:
         raise ReleaseError(f"The files of {version.name} hold another network than its row says.")
     return classifier

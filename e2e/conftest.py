@@ -23,7 +23,7 @@ from library.tests.sounds import chords, wav
 SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 MUSIC = SHARED / "data" / "gtzan" / "audio"
 PATIENCE = 30_000
-"""Milliseconds that a page may take to show what it must; a slow machine is not a broken page."""
+"""Milliseconds that a page may take to show what it must; a slow machine must not fail a test."""
 
 
 def _chromium() -> str:

@@ -1,4 +1,4 @@
-"""Why a genre was heard, as a person asks for it in Chromium."""
+"""The explanation of a genre, requested in Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Genreweb: hears the genre of music, shows the sound and finds what is similar."""
+"""Genreweb: classifies music by genre, shows its sound and finds similar tracks."""
 
 from genreweb.celery import app as celery_app
 

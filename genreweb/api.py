@@ -1,4 +1,4 @@
-"""What every part of the API shares: one shape of errors, pages, unknown addresses.
+"""What all of the API shares: error responses, pagination, unknown addresses.
 
 Every error, whatever raised it, is answered as ``{"error": {"code", "message"}}``; where fields of the
 request are at fault, ``fields`` names them with a sentence each. Programs read the code, people the message.
@@ -58,7 +58,7 @@ _STATUSES = {
     "time_limit": 503,
     "internal": 500,
 }
-"""Of the codes of a `DomainError`; the others are faults of what was sent and answer 400."""
+"""HTTP status by `DomainError` code; all other codes are client errors and answer 400."""
 _RETRY_AFTER_SECONDS = 10
 
 
@@ -71,7 +71,7 @@ class Pagination(PageNumberPagination):
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn whatever a view raised into an answer of the one shape."""
+    """Convert any exception of a view into an error response of the API."""
     if isinstance(exc, DomainError):
         return _refusal(exc)
     response = rest_framework_handler(exc, context)
@@ -108,7 +108,7 @@ def _unexpected(exc: Exception, context: dict[str, Any]) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=exc)
     got_request_exception.send(sender=None, request=request)
     if isinstance(exc, OperationalError):
-        # The database is away or restarts.
+        # The database is unreachable or restarts.
         return _refusal(TrackError("unavailable"))
     message = gettext("Something went wrong on our side. Try again in a while.")
     return Response(_error("internal", message), status=500)
@@ -139,7 +139,7 @@ def _validation_error(exc: exceptions.ValidationError) -> dict[str, Any]:
 
 
 def _leaves(detail: Any) -> Iterator[str]:
-    """Give every sentence (or code) in a nested detail."""
+    """Return every message (or code) in a nested detail."""
     if isinstance(detail, dict):
         for inner in detail.values():
             yield from _leaves(inner)
@@ -155,7 +155,7 @@ def _first(detail: Any) -> str:
 
 
 class UnknownAddress(APIView):
-    """Answer in JSON for addresses that are none; help along who forgot the last slash."""
+    """Answer unknown addresses in JSON; redirect if only the trailing slash is missing."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -180,7 +180,7 @@ def _is_address(path: str) -> bool:
 
 
 def describe_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Tell, in the API's description, that each operation answers errors in the one shape."""
+    """Add the error response to each operation of the schema."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = {
         "type": "object",

@@ -1,4 +1,4 @@
-"""How bodies that are read into memory are kept small; files go to the disk, and past these."""
+"""Parsers that limit the size of request bodies read into memory. Uploaded files do not pass through them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _BoundedParser(parsers.BaseParser):
 
 
 class JSONParser(_BoundedParser, parsers.JSONParser):
-    """JSON, as large as a form may be, and no deeper than Python reads."""
+    """JSON of limited size and nesting."""
 
     def parse(
         self,
@@ -44,4 +44,4 @@ class JSONParser(_BoundedParser, parsers.JSONParser):
 
 
 class FormParser(_BoundedParser, parsers.FormParser):
-    """A URL-encoded form, as large as a form may be."""
+    """A URL-encoded form of limited size."""

@@ -12,7 +12,7 @@ class GenrewebConfig(AppConfig):
 
 
 class StaticFilesConfig(DjangoStaticFilesConfig):
-    """Static files, less what packages ship for bundlers: hashing and packing that takes a minute."""
+    """Static files without what packages ship for bundlers, whose hashing and compression take a minute."""
 
     ignore_patterns = [
         *DjangoStaticFilesConfig.ignore_patterns,

@@ -1,6 +1,6 @@
-"""``make bench``: how fast the core is, and how long a person waits, in one table and in ``var/bench.json``.
+"""``make bench``: speed of the core and latency of the platform, as a table and in ``var/bench.json``.
 
-The core's figures come from ``classifier.benchmarks``, measured beside a plain implementation. This module
+The core's figures come from ``classifier.benchmarks``, compared with a plain implementation. This module
 adds what only the whole platform can show: it starts a site of its own on a free port, with its own database,
 queue and workers, and sends music through the API.
 """
@@ -38,7 +38,7 @@ class Row:
 
 
 def measure() -> list[Row]:
-    """Measure uploads one after another, several at once, and what a worker weighs afterwards."""
+    """Measure uploads one after another, several at once, and the memory of a worker afterwards."""
     sounds = variants(UPLOADS + AT_ONCE + 1)
     with Site() as site:
         cold = waited(site, sounds.pop())
@@ -57,7 +57,7 @@ def measure() -> list[Row]:
 
 
 def waited(site: Site, sound: bytes) -> float:
-    """Give the seconds from sending `sound` to holding its verdict."""
+    """Return the seconds from sending `sound` until its result is there."""
     started = time.perf_counter()
     status, track = site.upload(sound)
     seconds = time.perf_counter() - started

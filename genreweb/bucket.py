@@ -1,4 +1,4 @@
-"""Files in an S3 bucket, as the rest of the site expects a storage to be."""
+"""Storage of files in an S3 bucket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genreweb.media_types import is_shown, media_type
 
 _CLIENT = Config(
     signature_version="s3v4",
-    # A request must not wait minutes for a bucket that is away.
+    # A request must not wait minutes for an unreachable bucket.
     connect_timeout=5,
     read_timeout=30,
     retries={"mode": "standard", "max_attempts": 2},
@@ -24,7 +24,7 @@ _CLIENT = Config(
 
 
 def _with_os_errors(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a bucket fail as a disk does: callers know `OSError` and nothing of buckets."""
+    """Convert errors of the bucket to `OSError`, which callers expect of a disk."""
 
     @functools.wraps(method)
     def call(*args: Any, **options: Any) -> Any:
@@ -37,7 +37,7 @@ def _with_os_errors(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no types
-    """A bucket, reached by links that expire."""
+    """A bucket whose files are served through links that expire."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -45,14 +45,14 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
         self.client_config: Config = chosen.merge(_CLIENT)
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
-        """Say what a file is by its key: what the sender called it could make a page of it."""
+        """Derive the media type from the key; the sender's file name is not trusted."""
         parameters = {**super().get_object_parameters(name), "ContentType": media_type(name)}
         if not is_shown(name):
             parameters["ContentDisposition"] = "attachment"
         return parameters
 
     def download_url(self, name: str, filename: str) -> str:
-        """Give a link that browsers keep instead of opening; a page cannot ask for that across origins."""
+        """Return a link that browsers download; pages cannot force a download across origins."""
         disposition = content_disposition_header(as_attachment=True, filename=filename)
         return str(self.url(name, parameters={"ResponseContentDisposition": disposition}))
 

@@ -1,4 +1,4 @@
-"""Where browsers fetch from when files lie in a bucket; read by the settings."""
+"""The origins of links into a bucket, for the content security policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def bucket_origins(*, bucket: str, endpoint: str, region: str) -> list[str]:
     """
     services = [endpoint]
     if not endpoint:
-        # Amazon's links for some regions bear its old name without one.
+        # Amazon's links for some regions have the legacy host name without a region.
         services = ["https://s3.amazonaws.com", *([f"https://s3.{region}.amazonaws.com"] if region else [])]
     origins = []
     for service in map(urlsplit, services):

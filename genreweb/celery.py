@@ -15,13 +15,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "genreweb.settings")
 app = Celery("genreweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# Named, not imported: everything imports this package, and only a worker beats.
+# Named, not imported: everything imports this package, and only a worker sends heartbeats.
 app.steps["worker"].add("genreweb.heartbeat:Heartbeat")
 
 
 @worker_process_init.connect
 def warm_up(**_: Any) -> None:
-    """Load the classifier before the first track comes, in a process that will hear tracks."""
+    """Load the classifier before the first track arrives, in a process that will analyse tracks."""
     if "analysis" not in app.amqp.queues.consume_from:
         return
     from classifier import registry
@@ -29,5 +29,5 @@ def warm_up(**_: Any) -> None:
     try:
         registry.in_service()
     except Exception:
-        # The first track will say what is wrong, where a person sees it.
+        # The first track fails with the same error, where a person sees it.
         logging.getLogger(__name__).exception("the classifier could not be loaded beforehand")

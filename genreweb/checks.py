@@ -1,4 +1,4 @@
-"""What a combination of settings may not be, said before it hurts (``manage.py check``)."""
+"""System checks of combinations of settings (``manage.py check``)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _is_set(*names: str) -> bool:
 
 @register()
 def site(**kwargs: Any) -> list[CheckMessage]:
-    """A site with a database of its own choosing is a real one: it must say who it is."""
+    """A site with an external database must set its secret key and its hosts."""
     return list(_site())
 
 
@@ -62,7 +62,7 @@ def _site() -> Iterator[CheckMessage]:
 
 @register()
 def engines(**kwargs: Any) -> list[CheckMessage]:
-    """There is one engine of each kind, whoever runs it."""
+    """Addresses of engines must name PostgreSQL and Redis."""
     return list(_engines())
 
 
@@ -84,7 +84,7 @@ def _engines() -> Iterator[CheckMessage]:
 
 @register()
 def files(**kwargs: Any) -> list[CheckMessage]:
-    """A bucket needs to be found and opened, or not to be named at all."""
+    """The settings of a bucket must be complete, or all be absent."""
     return list(_files())
 
 
@@ -120,7 +120,7 @@ def _files() -> Iterator[CheckMessage]:
 
 @register()
 def limits(**kwargs: Any) -> list[CheckMessage]:
-    """Limits that let nothing in are mistakes."""
+    """Limits must accept some file."""
     return list(_limits())
 
 
@@ -133,7 +133,7 @@ def _limits() -> Iterator[CheckMessage]:
         "ANALYSIS_TIME_LIMIT": settings.CELERY_TASK_SOFT_TIME_LIMIT,
     }
     for name, value in positive.items():
-        # Said this way round, a NaN fails too.
+        # Written this way round, a NaN fails too.
         if not value > 0:
             yield Error(
                 f"{name} must be greater than zero.", hint="Unset it for the default.", id="genreweb.E030"

@@ -1,4 +1,4 @@
-"""Where attempts are counted: in Redis, and while that is away in the memory of each process.
+"""The cache in which attempts are counted: Redis or, while it is unreachable, the memory of each process.
 
 django-allauth and the API's throttles count in Django's default cache. Without one, allauth would let nobody
 in and the API would count nothing. People must get in while Redis is away, and guessing passwords must stay
@@ -17,17 +17,17 @@ from django_redis.cache import RedisCache
 from redis.exceptions import RedisError
 
 AWAY_SECONDS = 5.0
-"""For how long Redis is left alone after it did not answer: a hung one would hold up every request."""
+"""For how long Redis is not asked after a timeout: a hung one would delay every request."""
 
 _MOST_COUNTS = 10_000
-# By server; Django makes a cache for each thread, and one of them finding out is enough.
+# By server; Django makes a cache for each thread, and one failure is enough for all.
 _away_until: dict[str, float] = {}
 
 log = logging.getLogger(__name__)
 
 
 class CountingCache(RedisCache):  # type: ignore[misc]  # django-redis has no types
-    """A cache in Redis that goes on in this process's memory while Redis does not answer.
+    """A cache in Redis that falls back to the memory of this process while Redis does not answer.
 
     For counts, and whatever else may differ between processes for a while: sessions may not, they are rows.
     """

@@ -1,4 +1,4 @@
-"""Requests that cannot be met: a code for programs, and a sentence for people."""
+"""Errors of the domain: a code for programs and a sentence for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is answered when a request cannot be: a page that says what to do next, or JSON under /api/."""
+"""Error pages, and their JSON counterpart under /api/."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Answer without the database, the session or a context processor: any of them may be what broke.
+    """Answer without the database, the session or a context processor: any of them may be what failed.
 
     503 while the database restarts, so that programs and proxies ask again.
     """

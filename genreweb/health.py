@@ -1,4 +1,4 @@
-"""``GET /healthz``: whether the site can do its work, and if not, which part of it is missing."""
+"""``GET /healthz``: whether every engine answers, and if not, which one does not."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from genreweb import heartbeat
+from genreweb.version import VERSION
 
 PROBE_SECONDS = 2.0
 logger = logging.getLogger(__name__)
 
 
 class Probe:
-    """One question to one engine, asked at most once at a time and not more often than every few seconds.
+    """A check of one engine, run at most once at a time and not more often than every few seconds.
 
-    An engine that hangs, hangs one thread and no request.
+    An engine that hangs blocks one thread and no request.
     """
 
-    def __init__(self, name: str, ask: Callable[[], None], *, good_for: float) -> None:
+    def __init__(self, name: str, ask: Callable[[], object], *, good_for: float) -> None:
         self.name = name
         self._ask = ask
         self._good_for = good_for
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
-        self._answer: Future[None] | None = None
+        self._answer: Future[object] | None = None
         self._asked = 0.0
 
-    def begin(self) -> Future[None]:
-        """Give the answer to come, or the last one where it is fresh."""
+    def begin(self) -> Future[object]:
+        """Return the pending result, or the last one if it is recent."""
         with self._lock:
             last = self._answer
             if last is not None and (not last.done() or (self._is_fresh() and last.exception() is None)):
@@ -54,7 +55,7 @@ class Probe:
         return time.monotonic() - self._asked < self._good_for
 
     def forget(self) -> None:
-        """Ask anew next time."""
+        """Discard the last result."""
         with self._lock:
             self._asked = float("-inf")
 
@@ -86,7 +87,7 @@ def _storage() -> None:
 def _worker() -> None:
     with heartbeat.connect(timeout=PROBE_SECONDS) as client:
         if not heartbeat.live_workers(client, queue="analysis"):
-            raise LookupError("no analysis worker has been heard of lately")
+            raise LookupError("no analysis worker sent a heartbeat lately")
 
 
 PROBES = (
@@ -98,23 +99,33 @@ PROBES = (
 
 
 class ConcernError(Exception):
-    """Something a person should look at while the site goes on doing its work."""
+    """Something a person should look at although the site works."""
 
 
 _concerns: list[Probe] = []
+_details: list[Probe] = []
 
 
 def register_concern(name: str, ask: Callable[[], None]) -> None:
     """Have `ask` asked whenever health is; it raises `ConcernError` where there is something to say."""
 
-    def asked() -> None:
+    _concerns.append(Probe(name, _on_own_connection(ask), good_for=1))
+
+
+def register_detail(name: str, ask: Callable[[], str]) -> None:
+    """Have what `ask` gives shown under `name` while every engine answers."""
+    _details.append(Probe(name, _on_own_connection(ask), good_for=1))
+
+
+def _on_own_connection(ask: Callable[[], object]) -> Callable[[], object]:
+    def asked() -> object:
         try:
-            ask()
+            return ask()
         finally:
             # As for the database itself.
             connection.close()
 
-    _concerns.append(Probe(name, asked, good_for=1))
+    return asked
 
 
 def concerns() -> dict[str, str]:
@@ -129,6 +140,14 @@ def concerns() -> dict[str, str]:
         elif error is not None:
             logger.warning("%s: %s", name, error)
     return found
+
+
+def details() -> dict[str, object]:
+    """Give what registered parts say of themselves; one with nothing to say in time is left out."""
+    answers = {probe.name: probe.begin() for probe in _details}
+    wait(answers.values(), timeout=PROBE_SECONDS)
+    well = {name: said for name, said in answers.items() if said.done() and said.exception() is None}
+    return {name: said.result() for name, said in well.items() if said.result()}
 
 
 def examine() -> dict[str, bool]:
@@ -146,10 +165,19 @@ def examine() -> dict[str, bool]:
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if every engine answers, else 503; either way which ones do, and what to look at."""
+    """Answer 200 if every engine answers, else 503; either way which ones do, and what to look at.
+
+    ``version`` is the application's; ``classifier`` is the name of the version in service.
+    """
     checks = {name: "ok" if answered else "unavailable" for name, answered in examine().items()}
     well = all(state == "ok" for state in checks.values())
-    said: dict[str, object] = {"status": "ok" if well else "unavailable", "checks": checks}
-    if well and (found := concerns()):
-        said["concerns"] = found
+    said: dict[str, object] = {
+        "status": "ok" if well else "unavailable",
+        "version": VERSION,
+        "checks": checks,
+    }
+    if well:
+        said.update(details())
+        if found := concerns():
+            said["concerns"] = found
     return JsonResponse(said, status=200 if well else 503)

@@ -1,4 +1,4 @@
-"""Workers say that they are alive, in Redis, so that nobody has to ask each of them and wait."""
+"""Heartbeats of workers in Redis, so that nobody has to ask each worker and wait."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ logger = logging.getLogger(__name__)
 
 
 def connect(*, timeout: float = 2.0) -> redis.Redis:
-    """Open the broker without the patience that a queue has."""
+    """Connect to the broker with short timeouts."""
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout)
 
 
 def _now(client: redis.Redis) -> float:
-    # The broker's own clock: those of twenty machines differ.
+    # The broker's clock: those of the machines differ.
     seconds, microseconds = client.time()
     return float(seconds) + float(microseconds) / 1e6
 
 
 def beat(client: redis.Redis, *, queues: list[str], worker: str) -> None:
-    """Note that `worker` empties `queues` right now."""
+    """Record that `worker` consumes `queues` now."""
     now = _now(client)
     with client.pipeline() as pipeline:
         for queue in queues:
@@ -40,18 +40,18 @@ def beat(client: redis.Redis, *, queues: list[str], worker: str) -> None:
 
 
 def leave(client: redis.Redis, *, queues: list[str], worker: str) -> None:
-    """Note that `worker` stops."""
+    """Record that `worker` stops."""
     for queue in queues:
         client.zrem(_KEY.format(queue), worker)
 
 
 def live_workers(client: redis.Redis, *, queue: str) -> int:
-    """Count the workers that emptied `queue` a moment ago."""
+    """Count the workers whose last heartbeat for `queue` is recent."""
     return int(client.zcount(_KEY.format(queue), _now(client) - LOST_AFTER_SECONDS, "+inf"))
 
 
 class Heartbeat(bootsteps.StartStopStep):
-    """The part of a Celery worker that beats, in its main loop: a worker that hangs falls silent."""
+    """Send heartbeats from a Celery worker's main loop, so that those of a hung worker stop."""
 
     requires = ("celery.worker.components:Timer",)
 

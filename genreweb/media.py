@@ -16,7 +16,7 @@ from genreweb.media_types import is_shown, media_type
 from genreweb.storage import name_of
 
 CHUNK = 256 * 1024
-# No file has more bytes than eighteen digits can say.
+# Eighteen digits are enough for the size of any file.
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 

@@ -1,4 +1,4 @@
-"""What the site's stored files are, by the endings of their keys; the same on every machine."""
+"""Media types of stored files by the suffixes of their keys, the same on every machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MEDIA_TYPES = {
 
 
 def media_type(name: str) -> str:
-    """Give the type to serve a stored file as; one that nothing opens for what the site does not know."""
+    """Return the media type of a stored file; ``application/octet-stream`` for unknown suffixes."""
     return _MEDIA_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
+from genreweb.api_schema import SCHEMA
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
+from genreweb.schedule import beat_schedule
 
 # Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
 django_stubs_ext.monkeypatch()
@@ -40,7 +41,7 @@ SITE_URL = env.str("SITE_URL", "").rstrip("/")
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
 LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
-# A private site that its owner opened to the network is reached under names nobody can know beforehand.
+# A private site that listens on the network is reached under names that are not known beforehand.
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", []) or (
     [] if not EMBEDDED else LOCAL_HOSTS if HOST in ("127.0.0.1", "::1", "localhost") else ["*"]
 )
@@ -133,14 +134,14 @@ DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
 REDIS_URL = env.str("REDIS_URL", "") or paths.redis_url()
 CACHES: dict[str, Any] = {
     "default": {
-        # Redis only hurries things along: people must get in while it is away.
+        # People must be able to sign in while Redis is unreachable.
         "BACKEND": "genreweb.counting.CountingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "genreweb",
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},
     }
 }
-# A cached session would outlive a sign-out that Redis did not hear of.
+# A cached session would outlive a sign-out that did not reach Redis.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- files ----------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
     "socket_timeout": 3,
 }
-# Rows are the truth: a request must not wait for a broker that is away, the sweeper comes by later.
+# A request must not wait for an unreachable broker: the sweeper sends its row later.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 CELERY_TASK_DEFAULT_QUEUE = "analysis"
 CELERY_TASK_SOFT_TIME_LIMIT = env.int("ANALYSIS_TIME_LIMIT", 300)
@@ -223,18 +224,6 @@ CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 30
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
-    "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
-    "pick up dropped clips": {"task": "training.tasks.sweep_clips", "schedule": 10.0},
-    "tidy up after clips": {"task": "training.tasks.tidy_clips", "schedule": 3600.0},
-    "pick up lost runs": {"task": "training.tasks.sweep_runs", "schedule": 10.0},
-    "tidy up after runs": {"task": "training.tasks.tidy_runs", "schedule": 3600.0},
-    "forget ended sessions": {
-        "task": "genreweb.accounts.tasks.forget_ended_sessions",
-        "schedule": 24 * 3600.0,
-    },
-}
 
 ANALYSIS_ATTEMPTS = 3
 ANALYSIS_HEARTBEAT_SECONDS = 5
@@ -254,11 +243,7 @@ TRAINING_SCHEDULE = env.str("TRAINING_SCHEDULE", "", validate=validate.OneOf([""
 """When a quick run starts by itself, at three in the morning (weekly: on Sundays); empty: never."""
 TRAINING_SCHEDULE_CLIPS = env.int("TRAINING_SCHEDULE_CLIPS", 20)
 """Clips that must be new for it."""
-if TRAINING_SCHEDULE:
-    CELERY_BEAT_SCHEDULE["train on what is new"] = {
-        "task": "training.tasks.start_scheduled_run",
-        "schedule": crontab(hour=3, minute=0, day_of_week="sun" if TRAINING_SCHEDULE == "weekly" else "*"),
-    }
+CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE)
 
 # --- people ---------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -355,53 +340,7 @@ REST_KNOX = {
 # Its only table would be that of the model which ours replaces.
 MIGRATION_MODULES = {"knox": None}
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  # a model's name, not a secret
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Genreweb API",
-    "DESCRIPTION": (
-        "Send music, learn its genre, find similar tracks.\n\n"
-        "`POST /api/v1/tokens/` gives a token for your e-mail address and password; send it along as "
-        "`Authorization: Bearer <token>`. An upload is answered at once and analysed in the background: "
-        "ask for the track until its `status` is `done` or `failed`, or send `Prefer: wait=30` with the "
-        "upload.\n\n"
-        'Every error is `{"error": {"code", "message"}}`, with `fields` where some are wrong. '
-        "`429` and `503` say in `Retry-After` when to come back."
-    ),
-    "VERSION": "1",
-    "TAGS": [
-        {"name": "tracks", "description": "Your tracks and the catalogue"},
-        {"name": "classify", "description": "A genre in one call, nothing kept"},
-        {"name": "genres", "description": "What the classifier knows"},
-        {"name": "clips", "description": "Labelled clips: give them, decide about them"},
-        {"name": "training", "description": "Training runs: start, watch, cancel"},
-        {"name": "versions", "description": "Trained classifiers: compare, put into service, take along"},
-        {"name": "account", "description": "You and your tokens"},
-    ],
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "genreweb.api.describe_errors",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "SourceEnum": "library.models.Track.Source",
-        "TrackStatusEnum": "library.models.Track.Status",
-        "ExplanationStatusEnum": "library.models.Explanation.Status",
-        "ReanalysisStatusEnum": "library.models.Reanalysis.Status",
-        "ReanalysisScopeEnum": "library.models.Reanalysis.Scope",
-        "ClipStatusEnum": "training.services.states.STATES",
-        "TrainingRunStatusEnum": "training.models.TrainingRun.Status",
-        "TrainingRunKindEnum": "training.models.TrainingRun.Kind",
-        "TrainingRunStepEnum": "training.models.TrainingRun.Step",
-        "VersionSourceEnum": "classifier.models.ModelVersion.Source",
-        "UploadSourceEnum": "library.api.serializers.UPLOAD_SOURCES",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
+SPECTACULAR_SETTINGS = SCHEMA
 
 # --- safety ---------------------------------------------------------------------------------------------
 HTTPS = SITE_URL.startswith("https://")

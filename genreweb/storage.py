@@ -27,7 +27,7 @@ class SignedFileSystemStorage(FileSystemStorage):
         try:
             return str(super()._save(name, content))  # type: ignore[misc]  # missing in the stubs
         except OSError:
-            # What fills a disk must not stay on it half.
+            # A partly written file must not stay on a full disk.
             with contextlib.suppress(OSError):
                 self.delete(name)
             raise

@@ -3,6 +3,8 @@
 It must be imported before Django's settings are. Several runs may go on at once; whatever ends a run, its
 engines end too. With ``DATABASE_URL`` or ``REDIS_URL`` set, those are used instead. Tests of the pure core
 wait for nothing: the engines start only if a collected test can need them.
+
+Under pytest-xdist each worker process imports this plugin, and so has a folder and engines of its own.
 """
 
 from __future__ import annotations
@@ -67,6 +69,12 @@ def _needs_engines(item: pytest.Item) -> bool:
         or item.get_closest_marker("django_db") is not None
         or not _DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that at the end no process waits long for another's last file."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(tryfirst=True)

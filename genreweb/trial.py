@@ -25,7 +25,7 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_SECONDS = 180
 STOP_SECONDS = 60
-# What would make the site use somebody else's engines.
+# Settings that would make the site use other engines.
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "DJANGO_SETTINGS_MODULE", "SECRET_KEY")
 
 
@@ -59,7 +59,7 @@ class Site:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the site; it is of no use yet."""
+        """Start the site without waiting until it answers."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -134,7 +134,7 @@ class Site:
     def upload(
         self, sound: bytes, *, name: str = "sound.mp3", wait: int = 30, to: str = "/api/v1/tracks/"
     ) -> tuple[int, Any]:
-        """Send `sound` as a new track and wait at most `wait` seconds for its verdict."""
+        """Send `sound` as a new track and wait at most `wait` seconds for its result."""
         boundary = secrets.token_hex(16)
         body = (
             (

@@ -1,4 +1,4 @@
-"""How much of a request body is let in before a service looks at it."""
+"""Limits of request bodies, enforced while they arrive."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class QuotaUploadHandler(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         if self.received > settings.AUDIO_MAX_BYTES:
-            # Swallow the rest of the body without storing it.
+            # Read the rest of the body without storing it.
             return None
         self.received += len(raw_data)
         return raw_data

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import uuid
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from library.models import Analysis, Explanation, Track
+from typing import Protocol
 
 
-def sound_key(track: Track, filename: str) -> str:
+class _Track(Protocol):
+    """What the name of a file needs to know of a `Track`; the models import this module."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+    @property
+    def container(self) -> str: ...
+
+
+class _Analysis(Protocol):
+    @property
+    def track_id(self) -> uuid.UUID: ...
+
+
+class _Explanation(Protocol):
+    @property
+    def analysis(self) -> _Analysis: ...
+
+
+def sound_key(track: _Track, filename: str) -> str:
     """Make the key of a sound; its suffix is that of its actual container.
 
     The suffix determines the media type, and some browsers do not play a file of the wrong type.
@@ -20,15 +36,15 @@ def sound_key(track: Track, filename: str) -> str:
     return f"sounds/{track.id.hex[:2]}/{uuid.uuid4()}{suffix if suffix in fitting else fitting[0]}"
 
 
-def rendition_key(track: Track, filename: str) -> str:
+def rendition_key(track: _Track, filename: str) -> str:
     return f"renditions/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
 
 
-def picture_key(analysis: Analysis, filename: str) -> str:
+def picture_key(analysis: _Analysis, filename: str) -> str:
     return f"pictures/{analysis.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
 
 
-def explanation_key(explanation: Explanation, filename: str) -> str:
+def explanation_key(explanation: _Explanation, filename: str) -> str:
     return picture_key(explanation.analysis, filename)
 
 

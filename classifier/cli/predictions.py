@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from classifier.core import summary
+from classifier.core import summary, tagger
 from classifier.core.audio import AudioError, AudioInfo, AudioLimits, decode
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, Prediction
@@ -63,7 +63,7 @@ class FilePredictor:
     """
 
     def __init__(self, task: Task) -> None:
-        self.classifier = Classifier.load(task.release)
+        self.classifier = Classifier.load(task.release, tagger=tagger.installed())
         self._features = task.features
         self._limits = AudioLimits(max_duration=task.max_minutes * 60.0, max_bytes=2**40)
 

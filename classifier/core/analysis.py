@@ -87,10 +87,13 @@ def analyse(
     features = extract(audio.samples, params)
     vector = descriptor(features.chroma)
     peaks = pictures.waveform_peaks(audio.samples)
+    clock.begin("classify")
+    tagged = classifier.tag(audio.samples)
     samples = audio.samples if classifier.needs_samples else None
     del audio  # a third of the memory that a long track needs
-    clock.begin("classify")
-    prediction = classifier.predict(features.mel_power, duration=info.duration, samples=samples)
+    prediction = classifier.predict(
+        features.mel_power, duration=info.duration, samples=samples, tagged=tagged
+    )
     del samples
     clock.begin("pictures")
     drawn = pictures.draw(features)

@@ -7,7 +7,6 @@ the calibration of the outputs. Nothing here imports TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,58 +20,15 @@ from classifier.core.artifact import (
     ReleaseError,
     read_metadata,
 )
+from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
+from classifier.core.prediction import Prediction, Segment
+from classifier.core.tagger import Tagger, TagOutput
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 
 FloatArray = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The genres of one stretch of a track: seconds from its beginning, probabilities by label."""
-
-    start: float
-    end: float
-    probabilities: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The prediction for a track.
-
-    Attributes
-    ----------
-    label
-        The most probable genre, or None where no music was found.
-    confidence
-        The calibrated probability of the most probable genre.
-    unsure
-        True where the confidence is under the release's threshold or no music was found.
-    music
-        False for silence, noise, test tones and the like.
-    probabilities
-        By label, summing to 1.
-    timeline
-        Contiguous segments from 0 to the track's duration.
-    embedding
-        (n_embedding,) float32, pooled like the verdict.
-    """
-
-    label: str | None
-    confidence: float
-    unsure: bool
-    music: bool
-    probabilities: dict[str, float]
-    timeline: list[Segment]
-    embedding: FloatArray
-
-    def likely(self, k: int = 3) -> list[str]:
-        """The genres to name when unsure: the best two, then, up to `k`, those at least half as probable."""
-        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
-        best = ranked[0][1]
-        return [label for i, (label, p) in enumerate(ranked[: max(k, 2)]) if i < 2 or p >= best / 2]
 
 
 class Classifier:
@@ -88,7 +44,14 @@ class Classifier:
 
     needs_samples = False
 
-    def __init__(self, *, model: bytes, metadata: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        model: bytes,
+        metadata: Mapping[str, Any],
+        ensemble: Ensemble | None = None,
+        tagger: Tagger | None = None,
+    ) -> None:
         self.metadata = metadata
         self.name: str = metadata["name"]
         self.labels: tuple[str, ...] = tuple(metadata["labels"])
@@ -97,9 +60,12 @@ class Classifier:
         architecture = artifact.architecture(metadata)
         self.network: Runner = architecture.load(model, len(self.labels), self.patch_params)
         self.needs_samples = architecture.needs == "summary"
+        self.ensemble = ensemble
+        joined = ensemble is not None and tagger is not None and ensemble.fits(tagger)
+        self._tagger = tagger if joined else None
 
     @classmethod
-    def load(cls, path: Path) -> Classifier:
+    def load(cls, path: Path, *, tagger: Tagger | None = None) -> Classifier:
         """Read a release folder.
 
         Raises
@@ -108,10 +74,29 @@ class Classifier:
             A file is missing or unreadable, or its hash, format version or feature version does not match.
         """
         metadata = artifact.read_metadata(path)
-        return cls(model=artifact.read_model(path, metadata), metadata=metadata)
+        return cls(
+            model=artifact.read_model(path, metadata),
+            metadata=metadata,
+            ensemble=Ensemble.load(path, metadata),
+            tagger=tagger,
+        )
+
+    @property
+    def uses_tagger(self) -> bool:
+        """Whether predictions for a track's samples are joined with the tagger's output."""
+        return self._tagger is not None
+
+    def tag(self, samples: FloatArray) -> TagOutput | None:
+        """Run the tagger on (n_samples,) mono samples at 22,050 Hz; None where the version does not use it."""
+        return None if self._tagger is None else self._tagger.tag(samples)
 
     def predict(
-        self, mel_power: FloatArray, *, duration: float, samples: FloatArray | None = None
+        self,
+        mel_power: FloatArray,
+        *,
+        duration: float,
+        samples: FloatArray | None = None,
+        tagged: TagOutput | None = None,
     ) -> Prediction:
         """Classify a track.
 
@@ -123,6 +108,9 @@ class Classifier:
             Length of the track in seconds; the timeline ends there.
         samples
             (n_samples,) mono; read by a classifier that `needs_samples`.
+        tagged
+            Of the same track, from `tag`; computed from `samples` if these alone are given. Without either,
+            the prediction is the network's own.
 
         Raises
         ------
@@ -135,7 +123,12 @@ class Classifier:
             raise ValueError(f"{self.name} needs the sound itself")
         else:
             cut = baseline_models.pieces(samples, self.patch_params)
-        return self.read(self.network.run(cut.inputs), cut, duration=duration)
+        own = self.read(self.network.run(cut.inputs), cut, duration=duration)
+        if tagged is None and samples is not None:
+            tagged = self.tag(samples)
+        if tagged is None or self.ensemble is None:
+            return own
+        return self.ensemble.refine(own, tagged)
 
     def predict_stored(self, db: FloatArray, *, summary: FloatArray | None = None) -> Prediction | None:
         """Classify a clip of which only its features were kept; None where those are not enough.

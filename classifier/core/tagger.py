@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import sys
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 
 from classifier.core import filters
 from classifier.core.activations import sigmoid
+
+log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.intp]
@@ -123,6 +126,11 @@ class TagOutput:
     networks: Mapping[str, PatchTags]
     asked: Mapping[str, IntArray]
 
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """(n,) seconds of the middle of each of MSD's patches."""
+        return np.asarray(self.start[self.asked["msd"]] + PATCH_SECONDS / 2)
+
 
 class LiteRtTagger:
     """One LiteRT network. Safe to share between threads and to carry through a fork."""
@@ -222,6 +230,19 @@ class Tagger:
         }
         given = {name: self.networks[name].run(cut.log_mel[places]) for name, places in asked.items()}
         return TagOutput(start=cut.start, level=cut.level, networks=given, asked=asked)
+
+
+@lru_cache(maxsize=1)
+def installed() -> Tagger | None:
+    """Load the tagger of this environment, once per process; None where it is missing or cannot be used."""
+    folder = default_folder()
+    if not (folder / METADATA_FILE).exists():
+        return None
+    try:
+        return Tagger.load(folder)
+    except TaggerError as error:
+        log.warning("%s", error)
+        return None
 
 
 def default_folder() -> Path:

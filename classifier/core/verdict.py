@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from classifier.core.activations import softmax
 from classifier.core.arrays import arrays_from, shaped
 from classifier.core.errors import ReleaseError
+from classifier.core.prediction import TrackTags
 from classifier.core.tagger import MSD_TAGS, MTT_TAGS, TagOutput
 
 FloatArray = NDArray[np.floating[Any]]
@@ -52,7 +53,12 @@ STYLE_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Tags of styles that are none of GTZAN's genres."""
 
+TAGGED_LABELS: Final = frozenset({*GENRE_TAGS, "disco", "reggae"})
+"""The labels for which the parts were weighed against each other: GTZAN's."""
+
 _LEAST = 1e-6
+_ADDED_INSIDE: Final = 0.6
+"""`Verdict.inside` of a label that a site has added: sure from a probability of 0.55 on."""
 _LEAST_TAG = 1e-3
 _SILENT = 0.01  # of the loudest patch: 40 dB below it
 
@@ -85,23 +91,6 @@ class VerdictParams:
 
 
 DEFAULT_PARAMS: Final = VerdictParams()
-
-
-@dataclass(frozen=True, slots=True)
-class TrackTags:
-    """What the tagger gives for a whole track.
-
-    Attributes
-    ----------
-    strengths
-        Probability of each tag by name, MTT's with the prefix ``mtt:``; the mean over the patches.
-    row
-        (n_features,) float32, what the head is fitted on: MSD's pooled channels and embedding, means over
-        the patches.
-    """
-
-    strengths: Mapping[str, float]
-    row: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +168,50 @@ class TaggerHead:
         return {label: float(p) for label, p in zip(self.labels, values, strict=True)}
 
 
-def pool_tags(output: TagOutput) -> TrackTags:
-    """Join the patches of a track; those that are 40 dB softer than the loudest have no say."""
+def pool_tags(output: TagOutput, *, version: str) -> TrackTags:
+    """Average the patches of a track, without those that are 40 dB softer than the loudest.
+
+    Parameters
+    ----------
+    version
+        Of the tagger.
+    """
+    values = {name: _mean(output, name, patches.probabilities) for name, patches in output.networks.items()}
+    msd = output.networks["msd"]
+    return _track_tags(
+        values, _mean(output, "msd", msd.pooled), _mean(output, "msd", msd.embedding), version=version
+    )
+
+
+def patch_tags(output: TagOutput, *, version: str) -> list[TrackTags]:
+    """Give the output of each of MSD's patches, with that of the nearest patch of every other network."""
+    probabilities = {name: patches.probabilities for name, patches in output.networks.items()}
+    msd = output.networks["msd"]
+    return [
+        _track_tags(
+            {
+                name: probabilities[name][np.abs(places - place).argmin()]
+                for name, places in output.asked.items()
+            },
+            msd.pooled[row],
+            msd.embedding[row],
+            version=version,
+        )
+        for row, place in enumerate(output.asked["msd"])
+    ]
+
+
+def _track_tags(
+    probabilities: Mapping[str, FloatArray], pooled: FloatArray, embedding: FloatArray, *, version: str
+) -> TrackTags:
     strengths: dict[str, float] = {}
     for name, tags, prefix in (("msd", MSD_TAGS, ""), ("mtt", MTT_TAGS, "mtt:")):
-        if name in output.networks:
-            means = _mean(output, name, output.networks[name].probabilities)
-            strengths |= {f"{prefix}{tag}": float(p) for tag, p in zip(tags, means, strict=True)}
-    msd = output.networks["msd"]
-    row = np.concatenate([_mean(output, "msd", msd.pooled), _mean(output, "msd", msd.embedding)])
-    return TrackTags(strengths, row.astype(np.float32))
+        if name in probabilities:
+            strengths |= {
+                f"{prefix}{tag}": float(p) for tag, p in zip(tags, probabilities[name], strict=True)
+            }
+    row = np.concatenate([pooled, embedding]).astype(np.float32)
+    return TrackTags(strengths, row, np.asarray(embedding, dtype=np.float32), version)
 
 
 def _mean(output: TagOutput, name: str, values: FloatArray) -> FloatArray:
@@ -202,7 +225,11 @@ def join(
     head: TaggerHead | None = None,
     params: VerdictParams = DEFAULT_PARAMS,
 ) -> Verdict:
-    """Join what the platform's network says with what the tagger says.
+    """Join the probabilities of the platform's network with the tagger's output.
+
+    The labels of `TAGGED_LABELS` are compared by all three parts. Other labels, which a site has added, have
+    no tags that were ever compared with them: their probability comes from the network and the head alone,
+    and the rest is divided among the others.
 
     Parameters
     ----------
@@ -216,10 +243,12 @@ def join(
     own = np.array([network[label] for label in labels], np.float64)
     evidence = np.array([_evidence(label, tags.strengths, params) for label in labels])
     pooled = params.network * np.log(np.maximum(own, _LEAST)) + params.tags * np.log(evidence)
+    from_head = own
     if head is not None:
-        known = _head_probabilities(head.probabilities(tags.row), labels, own)
-        pooled = pooled + params.head * np.log(np.maximum(known, _LEAST))
-    probabilities = softmax(pooled / params.temperature)
+        from_head = _head_probabilities(head.probabilities(tags.row), labels, own)
+        pooled = pooled + params.head * np.log(np.maximum(from_head, _LEAST))
+    added = np.array([label not in TAGGED_LABELS for label in labels])
+    probabilities = _with_added(softmax(pooled / params.temperature), own, from_head, added)
     best = int(probabilities.argmax())
     styles = {
         style: [tags.strengths[tag] for tag in names]
@@ -227,10 +256,12 @@ def join(
         if style not in labels
     }
     against = sum(sum(strengths) for strengths in styles.values())
-    supported = evidence[best]
-    if _tags_of(labels[best], tags.strengths) == ():
-        supported = max(supported, 0.5 * probabilities[best])
-    inside = float(supported / (supported + against))
+    inside = _ADDED_INSIDE
+    if not added[best]:
+        supported = evidence[best]
+        if _tags_of(labels[best], tags.strengths) == ():
+            supported = max(supported, 0.5 * probabilities[best])
+        inside = float(supported / (supported + against))
     confidence = float(probabilities[best]) * inside
     unsure = confidence < params.unsure_below
     outweighed = unsure and inside < params.none_below and bool(styles)
@@ -242,6 +273,18 @@ def join(
         unsure=unsure,
         style=max(styles, key=lambda style: max(styles[style])) if outweighed else None,
     )
+
+
+def _with_added(joined: Float64, own: Float64, from_head: Float64, added: NDArray[np.bool_]) -> Float64:
+    """Give the added labels the geometric mean of network and head, and the others the rest."""
+    if not added.any() or added.all():
+        return joined
+    mean = np.sqrt(np.maximum(own, _LEAST) * np.maximum(from_head, _LEAST))
+    mean /= mean.sum()
+    rest = joined[~added] / joined[~added].sum()
+    probabilities = mean.copy()
+    probabilities[~added] = rest * (1.0 - mean[added].sum())
+    return probabilities
 
 
 def _tags_of(label: str, strengths: Mapping[str, float]) -> tuple[str, ...]:

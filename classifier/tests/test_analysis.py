@@ -87,6 +87,7 @@ def test_what_is_no_music_is_never_a_confident_genre(classifier: Classifier, sou
 
 
 @pytest.mark.skipif(SHARED is None, reason="needs the shared music (GENREWEB_SHARED)")
+@pytest.mark.slow
 def test_the_same_song_in_other_files_gets_the_same_verdict(classifier: Classifier) -> None:
     assert SHARED is not None
     for path in sorted((SHARED / "lossless").glob("*.flac"))[:4]:

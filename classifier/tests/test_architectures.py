@@ -118,6 +118,7 @@ def test_too_few_to_calibrate_are_read_with_caution(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(FITTERS))
+@pytest.mark.slow
 def test_a_stop_before_the_first_batch_leaves_no_version(name: str, tmp_path: Path) -> None:
     if FITTERS[name].epochs is not None and name == "efficientnet-b0":
         pytest.skip("stops in the same loop as residual-cnn, and takes long to build")

@@ -58,6 +58,7 @@ def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.slow
 def test_many_files_come_in_the_order_given(song: Path) -> None:
     longer = song.with_name("longer.wav")
     longer.write_bytes(sounds.encode(sounds.tune(20.0)))
@@ -97,6 +98,7 @@ def test_a_killed_program_leaves_no_processes(busy: subprocess.Popen[str]) -> No
     assert not alive
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_loses_no_file(busy: subprocess.Popen[str]) -> None:
     workers(busy)[0].kill()
 

@@ -59,6 +59,7 @@ def test_rms_is_librosas(sound: sounds.Float32) -> None:
 
 
 @pytest.mark.skipif(SHARED is None, reason="needs the shared music (GENREWEB_SHARED)")
+@pytest.mark.slow
 def test_log_mel_of_real_clips_is_the_training_sets() -> None:
     assert SHARED is not None
     table = np.load(SHARED / "logmel_999.npz")
@@ -119,6 +120,7 @@ def test_silence_has_finite_features() -> None:
     assert features.tuning == 0.0
 
 
+@pytest.mark.slow
 def test_a_long_track_has_a_bounded_spectrogram() -> None:
     tone = np.tile(sounds.sine(1000.0, 1.0), 300)
     tone[150 * 22050 : 151 * 22050] += sounds.sine(5000.0, 1.0)

@@ -89,6 +89,7 @@ def test_a_match_says_where_the_cut_lies() -> None:
     assert match.lag * PatchParams().column_seconds == pytest.approx(-31_307 / RATE, abs=0.08)
 
 
+@pytest.mark.slow
 def test_other_recordings_are_others() -> None:
     words = [stored(piece(seed)) for seed in range(2, 12)]
     asked = query(ORIGINAL)

@@ -21,7 +21,7 @@ from classifier.fitting.networks.head import fit_head, head_training_set
 from classifier.fitting.networks.refit import refit_head
 from classifier.fitting.networks.regression import Affine
 from classifier.releases import current_release, read_evaluation_features, read_metadata, read_replay
-from classifier.tests.chiptune import chiptune
+from classifier.synthesis.chiptune import chiptune
 
 FloatArray = NDArray[np.float32]
 SECONDS = 6.0

@@ -86,6 +86,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         keras_files.load(copy)
 
 
+@pytest.mark.slow
 def test_audio_gives_the_features_and_the_verdict_of_the_training_set(
     classifier: Classifier, gtzan: Path
 ) -> None:

@@ -137,6 +137,7 @@ def librosas(samples: sounds.Float32) -> dict[str, float]:
         pytest.param(sounds.tune(1.0)[:22063], id="one second"),
     ],
 )
+@pytest.mark.slow
 def test_every_column_is_librosas(sound: sounds.Float32) -> None:
     expected = librosas(sound)
 

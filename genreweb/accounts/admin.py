@@ -176,7 +176,7 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
         ]
 
     def revoke_view(self, request: HttpRequest, token_key: str) -> HttpResponse:
-        """Ask, then revoke."""
+        """Revoke tokens after a confirmation."""
         if not self.has_delete_permission(request):
             raise PermissionDenied
         token = ApiToken.objects.select_related("user").filter(token_key=token_key).first()

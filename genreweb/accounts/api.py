@@ -1,4 +1,4 @@
-"""The API's own door: tokens, and who one is."""
+"""The API's tokens, and the user behind a request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
-    """Who asks for a token, and what for."""
+    """A request for a token."""
 
     email = serializers.EmailField()
     password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"}, max_length=4096)
@@ -59,7 +59,7 @@ class NewTokenSerializer(TokenSerializer):
 
 
 class MeSerializer(serializers.ModelSerializer[User]):
-    """The person behind a request."""
+    """The user behind a request."""
 
     is_curator = serializers.BooleanField(read_only=True)
     created = serializers.DateTimeField(source="date_joined", read_only=True)

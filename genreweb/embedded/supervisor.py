@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 from genreweb.embedded import engines, paths, preflight, release
@@ -41,7 +42,7 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def run(*, verbose: bool = False) -> int:
+def run(*, verbose: bool = False, processes: Callable[[preflight.Address], list[Service]] = services) -> int:
     """Run the site until Ctrl-C, SIGTERM or SIGHUP; raise `EngineError` or `VarError` if it cannot start."""
     preflight.check_python()
     where = preflight.address()
@@ -51,7 +52,7 @@ def run(*, verbose: bool = False) -> int:
         preflight.check_disk()
         wanted = engines.make()
         with preflight.take_engines() if wanted else contextlib.nullcontext() as owner:
-            site = Site(where, wanted, owner, verbose=verbose)
+            site = Site(where, wanted, owner, verbose=verbose, processes=processes)
             try:
                 site.start()
                 site.watch()
@@ -67,9 +68,16 @@ class Site:
     """The engines, the processes that need them, and the order among them."""
 
     def __init__(
-        self, where: preflight.Address, wanted: list[Engine], owner: FileLock | None, *, verbose: bool
+        self,
+        where: preflight.Address,
+        wanted: list[Engine],
+        owner: FileLock | None,
+        *,
+        verbose: bool,
+        processes: Callable[[preflight.Address], list[Service]],
     ) -> None:
         self._where = where
+        self._processes = processes
         self._owner = owner
         self._verbose = verbose
         self._up = threading.Event()
@@ -120,7 +128,7 @@ class Site:
             say(notes)
 
     def _launch_services(self, *, people_wait: bool) -> None:
-        for service in services(self._where):
+        for service in self._processes(self._where):
             if service.people_wait is people_wait:
                 child = self._service_child(service)
                 self._children.append(child)

@@ -12,7 +12,9 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from classifier.models import ModelVersion
 from genreweb import health, heartbeat
+from genreweb.version import VERSION
 
 pytestmark = pytest.mark.django_db
 
@@ -21,10 +23,14 @@ WELL = {"database": "ok", "broker": "ok", "storage": "ok", "worker": "ok"}
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    for probe in health.PROBES:
+    """Ask every engine anew, and forget workers of tests that ran before in this process."""
+    probes = (*health.PROBES, *health._details)
+    for probe in probes:
         probe.forget()
+    with heartbeat.connect() as client:
+        client.delete("genreweb:workers:analysis", "genreweb:workers:bulk")
     yield
-    for probe in health.PROBES:
+    for probe in probes:
         probe.forget()
 
 
@@ -43,9 +49,29 @@ def ask(client: Client) -> tuple[int, dict[str, Any]]:
 
 
 def test_everything_answers(client: Client, worker: None) -> None:
-    assert ask(client) == (200, {"status": "ok", "checks": WELL})
+    assert ask(client) == (200, {"status": "ok", "version": VERSION, "checks": WELL})
     # What the probe wrote is gone.
     assert not default_storage.exists("healthz") or default_storage.listdir("healthz") == ([], [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_application_and_the_classifier_are_told_apart(client: Client, worker: None) -> None:
+    shipped = ModelVersion.objects.create(
+        name="2000.1", source=ModelVersion.Source.TRAINED, sha256="0" * 64, labels=[], is_in_service=True
+    )
+    status, said = ask(client)
+    assert status == 200
+    assert said["version"] == VERSION
+    assert said["classifier"] == shipped.name
+    # Nothing is said of a classifier while a part of the site is away.
+    with heartbeat.connect() as redis:
+        heartbeat.leave(redis, queues=["analysis", "bulk"], worker="analysis@here")
+    for probe in health.PROBES:
+        probe.forget()
+    status, said = ask(client)
+    assert status == 503
+    assert said["version"] == VERSION
+    assert "classifier" not in said
 
 
 def test_no_worker(client: Client) -> None:

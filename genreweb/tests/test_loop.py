@@ -14,7 +14,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from classifier.tests.chiptune import RATE, chiptune
+from classifier.synthesis.chiptune import RATE, chiptune
 from genreweb.tests.site import run_command
 from genreweb.trial import Site
 from library.tests.sounds import wav
@@ -106,6 +106,50 @@ def until(what: str, condition: Any, *, within: float) -> Any:
     raise AssertionError(f"not in time: {what}")
 
 
+def contributed(ann: Person, ben: Person, label: str) -> tuple[list[str], list[str], list[str]]:
+    """Let two people give clips, two of them wrong, and wait for their checks."""
+    mine = [ann.contribute(sound(n), genre=label, artist=f"Composer {n}") for n in range(CONTRIBUTED[0])]
+    theirs = [ben.contribute(sound(100 + n), genre=label, artist=f"Coder {n}") for n in range(CONTRIBUTED[1])]
+    wrong = [ben.contribute(sound(200 + n), genre="classical", artist="Nobody") for n in range(2)]
+    until(
+        "clips are checked",
+        lambda: (
+            not ann.get("clips/?mine=true&status=checking")["results"]
+            and not ben.get("clips/?mine=true&status=checking")["results"]
+        ),
+        within=240,
+    )
+    return mine, theirs, wrong
+
+
+def reviewed(curator: Person, *, right: list[str], wrong: list[str]) -> None:
+    """Approve what is right and reject what is not."""
+    status, outcomes = curator.post("clips/review/", [{"id": clip, "decision": "approve"} for clip in right])
+    assert status == 200, outcomes
+    assert all(outcome["error"] is None for outcome in outcomes), outcomes
+    for clip in wrong:
+        decision = {"decision": "reject", "reason": "not classical"}
+        assert curator.post(f"clips/{clip}/review/", decision)[0] == 200
+
+
+def trained(curator: Person) -> Any:
+    """Ask for a quick run, which is one run however often it is asked for; give its candidate."""
+    status, run = curator.post("training-runs/", {"kind": "quick", "seed": 1})
+    assert status == 202, run
+    status, again = curator.post("training-runs/", {"kind": "quick", "seed": 2})
+    assert (status, again["id"]) == (200, run["id"])
+    run = until(
+        "the run ends",
+        lambda: (
+            (state := curator.get(f"training-runs/{run['id']}/"))["status"] not in ("queued", "running")
+            and state
+        ),
+        within=300,
+    )
+    assert run["status"] == "done", run
+    return curator.get(f"model-versions/{run['candidate']}/")
+
+
 def test_people_teach_the_site_a_genre(site: Site) -> None:
     ann, ben, cleo = (Person(site, token) for token in say(site, _MAKE_PEOPLE, "TOKENS ").values())
     before = ann.get("model-versions/")["results"]
@@ -121,47 +165,18 @@ def test_people_teach_the_site_a_genre(site: Site) -> None:
     assert label not in ann.upload(sound(900))["probabilities"]
 
     # Two people contribute, some of it wrong.
-    mine = [ann.contribute(sound(n), genre=label, artist=f"Composer {n}") for n in range(CONTRIBUTED[0])]
-    theirs = [ben.contribute(sound(100 + n), genre=label, artist=f"Coder {n}") for n in range(CONTRIBUTED[1])]
-    wrong = [ben.contribute(sound(200 + n), genre="classical", artist="Nobody") for n in range(2)]
-    until(
-        "clips are checked",
-        lambda: (
-            not ann.get("clips/?mine=true&status=checking")["results"]
-            and not ben.get("clips/?mine=true&status=checking")["results"]
-        ),
-        within=240,
-    )
+    mine, theirs, wrong = contributed(ann, ben, label)
     assert cleo.get("clips/?status=pending")["count"] == sum(CONTRIBUTED) + len(wrong)
 
     # The curator approves what is right and rejects what is not.
-    status, outcomes = cleo.post(
-        "clips/review/", [{"id": clip, "decision": "approve"} for clip in (*mine, *theirs)]
-    )
-    assert status == 200, outcomes
-    assert all(outcome["error"] is None for outcome in outcomes), outcomes
-    for clip in wrong:
-        assert cleo.post(f"clips/{clip}/review/", {"decision": "reject", "reason": "not classical"})[0] == 200
+    reviewed(cleo, right=[*mine, *theirs], wrong=wrong)
     assert {clip["reason"] for clip in ben.get("clips/?mine=true&status=rejected")["results"]} == {
         "not classical"
     }
     assert ann.post("training-runs/", {"kind": "quick"})[0] == 404
 
     # A quick run, once however often it is asked for.
-    status, run = cleo.post("training-runs/", {"kind": "quick", "seed": 1})
-    assert status == 202, run
-    status, again = cleo.post("training-runs/", {"kind": "quick", "seed": 2})
-    assert (status, again["id"]) == (200, run["id"])
-    run = until(
-        "the run ends",
-        lambda: (
-            (state := cleo.get(f"training-runs/{run['id']}/"))["status"] not in ("queued", "running")
-            and state
-        ),
-        within=300,
-    )
-    assert run["status"] == "done", run
-    candidate = cleo.get(f"model-versions/{run['candidate']}/")
+    candidate = trained(cleo)
     assert candidate["labels"] == [*shipped["labels"], label]
     assert not candidate["in_service"]
     assert label not in ann.upload(sound(901))["probabilities"]

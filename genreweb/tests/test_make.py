@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from genreweb.embedded import services
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.embedded.preflight import Address
+from genreweb.version import VERSION
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def fake(folder: Path, name: str, script: str) -> None:
 def test_make_alone_says_what_can_be_made(clone: Path) -> None:
     done = make(clone)
     assert done.returncode == 0
-    for target in ("run", "test", "lint", "e2e", "bench", "lock"):
+    for target in ("run", "dev", "demo", "test", "test-fast", "lint", "e2e", "bench", "lock"):
         assert re.search(rf"^  make {target} +\S", done.stdout, re.MULTILINE), done.stdout
     assert not (clone / ".venv").exists()
 
@@ -270,3 +272,11 @@ def test_docker_reads_the_file() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_one_version_everywhere() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
+    changes = (REPOSITORY / "CHANGELOG.md").read_text()
+    dated = re.findall(r"^## (\d+\.\d+\.\d+) — \d{4}-\d{2}-\d{2}$", changes, re.MULTILINE)
+    assert dated[0] == VERSION

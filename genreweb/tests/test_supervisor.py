@@ -17,6 +17,7 @@ import pytest
 from genreweb.embedded import paths
 from genreweb.embedded.engines import Borrowed
 from genreweb.tests.site import WatchedSite, environment, free_port, run_command
+from genreweb.version import VERSION
 
 pytestmark = pytest.mark.slow
 
@@ -32,10 +33,11 @@ def site(tmp_path: Path) -> Iterator[WatchedSite]:
 
 def test_starts_everything_and_leaves_nothing(site: WatchedSite, monkeypatch: pytest.MonkeyPatch) -> None:
     site.wait_until_ready()
-    assert site.request("GET", "/healthz") == (
-        200,
-        {"status": "ok", "checks": dict.fromkeys(("database", "broker", "storage", "worker"), "ok")},
-    )
+    status, said = site.request("GET", "/healthz")
+    assert (status, said["status"]) == (200, "ok")
+    assert said["checks"] == dict.fromkeys(("database", "broker", "storage", "worker"), "ok")
+    assert said["version"] == VERSION
+    assert said["classifier"]
     assert f"http://127.0.0.1:{site.port}/" in site.output()
     assert "createsuperuser" in site.output()
     site.wait_until("scheduler", lambda: site.named("celery", "beat"))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django import template
 from django.conf import settings
+from django.db import DatabaseError
 
+from classifier.registry import name_in_service
 from genreweb.accounts.models import User
+from genreweb.version import VERSION
 
 register = template.Library()
 
@@ -14,6 +17,21 @@ register = template.Library()
 def signup_is_open() -> bool:
     """Whether visitors may create an account."""
     return bool(settings.SIGNUP_OPEN)
+
+
+@register.simple_tag
+def application_version() -> str:
+    """Give the version of the program that this site runs."""
+    return VERSION
+
+
+@register.simple_tag
+def classifier_version() -> str:
+    """Name the classifier in service; '' where there is none, or where the database cannot be asked."""
+    try:
+        return name_in_service()
+    except DatabaseError:
+        return ""
 
 
 @register.filter

@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from classifier.models import Genre
+from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
+from genreweb.version import VERSION
 from library.models import Track
 
 HOME = "/"
@@ -72,11 +73,11 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
     done_track(owner, unsure=True)
     client.get(HOME)
     # The session, its person, the tracks, the genres, whether the person curates and their news.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(HOME)
     for _number in range(4):
         done_track(owner, genre="jazz", unsure=True)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(HOME)
 
 
@@ -95,3 +96,14 @@ def test_titles_and_names_cannot_bring_markup_along(
     html = client.get(HOME).content.decode()
     assert "<script>alert" not in html
     assert '" onclick="y' not in html
+
+
+def test_the_footer_tells_the_application_from_the_classifier(
+    client: Client, classifier_in_service: ModelVersion
+) -> None:
+    page = client.get("/catalogue/").content.decode()
+    assert f"Genreweb {VERSION} · Classifier {classifier_in_service.name}" in page
+    ModelVersion.objects.filter(pk=classifier_in_service.pk).update(is_in_service=False)
+    page = client.get("/catalogue/").content.decode()
+    assert f"Genreweb {VERSION}" in page
+    assert f"Classifier {classifier_in_service.name}" not in page

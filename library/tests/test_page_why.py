@@ -220,7 +220,7 @@ def test_the_page_costs_no_query_more(
     page(owner_client, track)
     # The session, the person, the track with its explanation, the genres, the neighbours and former verdicts;
     # whether the person curates, their news, and what they said of the track.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         page(owner_client, track)
 
 

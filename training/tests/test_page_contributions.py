@@ -166,13 +166,13 @@ def test_the_number_of_queries_does_not_grow(
     page.get(URL)
     # The session, its person, their groups and receipts (twice: header and tabs), the count, the clips, and
     # the versions that used them.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         page.get(URL)
     for number in range(30):
         made = make_clip(owner, genres["jazz"], status="approved", duplicate_of=clips["pending"])
         if number < 5:
             put_into_version(made, name=f"v{number}")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         html = page.get(URL).content.decode()
     assert html.count('class="track-row clip-row"') == contributions.PER_PAGE
     assert listed(page, "?page=2")[-1] == "used"

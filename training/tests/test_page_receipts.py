@@ -88,11 +88,11 @@ def test_the_number_of_queries_does_not_grow(
     receipt(owner, seen_at=now)
     page.get(URL)
     # The session, its person, their groups, news (twice), the count, the receipts and the genres.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         page.get(URL)
     for number in range(25):
         receipt(owner, f"v{number}", seen_at=now)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         html = page.get(URL).content.decode()
     assert html.count("are in version") == 20
     assert "Your 12 clips are in version site-7." in text_of(page.get(URL + "?page=2").content.decode())

@@ -16,7 +16,7 @@ from classifier.core.features import extract
 from classifier.core.inference import Classifier
 from classifier.core.patches import PatchParams
 from classifier.models import Genre, ModelVersion
-from classifier.tests.chiptune import chiptune
+from classifier.synthesis.chiptune import chiptune
 from classifier.version_files import folder
 from genreweb.accounts.models import User
 from library.models import Analysis, Track

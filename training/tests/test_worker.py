@@ -37,7 +37,8 @@ Genres = dict[str, Genre]
 EPOCHS = 12
 
 
-pytestmark = pytest.mark.usefixtures("training_dir")
+# Each test runs a training process of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("training_dir")]
 
 
 def codes(run: TrainingRun) -> list[str]:
@@ -49,7 +50,6 @@ def clips(classifier_in_service: ModelVersion, owner: User, genres: Genres) -> l
     return teach(genres, contributor=owner)
 
 
-@pytest.mark.slow
 def test_epochs_are_written_as_they_come(clips: list[Clip]) -> None:
     run = finish(make_run(architecture="feature-mlp", epochs=EPOCHS))
     assert (run.status, run.error_code, run.error_params) == ("done", "", {})
@@ -286,7 +286,6 @@ def committed_clips(transactional_db: None, on_disk: Path) -> list[Clip]:
     return teach(Genre.objects.in_bulk(field_name="slug"), contributor=owner)
 
 
-@pytest.mark.slow
 def test_a_worker_killed_three_times_makes_one_candidate(
     committed_clips: list[Clip], start: Callable[[TrainingRun], Worker]
 ) -> None:
@@ -326,7 +325,6 @@ def test_a_worker_killed_three_times_makes_one_candidate(
     assert {row.number: row.at for row in run.epoch_rows.filter(number__lte=reached)} == written
 
 
-@pytest.mark.slow
 def test_cancelling_ends_a_run_at_once(
     committed_clips: list[Clip], start: Callable[[TrainingRun], Worker]
 ) -> None:
@@ -343,7 +341,6 @@ def test_cancelling_ends_a_run_at_once(
     assert not run_storage.run_folder(run.pk).exists()
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_child_that_is_killed_is_tried_again(
     committed_clips: list[Clip],

@@ -1,0 +1,136 @@
+"""A version's own network joined with the tagger, for a whole track and over its timeline."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from classifier.core.errors import ReleaseError
+from classifier.core.prediction import Prediction, Segment, TrackTags
+from classifier.core.tagger import Tagger, TagOutput
+from classifier.core.verdict import HEAD_FILE, TaggerHead, VerdictParams, join, patch_tags, pool_tags
+
+METADATA_KEY: Final = "ensemble"
+_OWN_PART: Final = 0.5
+"""Weight of a segment's own patch beside the whole track: single patches of three seconds are unreliable."""
+_LEAST_VALUE, _MOST_VALUE = 0.0, 100.0
+
+
+class Ensemble:
+    """What a version needs to be joined with the tagger.
+
+    Attributes
+    ----------
+    head
+        On the tagger's features; None where the version has none.
+    tagger_version
+        Of the tagger that the head was fitted on.
+    """
+
+    def __init__(self, head: TaggerHead | None, params: VerdictParams, tagger_version: str) -> None:
+        self.head = head
+        self.params = params
+        self.tagger_version = tagger_version
+
+    @classmethod
+    def load(cls, folder: Path, metadata: Mapping[str, Any]) -> Ensemble | None:
+        """Read the entry ``ensemble`` of a version's metadata and its head; None where it has no such entry.
+
+        Raises
+        ------
+        ReleaseError
+            The entry or the head is not what it should be, or the head does not match its hash.
+        """
+        entry = metadata.get(METADATA_KEY)
+        if entry is None:
+            return None
+        params = _params(entry)
+        head = None
+        if digest := entry.get("head_sha256"):
+            try:
+                content = (folder / HEAD_FILE).read_bytes()
+            except OSError as error:
+                raise ReleaseError(f"The tagger's head cannot be read: {error}.") from error
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise ReleaseError("The tagger's head does not match the hash in the metadata.")
+            head = TaggerHead.from_bytes(content)
+        return cls(head, params, str(entry.get("tagger", "")))
+
+    def fits(self, tagger: Tagger) -> bool:
+        """Whether the tagger gives the features that the head was fitted on."""
+        return tagger.version == self.tagger_version
+
+    def refine(self, own: Prediction, output: TagOutput) -> Prediction:
+        """Join the network's prediction for a track with the tagger's output for the same track."""
+        tags = pool_tags(output, version=self.tagger_version)
+        verdict = join(own.probabilities, tags, self.head, self.params)
+        return replace(
+            own,
+            label=verdict.label if own.music else None,
+            confidence=verdict.probabilities[verdict.label],
+            unsure=verdict.unsure or not own.music,
+            probabilities=dict(verdict.probabilities),
+            timeline=self._timeline(own, output, tags),
+            tags=tags,
+            style=verdict.style if own.music else None,
+        )
+
+    def _timeline(self, own: Prediction, output: TagOutput, tags: TrackTags) -> list[Segment]:
+        """Join each segment with the patch of the tagger that is nearest to it and with the whole track."""
+        near = [_between(tags, one) for one in patch_tags(output, version=tags.version)]
+        centres = np.array([(segment.start + segment.end) / 2 for segment in own.timeline])
+        nearest = np.abs(centres[:, np.newaxis] - output.centre[np.newaxis, :]).argmin(axis=1)
+        return [
+            segment
+            if _is_undecided(segment)
+            else replace(
+                segment,
+                probabilities=dict(
+                    join(segment.probabilities, near[place], self.head, self.params).probabilities
+                ),
+            )
+            for segment, place in zip(own.timeline, nearest, strict=True)
+        ]
+
+
+def entry_for(params: VerdictParams, *, tagger: str, head_sha256: str | None) -> dict[str, Any]:
+    """The entry ``ensemble`` of a version's metadata."""
+    return {"params": asdict(params), "tagger": tagger, "head_sha256": head_sha256}
+
+
+def _params(entry: object) -> VerdictParams:
+    names = {field.name for field in fields(VerdictParams)}
+    given = entry.get("params") if isinstance(entry, dict) else None
+    if not isinstance(given, dict) or set(given) != names:
+        raise ReleaseError("The ensemble entry of the metadata does not hold the expected values.")
+    for value in given.values():
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or not _LEAST_VALUE <= value <= _MOST_VALUE:
+            raise ReleaseError("The ensemble entry of the metadata holds a value out of range.")
+    params = VerdictParams(**given)
+    if params.temperature <= 0 or params.untagged <= 0:
+        raise ReleaseError("The ensemble entry of the metadata holds a value out of range.")
+    return params
+
+
+def _between(whole: TrackTags, part: TrackTags) -> TrackTags:
+    return replace(
+        whole,
+        strengths={
+            tag: _OWN_PART * part.strengths.get(tag, value) + (1 - _OWN_PART) * value
+            for tag, value in whole.strengths.items()
+        },
+        row=np.asarray(_OWN_PART * part.row + (1 - _OWN_PART) * whole.row, dtype=np.float32),
+    )
+
+
+def _is_undecided(segment: Segment) -> bool:
+    """Whether the segment is silent: then all genres have the same probability."""
+    values = segment.probabilities.values()
+    return max(values) - min(values) < 1e-9

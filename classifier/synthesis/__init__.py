@@ -1,0 +1,1 @@
+"""Music made from numbers: for the demonstration site, and for tests that need more than a tone."""

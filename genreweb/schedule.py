@@ -1,0 +1,29 @@
+"""What the scheduler starts, and how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.schedules import crontab
+
+
+def beat_schedule(*, training: str) -> dict[str, Any]:
+    """Give Celery's schedule; `training` is ``daily``, ``weekly`` or empty."""
+    schedule: dict[str, Any] = {
+        "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
+        "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
+        "pick up dropped clips": {"task": "training.tasks.sweep_clips", "schedule": 10.0},
+        "tidy up after clips": {"task": "training.tasks.tidy_clips", "schedule": 3600.0},
+        "pick up lost runs": {"task": "training.tasks.sweep_runs", "schedule": 10.0},
+        "tidy up after runs": {"task": "training.tasks.tidy_runs", "schedule": 3600.0},
+        "forget ended sessions": {
+            "task": "genreweb.accounts.tasks.forget_ended_sessions",
+            "schedule": 24 * 3600.0,
+        },
+    }
+    if training:
+        schedule["train on what is new"] = {
+            "task": "training.tasks.start_scheduled_run",
+            "schedule": crontab(hour=3, minute=0, day_of_week="sun" if training == "weekly" else "*"),
+        }
+    return schedule
