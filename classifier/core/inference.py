@@ -87,7 +87,7 @@ class Classifier:
         return self._tagger is not None
 
     def tag(self, samples: FloatArray) -> TagOutput | None:
-        """Run the tagger on (n_samples,) mono samples at 22,050 Hz; None where the version does not use it."""
+        """Run the tagger on (n_samples,) mono samples at 22,050 Hz; None if the version does not use it."""
         return None if self._tagger is None else self._tagger.tag(samples)
 
     def predict(

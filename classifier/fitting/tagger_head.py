@@ -89,7 +89,7 @@ def read_examples(
     for done, (path, _, _) in enumerate(chosen):
         with path.open("rb") as file:
             samples = decode(file, limits=_LIMITS).samples
-        rows.append(pool_tags(tagger.tag(samples, networks=("msd",))).row)
+        rows.append(pool_tags(tagger.tag(samples, networks=("msd",)), version=tagger.version).row)
         on_clip(done + 1, len(chosen))
     return HeadExamples(
         rows=np.stack(rows),

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="TensorFlow has no wheel for this Python")
 
-from classifier.core.inference import sigmoid
+from classifier.core.activations import sigmoid
 from classifier.core.tagger import (
     METADATA_FILE,
     MSD_TAGS,

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from classifier.core.artifact import ReleaseError
+from classifier.core.prediction import TrackTags
 from classifier.core.tagger import MSD_TAGS, MTT_TAGS, PatchTags, TagOutput
 from classifier.core.verdict import (
     DEFAULT_PARAMS,
     GENRE_TAGS,
     STYLE_TAGS,
     TaggerHead,
-    TrackTags,
     join,
     pool_tags,
 )
@@ -33,7 +33,7 @@ def tags(**strengths: float) -> TrackTags:
         tag = f"mtt:{name.removeprefix('mtt_')}" if name.startswith("mtt_") else named.get(name, name)
         assert tag in every
         every[tag] = strength
-    return TrackTags(every, np.zeros(4, np.float32))
+    return TrackTags(every, np.zeros(4, np.float32), np.zeros(2, np.float32), "made for a test")
 
 
 def leaning(label: str, p: float, labels: tuple[str, ...] = GENRES) -> dict[str, float]:
@@ -204,7 +204,7 @@ def test_patches_are_pooled_and_silent_ones_are_left_out() -> None:
         asked={"msd": np.arange(3), "mtt": np.array([1])},
     )
 
-    pooled = pool_tags(output)
+    pooled = pool_tags(output, version="made for a test")
 
     assert pooled.strengths["jazz"] > 0.99
     assert pooled.strengths["ambient"] < 0.01
@@ -220,4 +220,4 @@ def test_a_silent_track_is_pooled_all_the_same() -> None:
         asked={"msd": np.arange(1)},
     )
 
-    assert pool_tags(output).strengths["rock"] == pytest.approx(0.5)
+    assert pool_tags(output, version="made for a test").strengths["rock"] == pytest.approx(0.5)
