@@ -47,7 +47,7 @@ _SITE_MESSAGES = {
 
 
 class TrackError(DomainError):
-    """A request about a track that cannot be met."""
+    """A request about a track that cannot be fulfilled."""
 
     refusals: ClassVar[Mapping[str, Any]] = {
         code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()
@@ -60,5 +60,5 @@ class TrackError(DomainError):
 
 
 def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
-    """Say in the reader's language what `code` means and what to do next."""
+    """Return, in the active language, what `code` means and what to do next."""
     return TrackError(code, params).message

@@ -279,7 +279,7 @@ def _with_added(joined: Float64, own: Float64, from_head: Float64, added: NDArra
     """Give the added labels the geometric mean of network and head, and the others the rest."""
     if not added.any() or added.all():
         return joined
-    mean = np.sqrt(np.maximum(own, _LEAST) * np.maximum(from_head, _LEAST))
+    mean: Float64 = np.sqrt(np.maximum(own, _LEAST) * np.maximum(from_head, _LEAST))
     mean /= mean.sum()
     rest = joined[~added] / joined[~added].sum()
     mean[~added] = rest * (1.0 - mean[added].sum())

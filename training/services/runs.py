@@ -139,10 +139,10 @@ def send(run_id: UUID) -> bool:
 
 
 def messages_waiting() -> int | None:
-    """Count the messages that no training worker has taken, or None where the broker is away."""
+    """Count the messages that wait for a training worker, or None if the broker is unreachable."""
     return queue.waiting(QUEUE)
 
 
 def has_worker() -> bool:
-    """Tell whether a training worker is alive; False too where the broker is away."""
+    """Tell whether a training worker is alive; False also if the broker is unreachable."""
     return queue.has_worker(QUEUE)

@@ -88,7 +88,7 @@ def test_the_database_holds_one_active_run() -> None:
 
 @pytest.mark.usefixtures("ready", "sent")
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("fields", "code"),
     [
         ({"kind": "slow"}, "run_kind"),
         ({"kind": "full", "architecture": "transformer"}, "run_architecture"),
@@ -99,9 +99,9 @@ def test_the_database_holds_one_active_run() -> None:
         ({"kind": "full", "seed": 2**40}, "run_seed"),
     ],
 )
-def test_parameters_out_of_bounds_are_refused(curator: User, wish: dict[str, Any], code: str) -> None:
+def test_parameters_out_of_bounds_are_refused(curator: User, fields: dict[str, Any], code: str) -> None:
     with pytest.raises(TrainingError) as refused:
-        runs.request_run(by=curator, **wish)
+        runs.request_run(by=curator, **fields)
     assert refused.value.code == code
     assert refused.value.message
     assert not TrainingRun.objects.exists()
