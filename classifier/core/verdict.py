@@ -227,9 +227,9 @@ def join(
 ) -> Verdict:
     """Join the probabilities of the platform's network with the tagger's output.
 
-    The labels of `TAGGED_LABELS`, and those named like a style, are compared by all three parts. Other labels, which a site has added, have
-    no tags that were ever compared with them: their probability comes from the network and the head alone,
-    and the rest is divided among the others.
+    The labels of `TAGGED_LABELS`, and those named like a style, are compared by all three parts. For other
+    labels, which a site has added, no tags are known: their probability comes from the network and the head
+    alone, and the rest is divided among the others.
 
     Parameters
     ----------
