@@ -5,7 +5,7 @@ from typing import Any
 from django.db import migrations
 
 from classifier import version_files
-from classifier.releases.history import release_folder
+from classifier.releases.history import rebuilt_folder, release_folder
 
 FAULT = (
     "The files of this release are no longer part of the program, and the history of its folder does not hold "
@@ -20,8 +20,12 @@ def _store_releases(apps: Any, schema_editor: Any) -> None:
     for version in versions.filter(source="release", files={}).order_by("pk"):
         # What was no name of a folder never was a release's location.
         named = version_files.FILE_NAME.fullmatch(version.location) is not None
-        with release_folder(version.location if named else "-") as folder:
-            if folder is None or not _is_of(folder, version):
+        with (
+            release_folder(version.location if named else "-") as kept,
+            rebuilt_folder(version.metadata) as rebuilt,
+        ):
+            folder = next((each for each in (kept, rebuilt) if each and _is_of(each, version)), None)
+            if folder is None:
                 versions.filter(pk=version.pk).update(fault=FAULT)
                 continue
             location, files = version_files.store(folder)

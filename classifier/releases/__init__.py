@@ -32,7 +32,7 @@ __all__ = [
     "read_replay",
 ]
 
-CURRENT = "2026.11.5"
+CURRENT = "2026.12"
 REPLAY_FILE = "replay.npz"
 EVALUATION_FEATURES_FILE = "frozen.npz"
 TRAINING_FILES = frozenset({WEIGHTS_FILE, REPLAY_FILE, EVALUATION_FEATURES_FILE})

@@ -1,17 +1,22 @@
-"""The files of a release that left the work tree, from the history of the clone that the program runs in."""
+"""The files of a release that left the work tree: from the clone's history, or from the current release."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from classifier.core.artifact import METADATA_FILE, MODEL_FILE, file_in
+from classifier.releases import TRAINING_FILES, current_release, read_metadata
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +41,27 @@ def release_folder(name: str) -> Iterator[Path | None]:
         return
     with tempfile.TemporaryDirectory(prefix="genreweb-release-") as scratch:
         yield _unpacked(f"{FOLDER}/{name}", Path(scratch))
+
+
+@contextlib.contextmanager
+def rebuilt_folder(metadata: Mapping[str, Any]) -> Iterator[Path | None]:
+    """Give the folder of a release that had the network of the current one, for a block; None for others.
+
+    Parameters
+    ----------
+    metadata
+        Of the release, from its row.
+    """
+    current = current_release()
+    if not metadata or read_metadata(current)["sha256"] != metadata.get("sha256"):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="genreweb-release-") as scratch:
+        folder = Path(scratch)
+        for name in (MODEL_FILE, *TRAINING_FILES):
+            shutil.copy(file_in(current, name), folder / name)
+        (folder / METADATA_FILE).write_text(json.dumps(metadata, indent=1), encoding="utf-8")
+        yield folder
 
 
 def _unpacked(path: str, target: Path) -> Path | None:
