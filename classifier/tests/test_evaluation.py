@@ -19,7 +19,6 @@ from classifier.fitting.evaluation import runner, table
 from classifier.fitting.evaluation.runner import Cell, Outcome, Progress, Workspace
 from classifier.fitting.methods import METHODS, Average
 from classifier.releases import current_release
-from classifier.releases import evaluation as written
 from classifier.tests.datasets import write_dataset
 
 PARTS = ("train", "train", "train", "valid", "test")
@@ -263,13 +262,6 @@ def test_a_table_carries_over_what_still_holds(workspace: Workspace, tmp_path: P
     assert (
         len(row_of(table.table(workspace, carry=[workspace.release]), "gaussian_knn", "artist")["folds"]) == 5
     )
-
-
-def test_a_file_that_is_no_table_is_none(tmp_path: Path) -> None:
-    assert written.read(tmp_path) is None
-    for text in ("{", "[]", '{"format_version": 99}'):
-        (tmp_path / written.JSON_FILE).write_text(text)
-        assert written.read(tmp_path) is None
 
 
 @pytest.fixture

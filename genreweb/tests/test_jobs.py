@@ -12,82 +12,22 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
 
 import pytest
 from django.conf import settings as live_settings
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from genreweb.accounts.models import User
 from genreweb.domain_errors import DomainError
-from genreweb.jobs import Claim, ClaimLostError, Event, Failure, JobTable
+from genreweb.jobs import Claim, ClaimLostError, Event, Failure
+from genreweb.tests.job_rows import Jobs, make_row, state, wait_for, with_own_connection
 from library.models import Track
-
-T = TypeVar("T")
-
-
-class Jobs(JobTable[Claim[Track]]):
-    """Jobs of a real table, with a broker that a test can break."""
-
-    model = Track
-    released = {"step": ""}
-
-    def __init__(self) -> None:
-        self.messages: int | None = 0
-        self.broker_is_there = True
-        self.told: list[uuid.UUID] = []
-        self.events: list[tuple[uuid.UUID, Event]] = []
-
-    def send(self, row: Track) -> bool:
-        if self.broker_is_there:
-            self.told.append(row.pk)
-        return self.broker_is_there
-
-    def messages_waiting(self) -> int | None:
-        return self.messages
-
-    def note(self, pk: uuid.UUID, event: Event) -> None:
-        self.events.append((pk, event))
 
 
 @pytest.fixture
 def jobs() -> Jobs:
     return Jobs()
-
-
-def make_row(*, seconds_ago: float = 3600, **fields: object) -> Track:
-    owner, _made = User.objects.get_or_create(email="owner@example.org")
-    then = timezone.now() - timedelta(seconds=seconds_ago)
-    values = {"status": "queued", "queued_at": then, "heartbeat_at": then, **fields}
-    return Track.objects.create(
-        owner=owner, title="t", sound="sounds/none.wav", sha256=uuid.uuid4().hex * 2, size=1, **values
-    )
-
-
-def state(row: Track) -> tuple[str, str, int, int]:
-    row.refresh_from_db()
-    return row.status, row.error_code, row.attempt, row.tries
-
-
-def wait_for(condition: Callable[[], object], *, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.01)
-
-
-def with_own_connection(call: Callable[[], T]) -> Callable[[], T]:
-    """Let a thread call something, and close the connection that it opened."""
-
-    def run() -> T:
-        try:
-            return call()
-        finally:
-            connections.close_all()
-
-    return run
 
 
 # --- claiming --------------------------------------------------------------------------------------------
@@ -384,88 +324,3 @@ def test_a_row_does_not_change_without_its_note(jobs: Jobs, monkeypatch: pytest.
         with pytest.raises(RuntimeError):
             end(claim, Failure("internal"))
         assert state(row) == ("running", "", 1, 1)
-
-
-# --- the sweep -------------------------------------------------------------------------------------------
-@pytest.mark.django_db
-def test_a_row_whose_message_was_lost_is_sent_once(jobs: Jobs) -> None:
-    lost, fresh = make_row(), make_row(seconds_ago=1)
-    assert (jobs.sweep(), jobs.sweep()) == (1, 0)
-    assert jobs.told == [lost.pk]
-    assert state(fresh) == ("queued", "", 0, 0)
-
-
-@pytest.mark.django_db
-def test_a_silent_worker_loses_its_row_and_a_living_one_does_not(jobs: Jobs) -> None:
-    silent = make_row(status="running", step="decode", attempt=1, tries=1)
-    living = make_row(seconds_ago=3, status="running", step="decode", attempt=1, tries=1)
-    assert jobs.sweep() == 1
-    assert (state(silent), silent.step) == (("queued", "", 1, 1), "")
-    assert (state(living), living.step) == (("running", "", 1, 1), "decode")
-    assert jobs.events == [(silent.pk, Event.WORKER_LOST)]
-
-
-@pytest.mark.django_db
-def test_after_three_silent_workers_the_row_fails(jobs: Jobs) -> None:
-    row = make_row(status="running", attempt=7, tries=3)
-    assert jobs.sweep() == 0
-    assert state(row) == ("failed", "worker_lost", 7, 3)
-    assert row.finished_at is not None
-    assert jobs.events == [(row.pk, Event.FAILED)]
-
-
-@pytest.mark.django_db
-def test_a_worker_that_comes_back_in_time_keeps_its_row(jobs: Jobs) -> None:
-    row = make_row(status="running", attempt=1, tries=1)
-    lost = jobs.rows().filter(pk=row.pk, status="running", heartbeat_at__lt=timezone.now())
-    Track.objects.filter(pk=row.pk).update(heartbeat_at=timezone.now() + timedelta(seconds=1))
-    assert jobs.release(lost) is None
-    assert state(row) == ("running", "", 1, 1)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("messages", [None, 50, 51])
-def test_nothing_is_sent_while_the_broker_is_away_or_the_queue_is_long(
-    jobs: Jobs, messages: int | None
-) -> None:
-    make_row()
-    dead = make_row(status="running", attempt=1, tries=1)
-    jobs.messages = messages
-    assert jobs.sweep() == 0
-    assert jobs.told == []
-    # What lost its worker is queued all the same.
-    assert state(dead) == ("queued", "", 1, 1)
-
-
-@pytest.mark.django_db
-def test_the_sweep_fills_the_queue_up_with_what_waits_longest(jobs: Jobs) -> None:
-    rows = [make_row(seconds_ago=60 + place) for place in range(4)]
-    jobs.messages = 47
-    assert jobs.sweep() == 3
-    assert jobs.told == [row.pk for row in reversed(rows[1:])]
-
-
-@pytest.mark.django_db
-def test_what_could_not_be_sent_is_sent_by_the_next_sweep(jobs: Jobs) -> None:
-    row = make_row()
-    jobs.broker_is_there = False
-    assert jobs.sweep() == 0
-    jobs.broker_is_there = True
-    assert jobs.sweep() == 1
-    assert jobs.told == [row.pk]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_sweeps_at_once_release_a_row_once(jobs: Jobs) -> None:
-    row = make_row(status="running", attempt=1, tries=1)
-    together = threading.Barrier(2)
-
-    def sweep() -> int:
-        together.wait(30)
-        return jobs.sweep()
-
-    with ThreadPoolExecutor(2) as pool:
-        for future in [pool.submit(with_own_connection(sweep)) for _ in range(2)]:
-            future.result(30)
-    assert jobs.events == [(row.pk, Event.WORKER_LOST)]
-    assert state(row) == ("queued", "", 1, 1)
