@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -79,27 +78,6 @@ def test_layers_import_only_what_lies_below_them() -> None:
                 assert not any(_is_in(imported, known) for known in KNOWS_APPS), f"{name} imports {imported}"
                 seen += other is not None
     assert seen > 20
-
-
-def _module_of(name: str, known: Collection[str]) -> str | None:
-    """Give the module that `name` is, or is a member of."""
-    while name and name not in known:
-        name = name.rpartition(".")[0]
-    return name or None
-
-
-def test_no_files_import_one_another_in_a_circle() -> None:
-    files = {name: path for package in PACKAGES for name, path in modules(package)}
-    graph = {
-        name: {_module_of(imported, files) for imported in imports(name, path, for_type_checkers=False)}
-        - {name, None}
-        for name, path in files.items()
-    }
-    assert sum(map(len, graph.values())) > 500
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        pytest.fail(" is imported by ".join(error.args[1]))
 
 
 def test_core_knows_nothing_of_the_platform() -> None:
