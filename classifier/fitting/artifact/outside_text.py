@@ -24,9 +24,9 @@ WORDS: Final[Mapping[str, str]] = {
     "folders or artists and some 5 % are arguable; an answer that a fair listener would accept is right. "
     "Intervals are bootstrapped over artists.",
     "microphone": "Clips of GTZAN that were played over small loudspeakers and recorded in rooms with people "
-    "talking; music is at or under the level of talk and noise in many of them. Most of the clips are among those that the release was "
-    "fitted on, but never as recordings. Intervals are bootstrapped "
-    "over clips.",
+    "talking; music is at or under the level of talk and noise in many of them. About half of the "
+    "clips are among those that the release was fitted on, but not as recordings. Intervals are "
+    "bootstrapped over clips.",
     "non-music": "Read speech that espeak-ng makes, and recorded everyday sounds. Intervals after Wilson.",
     "filtered-sound": "The clips of the test part of *filtered* that have 15 to 30 s of sound. Intervals are "
     "bootstrapped over artists.",
