@@ -29,11 +29,12 @@ _WEAK: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A share and its 95 % interval, in percent."""
+    """A share and its 95 % interval, in percent; `few` is the number it is of, where that is too small."""
 
     value: float
     low: float
     high: float
+    few: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,10 @@ def _row(
 
 
 def _cell(figure: Figure | None) -> Cell | None:
-    return None if figure is None else Cell(*(100 * figure[key] for key in ("value", "low", "high")))
+    if figure is None:
+        return None
+    value, low, high = (100 * figure[key] for key in ("value", "low", "high"))
+    return Cell(value, low, high, few=figure["n"] if figure["n"] < _FEW else None)
 
 
 def _songs(row: Figure) -> str:

@@ -152,7 +152,7 @@ def _is_non_music(part: object) -> bool:
     return bool(rows) and all(
         isinstance(row, dict)
         and is_count(row.get("n"))
-        and all(is_interval(row.get(name)) for name in ("sure", "no_music"))
+        and all(row.get(name) and _is_figure(row[name]) for name in ("sure", "no_music"))
         for row in rows
     )
 

@@ -91,6 +91,9 @@ def test_the_page_shows_figures_goals_and_what_is_weak(client: Client, version: 
     states = [section.count(f">{state}<") for state in ("Reached", "Missed", "Open")]
     assert states == [5, 2, 1]
     assert "100.0\u202f% of 1: too few to tell" in section
+    # Nor is there an interval.
+    assert "of 1</span>" in section
+    assert "95.0 to 100.0" not in section
     assert "Of newer Rock it names 50.0\u202f% rightly." in section
     assert "Of speech, 23.3\u202f% is given a genre without a doubt." in section
     assert "Of everyday sounds" not in section
