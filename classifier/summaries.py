@@ -6,6 +6,7 @@ seconds to import. The process stays while there is more to do and ends a little
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -101,6 +102,7 @@ class Summariser:
 
 shared: Final = Summariser()
 """The one of this process."""
+atexit.register(shared.close)
 
 
 def serve(requests: IO[bytes], answers: IO[bytes], *, idle_seconds: float) -> None:
