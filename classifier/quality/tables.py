@@ -123,12 +123,13 @@ def _is_outside(content: Table) -> bool:
 
 
 def _is_modern(part: object) -> bool:
-    if not isinstance(part, dict) or not _is_answered(part.get("genres")):
+    if not isinstance(part, dict):
         return False
-    others, alone, by_genre = part.get("others"), part.get("network_alone"), part.get("by_genre")
+    alone, by_genre = part.get("network_alone"), part.get("by_genre")
+    groups = [part.get(name) for name in ("genres", "others")]
     return (
-        _is_answered(others)
-        and all(_is_figure(group.get("none_said")) for group in (part["genres"], others))
+        all(isinstance(group, dict) and _is_answered(group) for group in groups)
+        and all(_is_figure(part[name].get("none_said")) for name in ("genres", "others"))
         and (alone is None or (isinstance(alone, dict) and _is_answered(alone.get("genres"))))
         and isinstance(by_genre, dict)
         and len(by_genre) <= _MOST_ROWS
