@@ -44,7 +44,7 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
     probabilities = serializers.SerializerMethodField(help_text="By genre, summing to 1.")
     model_version = serializers.CharField(source="model_version.name", read_only=True)
     stale = serializers.SerializerMethodField(help_text="Whether another version is in service by now.")
-    style = serializers.SerializerMethodField(
+    style = serializers.SerializerMethodField(  # type: ignore[assignment]  # a field, not DRF's own attribute
         help_text="The style of a track that is none of the classifier's genres, else null: " + _STYLES
     )
     tags = serializers.SerializerMethodField(
@@ -262,7 +262,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     confidence = serializers.FloatField()
     unsure = serializers.BooleanField()
     probabilities = serializers.DictField(child=serializers.FloatField(), help_text="Summing to 1.")
-    style = serializers.CharField(
+    style = serializers.CharField(  # type: ignore[assignment]  # a field, not DRF's own attribute
         allow_null=True, help_text="Where the sound is none of the classifier's genres, else null: " + _STYLES
     )
     tags = serializers.DictField(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from classifier.core.prediction import TrackTags
 from classifier.core.tagger import MSD_TAGS, Tagger, TaggerError, default_folder
 from classifier.core.tags import NOTABLE, TAGS, flattened
 from genreweb.accounts.models import User
-from library.models import TAG_EMBEDDING_SIZE, Analysis, NotableTag, Track
+from library.models import TAG_EMBEDDING_SIZE, Analysis, NotableTag, Track, strength_column
 from library.services import analysis
 from library.services.tags import index_tags
 from library.services.tracks import add_track, analyse_again, delete_tracks
@@ -27,20 +27,33 @@ pytestmark = pytest.mark.django_db
 Make = Callable[..., Track]
 
 
+@dataclass
+class Given:
+    """What the next analyses find: outputs of the tagger, a style, and whether there is music."""
+
+    strengths: dict[str, float] = field(default_factory=dict)
+    style: str | None = None
+    music: bool = True
+
+    def update(self, **changed: Any) -> None:
+        for name, value in changed.items():
+            setattr(self, name, value)
+
+
 @pytest.fixture
-def tagged_analyses(monkeypatch: pytest.MonkeyPatch, classifier_in_service: object) -> dict[str, object]:
-    """Let analyses have the tags and the style of the dictionary that is returned."""
-    given: dict[str, object] = {"strengths": {}, "style": None, "music": True}
+def tagged_analyses(monkeypatch: pytest.MonkeyPatch, classifier_in_service: object) -> Given:
+    """Let analyses find what is returned."""
+    given = Given()
 
     def analysed(file: BinaryIO, **options: object) -> TrackAnalysis:
         result = analyse(file, **options)  # type: ignore[arg-type]  # the service's own arguments
         embedding = np.arange(TAG_EMBEDDING_SIZE, dtype=np.float32)
-        tags = TrackTags(given["strengths"], embedding, embedding, "weights")  # type: ignore[arg-type]
-        label = "rock" if given["music"] else None
+        tags = TrackTags(given.strengths, embedding, embedding, "weights")
+        label = "rock" if given.music else None
         prediction = replace(
             result.prediction,
             tags=tags,
-            style=given["style"],
+            style=given.style,
             label=label,
             unsure=True,
             music=label is not None,
@@ -67,7 +80,7 @@ def rows(track: Track) -> dict[str, float]:
 
 
 def test_an_analysis_keeps_calibrated_strengths_style_and_embedding(
-    owner: User, tagged_analyses: dict[str, object]
+    owner: User, tagged_analyses: Given
 ) -> None:
     tagged_analyses.update(strengths=dict.fromkeys(MSD_TAGS, 0.03), style="electronic")
     track = add(owner)
@@ -81,9 +94,7 @@ def test_an_analysis_keeps_calibrated_strengths_style_and_embedding(
     assert rows(track) == strong
 
 
-def test_a_new_analysis_replaces_what_the_track_is_found_by(
-    owner: User, tagged_analyses: dict[str, object]
-) -> None:
+def test_a_new_analysis_replaces_what_the_track_is_found_by(owner: User, tagged_analyses: Given) -> None:
     tagged_analyses.update(strengths={"sad": 1.0})
     track = add(owner)
     run(track)
@@ -97,7 +108,7 @@ def test_a_new_analysis_replaces_what_the_track_is_found_by(
     assert not NotableTag.objects.exists()
 
 
-def test_what_is_no_music_is_found_by_no_tag(owner: User, tagged_analyses: dict[str, object]) -> None:
+def test_what_is_no_music_is_found_by_no_tag(owner: User, tagged_analyses: Given) -> None:
     tagged_analyses.update(strengths={"sad": 1.0}, music=False)
     track = add(owner)
     assert run(track).tags["mood"] == {"sad": 1.0}
@@ -105,17 +116,17 @@ def test_what_is_no_music_is_found_by_no_tag(owner: User, tagged_analyses: dict[
 
 
 def test_a_lost_claim_leaves_the_tags_as_they_were(
-    owner: User, tagged_analyses: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    owner: User, tagged_analyses: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tagged_analyses.update(strengths={"sad": 1.0})
     track = add(owner)
     run(track)
     tagged_analyses.update(strengths={"happy": 1.0})
     assert analyse_again(track=track)
-    tagging = analysis.analyse
+    tagging = vars(analysis)["analyse"]
 
     def overtaken(file: BinaryIO, **options: object) -> TrackAnalysis:
-        result = tagging(file, **options)  # type: ignore[arg-type]  # the service's own arguments
+        result: TrackAnalysis = tagging(file, **options)
         Track.objects.filter(pk=track.pk).update(attempt=9)
         return result
 
@@ -173,7 +184,7 @@ def test_unknown_tags_of_another_release_are_not_indexed(owner: User, done_track
 def test_by_tag_the_strongest_first_and_only_once(owner: User, done_track: Make) -> None:
     for strength in (0.75, 0.99, 0.9, 0.3):
         done_track(owner, title=f"{strength}", tags={"sad": strength, "happy": 0.8})
-    found = Track.objects.with_tag("sad", at_least=0.7).order_by("-strength_of_sad")
+    found = Track.objects.with_tag("sad", at_least=0.7).order_by(f"-{strength_column('sad')}")
     assert [track.title for track in found] == ["0.99", "0.9", "0.75"]
     both = Track.objects.with_tag("sad", at_least=0.95).with_tag("happy", at_least=0.7)
     assert [track.title for track in both] == ["0.99"]

@@ -96,7 +96,11 @@ def browse(request: HttpRequest) -> HttpResponse:
     """
     filters = Filters.of(request)
     catalogue = Track.objects.in_catalogue()
-    found = _search(catalogue.filter(current__isnull=False), filters)
+    # What is none of the genres is not listed under the nearest.
+    heard = Case(When(current__style="", then=F("current__genre")), default=Value(""))
+    found = _search(catalogue.filter(current__isnull=False), filters).annotate(
+        shown=Coalesce("labelled_genre__slug", heard, Value(""))
+    )
     counts: dict[str, int] = dict(found.order_by().values_list("shown").annotate(Count("pk")))
     if filters.genre:
         found = found.filter(shown="" if filters.genre == NO_GENRE else filters.genre)
@@ -120,14 +124,11 @@ def browse(request: HttpRequest) -> HttpResponse:
 
 
 def _search(tracks: TrackQuerySet, filters: Filters) -> TrackQuerySet:
-    """Find by words and tag; the column `shown` is the genre that a track is listed under."""
     for word in filters.q.split()[:_MOST_WORDS]:
         tracks = tracks.filter(Q(title__icontains=word) | Q(artist__icontains=word))
     if filters.tag:
         tracks = tracks.with_tag(filters.tag, at_least=STRENGTHS[filters.strength][1])
-    # What is none of the genres is not listed under the nearest.
-    heard = Case(When(current__style="", then=F("current__genre")), default=Value(""))
-    return tracks.annotate(shown=Coalesce("labelled_genre__slug", heard, Value("")))
+    return tracks
 
 
 def _chips(request: HttpRequest, filters: Filters, counts: dict[str, int]) -> list[Chip]:
