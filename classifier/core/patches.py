@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float32]
 
 _ABOVE_FLOOR_DB = 0.01
 NEARLY_SILENT_DB = 40.0
-"""A stretch this far under the level of its track is nearly silent: a fade-out, room noise between two songs."""
+"""A stretch this far under the level of its track is nearly silent: a fade-out, or the noise of a room."""
 _TRACK_LEVEL_PERCENTILE = 90.0
 
 PATCH_VERSION = 1
@@ -76,8 +76,8 @@ class Patches:
     inputs
         (n_patches, n_mels, n_columns) float32, between floor_db / ceiling_db and 1.
     sounding
-        (n_patches,) share of each patch's columns that are not silent, where the decibels are absolute; 0 also
-        for a patch that is nearly silent beside the rest of its track.
+        (n_patches,) share of each patch's columns that are not silent, where the decibels are absolute; 0
+        also for a patch that is nearly silent beside the rest of its track.
     start, end
         (n_patches,) where each patch lies in the track, in seconds. A track shorter than one patch has a
         single patch that ends where the track does.
