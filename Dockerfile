@@ -6,17 +6,28 @@ RUN npm ci --ignore-scripts
 
 FROM python:3.12-slim-bookworm AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.txt /tmp/
-RUN python -m venv /opt/venv && /opt/venv/bin/pip install --require-hashes --requirement /tmp/requirements.txt
+COPY requirements.txt tools/trim_packages.py /tmp/
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --require-hashes --requirement /tmp/requirements.txt \
+    && /opt/venv/bin/python /tmp/trim_packages.py
+WORKDIR /build
+COPY requirements-tagger.txt ./
+COPY tools/install_tagger.sh tools/
+COPY classifier/__init__.py classifier/
+COPY classifier/core classifier/core
+COPY classifier/fitting/__init__.py classifier/fitting/tagger.py classifier/fitting/
+RUN PYTHON=/opt/venv/bin/python sh tools/install_tagger.sh
 
 FROM python:3.12-slim-bookworm
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 GENREWEB_VAR=/data
-RUN useradd --system --uid 10001 --home-dir /data genreweb && install -d -o genreweb -g genreweb /data
+# librosa's compiled functions are kept where its user may write, for any processor of the architecture.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 GENREWEB_VAR=/data NUMBA_CACHE_DIR=/opt/numba NUMBA_CPU_NAME=generic
+RUN useradd --system --uid 10001 --home-dir /data genreweb && install -d -o genreweb -g genreweb /data /opt/numba
 WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY . .
 COPY --from=libraries /app/node_modules node_modules
 USER genreweb
+RUN python tools/compile_librosa.py
 VOLUME /data
 EXPOSE 8000
 # A web server by default; compose.yaml starts the workers and the scheduler from the same image.

@@ -3,6 +3,7 @@ PY := .venv/bin/python
 NODE_MODULES := node_modules/.package-lock.json
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
+TAGGER := .venv/.tagger
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -12,12 +13,12 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-install: $(RUNTIME) $(NODE_MODULES) ## Install what the site runs on
+install: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Install what the site runs on
 
-run: $(RUNTIME) $(NODE_MODULES) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
+run: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
 	@exec $(PY) -m genreweb.embedded run $(if $(VERBOSE),--verbose)
 
-test: $(TESTING) $(NODE_MODULES) ## Run every test but those in a browser (ARGS="-k name" chooses some)
+test: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run every test but those in a browser (ARGS="-k name" chooses some)
 	@exec $(PY) -m pytest $(ARGS)
 
 lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing
@@ -26,10 +27,10 @@ lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is 
 	@$(PY) -m mypy
 	@$(PY) manage.py makemigrations --check --dry-run
 
-e2e: $(TESTING) $(NODE_MODULES) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
+e2e: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
 	@exec $(PY) -m pytest e2e $(ARGS)
 
-bench: $(TESTING) $(NODE_MODULES) ## Measure, and write var/bench.json
+bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
 
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
@@ -51,6 +52,11 @@ $(RUNTIME): requirements.txt .venv/.made
 	@echo "Installing the Python packages (some minutes the first time)"
 	@sh tools/pip_install.sh requirements.txt
 	@touch $@
+
+# Made anew only when the weights or their conversion change; where it cannot be made, that is said and no failure.
+$(TAGGER): requirements-tagger.txt tools/install_tagger.sh $(wildcard classifier/fitting/tagger.py) | $(RUNTIME)
+	@echo "Converting the pre-trained tagger (half a minute, once)"
+	@sh tools/install_tagger.sh
 
 $(TESTING): requirements-dev.txt $(RUNTIME)
 	@echo "Installing what the tests and the linters need"

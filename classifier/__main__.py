@@ -1,7 +1,7 @@
 """The classifier without the platform: ``python -m classifier FILE… [--features] [--json | --csv]``.
 
-Needs no settings, database or broker. Folders are walked; what cannot be read is listed at the end, on the
-standard error stream, and makes the exit status 1.
+Needs no settings, database or broker. Folders are searched recursively; files that cannot be read are listed
+at the end on standard error, and make the exit status 1.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 
 from classifier.cli.files import audio_files
 from classifier.cli.predictions import Failure, FilePredictor, Task
-from classifier.cli.processes import cores, hear_all
+from classifier.cli.processes import cores, predict_all
 from classifier.cli.progress import Progress
 from classifier.cli.writers import writer
 from classifier.core.inference import ReleaseError
 from classifier.releases import current_release
 
-# The conventional exit status of a program that an interrupt ended.
+# Conventional exit status after SIGINT.
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names may be no text at all
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid text
     task = Task(release=options.release, max_minutes=options.max_minutes, features=options.features)
     try:
         predictor = FilePredictor(task)
@@ -45,20 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout, form=options.format, features=options.features, labels=predictor.classifier.labels
         )
         progress = Progress(sys.stderr, len(paths))
-        with closing(hear_all(paths, predictor=predictor, task=task, jobs=options.jobs)) as answers:
-            for answer in answers:
+        with closing(predict_all(paths, predictor=predictor, task=task, jobs=options.jobs)) as results:
+            for result in results:
                 progress.clear()
-                if isinstance(answer, Failure):
-                    failures.append(answer)
+                if isinstance(result, Failure):
+                    failures.append(result)
                 else:
-                    output.write(answer)
+                    output.write(result)
                 progress.advance()
         progress.clear()
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader (a pager, head) has seen enough; keep the interpreter from complaining as it exits.
+        # The reader (a pager, head) closed the pipe; keep the interpreter from reporting it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     for failure in failures:

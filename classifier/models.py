@@ -65,13 +65,13 @@ class ModelVersion(models.Model):
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     source = models.CharField(_("source"), max_length=10, choices=Source.choices)
-    # A shipped release names its folder under classifier/releases/, any other one a folder in the storage.
+    # Of its files in the storage; of a release whose files were lost, the folder that they shipped in.
     location = models.CharField(_("location"), max_length=200)
     sha256 = models.CharField(_("SHA-256 of the network"), max_length=64)
     labels = models.JSONField(_("labels"))
     feature_version = models.CharField(_("feature version"), max_length=40)
     metadata = models.JSONField(_("metadata"), default=dict)
-    # Size and SHA-256 by name, for what lies in the storage; a release's files come with the program.
+    # Size and SHA-256 of each file by name; empty where the files were lost.
     files = models.JSONField(_("files"), default=dict, blank=True)
     is_in_service = models.BooleanField(_("in service"), default=False)
     served_at = models.DateTimeField(_("last put into service"), null=True, blank=True)

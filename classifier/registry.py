@@ -1,30 +1,34 @@
-"""Which classifier answers: the row that is in service, and its network, loaded once per process."""
+"""The versions of the classifier: storing them, and loading the one in service once per process."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from django.db import transaction
-from django.utils import timezone
+from django.db import connection, transaction
+from django.db.models import Q
 
 from classifier import version_files
-from classifier.core.inference import Classifier, ReleaseError
+from classifier.core.artifact import ReleaseError, read_metadata
+from classifier.core.inference import Classifier
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
-from classifier.releases import current_release, read_metadata
 from genreweb.accounts.models import User
 from genreweb.health import ConcernError
 
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_SECONDS = 20.0
-"""How long a process leaves a version alone whose files it could not load."""
+"""How long a process waits before it tries again to load a version whose files it could not load."""
 _FORMER = 5
+_NAMES_LOCK = 0x67656E766572
+"""Held while a version's row is made ("genver" in ASCII)."""
 
 Key = tuple[int, str]
 
@@ -35,14 +39,14 @@ class NoClassifierError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version's row and its network, ready to answer."""
+    """A version's row and its network."""
 
     version: ModelVersion
     classifier: Classifier
 
     @property
     def key(self) -> Key:
-        # The row's number as well as the hash: an answer is saved under the row that is there now.
+        # The row's id as well as the hash: an analysis is saved under the row that is there now.
         return self.version.pk, self.version.sha256
 
 
@@ -55,8 +59,8 @@ def in_service() -> Loaded:
     """Give the version in service, loading its network if this process has not yet.
 
     One indexed query tells whether another version was put into service since; files are read only then.
-    A version whose files are missing or damaged leaves the one loaded before in place, and in a process that
-    has loaded none yet, the one that served last; the row in service says so in `fault`.
+    Where the files of a version are missing or damaged, the one loaded before stays, and a process that has
+    loaded none yet takes the one that served last; the row in service keeps the reason in `fault`.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def in_service() -> Loaded:
 
 def _follow(wanted: Key, current: Loaded | None) -> Loaded:
     """Load the version that is wanted; where that fails, stay with the current one or go back to a former."""
-    global _failed  # noqa: PLW0603  # the memory of this process, guarded by the lock
+    global _failed  # noqa: PLW0603  # the state of this process, guarded by the lock
     if current is not None and _failed is not None:
         key, when = _failed
         if key == wanted and time.monotonic() - when < TRY_AGAIN_SECONDS:
@@ -117,21 +121,27 @@ def note_fault(version: ModelVersion, fault: str) -> None:
 
 
 def look_for_faults() -> None:
-    """Tell whoever watches over the site that another version answers than the one in service."""
+    """Report to the health check that the version in service cannot be loaded.
+
+    Raises
+    ------
+    ConcernError
+        If so.
+    """
     version = ModelVersion.objects.filter(is_in_service=True).exclude(fault="").only("name").first()
     if version is not None:
         raise ConcernError(f"{version.name} is in service but cannot be loaded; a former version answers.")
 
 
 def load(version: ModelVersion) -> Classifier:
-    """Read the network of any version, checked by its hashes.
+    """Load the network of a version, its files checked by their hashes.
 
     Raises
     ------
     ReleaseError
         A file is missing or damaged, or was made for other features.
     OSError
-        The storage is away.
+        The storage cannot be reached.
     """
     with version_files.folder(version, whole=False) as path:
         classifier = Classifier.load(path)
@@ -146,14 +156,14 @@ def add_version(
     name: str,
     source: str,
     by: User | None = None,
-    then: Callable[[ModelVersion], None] | None = None,
+    then: Callable[[ModelVersion], object] | None = None,
 ) -> ModelVersion:
-    """Keep a trained or imported version: its files first, read back and compared, then its row.
+    """Store a version, whether it was trained, imported or shipped: its files first, then its row.
 
     Parameters
     ----------
     folder
-        Holds ``metadata.json``, the files it names and whatever further learning needs; what is no plain
+        Holds ``metadata.json``, the files that it names and whatever further training needs; what is no plain
         file is left out. May be removed afterwards.
     name
         Shown to people. Where it is taken a number is added.
@@ -167,33 +177,104 @@ def add_version(
     OSError
         The files could not be stored.
     """
+    with _stored(folder) as fields, transaction.atomic():
+        version = ModelVersion.objects.create(name=_free_name(name), source=source, added_by=by, **fields)
+        if then is not None:
+            then(version)
+    return version
+
+
+@contextlib.contextmanager
+def _stored(folder: Path) -> Iterator[dict[str, Any]]:
+    """Store the files of a version and give the fields of its row; what the block raises removes them."""
     classifier = Classifier.load(folder)
     location, files = version_files.store(folder)
     try:
-        with transaction.atomic():
-            version = ModelVersion.objects.create(
-                name=_free_name(name),
-                source=source,
-                location=location,
-                files=files,
-                sha256=classifier.metadata["sha256"],
-                labels=list(classifier.labels),
-                feature_version=classifier.metadata["feature_version"],
-                metadata=dict(classifier.metadata),
-                added_by=by,
-            )
-            if then is not None:
-                then(version)
+        yield {
+            "location": location,
+            "files": files,
+            "sha256": classifier.metadata["sha256"],
+            "labels": list(classifier.labels),
+            "feature_version": classifier.metadata["feature_version"],
+            "metadata": dict(classifier.metadata),
+        }
     except BaseException:
         version_files.remove([f"{location}/{file}" for file in files])
         raise
+
+
+class _OvertakenError(Exception):
+    """Another process stored the release at the same time and was first."""
+
+
+def store_release(folder: Path, *, then: Callable[[ModelVersion], object] | None = None) -> ModelVersion:
+    """Store the release that ships, unless it is stored; safe where several processes start at once.
+
+    Its row is known by the name in the metadata. Where the files in `folder` are no longer those that were
+    stored, they are stored anew for the same row.
+
+    Parameters
+    ----------
+    then
+        Called in the transaction that makes a new row, as in `add_version`.
+
+    Raises
+    ------
+    ReleaseError
+        The folder does not hold a version that can be loaded here.
+    OSError
+        The files could not be stored.
+    """
+    metadata, entries = read_metadata(folder), version_files.entries_in(folder)
+    name, source = metadata["name"], ModelVersion.Source.RELEASE
+    # The second is a bundle of the release that was imported before the program brought it.
+    same = Q(source=source, metadata__name=name) | Q(name=name, sha256=metadata["sha256"])
+    rows = ModelVersion.objects.filter(same)
+
+    def unless_overtaken(version: ModelVersion) -> None:
+        if rows.exclude(pk=version.pk).exists():
+            raise _OvertakenError
+        if then is not None:
+            then(version)
+
+    version = rows.order_by("pk").first()
+    try:
+        if version is None:
+            return add_version(folder, name=name, source=source, then=unless_overtaken)
+        found = version.files, version.sha256, version.source
+        if found != (entries, metadata["sha256"], source):
+            with _stored(folder) as fields:
+                _replace(version, {**fields, "source": source})
+    except _OvertakenError:
+        return rows.earliest("pk")
     return version
+
+
+def restore(version: ModelVersion, folder: Path) -> None:
+    """Store the files of a version whose own were lost.
+
+    Raises
+    ------
+    ReleaseError, OSError
+        As in `add_version`.
+    """
+    with contextlib.suppress(_OvertakenError), _stored(folder) as fields:
+        _replace(version, {"location": fields["location"], "files": fields["files"]})
+
+
+def _replace(version: ModelVersion, fields: Mapping[str, Any]) -> None:
+    """Let a row name other files; the former ones belong to no row then and are tidied."""
+    rows = ModelVersion.objects.filter(pk=version.pk, location=version.location)
+    if not rows.update(**fields, fault=""):
+        raise _OvertakenError
+    version.refresh_from_db()
 
 
 def _free_name(name: str) -> str:
     """Give `name`, with a number where a version has it already; of two that ask at once, one waits."""
-    # Nothing is there to be locked yet: whoever makes versions holds the rows that are.
-    list(ModelVersion.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    # Where there is no row yet none can be locked.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_NAMES_LOCK])
     length = ModelVersion._meta.get_field("name").max_length or 80
     taken = set(ModelVersion.objects.values_list("name", flat=True))
     wanted, number = name[:length], 1
@@ -216,33 +297,3 @@ def sync_genres() -> None:
                 "position": position,
             },
         )
-
-
-@transaction.atomic
-def sync_release() -> ModelVersion:
-    """Make the rows of the shipped genres and of the shipped classifier; put it into service if none is.
-
-    Run at every start. What a curator changed is left alone.
-    """
-    sync_genres()
-    path = current_release()
-    metadata = read_metadata(path)
-    # The files of a release are part of the program: where they differ from the row, the row is the old one.
-    version, made = ModelVersion.objects.update_or_create(
-        name=metadata["name"],
-        defaults={
-            "source": ModelVersion.Source.RELEASE,
-            "location": path.name,
-            "sha256": metadata["sha256"],
-            "labels": metadata["labels"],
-            "feature_version": metadata["feature_version"],
-            "metadata": metadata,
-        },
-    )
-    champion = ModelVersion.objects.select_for_update().filter(is_in_service=True).first()
-    # A newer shipped version follows an older shipped one; one that a curator chose stays.
-    if champion is None or (made and champion.source == ModelVersion.Source.RELEASE):
-        ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
-        version.is_in_service, version.served_at = True, timezone.now()
-        version.save(update_fields=["is_in_service", "served_at"])
-    return version

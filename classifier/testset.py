@@ -1,13 +1,14 @@
-"""The fingerprints of the frozen test set: what no version may ever be trained on, found in any guise.
+"""The clips that shipped versions were tested on and fitted on, known by their fingerprints.
 
-The shipped file holds figures computed from the 290 test clips of the filtered split, one word of
-`classifier.core.fingerprint` per column, and nothing that could be listened to.
+The 290 test clips of the filtered split are what no version may ever be trained on; the 639 clips of its
+train and validation parts are what shipped versions replay. The shipped files hold figures computed from
+them, one word of `classifier.core.fingerprint` per column, and nothing that could be listened to.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,21 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import fingerprint
-from classifier.core.dataset import LogMelDataset
+from classifier.core.dataset import LogMelDataset, Part
 from classifier.core.fingerprint import Match, Query, Words
 
-PATH = Path(__file__).resolve().parent / "releases" / "frozen_prints.npz"
+_RELEASES = Path(__file__).resolve().parent / "releases"
+PATH = _RELEASES / "test_clips.npz"
+FITTED_PATH = _RELEASES / "fitted_clips.npz"
 _MOST_CANDIDATES = 20
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FingerprintIndex:
     """Fingerprints of a fixed set of clips, and the index they are looked up in.
 
     Attributes
     ----------
-    names
-        One per clip.
+    names, labels
+        One per clip; labels may be left out altogether.
     words
         All words of all clips, one clip after another.
     starts
@@ -37,15 +40,16 @@ class FingerprintIndex:
     """
 
     names: tuple[str, ...]
+    labels: tuple[str, ...]
     words: Words
     starts: NDArray[np.intp]
     _order: NDArray[np.intp]
 
     @classmethod
-    def of(cls, names: tuple[str, ...], words: list[Words]) -> FingerprintIndex:
+    def of(cls, names: tuple[str, ...], words: list[Words], labels: tuple[str, ...] = ()) -> FingerprintIndex:
         together = np.concatenate(words)
         starts = np.concatenate([[0], np.cumsum([each.size for each in words])]).astype(np.intp)
-        return cls(names, together, starts, np.argsort(together, kind="stable"))
+        return cls(names, labels, together, starts, np.argsort(together, kind="stable"))
 
     @classmethod
     def load(cls, path: Path = PATH) -> FingerprintIndex:
@@ -64,20 +68,30 @@ class FingerprintIndex:
                 )
             words, starts = archive["words"], archive["starts"]
             parts = [words[a:b] for a, b in pairwise(starts.tolist())]
-            return cls.of(tuple(archive["names"].tolist()), parts)
+            return cls.of(tuple(archive["names"].tolist()), parts, tuple(archive["labels"].tolist()))
 
     def save(self, path: Path) -> None:
         np.savez_compressed(
             path,
             version=np.asarray(fingerprint.VERSION),
             names=np.asarray(self.names),
+            labels=np.asarray(self.labels, dtype=np.str_),
             words=self.words,
             starts=self.starts,
         )
 
+    @cached_property
+    def label_of(self) -> dict[str, str]:
+        """Give the label of each clip by its name."""
+        return dict(zip(self.names, self.labels, strict=bool(self.labels)))
+
+    @cached_property
+    def _by_word(self) -> Words:
+        return self.words[self._order]
+
     def find(self, query: Query) -> tuple[str, Match] | None:
         """Give the clip that holds the same recording, the surest if there are several, or None."""
-        by_word = self.words[self._order]
+        by_word = self._by_word
         first = np.searchsorted(by_word, query.keys, "left")
         last = np.searchsorted(by_word, query.keys, "right")
         places = [self._order[a:b] for a, b in zip(first, last, strict=True) if b > a]
@@ -96,14 +110,30 @@ class FingerprintIndex:
         return best
 
 
-def of_test_part(dataset: LogMelDataset) -> FingerprintIndex:
-    """Fingerprint the test part of the filtered split."""
-    rows = dataset.part("test")
-    names = tuple(dataset.clips[row].name for row in rows)
-    return FingerprintIndex.of(names, [fingerprint.from_columns(dataset.db(row)).stored for row in rows])
+def index_of(dataset: LogMelDataset, *parts: Part) -> FingerprintIndex:
+    """Fingerprint parts of the filtered split."""
+    rows = [row for part in parts for row in dataset.part(part)]
+    clips = [dataset.clips[row] for row in rows]
+    return FingerprintIndex.of(
+        tuple(clip.name for clip in clips),
+        [fingerprint.from_columns(dataset.db(row)).stored for row in rows],
+        tuple(clip.genre for clip in clips),
+    )
 
 
 @cache
 def shipped() -> FingerprintIndex:
-    """Give the shipped fingerprints, read once per process."""
+    """Give the test clips, read once per process."""
     return FingerprintIndex.load()
+
+
+@cache
+def fitted() -> FingerprintIndex:
+    """Give the clips that shipped versions were fitted on, read once per process."""
+    return FingerprintIndex.load(FITTED_PATH)
+
+
+def name_of(query: Query) -> str:
+    """Give the name under which shipped versions know a recording; empty where they do not know it."""
+    found = shipped().find(query) or fitted().find(query)
+    return found[0] if found else ""

@@ -26,6 +26,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.views import exception_handler as rest_framework_handler
 
+from genreweb.domain_errors import DomainError
 from library.errors import TrackError
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ _STATUSES = {
     "time_limit": 503,
     "internal": 500,
 }
-"""Of the codes of `TrackError`; the others are faults of what was sent and answer 400."""
+"""Of the codes of a `DomainError`; the others are faults of what was sent and answer 400."""
 _RETRY_AFTER_SECONDS = 10
 
 
@@ -71,7 +72,7 @@ class Pagination(PageNumberPagination):
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """Turn whatever a view raised into an answer of the one shape."""
-    if isinstance(exc, TrackError):
+    if isinstance(exc, DomainError):
         return _refusal(exc)
     response = rest_framework_handler(exc, context)
     if response is not None:
@@ -89,7 +90,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     return _unexpected(exc, context)
 
 
-def _refusal(exc: TrackError) -> Response:
+def _refusal(exc: DomainError) -> Response:
     status = _STATUSES.get(exc.code, 400)
     headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else None
     return Response(_error(exc.code, exc.message), status=status, headers=headers)

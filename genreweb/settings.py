@@ -239,9 +239,9 @@ CELERY_BEAT_SCHEDULE = {
 ANALYSIS_ATTEMPTS = 3
 ANALYSIS_HEARTBEAT_SECONDS = 5
 ANALYSIS_LOST_AFTER_SECONDS = 25
-"""A running analysis whose heart has not beaten for this long has lost its worker."""
+"""A job without a row heartbeat for this long has lost its worker."""
 ANALYSIS_QUEUED_AGAIN_AFTER_SECONDS = 15
-"""A queued track whose message was lost is sent again after this long."""
+"""A queued job whose message was lost is sent again after this long."""
 
 # --- training -------------------------------------------------------------------------------------------
 TRAINING_DIR = Path(env.str("TRAINING_DIR", "") or VAR_DIR / "training")

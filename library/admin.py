@@ -1,4 +1,4 @@
-"""Tracks and what was heard in them, in the administration."""
+"""Tracks and their analyses in Django's admin."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from library.models import Analysis, Track
 from library.services.tracks import analyse_again, delete_tracks
 
 
-class HeardGenreFilter(admin.SimpleListFilter):
-    """Which genre was heard."""
+class PredictedGenreFilter(admin.SimpleListFilter):
+    """Filter by predicted genre."""
 
     title = _("genre heard")
     parameter_name = "genre"
@@ -39,7 +39,7 @@ class HeardGenreFilter(admin.SimpleListFilter):
 
 
 class AnalysisInline(admin.TabularInline[Analysis, Track]):
-    """Every analysis of a track; none is ever rewritten."""
+    """All analyses of a track, read-only."""
 
     model = Analysis
     fields = readonly_fields = (
@@ -81,7 +81,7 @@ class AnalysisInline(admin.TabularInline[Analysis, Track]):
 
 
 class TrackForm(forms.ModelForm[Track]):
-    """What an administrator may change about a track."""
+    """The fields of a track that an administrator may change."""
 
     class Meta:
         model = Track
@@ -106,24 +106,24 @@ _OF_THE_FILE = (
 
 @admin.register(Track)
 class TrackAdmin(admin.ModelAdmin[Track]):
-    """Every track of the site."""
+    """All tracks of the site."""
 
     form = TrackForm
     inlines = (AnalysisInline,)
     list_display = (
         "title",
         "owner",
-        "heard",
+        "predicted_genre",
         "confidence",
         "status",
         "source",
         "created",
     )
-    list_filter = ("status", "source", "visibility", HeardGenreFilter, "current__unsure", "created")
+    list_filter = ("status", "source", "visibility", PredictedGenreFilter, "current__unsure", "created")
     list_per_page = 50
     search_fields = ("title", "artist", "original_name", "owner__email", "=id", "=sha256")
     search_help_text = _("Title, artist, file name, owner’s e-mail address, id or SHA-256")
-    # Counting every track for "3 of 120,000" is the slowest query of the page.
+    # Counting all tracks for "3 of 120,000" would be the slowest query of the page.
     show_full_result_count = False
     actions = ("queue_again",)
     readonly_fields = (
@@ -145,24 +145,24 @@ class TrackAdmin(admin.ModelAdmin[Track]):
         return Track.objects.with_verdict().select_related("owner", "labelled_genre")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Tracks come in as files: through the pages, the API or an import."""
+        """Tracks are only added as files, through the pages, the API or an import."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Track, form: Any, change: bool) -> None:
-        # A worker may have moved the row on since the form was shown.
+        # A worker may have changed the row since the form was shown.
         obj.save(update_fields=form.changed_data)
 
     def delete_model(self, request: HttpRequest, obj: Track) -> None:
         delete_tracks(Track.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Track]) -> None:
-        # Rows of a search with joins cannot be locked; their keys can be looked up again.
+        # Rows of a query with joins cannot be locked, so they are fetched again by key.
         delete_tracks(Track.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
-        """Name the tracks; what goes with them (sound, pictures, analyses) follows from that."""
+        """List only the tracks; their sounds, pictures and analyses are deleted with them."""
         titles = [str(track) for track in objs]
         needed = set() if self.has_delete_permission(request) else {str(self.opts.verbose_name)}
         return titles, {str(self.opts.verbose_name_plural): len(titles)}, needed, []
@@ -181,7 +181,7 @@ class TrackAdmin(admin.ModelAdmin[Track]):
             self.message_user(request, left % {"count": busy}, messages.INFO)
 
     @admin.display(description=_("genre heard"), ordering="current__genre", empty_value="–")
-    def heard(self, track: Track) -> str | None:
+    def predicted_genre(self, track: Track) -> str | None:
         if track.current is None:
             return None
         if not track.current.genre:
@@ -202,10 +202,10 @@ class TrackAdmin(admin.ModelAdmin[Track]):
 
     @admin.display(description=_("pictures"))
     def pictures(self, track: Track) -> str:
-        heard = track.current
-        if heard is None:
+        analysis = track.current
+        if analysis is None:
             return "–"
-        pictures = [(picture.field.verbose_name, picture.url) for picture in heard.files]
+        pictures = [(picture.field.verbose_name, picture.url) for picture in analysis.files]
         return render_to_string("admin/library/track/pictures.html", {"pictures": pictures})
 
     @admin.display(description=_("verdict"))

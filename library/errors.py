@@ -1,15 +1,16 @@
-"""What can go wrong with a track, as a code for programs and a sentence for people."""
+"""Errors of tracks: codes for programs and sentences for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 
 from classifier.core.audio import AUDIO_ERROR_MESSAGES, AudioError
+from genreweb.domain_errors import DomainError
 
-# Faults that are the site's, not the file's.
+# Faults of the site, not of the file.
 _SITE_MESSAGES = {
     "worker_lost": gettext_lazy(
         "The analysis stopped three times before it was finished. Try again later; if it happens again, tell "
@@ -45,38 +46,19 @@ _SITE_MESSAGES = {
 }
 
 
-def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
-    """Say in the reader's language what `code` means and what to do next."""
-    if code in AUDIO_ERROR_MESSAGES:
-        return gettext(AUDIO_ERROR_MESSAGES[code]).format(**(params or {}))
-    return str(_SITE_MESSAGES.get(code, _SITE_MESSAGES["internal"]))
+class TrackError(DomainError):
+    """A request about a track that cannot be met."""
 
-
-class TrackError(Exception):
-    """A request about a track that cannot be met.
-
-    Attributes
-    ----------
-    code : str
-        One of ``AUDIO_ERROR_MESSAGES`` or of this module's own.
-    params : dict
-        What the sentence is formatted with.
-    """
-
-    def __init__(self, code: str, params: Mapping[str, Any] | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.params = dict(params or {})
+    refusals: ClassVar[Mapping[str, Any]] = {
+        code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()
+    }
+    faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 
     @classmethod
     def of(cls, error: AudioError) -> TrackError:
         return cls(error.code, error.params)
 
-    @property
-    def message(self) -> str:
-        return sentence(self.code, self.params)
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether the site is at fault, not the file: then trying again may help."""
-        return self.code not in AUDIO_ERROR_MESSAGES
+def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
+    """Say in the reader's language what `code` means and what to do next."""
+    return TrackError(code, params).message

@@ -1,4 +1,4 @@
-"""What people say in the pages of the library, read and made clean."""
+"""Forms of the library's pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TitleForm(forms.Form):
 
 
 class HistoryForm(forms.Form):
-    """Which of a person's tracks to show, in which order. What makes no sense is left out, not refused."""
+    """Filters and order of a user's tracks. Invalid values are ignored, not refused."""
 
     SORTS: ClassVar[dict[str, tuple[Any, list[Any]]]] = {
         "": (_("Newest"), ["-created", "id"]),
@@ -69,26 +69,26 @@ class HistoryForm(forms.Form):
             bound.widget.attrs["class"] = "form-control" if name == "q" else "form-select"
         self.full_clean()
 
-    def asked(self, name: str) -> str:
+    def value_of(self, name: str) -> str:
         return str(self.cleaned_data.get(name, ""))
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is filtered out, so that an empty list does not mean an empty library."""
-        return any(self.asked(name) for name in ("q", "genre", "state"))
+        """Whether a filter is set, so that an empty list does not mean an empty library."""
+        return any(self.value_of(name) for name in ("q", "genre", "state"))
 
     def apply(self, tracks: TrackQuerySet) -> TrackQuerySet:
-        for word in self.asked("q").split()[:8]:
+        for word in self.value_of("q").split()[:8]:
             tracks = tracks.filter(
                 Q(title__icontains=word) | Q(artist__icontains=word) | Q(original_name__icontains=word)
             )
-        genre = self.asked("genre")
+        genre = self.value_of("genre")
         if genre == UNSURE:
             tracks = tracks.filter(current__unsure=True).exclude(current__genre="")
         elif genre == NO_MUSIC:
             tracks = tracks.filter(current__genre="")
         elif genre:
             tracks = tracks.filter(current__genre=genre, current__unsure=False)
-        if state := self.asked("state"):
+        if state := self.value_of("state"):
             tracks = tracks.filter(self.STATES[state][1])
-        return tracks.order_by(*self.SORTS[self.asked("sort")][1])
+        return tracks.order_by(*self.SORTS[self.value_of("sort")][1])

@@ -1,4 +1,4 @@
-"""Under which names files are stored: after nothing a stranger wrote."""
+"""Storage keys of files. They never contain text from users."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def sound_key(track: Track, filename: str) -> str:
-    """Name a stored sound after nothing a stranger wrote; its ending says what is in it, whatever it said.
+    """Make the key of a sound; its suffix is that of its actual container.
 
-    Browsers are told the type by the ending, and some play nothing whose type is wrong.
+    The suffix determines the media type, and some browsers do not play a file of the wrong type.
     """
     suffix = safe_suffix(filename)
     fitting = _SUFFIXES_OF.get(track.container.partition(",")[0], (suffix,))
@@ -32,7 +32,7 @@ def explanation_key(explanation: Explanation, filename: str) -> str:
     return picture_key(explanation.analysis, filename)
 
 
-# By the first of FFmpeg's names for a container; the usual one first.
+# By the first of FFmpeg's names for a container; the most usual suffix first.
 _SUFFIXES_OF = {
     "wav": (".wav",),
     "mp3": (".mp3",),
@@ -68,6 +68,6 @@ _KNOWN_SUFFIXES = {
 
 
 def safe_suffix(filename: str) -> str:
-    """Give the ending of a name if it is one of the few the site stores, else nothing."""
+    """Return the suffix of a name if the site stores files of that type, else an empty string."""
     suffix = PurePosixPath(filename).suffix.lower()
     return suffix if suffix in _KNOWN_SUFFIXES else ""

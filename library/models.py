@@ -1,4 +1,4 @@
-"""Tracks, and what the platform heard in them."""
+"""Tracks, their analyses, explanations and re-analyses."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ __all__ = [
 
 class TrackQuerySet(models.QuerySet["Track"]):
     def visible_to(self, user: User | AnonymousUser) -> TrackQuerySet:
-        """Keep what `user` may see: the catalogue, and their own tracks."""
+        """Filter by what `user` may see: the catalogue, and their own tracks."""
         public = Q(visibility=Track.Visibility.CATALOGUE)
         if not user.is_authenticated:
             return self.filter(public)
         return self.filter(public | Q(owner=user))
 
     def owned_by(self, user: User | AnonymousUser) -> TrackQuerySet:
-        """Keep what `user` may change: their own tracks."""
+        """Filter by what `user` may change: their own tracks."""
         return self.filter(owner=user) if user.is_authenticated else self.none()
 
     def in_catalogue(self) -> TrackQuerySet:
         return self.filter(visibility=Track.Visibility.CATALOGUE)
 
     def with_verdict(self) -> TrackQuerySet:
-        """Fetch each track's current analysis along with it, in one query, without its long columns."""
+        """Join each track's current analysis, without its long columns."""
         return self.select_related("current", "current__model_version").defer(
             "current__descriptor", "current__embedding", "current__timeline", "current__peaks"
         )
 
 
 class Track(models.Model):
-    """A piece of sound that somebody gave to the site."""
+    """A sound that was uploaded, recorded or imported."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting")
@@ -110,7 +110,7 @@ class Track(models.Model):
         related_name="+",
         verbose_name=_("genre given by the catalogue"),
     )
-    # Names are for display only: nothing is opened, stored or served by them.
+    # Names are for display only: no file is opened, stored or served by them.
     original_name = models.TextField(
         _("original file name"), blank=True, validators=[MaxLengthValidator(1000)]
     )
@@ -130,9 +130,9 @@ class Track(models.Model):
 
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
     step = models.CharField(_("step"), max_length=10, choices=Step.choices, blank=True)
-    # Counts claims. What a worker brings back is taken only if its attempt still stands.
+    # Counts claims. A worker's result is stored only if this is still its attempt.
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    # Attempts since a person last asked; the sweeper gives up on these.
+    # Attempts since the last request of a person; the sweeper gives up after too many.
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
     error_params = models.JSONField(_("error details"), default=dict, blank=True)
@@ -141,7 +141,7 @@ class Track(models.Model):
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
-    # An analysis goes only together with its track: the key is checked at the end of that transaction.
+    # An analysis is deleted only with its track: the constraint is checked at the end of that transaction.
     current = models.OneToOneField(
         "Analysis",
         models.DO_NOTHING,
@@ -197,13 +197,13 @@ class Track(models.Model):
 
     @property
     def shown_genre(self) -> str:
-        """The label to show beside the title: what the catalogue says, else what was heard, else ''."""
+        """The label to show beside the title: the catalogue's, else the predicted one, else ''."""
         if self.labelled_genre is not None:
             return self.labelled_genre.slug
         return self.current.genre if self.current is not None else ""
 
     def former_analyses(self) -> models.QuerySet[Analysis]:
-        """What was heard before the current verdict, the newest first, without the long columns."""
+        """Analyses before the current one, the newest first, without the long columns."""
         return (
             self.analyses.exclude(pk=self.current_id or 0)
             .select_related("model_version")
@@ -212,17 +212,17 @@ class Track(models.Model):
 
     @property
     def playable(self) -> FieldFile:
-        """Something that every browser plays."""
+        """The file to play: the sound, or its rendition if browsers cannot play the sound."""
         return self.rendition or self.sound
 
     @property
     def player_url(self) -> str:
-        """An expiring link to something every browser plays."""
+        """An expiring link to the file to play."""
         return str(self.playable.url)
 
 
 class Analysis(models.Model):
-    """What one version of the classifier heard in one track. Never rewritten; a newer one is added."""
+    """The result of one version of the classifier for one track. Never changed; newer ones are added."""
 
     track = models.ForeignKey(Track, models.CASCADE, related_name="analyses", verbose_name=_("track"))
     model_version = models.ForeignKey(
@@ -232,7 +232,7 @@ class Analysis(models.Model):
     descriptor_version = models.CharField(_("descriptor version"), max_length=40)
     created = models.DateTimeField(_("created"), auto_now_add=True)
 
-    # Empty where no music was found.
+    # Empty if no music was found.
     genre = models.CharField(_("genre"), max_length=40, blank=True)
     confidence = models.FloatField(_("confidence"))
     unsure = models.BooleanField(_("unsure"))
@@ -242,7 +242,7 @@ class Analysis(models.Model):
     descriptor = VectorField(_("chroma descriptor"), dimensions=DESCRIPTOR_SIZE)
     embedding = VectorField(_("embedding"), null=True)
 
-    # Pairs of lowest and highest amplitude, -127 to 127, over the whole track.
+    # Pairs of minimum and maximum amplitude, -127 to 127, over the whole track.
     peaks = models.JSONField(_("waveform peaks"))
     spectrogram = models.FileField(_("spectrogram"), upload_to=picture_key, max_length=200)
     mel = models.FileField(_("mel spectrogram"), upload_to=picture_key, max_length=200)
@@ -278,7 +278,7 @@ class Analysis(models.Model):
 
     @property
     def likely(self) -> list[tuple[str, float]]:
-        """The labels that share most of the probability, two or three of them, the likeliest first."""
+        """The two or three most probable labels, the most probable first."""
         ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
         return [item for place, item in enumerate(ranked[:3]) if place < 2 or item[1] >= 0.15]
 
@@ -287,8 +287,8 @@ class Analysis(models.Model):
         return [getattr(self, name) for name in self.PICTURES]
 
     @property
-    def asked(self) -> Explanation | None:
-        """The explanation that somebody asked for; None while nobody has."""
+    def requested_explanation(self) -> Explanation | None:
+        """The explanation, if anybody has requested one."""
         try:
             return self.explanation
         except Explanation.DoesNotExist:
@@ -296,7 +296,7 @@ class Analysis(models.Model):
 
 
 class Explanation(models.Model):
-    """Which bands and moments spoke for the genre of one analysis; made when somebody first asks."""
+    """The bands and moments that support the genre of one analysis; made on the first request."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting")
@@ -308,7 +308,7 @@ class Explanation(models.Model):
         Analysis, models.CASCADE, related_name="explanation", verbose_name=_("analysis")
     )
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
-    # As for tracks: claims, and claims since a person last asked.
+    # As for tracks: claims, and claims since the last request of a person.
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
@@ -318,7 +318,7 @@ class Explanation(models.Model):
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
-    # The map and what stands out in it; empty until done.
+    # The map and its strongest parts; empty until done.
     summary = models.JSONField(_("bands and moments"), default=dict, blank=True)
     picture = models.FileField(_("map"), upload_to=explanation_key, max_length=200, blank=True)
 
@@ -351,7 +351,7 @@ class Explanation(models.Model):
 
 
 class Reanalysis(models.Model):
-    """A wish: every track of a scope heard by the version in service. Workers are fed bit by bit."""
+    """A request to analyse all tracks of a scope with the version in service, queued in small batches."""
 
     class Scope(models.TextChoices):
         MINE = "mine", _("my tracks")
@@ -370,7 +370,7 @@ class Reanalysis(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("requested by")
     )
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.RUNNING)
-    # How many tracks an older version had heard when it began; a later promotion adds to them.
+    # Number of outdated tracks when it began; a later promotion adds to them.
     total = models.PositiveIntegerField(_("tracks"), default=0)
     created = models.DateTimeField(_("created"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)

@@ -1,4 +1,4 @@
-"""The tracks that sound nearest, out of those that the asker may see."""
+"""Nearest neighbours of a track among those that a user may see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPARE = 20
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A similar track, its place and its distance (0 is identical, 2 is opposite)."""
+    """A similar track, its rank and its distance (0 is identical, 2 is opposite)."""
 
     rank: int
     distance: float
@@ -24,10 +24,10 @@ class Neighbour:
 
 
 def neighbours(*, track: Track, user: User | AnonymousUser, k: int = 3) -> list[Neighbour]:
-    """Give the `k` tracks nearest to `track` by chroma descriptor, the nearest first.
+    """Return the `k` tracks nearest to `track` by chroma descriptor, the nearest first.
 
     Never the track itself or another copy of the same file, and never one that `user` may not see. A track
-    that has no verdict yet has no neighbours.
+    without an analysis has no neighbours.
     """
     if track.current is None:
         return []
@@ -37,7 +37,7 @@ def neighbours(*, track: Track, user: User | AnonymousUser, k: int = 3) -> list[
         .annotate(distance=L2Distance("current__descriptor", track.current.descriptor))
         .order_by("distance")[: k + SPARE]
     )
-    # The index hands rows out nearly in order; some to spare, put in order here, make it exact.
+    # The index is approximate and returns rows nearly in order: fetch some more and sort them here.
     nearest = sorted(found, key=_distance)[:k]
     return [Neighbour(rank, _distance(other), other) for rank, other in enumerate(nearest, start=1)]
 
@@ -46,10 +46,10 @@ def _distance(track: Track) -> float:
     return float(track.distance)  # type: ignore[attr-defined]  # annotated by `neighbours`
 
 
-def _comparable(track: Track, heard: Analysis, user: User | AnonymousUser) -> TrackQuerySet:
+def _comparable(track: Track, analysis: Analysis, user: User | AnonymousUser) -> TrackQuerySet:
     return (
         Track.objects.visible_to(user)
-        .filter(current__descriptor_version=heard.descriptor_version)
+        .filter(current__descriptor_version=analysis.descriptor_version)
         .exclude(pk=track.pk)
         .exclude(sha256=track.sha256)
         .with_verdict()

@@ -1,4 +1,4 @@
-"""What the library holds on a person: to take along, and to delete."""
+"""Personal data in the library: export and deletion."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from library.services.tracks import delete_tracks
 
 _BATCH = 50
 _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
-"""What one system or another does not allow in the name of a folder."""
+"""Characters that some operating system does not allow in the name of a folder."""
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Give, for each track of `user`, what is known of it, its sound as it was sent, and its pictures."""
+    """Yield, for each track of `user`, its data, its original sound and its pictures."""
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
@@ -34,16 +34,16 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
 
 
 def losses(user: User) -> list[str]:
-    """Say how many tracks go with the account."""
+    """Say how many tracks are deleted with the account."""
     count = Track.objects.filter(owner=user).count()
     if not count:
         return []
-    said = ngettext(
+    text = ngettext(
         "%(count)d track, with its sound, its pictures and what was heard in it",
         "%(count)d tracks, with their sounds, their pictures and what was heard in them",
         count,
     )
-    return [said % {"count": count}]
+    return [text % {"count": count}]
 
 
 def delete(user: User) -> None:
@@ -52,7 +52,7 @@ def delete(user: User) -> None:
 
 
 def folder_name(title: str, pk: UUID) -> str:
-    """Name a folder of the archive so that every system can unpack it, and two of one title lie apart."""
+    """Name a folder of the archive, valid on every operating system and unique for equal titles."""
     fitting = " ".join(_UNFIT.sub(" ", title).split()).strip(" .")[:80].strip(" .")
     return f"{fitting} {pk.hex[:8]}".strip()
 
@@ -66,8 +66,8 @@ def _files(track: Track) -> Iterator[tuple[str, Content]]:
         yield f"{folder}/as played{_suffix(track.rendition.name)}", _opener(track.rendition.name)
     for place, analysis in enumerate(analyses):
         pictures = {picture: getattr(analysis, picture).name for picture in Analysis.PICTURES}
-        if analysis.asked:
-            pictures["why"] = analysis.asked.picture.name
+        if analysis.requested_explanation:
+            pictures["why"] = analysis.requested_explanation.picture.name
         for picture, name in pictures.items():
             shown = picture if place == 0 else f"{picture} {analysis.created:%Y-%m-%d %H.%M.%S}"
             if name:
@@ -102,7 +102,7 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "model_version": str(analysis.model_version),
         "descriptor": _numbers(analysis.descriptor),
         "embedding": _numbers(analysis.embedding),
-        "explanation": analysis.asked.summary if analysis.asked else None,
+        "explanation": analysis.requested_explanation.summary if analysis.requested_explanation else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""What the workers run. Each task fetches nothing itself: it calls a service."""
+"""Celery tasks of the library; each calls a service."""
 
 from __future__ import annotations
 

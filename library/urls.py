@@ -1,4 +1,4 @@
-"""The pages of the library: a person's tracks, and the catalogue."""
+"""URLs of the library's pages: a user's tracks, and the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come to what curators do: to everybody else it is not there."""
+"""Access control for curators' pages and endpoints, which are 404 for everybody else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
 
 def curator_required(view: V) -> V:
-    """Let curators see a page; send strangers to sign in; to anybody else there is no such page.
+    """Admit curators; redirect anonymous visitors to the login page; 404 for anybody else.
 
     For a view that is a class: ``@method_decorator(curator_required, name="dispatch")``.
     """
@@ -31,7 +31,7 @@ def curator_required(view: V) -> V:
 
 
 class IsCurator(BasePermission):
-    """Let curators' programs in; to anybody else with an account there is no such address."""
+    """Admit curators; 404 for other users."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not request.user.is_authenticated:

@@ -1,4 +1,4 @@
-"""Clips and what was decided about them, datasets, and what came of training, in the administration."""
+"""Clips, decisions, datasets, receipts, runs and promotions in Django's admin."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from genreweb.accounts.models import User
 from training.errors import training_sentence
 from training.models import Clip, ClipDecision, Dataset, Promotion, Receipt, TrainingEpoch, TrainingRun
 from training.services import review
-from training.services.review import MOST_AT_ONCE, REASON_LENGTH, Decision, Outcome, Seen, Wish
+from training.services.review import MOST_AT_ONCE, REASON_LENGTH, Decision, DecisionRequest, Outcome, Seen
 
 
 class ReadOnly:
-    """Rows to look at: they are written by what people do elsewhere, and others depend on them."""
+    """Read-only rows: they are written elsewhere, and other rows depend on them."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -37,7 +37,7 @@ class ReadOnly:
 
 
 class DecisionInline(ReadOnly, admin.TabularInline[ClipDecision, Clip]):
-    """What was decided about a clip, the newest first."""
+    """Decisions about a clip, the newest first."""
 
     model = ClipDecision
     fields = readonly_fields = (
@@ -56,20 +56,20 @@ class DecisionInline(ReadOnly, admin.TabularInline[ClipDecision, Clip]):
 
 
 class RejectForm(forms.Form):
-    """Why the chosen clips are rejected."""
+    """The reason to reject the chosen clips."""
 
     reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH)
 
 
 class RelabelForm(forms.Form):
-    """What the chosen clips are."""
+    """The new genre of the chosen clips."""
 
     genre = forms.ModelChoiceField(label=_("Right genre"), queryset=Genre.objects.all())
     reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, required=False)
 
 
 _LONG = ("embedding", "fingerprint", "opinion")
-_OF_THE_OPINION = ("opinion_version", "opinion_text", "disputed", "suspicion", "suspected_genre")
+_OF_THE_PREDICTION = ("opinion_version", "prediction_text", "disputed", "suspicion", "suspected_genre")
 _OF_THE_CLIP = (
     *("id", "contributor", "dataset", "dataset_key", "part", "repetition_group", "track", "origin"),
     *("start", "end", "duration", "size", "sha256", "features_sha256", "feature_version"),
@@ -79,7 +79,7 @@ _OF_THE_CLIP = (
 
 @admin.register(Clip)
 class ClipAdmin(admin.ModelAdmin[Clip]):
-    """Every clip of the site. What is decided about them goes the same way as on the page of review."""
+    """All clips of the site. Decisions use the same service as the review page."""
 
     inlines = (DecisionInline,)
     list_display = ("name", "genre", "status", "source", "disputed_share", "leaks", "twin", "created")
@@ -98,18 +98,18 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         ("status", "genre", "contributed_genre"),
         ("reviewed_by", "reviewed_at", "reason"),
         ("leaks", "leaks_into", "duplicate_of"),
-        *_OF_THE_OPINION,
+        *_OF_THE_PREDICTION,
         *_OF_THE_CLIP,
     )
     readonly_fields = (
         *("player", "picture", "status", "genre", "contributed_genre"),
         *("reviewed_by", "reviewed_at", "reason", "leaks", "leaks_into", "duplicate_of"),
-        *_OF_THE_OPINION,
+        *_OF_THE_PREDICTION,
         *_OF_THE_CLIP,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
-        # A search through contributors must not fetch the vectors, which are longer than all the rest.
+        # Leave out the vectors, which are longer than all other columns together.
         return (
             super()
             .get_queryset(request)
@@ -118,15 +118,15 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Clips come in through the pages, the API or an import, and are checked on the way."""
+        """Clips are only added through the pages, the API or an import, which check them."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A contributor withdraws a clip, with its files; what a curator does not want is rejected."""
+        """Only contributors delete clips, with their files; curators reject them."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Clip, form: Any, change: bool) -> None:
-        # A worker or a curator may have moved the row on since the form was shown.
+        # A worker or a curator may have changed the row since the form was shown.
         obj.save(update_fields=form.changed_data)
 
     @admin.action(description=_("Approve"), permissions=["change"])
@@ -155,7 +155,7 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         kind: type[forms.Form],
         title: Any,
     ) -> HttpResponse | None:
-        """Ask on a page in between; once it is filled in, decide."""
+        """Show an intermediate page with a form; once it is filled in, decide."""
         form = kind(request.POST if "decided" in request.POST else None)
         if form.is_bound and form.is_valid():
             data = form.cleaned_data
@@ -181,15 +181,17 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         genre: Genre | None = None,
         reason: str = "",
     ) -> None:
-        """Decide about clips as they stand now: whoever chose them in the list has seen their state."""
+        """Decide about clips in their current state, which the list shows."""
         clips = list(queryset.values_list("pk", "status", "genre__slug"))
         if not self._are_few(request, len(clips)):
             return
-        wishes = [
-            Wish(clip_id=pk, decision=decision, genre=genre, reason=reason, seen=Seen(status, slug))
+        requests = [
+            DecisionRequest(
+                clip_id=pk, decision=decision, genre=genre, reason=reason, seen=Seen(status, slug)
+            )
             for pk, status, slug in clips
         ]
-        self._tell(request, review.decide_many(wishes=wishes, by=cast(User, request.user)))
+        self._tell(request, review.decide_many(requests=requests, by=cast(User, request.user)))
 
     def _are_few(self, request: HttpRequest, count: int) -> bool:
         if count > MOST_AT_ONCE:
@@ -200,8 +202,8 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
     def _tell(self, request: HttpRequest, outcomes: list[Outcome]) -> None:
         refused = [outcome.error for outcome in outcomes if outcome.error is not None]
         if done := len(outcomes) - len(refused):
-            said = ngettext("%d clip is decided about.", "%d clips are decided about.", done)
-            self.message_user(request, said % done, messages.SUCCESS)
+            text = ngettext("%d clip is decided about.", "%d clips are decided about.", done)
+            self.message_user(request, text % done, messages.SUCCESS)
         for sentence in dict.fromkeys(error.message for error in refused):
             self.message_user(request, sentence, messages.WARNING)
 
@@ -235,7 +237,7 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
         return format_html('<img src="{}" alt="" width="800" height="128">', address)
 
     @admin.display(description=_("its probabilities"))
-    def opinion_text(self, clip: Clip) -> str:
+    def prediction_text(self, clip: Clip) -> str:
         shares = sorted(clip.opinion.items(), key=lambda item: -item[1])
         return ", ".join(f"{label} {share:.0%}" for label, share in shares) or "–"
 
@@ -248,7 +250,7 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
 
 @admin.register(ClipDecision)
 class ClipDecisionAdmin(ReadOnly, admin.ModelAdmin[ClipDecision]):
-    """Who decided what about which clip, and when. Never rewritten."""
+    """Log of the decisions about clips."""
 
     list_display = ("at", "about", "by", "action", "genre_before", "genre_after", "reason")
     list_filter = ("action", "by", "at")
@@ -273,7 +275,7 @@ class ClipDecisionAdmin(ReadOnly, admin.ModelAdmin[ClipDecision]):
 
 @admin.register(Dataset)
 class DatasetAdmin(admin.ModelAdmin[Dataset]):
-    """Where training material came from in bulk; `manage.py import_dataset` brings it."""
+    """Datasets that were imported with `manage.py import_dataset`."""
 
     list_display = ("name", "source", "licence", "trusted", "clip_count", "imported_by", "created")
     list_filter = ("trusted",)
@@ -287,7 +289,7 @@ class DatasetAdmin(admin.ModelAdmin[Dataset]):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Its clips' files would stay behind, and versions depend on them."""
+        """The files of its clips would be left over, and versions depend on them."""
         return False
 
     @admin.display(description=_("clips"), ordering="n_clips")
@@ -297,7 +299,7 @@ class DatasetAdmin(admin.ModelAdmin[Dataset]):
 
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnly, admin.ModelAdmin[Receipt]):
-    """What contributors were told of the versions that learnt from their clips."""
+    """Receipts of contributors for the versions that were trained on their clips."""
 
     list_display = ("created", "user", "version", "clips", "seen_at")
     list_filter = ("version",)
@@ -306,7 +308,7 @@ class ReceiptAdmin(ReadOnly, admin.ModelAdmin[Receipt]):
 
 
 class EpochInline(ReadOnly, admin.TabularInline[TrainingEpoch, TrainingRun]):
-    """The figures of a run, epoch by epoch."""
+    """The figures of a run by epoch."""
 
     model = TrainingEpoch
     fields = readonly_fields = ("number", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "at")
@@ -315,7 +317,7 @@ class EpochInline(ReadOnly, admin.TabularInline[TrainingEpoch, TrainingRun]):
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnly, admin.ModelAdmin[TrainingRun]):
-    """Training runs, to look at: they are started, cancelled and compared on their own pages."""
+    """Training runs, read-only: they are started, cancelled and compared on their own pages."""
 
     inlines = (EpochInline,)
     list_display = ("created", "kind", "architecture", "epochs", "status", "requested_by", "candidate")
@@ -326,7 +328,7 @@ class TrainingRunAdmin(ReadOnly, admin.ModelAdmin[TrainingRun]):
 
 @admin.register(Promotion)
 class PromotionAdmin(ReadOnly, admin.ModelAdmin[Promotion]):
-    """Which version was put into service by whom and why."""
+    """Log of the versions that were put into service."""
 
     list_display = ("at", "action", "version", "former", "by", "overridden", "reason")
     list_filter = ("action", "overridden")

@@ -1,13 +1,14 @@
-"""What can go wrong with clips, runs and versions, as a code for programs and a sentence for people."""
+"""Errors of clips, runs and versions: codes for programs and sentences for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy
 
-from library.errors import TrackError, sentence
+from genreweb.domain_errors import DomainError
+from library.errors import TrackError
 from training.run_messages import RUN_ERRORS
 
 _MESSAGES = {
@@ -73,24 +74,13 @@ _MESSAGES = {
 }
 
 
-class TrainingError(TrackError):
-    """A request about clips, runs or versions that cannot be met; answered like a `TrackError`."""
+class TrainingError(DomainError):
+    """A request about clips, runs or versions that cannot be met."""
 
-    def __init__(self, code: str, params: Mapping[str, Any] | None = None) -> None:
-        super().__init__(code, params)
-
-    @property
-    def is_ours(self) -> bool:
-        return self.code not in _MESSAGES and super().is_ours
-
-    @property
-    def message(self) -> str:
-        return training_sentence(self.code, self.params)
+    refusals: ClassVar[Mapping[str, Any]] = {**TrackError.refusals, **_MESSAGES}
+    faults: ClassVar[Mapping[str, Any]] = {**TrackError.faults, **RUN_ERRORS}
 
 
 def training_sentence(code: str, params: Mapping[str, Any] | None = None) -> str:
     """Say in the reader's language what `code` means and what to do next."""
-    message = _MESSAGES.get(code) or RUN_ERRORS.get(code)
-    if message is not None:
-        return str(message).format(**(params or {}))
-    return sentence(code, params)
+    return TrainingError(code, params).message

@@ -1,4 +1,4 @@
-"""What people say in the pages that teach the platform, read and made clean."""
+"""Forms of training's pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH
 
 AUTO, CUT = "auto", "cut"
 _MOMENT = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,5}(?:\.\d{0,6})?)", re.ASCII)
-# A tenth of a second is what the page writes; a part that is exactly as long as allowed must fit.
+# The page rounds to a tenth of a second; a part of exactly the maximum length must be accepted.
 _SLACK = 0.11
 
 
@@ -36,7 +36,7 @@ class MomentField(forms.CharField):
 
 
 class ClipForm(forms.Form):
-    """What is said about a clip: its genre, whose it is, and which part of the sound."""
+    """A contributed clip: its genre, its artist, and the part of the sound."""
 
     genre = forms.ModelChoiceField(
         label=_("Genre"),

@@ -1,4 +1,4 @@
-"""What the comparison of two versions found, in sentences."""
+"""Sentences about the comparison of two versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext, ngettext
 from classifier.core.gate import Comparison, GenreChange, Paired, Refusal
 
 Named = Callable[[str], str]
-"""Gives the name of a genre for its label."""
+"""Function that returns the name of a genre for its label."""
 
 
 def plainly(label: str) -> str:
@@ -18,7 +18,7 @@ def plainly(label: str) -> str:
 
 
 def in_words(paired: Paired) -> str:
-    """Say how the two compare on the same clips, and whether that could be chance."""
+    """Say how the two compare on the same clips, and whether the difference is significant."""
     counts = {"better": paired.better, "worse": paired.worse}
     if not paired.n:
         return gettext("There are no clips that both have heard.")
@@ -32,7 +32,7 @@ def in_words(paired: Paired) -> str:
 
 
 def reasons(result: Comparison, *, named: Named = plainly) -> list[str]:
-    """Say why the gate is closed; nothing where it is open."""
+    """Say why the gate refuses; empty if it does not."""
     return [_reason(refusal, result.paired, named) for refusal in result.refusals]
 
 
@@ -65,7 +65,7 @@ def _few(genre: GenreChange) -> str:
 
 
 def as_json(result: Comparison) -> dict[str, Any]:
-    """Write what the gate went by, to be kept with a promotion."""
+    """Serialise the result of the gate, to be stored with a promotion."""
     paired = result.paired
     return {
         "open": result.is_open,

@@ -1,4 +1,4 @@
-"""The approved clips that sound nearest to one, by the embedding of the network that heard both."""
+"""Nearest approved clips by the embedding of the same network."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class ClipNeighbour:
 
 
 def comparable_versions(version: ModelVersion) -> QuerySet[ModelVersion]:
-    """Keep the versions whose embeddings mean the same as those of `version`: they share its backbone."""
+    """Filter by the versions whose embeddings are comparable with those of `version`: same backbone."""
     return ModelVersion.objects.annotate(
         backbone=Coalesce(KT("metadata__backbone_sha256"), "sha256", output_field=TextField())
     ).filter(backbone=backbone_of({"sha256": version.sha256, **version.metadata}))
 
 
 def nearest_approved(*, clip: Clip, k: int = 4) -> list[ClipNeighbour]:
-    """Give the `k` approved clips nearest to `clip`, the nearest first; none while it has no embedding."""
+    """Return the `k` approved clips nearest to `clip`, the nearest first; none if it has no embedding."""
     if clip.embedding is None or clip.opinion_version is None:
         return []
     versions = list(comparable_versions(clip.opinion_version).values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""What training holds on a person: to take along, and to delete."""
+"""Personal data in training: export and deletion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCH = 50
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Give, for each clip of `user`, what is known of it and its sound; and what came of them."""
+    """Yield, for each clip of `user`, its data and its sound; and the receipts."""
     ids = list(Clip.objects.filter(contributor=user).order_by("created", "pk").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         clips = Clip.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "pk")
@@ -38,16 +38,16 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
 
 
 def losses(user: User) -> list[str]:
-    """Say how many clips go with the account."""
+    """Say how many clips are deleted with the account."""
     count = Clip.objects.filter(contributor=user).count()
     if not count:
         return []
-    said = ngettext(
+    text = ngettext(
         "%(count)d clip that you contributed; versions that learnt from it stay",
         "%(count)d clips that you contributed; versions that learnt from them stay",
         count,
     )
-    return [said % {"count": count}]
+    return [text % {"count": count}]
 
 
 def delete(user: User) -> None:

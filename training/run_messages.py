@@ -1,4 +1,4 @@
-"""What is said about training runs: why one cannot start or has failed, and the lines of its log."""
+"""Sentences about training runs: why one cannot start or has failed, and the lines of its log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN_ERRORS = {
     ),
     "run_epochs": gettext_lazy("Epochs are a whole number from 1 to {most}."),
     "run_seed": gettext_lazy("The seed is a whole number from 0 to {most}."),
-    # Not enough to learn from.
+    # Too little training data.
     "run_no_base": gettext_lazy(
         "The classifier in service cannot be taught quickly: it does not keep what it has learnt from. "
         "Choose a full run."
@@ -34,7 +34,7 @@ RUN_ERRORS = {
     "run_no_validation": gettext_lazy(
         "No clips could be set aside for validation. Approve clips by more artists, or import a dataset."
     ),
-    # Why it failed.
+    # Failures.
     "run_bad_clip": gettext_lazy(
         "The stored features of “{title}” are damaged or have changed ({why}). Reject or remove this clip, "
         "then start again. Its id is {clip}."
@@ -81,7 +81,7 @@ _LINES = {
     "cancelled": gettext_lazy("The run was cancelled."),
     "failed": gettext_lazy("The run failed."),
     "try_again": gettext_lazy("That attempt failed; the run is tried again."),
-    # What one should know beforehand.
+    # Notes of the preflight.
     "genre_short": gettext_lazy("{genre} is not taught yet: it lacks {missing} approved clips."),
     "genres_forgotten": gettext_lazy(
         "A full run learns only from clips that are here, and of these genres there are fewer than "
@@ -104,7 +104,7 @@ _LINES = {
 
 
 def in_words(code: str, params: Mapping[str, Any] | None = None) -> str:
-    """Give a line of a run's log, or a note on what it would find, in the reader's language."""
+    """Return a line of the log of a run, or a note of the preflight, in the active language."""
     line = _LINES.get(code)
     return str(line).format(**(params or {})) if line is not None else code
 
@@ -130,6 +130,6 @@ _ARCHITECTURES = {
 
 
 def architecture_words(name: str, *, title: str = "", explanation: str = "") -> tuple[str, str]:
-    """Give title and explanation of an architecture in the reader's language, else as it says itself."""
+    """Return title and explanation of an architecture in the active language, else the given ones."""
     known = _ARCHITECTURES.get(name)
     return (str(known[0]), str(known[1])) if known else (title or name, explanation)

@@ -1,4 +1,4 @@
-"""What the workers run for training. Each task fetches nothing itself: it calls a service."""
+"""Celery tasks of training; each calls a service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tidy_clips() -> None:
     tidying.tidy()
 
 
-# A run takes as long as it takes: its heart is watched instead. Celery cannot lift its limit for one task.
+# A run has no time limit: its heartbeat is checked instead. Celery cannot remove its limit for one task.
 @shared_task(soft_time_limit=_YEARS, time_limit=_YEARS)
 def train(run_id: str) -> None:
     worker.train(run_id=UUID(run_id))

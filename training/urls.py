@@ -1,4 +1,4 @@
-"""The pages that teach the platform: contributions, review, training data, runs and versions."""
+"""URLs of training's pages: contributions, review, training data, runs and versions."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How fast and how large the core is, beside a plain implementation: ``python -m classifier.benchmarks``."""
+"""Speed and memory of the core and of a plain implementation: ``python -m classifier.benchmarks``."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# NumPy's and TensorFlow's thread pools read these once, as they are imported.
+# NumPy's and TensorFlow's thread pools read these once, on import.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

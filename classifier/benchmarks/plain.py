@@ -1,4 +1,4 @@
-"""The plain way to do the job, as tutorials do it: a library call per feature, each with its own STFT."""
+"""The baseline implementation, as in tutorials: one library call per feature, each with its own STFT."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from classifier.releases import current_release
 
 
 class PlainImplementation:
-    """librosa to decode and for features, matplotlib for the picture, Keras ``predict`` for the verdict."""
+    """librosa for decoding and features, matplotlib for the picture, Keras ``predict`` for the prediction."""
 
     def __init__(self) -> None:
         self._network: Any = load(current_release())
         self._params = Classifier.load(current_release()).patch_params
 
     def analyse(self, data: bytes) -> dict[str, float]:
-        """Do everything once and give the seconds of each step."""
+        """Do a whole analysis and return the seconds of each step."""
         import librosa
         import librosa.display
         import matplotlib.pyplot as plt
@@ -61,7 +61,7 @@ class PlainImplementation:
 
 
 def summarise(samples: npt.NDArray[np.float32]) -> list[float]:
-    """Compute the 57 summary features as the notebooks do that made their table."""
+    """Compute the 57 summary features as the notebooks of GTZAN's feature table do."""
     import librosa
 
     harmonic, percussive = librosa.effects.hpss(samples)

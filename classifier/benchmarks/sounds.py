@@ -1,4 +1,4 @@
-"""Music to measure with: real clips where the shared data are at hand, else synthesised chords and drums."""
+"""Music for benchmarks: real clips if the shared data are present, else synthesised chords and drums."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHUNK = 30 * SAMPLE_RATE
 
 
 def mp3(seconds: float, *, offset: float = 0.0) -> bytes:
-    """A stereo MP3 at 44.1 kHz and 192 kbit/s that begins ``offset`` seconds into the music."""
+    """Encode a stereo MP3 at 44.1 kHz and 192 kbit/s that begins ``offset`` seconds into the music."""
     mono = _music(seconds, offset)
     output = io.BytesIO()
     with av.open(output, "w", format="mp3") as container:
@@ -41,7 +41,7 @@ def mp3(seconds: float, *, offset: float = 0.0) -> bytes:
 
 
 def _widened(frame: AudioFrame) -> AudioFrame:
-    """Two channels that differ a little, as those of music do."""
+    """Make two channels that differ slightly."""
     left = np.asarray(frame.to_ndarray()[0], np.float32)
     wide = AudioFrame.from_ndarray(np.stack((left, np.float32(0.9) * np.roll(left, 13))), "fltp", "stereo")
     wide.sample_rate = RATE
@@ -49,7 +49,7 @@ def _widened(frame: AudioFrame) -> AudioFrame:
 
 
 def variants(n: int, *, seconds: float = 30.0) -> list[bytes]:
-    """``n`` files of different content, so that none is recognised as another."""
+    """Make ``n`` files of different content, so that none is detected as a duplicate."""
     return [mp3(seconds, offset=7.3 * i) for i in range(n)]
 
 

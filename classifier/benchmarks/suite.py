@@ -1,4 +1,4 @@
-"""What is measured, and how."""
+"""The benchmarks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ else:
 
 
 class Row(TypedDict):
-    """One figure; ``ratio`` is plain implementation ÷ this, where there is a plain one."""
+    """One figure; ``ratio`` is plain implementation ÷ this, if the plain one was measured."""
 
     name: str
     unit: str
@@ -57,7 +57,7 @@ class Row(TypedDict):
 
 
 def run(*, rounds: int, with_plain: bool, longest: float) -> Iterator[Row]:
-    """Yield every figure as soon as it is known; ``longest`` is in minutes."""
+    """Yield every figure as soon as it is measured; ``longest`` is in minutes."""
     classifier = Classifier.load(current_release())
     song = sounds.mp3(30.0)
 
@@ -70,7 +70,7 @@ def run(*, rounds: int, with_plain: bool, longest: float) -> Iterator[Row]:
 
         plain = PlainImplementation()
         calls["plain"] = lambda: plain.analyse(song)
-    # In turns, so that both meet the same disturbance.
+    # Alternating, so that both are subject to the same disturbances.
     measured = _measure(calls, rounds)
     totals, steps = measured["core"]
     plain_totals, plain_steps = measured.get("plain", ([], {}))
@@ -113,7 +113,7 @@ def _summary_features(song: bytes, *, rounds: int, with_plain: bool) -> Row:
 
 
 def _processes(song: bytes, *, longest: float) -> Iterator[Row]:
-    """Measure fresh processes: memory, and the time to a first answer."""
+    """Measure fresh processes: memory, and the time to the first result."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "song.mp3"
         path.write_bytes(song)
@@ -149,7 +149,7 @@ Measured = tuple[list[float], dict[str, list[float]]]
 
 
 def _measure(calls: dict[str, Callable[[], dict[str, float]]], rounds: int) -> dict[str, Measured]:
-    """Call each twice to warm up, then all in turns: seconds in total and per step."""
+    """Call each twice to warm up, then all alternately: seconds in total and per step."""
     measured: dict[str, Measured] = {name: ([], {}) for name in calls}
     for call in calls.values():
         call()

@@ -1,1 +1,1 @@
-"""The parts of ``python -m classifier``: which files, result in which processes, written how."""
+"""The parts of ``python -m classifier``: input files, worker processes and output formats."""

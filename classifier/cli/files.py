@@ -1,4 +1,4 @@
-"""The files that a command line names."""
+"""Input files of the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 
 def audio_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files named, and those with an audio suffix in the folders named, in a stable order."""
+    """Yield the given files, and those with an audio suffix in the given folders, in a stable order."""
     for path in paths:
         if not path.is_dir():
             yield path

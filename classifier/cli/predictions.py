@@ -1,4 +1,4 @@
-"""The predictions of one file."""
+"""Classify one file and compute its features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Scope = Literal["track", "segment"]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What to do with each file; small enough to be sent to a process."""
+    """Options for each file; picklable, to be sent to other processes."""
 
     release: Path
     max_minutes: float
@@ -37,7 +37,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileResult:
-    """A file that could be read; ``summaries`` is empty unless features were asked for."""
+    """Results of one file; ``summaries`` is empty unless features were requested."""
 
     name: str
     info: AudioInfo
@@ -47,14 +47,14 @@ class FileResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A file that could not be read, and why, in one sentence."""
+    """A file that could not be read, with the reason in one sentence."""
 
     name: str
     reason: str
 
 
 class FilePredictor:
-    """A task with its classifier loaded.
+    """Applies a task to files, with its classifier loaded once.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class FilePredictor:
         self._limits = AudioLimits(max_duration=task.max_minutes * 60.0, max_bytes=2**40)
 
     def predict_file(self, path: Path) -> FileResult | Failure:
-        """Decode, classify and, where the task says so, summarise one file."""
+        """Decode and classify one file, and compute its summary features if the task includes them."""
         try:
             with path.open("rb") as file:
                 audio = decode(file, limits=self._limits)

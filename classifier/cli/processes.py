@@ -16,43 +16,44 @@ from pathlib import Path
 
 from classifier.cli.predictions import Failure, FilePredictor, FileResult, Task
 
-# Answers come in order, so a long track holds up those of the shorter ones behind it, but not their hearing.
+# Files submitted ahead per process. Results come in order, so a long track delays the output of the shorter
+# ones behind it, but not their analysis.
 _AHEAD = 8
 _CRASHED = "Reading it made the program crash."
-# One process per core leaves nothing for the thread pools of NumPy's libraries.
+# With one process per core, thread pools in NumPy's libraries would only compete.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 _predictor: FilePredictor | None = None
 
 
 def cores() -> int:
-    """How many processor cores this program may use."""
+    """Number of processor cores that this program may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def hear_all(
+def predict_all(
     paths: Sequence[Path], *, predictor: FilePredictor, task: Task, jobs: int
 ) -> Generator[FileResult | Failure, None, None]:
-    """Hear every file, in the order given; close the iterator to stop early.
+    """Predict every file, in the given order; close the iterator to stop early.
 
     Parameters
     ----------
     paths : sequence of Path
     predictor : FilePredictor
-        Hears in this process where one is enough.
+        Used in this process if one is enough.
     task : Task
         Sent to the other processes.
     jobs : int
-        Most processes to use.
+        Maximum number of processes.
     """
     if min(jobs, len(paths)) <= 1:
         return (predictor.predict_file(path) for path in paths)
-    return _hear_in_processes(paths, task=task, jobs=min(jobs, len(paths)))
+    return _predict_in_processes(paths, task=task, jobs=min(jobs, len(paths)))
 
 
-def _hear_in_processes(
+def _predict_in_processes(
     paths: Sequence[Path], *, task: Task, jobs: int
 ) -> Generator[FileResult | Failure, None, None]:
     remaining = deque(paths)
@@ -64,12 +65,12 @@ def _hear_in_processes(
                     while remaining and len(pending) < _AHEAD * jobs:
                         pending.append((remaining[0], _submit(pool, remaining[0])))
                         remaining.popleft()
-                    answer = pending[0][1].result()
+                    result = pending[0][1].result()
                     pending.popleft()
-                    yield answer
+                    yield result
         except BrokenProcessPool:
-            # One of the files being analysed killed its process. Which one is found by hearing the
-            # first of them alone; the others are tried again.
+            # One of the pending files crashed its process. Predict the first of them alone and submit the
+            # others again.
             remaining.extendleft(path for path, _ in reversed(pending))
             yield _predict_alone(remaining.popleft(), task)
 
@@ -84,7 +85,7 @@ def _predict_alone(path: Path, task: Task) -> FileResult | Failure:
 
 @contextlib.contextmanager
 def _pool(task: Task, jobs: int) -> Iterator[ProcessPoolExecutor]:
-    # Spawned, not forked: LiteRT and NumPy's libraries have threads that a fork would lose.
+    # Spawned, not forked: the threads of LiteRT and NumPy's libraries do not survive a fork.
     context = multiprocessing.get_context("spawn")
     for variable in _ONE_THREAD:
         os.environ.setdefault(variable, "1")
@@ -93,14 +94,14 @@ def _pool(task: Task, jobs: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
         pool.shutdown()
     finally:
-        # After an interrupt nobody waits for what is still being analysed.
+        # After an interrupt the results of running processes are not needed.
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()
 
 
 def _submit(pool: ProcessPoolExecutor, path: Path) -> Future[FileResult | Failure]:
-    """Submit while Ctrl-C is held back: a process that starts now inherits that and leaves it to this one."""
+    """Submit with SIGINT blocked: processes started now inherit that and leave Ctrl-C to this one."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(_predict, path)
@@ -115,7 +116,7 @@ def _begin(task: Task) -> None:
 
 
 def _end_with_parent() -> None:
-    """A program that is killed cannot tell its processes; they must not wait for it for ever."""
+    """Exit when the parent process is gone, because a killed parent cannot stop its pool."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -124,5 +125,5 @@ def _end_with_parent() -> None:
 
 def _predict(path: Path) -> FileResult | Failure:
     if _predictor is None:
-        raise RuntimeError("the process was not told its task")
+        raise RuntimeError("the process has no task")
     return _predictor.predict_file(path)

@@ -1,4 +1,4 @@
-"""How far a long job is, on one line of a terminal."""
+"""Progress of a long job, on one line of a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ERASE = "\r\x1b[K"
 
 
 class Progress:
-    """Counts what is done; silent where nobody watches or there is nothing to count."""
+    """A counter; shows nothing if the stream is not a terminal or there is nothing to count."""
 
     def __init__(self, stream: IO[str], total: int) -> None:
         self._stream = stream
@@ -20,12 +20,12 @@ class Progress:
         self._draw()
 
     def advance(self) -> None:
-        """One more is done."""
+        """Count one more item as done."""
         self._done += 1
         self._draw()
 
     def clear(self) -> None:
-        """Take the line away, before other text is written to the same terminal."""
+        """Erase the line, before other text is written to the same terminal."""
         if self._visible:
             print(_ERASE, end="", file=self._stream, flush=True)
 

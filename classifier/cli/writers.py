@@ -1,4 +1,4 @@
-"""The result of each file, as text, as JSON lines or as a table."""
+"""Write the results of files as text, JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from classifier.core.inference import Prediction
 from classifier.core.summary import COLUMNS
 
 _BAR_WIDTH = 24
-# More than the table's own single precision holds.
+# Significant digits: enough for single precision.
 _DIGITS = 9
 
 
 class Writer(Protocol):
-    """Writes one file's answer after the other."""
+    """Writes the results of one file after another."""
 
     def write(self, result: FileResult) -> None: ...
 
 
 def writer(stream: IO[str], *, form: str, features: Scope | None, labels: Sequence[str]) -> Writer:
-    """Choose the writer for ``form``: ``text``, ``json`` or ``csv``; features have no text, only a table."""
+    """Choose the writer for ``form``: ``text``, ``json`` or ``csv``; features have no text form."""
     if features is not None:
         return FeatureJsonWriter(stream) if form == "json" else FeatureCsvWriter(stream)
     if form == "json":
@@ -32,7 +32,7 @@ def writer(stream: IO[str], *, form: str, features: Scope | None, labels: Sequen
 
 
 class TextWriter:
-    """For people: the verdict, a bar for each genre, and the genres over time."""
+    """Human-readable text: the verdict, a bar for each genre, and the genres over time."""
 
     def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
         self._stream = stream
@@ -50,7 +50,7 @@ class TextWriter:
 
 
 class JsonWriter:
-    """One object per line and file."""
+    """JSON lines, one object per file."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -60,7 +60,7 @@ class JsonWriter:
 
 
 class CsvWriter:
-    """One row per file."""
+    """CSV, one row per file."""
 
     def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
         self._stream = stream
@@ -85,7 +85,7 @@ class CsvWriter:
 
 
 class FeatureJsonWriter:
-    """One object per line and row of the table."""
+    """JSON lines, one object per row of the feature table."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -97,7 +97,7 @@ class FeatureJsonWriter:
 
 
 class FeatureCsvWriter:
-    """The table that students of GTZAN know."""
+    """The feature table in the format of GTZAN's features_30_sec.csv and features_3_sec.csv."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream

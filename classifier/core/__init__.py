@@ -1,1 +1,1 @@
-"""What music sounds like, as plain functions: arrays in, arrays out, no Django and no TensorFlow."""
+"""Audio analysis and classification as plain functions on arrays, without Django and TensorFlow."""

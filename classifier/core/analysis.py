@@ -1,4 +1,4 @@
-"""From a file to everything the platform shows of it: the one call a worker makes."""
+"""Analyse one audio file: everything that the platform shows of a track, in one call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Step = Literal["decode", "features", "classify", "pictures"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrackAnalysis:
-    """Everything one analysis gives.
+    """Results of one analysis.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class TrackAnalysis:
     descriptor : ndarray (DESCRIPTOR_SIZE,) float32
         Unit vector for Euclidean k-NN.
     peaks : ndarray (n, 2) int8
-        Minimum and maximum of each slice of the waveform, the loudest scaled to 127.
+        Minimum and maximum of each slice of the waveform, scaled so that the largest magnitude is 127.
     pictures : dict of str to Picture
         ``spectrogram``, ``mel``, ``chroma``, ``mfcc``.
     feature_version, descriptor_version : str
@@ -59,7 +59,7 @@ def analyse(
     params: FeatureParams = DEFAULT_PARAMS,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrackAnalysis:
-    """Decode, describe, classify and draw one track.
+    """Decode a track, compute its features and descriptor, classify it and draw its pictures.
 
     Parameters
     ----------
@@ -68,16 +68,16 @@ def analyse(
     classifier : Classifier
     limits : AudioLimits
     params : FeatureParams
-        Must be what ``classifier`` was trained on.
+        Must equal those that ``classifier`` was trained with.
     on_step : callable, optional
-        Told the name of each step as it begins.
+        Called with the name of each step as it begins.
 
     Raises
     ------
     AudioError
-        When the file is no audio that can be analysed.
+        If the file is not audio that can be analysed.
     OSError
-        When the file object itself fails.
+        If reading the file object fails.
     """
     clock = _Clock(on_step)
     clock.begin("decode")
@@ -88,7 +88,7 @@ def analyse(
     vector = descriptor(features.chroma)
     peaks = pictures.waveform_peaks(audio.samples)
     samples = audio.samples if classifier.needs_samples else None
-    del audio  # a third of the memory a long track needs
+    del audio  # a third of the memory that a long track needs
     clock.begin("classify")
     prediction = classifier.predict(features.mel_power, duration=info.duration, samples=samples)
     del samples
@@ -113,7 +113,7 @@ def classify(
     limits: AudioLimits = DEFAULT_LIMITS,
     params: FeatureParams = DEFAULT_PARAMS,
 ) -> Prediction:
-    """Name the genre of one track and nothing else.
+    """Classify one track without computing anything else.
 
     Raises
     ------

@@ -27,6 +27,8 @@ FORMAT_VERSION = 1
 METADATA_FILE = "metadata.json"
 MODEL_FILE = "model.tflite"
 ARRAYS_FILE = "model.npz"
+TRAINING_FOLDER = "training"
+"""Within a release folder: what only further training reads. In the storage all files lie side by side."""
 
 DEFAULT_ARCHITECTURE = "residual-cnn"
 """Of the releases made before versions named theirs."""
@@ -65,6 +67,12 @@ class Calibration:
     temperature: float
     unsure_below: float
     music_threshold: float
+
+
+def file_in(folder: Path, name: str) -> Path:
+    """Give the path of a file of a version, which may lie in its `TRAINING_FOLDER` or not exist."""
+    path = folder / name
+    return path if path.exists() else folder / TRAINING_FOLDER / name
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Any audio file FFmpeg reads, from a file object, to mono float32; or a reason a person can act on."""
+"""Decode audio files that FFmpeg reads, from file objects, to mono float32."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ SAMPLE_RATE = 22050
 
 _BLOCK_SAMPLES = 32768
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
-# Float files may hold integers' range; beyond this nothing was meant as sound.
+# Float files may use the range of integers; larger values are damage.
 _LOUDEST = 1e10
-# A mix this far (50 dB) below its own first channel has cancelled out.
+# If the mix is this far (50 dB) below the first channel, the channels have cancelled out.
 _CANCELLED = 0.003
 
 
@@ -69,7 +69,7 @@ class Audio:
 
 
 def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
-    """Look into a file, decoding only its first second or so: quick enough for a web request.
+    """Read the properties of a file by decoding about its first second: quick enough for a web request.
 
     Parameters
     ----------
@@ -80,14 +80,14 @@ def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
     Returns
     -------
     AudioInfo
-        Its ``duration`` is the header's, or 0.0 where the header does not know.
+        Its ``duration`` is the header's, or 0.0 if the header has none.
 
     Raises
     ------
     AudioError
-        For everything that can be told at once.
+        If the header or the first second already shows that the file cannot be analysed.
     OSError
-        When the file object itself fails.
+        If reading the file object fails.
     """
     with open_source(file, limits=limits) as source:
         slack = 1.0 if source.duration_is_exact else limits.max_duration / 2
@@ -114,14 +114,14 @@ def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
     file : binary file object
         Seekable; read from its start and left open.
     limits : AudioLimits
-        The duration is checked against what is decoded, never against what the header claims.
+        The decoded duration is checked, never that of the header.
 
     Raises
     ------
     AudioError
-        When the file is no audio, too damaged, protected, too short or too long.
+        If the file is not audio, or is too damaged, protected, too short or too long.
     OSError
-        When the file object itself fails.
+        If reading the file object fails.
     """
     samples, info, cancelled = _decode(file, limits=limits, channel=None)
     if cancelled:
@@ -149,7 +149,7 @@ def _decode(file: BinaryIO, *, limits: AudioLimits, channel: int | None) -> tupl
 
 
 def _blocks(source: Source) -> Iterator[tuple[int, Float32]]:
-    """Yield (sample rate, channels (n_channels, n)) in blocks large enough to be worth NumPy's calls."""
+    """Yield (sample rate, channels (n_channels, n)), in blocks large enough to amortise NumPy's call cost."""
     shape: tuple[int, str, str] = (0, "", "")
     gathered = AudioFifo()
     for frame in source.frames():
@@ -158,7 +158,7 @@ def _blocks(source: Source) -> Iterator[tuple[int, Float32]]:
             yield shape[0], _to_channels(gathered)
         if frame_shape != shape:
             shape, gathered = frame_shape, AudioFifo()
-        frame.pts = None  # order is all that counts; damaged files have damaged time stamps
+        frame.pts = None  # only the order of frames is used; damaged files have damaged time stamps
         gathered.write(frame)
     if gathered.samples:
         yield shape[0], _to_channels(gathered)
@@ -179,7 +179,7 @@ def _to_channels(gathered: AudioFifo) -> Float32:
         zero = 128.0 if kind == "u8" else 0.0
         channels = np.subtract(channels, zero, dtype=np.float32)
         channels *= np.float32(1.0 / _FULL_SCALE[kind])
-    # A sum is finite only if every term is, and costs a fraction of asking each.
+    # A sum is finite only if every term is, and is cheaper than testing each.
     elif not math.isfinite(float(channels.sum())):
         channels = np.asarray(np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0), np.float32)
         np.clip(channels, -_LOUDEST, _LOUDEST, out=channels)
@@ -197,12 +197,12 @@ def _mix(channels: Float32, channel: int | None) -> Float32:
 
 
 class _Output:
-    """Resamples blocks into one array that grows only with what is decoded."""
+    """Resample blocks into one array that grows with the decoded length."""
 
     def __init__(self, expected_duration: float, limits: AudioLimits) -> None:
         self._limits = limits
         self._most = int((limits.max_duration + 0.1) * SAMPLE_RATE)
-        # Pages of an array are taken from the system as they are written: a wrong guess costs no memory.
+        # The system allocates pages only when they are written, so a wrong guess costs no memory.
         self._samples = np.empty(min(self._most, int((expected_duration + 5.0) * SAMPLE_RATE)), np.float32)
         self._length = 0
         self._rate = 0

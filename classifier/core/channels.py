@@ -1,8 +1,7 @@
-"""What happens to music on its way to a microphone, simulated on mel power spectrograms.
+"""Acoustic and recording channels (loudspeaker, room, noise, codec) simulated on mel power spectrograms.
 
-A channel is ``H(f) P(f, t) + N(f, t)`` in the power domain, so loudspeakers, rooms, noise and codecs need no
-audio. Every function takes (n_mels, n_columns) linear power and a generator, and returns a new array of that
-shape.
+A channel is ``H(f) P(f, t) + N(f, t)`` in the power domain, so no audio is needed. Every function takes
+(n_mels, n_columns) linear power and a generator, and returns a new array of that shape.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def _pass_db(*, low: float, high: float, low_slope: float, high_slope: float) ->
 
 
 def _fluctuating(spectrum: NDArray[np.floating], n_columns: int, rng: np.random.Generator) -> FloatArray:
-    """Stationary noise of a given spectrum: power is gamma distributed, the wider a band the steadier."""
+    """Stationary noise of a given spectrum: power is gamma distributed, with less variance in wider bands."""
     width_bins = np.maximum(np.gradient(FREQUENCIES) / (_DEFAULTS.sample_rate / 2048), 1.0)
     shape = width_bins[:, None]
     return (spectrum[:, None] * rng.gamma(shape, 1.0 / shape, (len(spectrum), n_columns))).astype(np.float32)
@@ -66,13 +65,13 @@ def _mix(power: FloatArray, noise: FloatArray, snr_db: float) -> FloatArray:
 
 
 def equaliser(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Tone controls, mastering, old records: a smooth curve and a tilt."""
+    """Tone controls, mastering or old records: a smooth curve plus a tilt."""
     tilt = np.linspace(-1.0, 1.0, len(FREQUENCIES)) * rng.normal(0.0, 6.0)
     return _gain(power, _smooth_curve(rng, knots=int(rng.integers(3, 9)), deviation_db=4.0) + tilt)
 
 
 def loudspeaker(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A small loudspeaker: little or nothing under some hundred Hz up to 1 kHz, resonances above."""
+    """A small loudspeaker: high-pass between 200 Hz and 1.2 kHz, resonances above."""
     response = _pass_db(
         low=float(np.exp(rng.uniform(np.log(200), np.log(1200)))),
         high=float(rng.uniform(5000, 12000)),
@@ -96,14 +95,14 @@ def room(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def noise_floor(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Steady noise of a device or a room, tilted like anything from hiss to traffic, 0 to 35 dB below."""
+    """Steady noise of a device or room, with a tilt from hiss to traffic, 0 to 35 dB below the music."""
     tilt = np.log2(FREQUENCIES / 1000.0) * rng.uniform(-8.0, 1.0)
     spectrum = np.power(10.0, (tilt + _smooth_curve(rng, knots=6, deviation_db=3.0)) / 10)
     return _mix(power, _fluctuating(spectrum, power.shape[1], rng), float(rng.uniform(0.0, 35.0)))
 
 
 def babble(power: FloatArray, rng: np.random.Generator, *, snr_db: float | None = None) -> FloatArray:
-    """People talking, 0 to 20 dB below: several voices, each a formant pattern switched by its syllables."""
+    """People talking, 0 to 20 dB below the music: several voices, each changing formants at its syllables."""
     columns = power.shape[1]
     voices = np.zeros_like(power)
     for _ in range(int(rng.integers(2, 8))):
@@ -133,7 +132,7 @@ def knocks(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def hum(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Mains hum: steady harmonics of 50 or 60 Hz, 5 to 30 dB below."""
+    """Mains hum: steady harmonics of 50 or 60 Hz, 5 to 30 dB below the music."""
     base = float(rng.choice([50.0, 60.0]))
     spectrum = np.full(len(FREQUENCIES), 1e-9)
     for harmonic in range(1, 9):
@@ -144,7 +143,7 @@ def hum(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def codec(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Low bit rate: nothing above a cut-off, holes where a cell lies far below its frame, a little smear."""
+    """Low bit rate: a steep low-pass, and random holes in cells far below the maximum of their frame."""
     cutoff = float(rng.uniform(3500, 11_000))
     kept = np.where(cutoff < FREQUENCIES, 1e-8, 1.0)[:, None]
     threshold = power.max(axis=0, keepdims=True) * 10 ** (-rng.uniform(30.0, 50.0) / 10)
@@ -153,10 +152,10 @@ def codec(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def lossy_codec(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A transform or speech codec at a low bit rate: cut off, wavering, filled in beside what is loud.
+    """A transform or speech codec at a low bit rate: low-pass, level fluctuation and masked noise.
 
-    Fitted by eye to what Opus, MP3 and AAC at 12 to 48 kbit/s do to mel spectrograms: the deeper a cell lies
-    under its neighbours, the more its level wavers, and the noise that the louder ones mask lifts it.
+    Fitted by eye to Opus, MP3 and AAC at 12 to 48 kbit/s: the further a cell lies below its neighbours, the
+    more its level fluctuates, and noise masked by the louder cells is added to it.
     """
     near = _loudest_near(power, int(rng.integers(4, 17)))
     depth_db = 10 * np.log10(np.maximum(near, 1e-12) / np.maximum(power, 1e-12))
@@ -173,7 +172,7 @@ def lossy_codec(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def band_limit(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """No or little treble: old records, long cables, cheap encoders, from a tone control to a steep cut."""
+    """Low-pass with a slope from that of a tone control to a steep cut: old records, cables, encoders."""
     return _cut_above(
         power,
         hertz=float(np.exp(rng.uniform(np.log(3500), np.log(11_000)))),
@@ -182,19 +181,19 @@ def band_limit(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _cut_above(power: FloatArray, *, hertz: float, slope: float) -> FloatArray:
-    """Fall by `slope` dB per octave above a frequency, at most by 80 dB."""
+    """Attenuate by `slope` dB per octave above a frequency, by at most 80 dB."""
     return _gain(power, -np.minimum(np.maximum(np.log2(FREQUENCIES / hertz), 0.0) * slope, 80.0))
 
 
 def _loudest_near(power: FloatArray, reach: int) -> FloatArray:
-    """The loudest of the cells up to `reach` bands away, in each column."""
+    """Running maximum over the cells up to `reach` bands away, in each column."""
     filled = np.pad(power, ((reach, reach), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(filled, 2 * reach + 1, axis=0)
     return np.asarray(windows.max(axis=-1))
 
 
 def distortion(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Overdriven: second and third harmonics, and a floor in all bands that follows the loudness."""
+    """Overdrive: second and third harmonics, and a noise floor in all bands that follows the loudness."""
     result = power.astype(np.float64)
     for harmonic in (2, 3):
         source = np.interp(FREQUENCIES / harmonic, FREQUENCIES, np.arange(len(FREQUENCIES)))
@@ -208,7 +207,7 @@ def distortion(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def telephone(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """8 kHz sampling: steep cuts near 4 kHz and, on a telephone line, under 300 Hz."""
+    """8 kHz sampling: a steep low-pass near 4 kHz and, on a telephone line, a high-pass at 300 Hz."""
     low = float(rng.choice([30.0, 300.0]))
     return _gain(
         power, _pass_db(low=low, high=float(rng.uniform(3400, 3900)), low_slope=24.0, high_slope=200.0)
@@ -216,7 +215,7 @@ def telephone(power: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def automatic_gain(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A recorder's automatic gain: slow compression of the level."""
+    """Automatic gain control of a recorder: slow compression of the level."""
     seconds = rng.uniform(0.3, 3.0)
     keep = np.exp(-COLUMN_SECONDS / seconds)
     frames = power.sum(axis=0)
@@ -245,7 +244,7 @@ CHANNELS: Final[Mapping[str, Channel]] = {
     "automatic gain": automatic_gain,
 }
 
-# In the order in which sound meets them (playback, room, other sources, recorder, file), and how often.
+# In physical order (playback, room, other sources, recorder, file), with probabilities.
 _ORDER: Final[Sequence[tuple[str, float]]] = (
     ("distortion", 0.08),
     ("loudspeaker", 0.2),
@@ -265,10 +264,10 @@ _BAND_LIMITED: Final = 0.35
 
 
 def random_channel(power: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A random chain of one to three channels, half of the time after an equaliser.
+    """Apply a random chain of one to three channels, half of the time after an equaliser.
 
-    In a third of all cases there is no treble to begin with: whatever comes after it, most channels take the
-    treble, and a network that relies on it hears another genre then.
+    In about a third of all cases a low-pass comes first: most real channels lose the treble, and a network
+    that relies on it then predicts another genre.
     """
     if rng.random() < _EQUALISED:
         power = equaliser(power, rng)
@@ -286,7 +285,7 @@ def _at_10_db(power: FloatArray, rng: np.random.Generator) -> FloatArray:
     return babble(power, rng, snr_db=10.0)
 
 
-# In the order in which sound meets them, like `_ORDER`.
+# In physical order, like `_ORDER`.
 _FIXED: Final[Sequence[tuple[str, Channel]]] = (
     ("loudspeaker", loudspeaker),
     ("room", room),
@@ -304,18 +303,18 @@ ROBUSTNESS: Final[Mapping[str, tuple[Channel, ...]]] = {
         for second, other in _FIXED[place + 1 :]
     },
 }
-"""What every version's robustness is measured under: six channels, each alone and in pairs."""
+"""Channels under which the robustness of every version is measured: six, each alone and in pairs."""
 
 _ROBUSTNESS_SEED: Final = 2026
 
 
 def through_fixed(power: FloatArray, name: str, *, clip: int) -> FloatArray:
-    """A clip after one entry of `ROBUSTNESS`; the same name and clip always give the same sound.
+    """Apply one entry of `ROBUSTNESS`; deterministic for a given name and clip.
 
     Parameters
     ----------
     clip
-        Place of the clip in its set: each clip meets another loudspeaker, another room.
+        Index of the clip in its set; it seeds the channel's random parameters.
     """
     rng = np.random.default_rng([_ROBUSTNESS_SEED, list(ROBUSTNESS).index(name), clip])
     for channel in ROBUSTNESS[name]:

@@ -1,4 +1,4 @@
-"""A chromagram, however long, as one vector whose Euclidean distance tells how alike two tracks are."""
+"""Fixed-length descriptor of a chromagram, to be compared by Euclidean distance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Float32 = npt.NDArray[np.float32]
 DESCRIPTOR_SIZE = 128
 DESCRIPTOR_VERSION = "1"
 
-# A frame this far (60 dB) below the loudest is silence, whose pitch classes are chance.
+# A frame this far (60 dB) below the loudest is treated as silence: its pitch classes are noise.
 _SILENT = 1e-6
 _CHANGE_FRAMES = 4
 _UPPER = np.triu_indices(12, 1)
@@ -37,13 +37,13 @@ def normalise(chroma: Float32) -> Float32:
 
 
 def descriptor(chroma: Float32) -> Float32:
-    """Summarise a chromagram as a unit vector, whatever the track's length and loudness.
+    """Summarise a chromagram as a unit vector that does not depend on the track's length and loudness.
 
-    Half of it says which pitch classes sound: mean, deviation and covariance over time, and how fast each
-    comes and goes. The other half is the same in every key: the profile of a frame ranked by strength, and
-    the magnitude of its Fourier transform over the pitch circle (how strongly it is built of fifths, thirds
-    or semitones; Quinn, General equal-tempered harmony, 2006). The first finds the same music again; the
-    second tells kinds of music apart.
+    One half describes which pitch classes sound: their mean, deviation and covariance over time, and their
+    mean absolute change. The other half is invariant to transposition: the frame's values sorted by strength,
+    and the magnitude of its Fourier transform over the pitch classes (the strength of fifths, thirds or
+    semitones; Quinn, General equal-tempered harmony, 2006). The first half identifies the same music; the
+    second distinguishes styles.
 
     Parameters
     ----------

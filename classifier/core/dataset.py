@@ -16,12 +16,12 @@ Part = Literal["train", "valid", "test"]
 
 
 class DatasetError(ValueError):
-    """The data set is not there or not as described; the message says what is wrong."""
+    """The data set is missing or malformed; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One clip. Clips of one `repetition_group` hold the same recording; empty values are unknown."""
+    """One clip. Clips of one `repetition_group` contain the same recording; empty values are unknown."""
 
     name: str
     genre: str
@@ -32,7 +32,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What a network is fitted on or measured with.
+    """Inputs and targets on which a model is fitted or evaluated.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Examples:
     targets
         (n,) index of each track's label.
     summary
-        (n, 57) summary features, for the methods that work on them; rows of NaN where there are none.
+        (n, 57) summary features, for the methods that use them; rows of NaN if missing.
     """
 
     db: Sequence[FloatArray]
@@ -63,7 +63,7 @@ class LogMelDataset:
     levels
         (n_clips, n_mels, n_columns) uint8.
     floor_db
-        (n_clips,) the decibels of level 0, relative to the clip's loudest cell.
+        (n_clips,) decibels that level 0 stands for, relative to the clip's loudest cell.
     labels
         The genres in the order of the network's outputs.
     """
@@ -85,7 +85,7 @@ class LogMelDataset:
         Raises
         ------
         DatasetError
-            A recording lies in this part and in another one as well.
+            If a recording is in this part and in another one.
         """
         inside = [i for i, clip in enumerate(self.clips) if clip.part == name]
         groups = {self.clips[i].repetition_group for i in inside} - {""}
@@ -111,7 +111,7 @@ def load(folder: Path) -> LogMelDataset:
     Raises
     ------
     DatasetError
-        A file is missing, or the two do not name the same clips and genres.
+        If a file is missing, or the two files disagree about the clips or genres.
     """
     try:
         with (folder / "tracks.csv").open(newline="", encoding="utf-8") as file:

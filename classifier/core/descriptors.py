@@ -1,6 +1,6 @@
-"""What a patch of a mel spectrogram is like over time, in numbers that a network can take; backend-neutral.
+"""Descriptors of a patch of a mel spectrogram over time, in backend-neutral Keras operations.
 
-The classical descriptors of music information retrieval, computed inside the network so that they are fitted,
+They are the classical ones of music information retrieval, computed inside the network so that they are
 exported and served with it.
 """
 
@@ -24,10 +24,10 @@ _LEAST_POWER: Final = 1e-4
 def describe(rows: Any) -> Any:
     """Describe each patch by statistics of its bands and of its cepstra.
 
-    Of every band mean and deviation (texture windows: Tzanetakis and Cook, 2002) and mean absolute change
-    after one and four columns; of the first cepstra mean, deviation, correlation (Mandel and Ellis, 2005) and
-    deviation of the change; of the cepstra and of groups of bands the power of their modulation in octaves
-    (McKinney and Breebaart, 2003).
+    For every band: mean and deviation (texture windows: Tzanetakis and Cook, 2002) and mean absolute change
+    after one and four columns. For the first cepstra: mean, deviation, correlation (Mandel and Ellis, 2005)
+    and deviation of the change. For the cepstra and for groups of bands: the power of their modulation in
+    octaves (McKinney and Breebaart, 2003).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def describe(rows: Any) -> Any:
 
 
 def _spread(x: Any) -> tuple[Any, Any, Any]:
-    """Mean over time, what is left without it, and the standard deviation, (batch, n) and never zero."""
+    """Mean over time, residual, and standard deviation (batch, n), which is never zero."""
     from keras import ops
 
     mean = ops.mean(x, axis=2)
@@ -77,7 +77,7 @@ def _spread(x: Any) -> tuple[Any, Any, Any]:
 
 
 def _modulation(centred: Any) -> Any:
-    """Log mean power of the spectrum over time of each row, in octaves: (batch, rows * octaves)."""
+    """Log mean power of each row's spectrum over time, by octave: (batch, rows * octaves)."""
     from keras import ops
 
     cosines, sines, octaves = _fourier(centred.shape[2])
@@ -87,7 +87,7 @@ def _modulation(centred: Any) -> Any:
 
 
 def _fourier(n_columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Hann-windowed cosines and sines (n_columns, n_bins), and the octaves' shares of bins (n_bins, n)."""
+    """Hann-windowed cosines and sines (n_columns, n_bins), and the bins' weights per octave (n_bins, n)."""
     last = min(n_columns // 2, _MODULATION_EDGES[-1] - 1)
     bins = np.arange(1, last + 1)
     phase = 2 * np.pi * np.outer(np.arange(n_columns), bins) / n_columns

@@ -1,4 +1,4 @@
-"""Which bands and moments of a track spoke for a genre: cover them one after another and ask again."""
+"""Occlusion: which frequency bands and moments of a track raise or lower the probability of a genre."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from classifier.core.patches import Patches, PatchParams
 FloatArray = NDArray[np.float32]
 
 BAND_EDGES_HZ = (0, 125, 250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000)
-"""Octaves in the bass, halves of them where there is more to tell apart; the last band ends at Nyquist."""
+"""Octaves in the bass, half octaves above; the last band ends at Nyquist."""
 SLICE_SECONDS = 2.0
 MAX_SLICES = 36
 MAX_RUNS = 400
 """Most runs of the network for one track, whatever its length."""
-MAX_LOOKS = 4
+MAX_PATCHES_PER_SLICE = 4
 NEGLIGIBLE = 0.05
-"""A band or moment that moves the log-odds by less has said nothing."""
+"""A band or moment that changes the log-odds by less is reported as having no effect."""
 _QUIET_PERCENTILE = 10
 
 
 class NotExplainableError(ValueError):
-    """The method that answered does not hear bands and moments, so none can be covered."""
+    """The classifier does not work on a spectrogram, so no region can be covered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of the frequency or time axis, and its share of all that spoke the same way."""
+    """A range of the frequency or time axis, and its share of all effects of the same sign."""
 
     low: float
     high: float
@@ -45,22 +45,22 @@ class Part:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Explanation:
-    """What each region of a track did for a genre.
+    """Effect of each region of a track on a genre.
 
     Attributes
     ----------
     label
         The genre.
     probability
-        Its calibrated probability for the whole track, nothing covered.
+        Its calibrated probability for the whole track with nothing covered.
     bands
         (n_bands + 1,) borders in hertz, from the lowest.
     slices
         (n_slices + 1,) borders in seconds, from 0 to the duration.
     effects
         (n_bands, n_slices) by how much the log-odds of the genre fall when the region is covered: positive
-        where it spoke for the genre, negative where it spoke against it. Scaled so that one region of a short
-        track and one of a long track can be compared: as if every patch had been the one that was covered.
+        if the region supports the genre, negative if it counts against it. Scaled so that regions of short
+        and long tracks can be compared: as if the region had been covered in every patch.
     """
 
     label: str
@@ -70,19 +70,19 @@ class Explanation:
     effects: FloatArray
 
     def bands_for(self) -> list[Part]:
-        """The bands that spoke most for the genre over the whole track, the strongest first."""
+        """Bands that support the genre most over the whole track, the strongest first."""
         return strongest(self.effects.sum(axis=1), self.bands)
 
     def bands_against(self) -> list[Part]:
-        """The bands that spoke most against it."""
+        """Bands that count most against the genre."""
         return strongest(-self.effects.sum(axis=1), self.bands)
 
     def moments_for(self) -> list[Part]:
-        """The moments at which all bands together spoke most for it, in seconds, the strongest first."""
+        """Moments, in seconds, at which all bands together support the genre most, the strongest first."""
         return strongest(self.effects.sum(axis=0), self.slices)
 
     def moments_against(self) -> list[Part]:
-        """The moments at which they spoke most against it."""
+        """Moments at which they count most against it."""
         return strongest(-self.effects.sum(axis=0), self.slices)
 
 
@@ -110,18 +110,17 @@ def explain_file(
 def explain(
     mel_power: FloatArray, *, classifier: Classifier, duration: float, label: str | None = None
 ) -> Explanation:
-    """Measure what each band and moment of a track did for a genre, by occlusion.
+    """Measure the effect of each band and moment of a track on a genre, by occlusion.
 
     Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (ECCV 2014), on the network's own
     input. A region is covered by lowering it to the quiet level of its own bands within the patch (their 10th
-    percentile), but at most to the patch's mean, which is what SpecAugment's masks were filled with in
-    training. So nothing is ever added, a covered region sounds as if an instrument paused, and the network
-    has seen its like; zeros would be as loud as the loudest cells, and the floor a hole that no music has.
+    percentile), but at most to the patch's mean, with which SpecAugment's masks were filled in training. So
+    covering only removes energy, like a pausing instrument, and resembles what the network was trained on;
+    zeros would be as loud as the loudest cells, and the floor a gap that does not occur in music.
 
-    The cost is bounded. Slices are `SLICE_SECONDS` long, longer where there would be more than `MAX_SLICES`
-    of them, and every slice is judged in one to `MAX_LOOKS` of the patches that hold it, as many as
-    `MAX_RUNS` allows: the fullest of sound, and of these the ones in whose middle it lies. A slice longer
-    than a patch is thus judged by the patch at its middle.
+    The cost is bounded. Slices are `SLICE_SECONDS` long, or longer so that there are at most `MAX_SLICES`.
+    Every slice is evaluated in one to `MAX_PATCHES_PER_SLICE` of the patches that contain most of it, as many
+    as `MAX_RUNS` allows: those with the least silence, and of these the ones whose middle is nearest to it.
 
     Parameters
     ----------
@@ -130,14 +129,14 @@ def explain(
     duration
         Length of the track in seconds.
     label
-        The genre to explain; the likeliest one if not given.
+        The genre to explain; the most probable one if not given.
 
     Raises
     ------
     ValueError
-        The classifier does not know the label.
+        If the classifier does not know the label.
     NotExplainableError
-        The classifier does not work on the spectrogram.
+        If the classifier does not work on the spectrogram.
     """
     if classifier.needs_samples:
         raise NotExplainableError(f"{classifier.name} does not work on the spectrogram")
@@ -151,35 +150,35 @@ def explain(
     rows, band_edges = _bands(classifier.patch_params)
     n_slices = int(np.clip(round(duration / SLICE_SECONDS), 1, MAX_SLICES))
     slices = np.linspace(0.0, duration, n_slices + 1)
-    looks = int(np.clip(MAX_RUNS // (n_slices * len(rows)), 1, MAX_LOOKS))
+    n_patches = int(np.clip(MAX_RUNS // (n_slices * len(rows)), 1, MAX_PATCHES_PER_SLICE))
     seconds = _column_seconds(cut, classifier.patch_params)
     quiet = _quiet(cut.inputs)
     base = _log_odds(probabilities, label)
     effects = np.zeros((len(rows), n_slices), dtype=np.float32)
     for place, (start, end) in enumerate(pairwise(slices)):
-        chosen = _patches_to_ask(cut, seconds, start, end, looks)
+        chosen = _patches_to_evaluate(cut, seconds, start, end, n_patches)
         if not len(chosen):
             continue
         columns = (seconds[chosen] >= start) & (seconds[chosen] < end)
         for band, covered in _covered(cut.inputs[chosen], quiet[chosen], rows, columns):
             changed = _with_rows(output, chosen, classifier.network.run(covered))
-            heard = classifier.read(changed, cut, duration=duration).probabilities
-            effects[band, place] = (base - _log_odds(heard, label)) * len(seconds) / len(chosen)
+            masked = classifier.read(changed, cut, duration=duration).probabilities
+            effects[band, place] = (base - _log_odds(masked, label)) * len(seconds) / len(chosen)
     return Explanation(
         label=label, probability=probabilities[label], bands=band_edges, slices=slices, effects=effects
     )
 
 
 def strongest(nets: NDArray[np.floating], bounds: NDArray[np.float64], k: int = 3) -> list[Part]:
-    """Of stretches side by side, name those that make up most of what is positive.
+    """Select the adjacent ranges that make up most of the positive effects.
 
-    The strongest are taken until they have half of the sum, at most `k` of them, and none that has not half
-    as much again as it would have if all were alike. Neighbours become one.
+    The strongest are taken until they have half of the sum, at most `k` of them, and only those with at least
+    1.5 times the mean positive effect. Neighbours are merged.
 
     Parameters
     ----------
     nets
-        (n,) what each stretch did.
+        (n,) net effect of each range.
     bounds
         (n + 1,) their borders.
     """
@@ -204,7 +203,7 @@ def strongest(nets: NDArray[np.floating], bounds: NDArray[np.float64], k: int = 
 
 
 def _bands(params: PatchParams) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
-    """The mel rows of each band, and the borders of the bands in hertz; a band without a row is left out."""
+    """Mel rows of each band, and the borders of the bands in hertz; bands without a row are left out."""
     nyquist = params.sample_rate / 2
     centres = filters.mel_frequencies(params.n_mels + 2, params.sample_rate)[1:-1]
     of_row = np.searchsorted(BAND_EDGES_HZ, centres, side="right") - 1
@@ -215,10 +214,10 @@ def _bands(params: PatchParams) -> tuple[list[NDArray[np.intp]], NDArray[np.floa
 
 
 def _column_seconds(cut: Patches, params: PatchParams) -> NDArray[np.float64]:
-    """Where in the track the middle of each column lies: (n_patches, n_columns) seconds.
+    """Time of the middle of each column: (n_patches, n_columns) seconds.
 
-    In a track shorter than a patch the columns after its end are its mirror image, and the moment that a
-    column mirrors is covered together with it.
+    In a track shorter than a patch the columns after its end are its mirror image; they have the time of the
+    columns that they mirror and are covered together with them.
     """
     n_columns = cut.inputs.shape[2]
     own = np.clip(np.rint((cut.end[0] - cut.start[0]) / params.column_seconds).astype(int), 1, n_columns)
@@ -227,28 +226,28 @@ def _column_seconds(cut: Patches, params: PatchParams) -> NDArray[np.float64]:
 
 
 def _quiet(inputs: FloatArray) -> FloatArray:
-    """The level that each row of each patch is lowered to where it is covered: (n, n_mels, 1)."""
+    """Level to which each row of each patch is lowered where it is covered: (n, n_mels, 1)."""
     own = np.percentile(inputs, _QUIET_PERCENTILE, axis=2, keepdims=True)
     mean = inputs.mean(axis=(1, 2), keepdims=True)
     return np.asarray(np.minimum(own, mean), dtype=np.float32)
 
 
-def _patches_to_ask(
-    cut: Patches, seconds: NDArray[np.float64], start: float, end: float, looks: int
+def _patches_to_evaluate(
+    cut: Patches, seconds: NDArray[np.float64], start: float, end: float, n_patches: int
 ) -> NDArray[np.intp]:
-    """The patches in which a slice is judged; none where it is silent."""
+    """Patches in which a slice is evaluated; none if it is silent."""
     held = ((seconds >= start) & (seconds < end)).sum(axis=1)
     middle = (cut.start + cut.end) / 2
     able = np.flatnonzero((held >= 0.9 * held.max(initial=0)) & (held > 0) & (cut.sounding > 0))
     distance = np.abs(middle[able] - (start + end) / 2)
     order = np.lexsort((able, distance, -cut.sounding[able]))
-    return np.sort(able[order][:looks])
+    return np.sort(able[order][:n_patches])
 
 
 def _covered(
     inputs: FloatArray, quiet: FloatArray, rows: list[NDArray[np.intp]], columns: NDArray[np.bool_]
 ) -> Iterator[tuple[int, FloatArray]]:
-    """Each band's number and the patches with this band covered in `columns`, unless that changes nothing."""
+    """Yield each band's index and the patches with it covered in `columns`, unless that changes nothing."""
     lowered = np.where(columns[:, None, :], np.minimum(inputs, quiet), inputs)
     for band, members in enumerate(rows):
         if np.array_equal(lowered[:, members], inputs[:, members]):
@@ -259,7 +258,7 @@ def _covered(
 
 
 def _with_rows(output: NetworkOutput, places: NDArray[np.intp], other: NetworkOutput) -> NetworkOutput:
-    """The outputs of a track with those of some patches exchanged."""
+    """Outputs of a track with those of some patches replaced."""
     exchanged = {}
     for field in fields(output):
         values = getattr(output, field.name).copy()

@@ -1,4 +1,4 @@
-"""One power STFT, block by block, feeds every feature of a track."""
+"""Every feature of a track from one power STFT, computed in blocks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from classifier.core import filters
 
 Float32 = npt.NDArray[np.float32]
 
-# A block of frames and its spectra stay within the processor's cache.
+# A block of frames and its spectra fit into the processor's cache.
 _BLOCK_FRAMES = 128
 _TUNING_FRAMES = 128
 _PICTURE_COLUMNS = 1600
@@ -20,7 +20,7 @@ _AMIN = 1e-10
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureParams:
-    """How sound becomes numbers. Everything stored names the ``version`` it was made with.
+    """Parameters of the features. Everything stored refers to the ``version`` it was made with.
 
     The defaults are librosa 0.11's for ``melspectrogram`` at 22,050 Hz: centred frames, constant padding,
     periodic Hann window, Slaney's mel scale and area normalisation.
@@ -40,7 +40,7 @@ DEFAULT_PARAMS = FeatureParams()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features:
-    """What ``extract`` hears in ``n_frames = 1 + n_samples // hop_length`` frames.
+    """Features of a track in ``n_frames = 1 + n_samples // hop_length`` frames.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ def _mfcc(mel_power: Float32, params: FeatureParams) -> Float32:
 
 
 def _frames(samples: Float32, first: int, last: int, params: FeatureParams) -> Float32:
-    """Frames ``first`` to ``last`` as a view (last - first, n_fft), zero beyond the ends of the track."""
+    """Frames ``first`` to ``last`` (last - first, n_fft), zero-padded beyond the ends of the track."""
     begin = first * params.hop_length - params.n_fft // 2
     end = begin + (last - first - 1) * params.hop_length + params.n_fft
     part = samples[max(begin, 0) : max(min(end, samples.size), 0)]
@@ -173,7 +173,7 @@ def _tuning(samples: Float32, n_frames: int, params: FeatureParams) -> float:
 
     The circular mean of the deviation of spectral peaks from the tempered scale. librosa's
     ``estimate_tuning`` takes the same peaks (parabolic interpolation; Smith, Spectral Audio Signal
-    Processing, 2011) but the mode of their histogram, which needs every frame to settle.
+    Processing, 2011) but the mode of their histogram, which is stable only with every frame.
     """
     chosen = np.unique(np.linspace(0, n_frames - 1, min(n_frames, _TUNING_FRAMES)).astype(int))
     frames = np.concatenate([_frames(samples, i, i + 1, params) for i in chosen])
@@ -193,5 +193,5 @@ def _tuning(samples: Float32, n_frames: int, params: FeatureParams) -> float:
     pitch = (column[strong] + low + shift[strong]) * params.sample_rate / params.n_fft
     turns = np.exp(2j * np.pi * 12.0 * np.log2(pitch / 440.0)).mean()
     deviation = float(np.angle(turns)) / (2.0 * np.pi)
-    # Rounded so that the filter banks of common tunings are found in their cache.
+    # Rounded so that filter banks can be cached by tuning.
     return round(deviation, 2) if deviation < 0.495 else -0.5

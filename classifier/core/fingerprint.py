@@ -1,11 +1,11 @@
-"""Whether two clips hold the same recording, whatever was done to it since: its format, a cut, its level.
+"""Audio fingerprints: do two clips contain the same recording, despite another format, cut or level?
 
 After Haitsma and Kalker, A Highly Robust Audio Fingerprinting System (ISMIR 2002): each moment of a
-recording becomes a word of 32 bits, each of which says whether the energy difference between two neighbouring
-bands grows or falls. Two recordings are the same where most bits agree at one alignment. Adapted to the
-columns that are kept of clips, 77.6 ms apart: where the paper takes windows of 370 ms every 11.6 ms, energy
-is averaged over ``WIDTH`` columns, 326 ms with the windows' own length, and compared with that of ``STEP``
-columns before, so that words of two clips still agree whose columns lie between each other's.
+recording becomes a word of 32 bits, each of which tells whether the energy difference between two adjacent
+bands rises or falls. Two recordings are the same if most bits agree at one alignment. Adapted to the stored
+columns of clips, which are 77.6 ms apart: the paper takes windows of 370 ms every 11.6 ms; here energy is
+averaged over ``WIDTH`` columns (326 ms with the length of the windows) and compared with that of ``STEP``
+columns earlier, so that words agree even if the columns of two clips are offset against each other.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ N_BITS = 32
 WIDTH = 4
 STEP = 4
 PHASES = 4
-"""Column grids that a query from sound is read on; its columns then lie within 10 ms of a stored clip's."""
+"""Column grids of a query from sound; on one of them its columns lie within 10 ms of a stored clip's."""
 LEAST_OVERLAP = 24
-"""Words, about two seconds, that two clips must share the time of to be compared."""
+"""Words, about two seconds, by which two clips must overlap to be compared."""
 LEAST_AGREEMENT = 0.35
 LEAST_EVIDENCE = 14.0
 
 _FLOOR = 1e-6
 _FLIPS = 3
-# Words of silence, in which nothing grows.
+# Words of silence.
 _EMPTY = (0, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How two clips agree where they agree best.
+    """Agreement of two clips at the best alignment.
 
     Attributes
     ----------
     agreement
-        1 where all bits agree, 0 where they agree as by chance, as often as not.
+        1 if all bits agree, 0 if half of them do, as by chance.
     evidence
-        The same in standard deviations of what independent bits would give by chance.
+        The same in standard deviations of the agreement of independent random bits.
     lag
-        By how many columns the first clip begins before the second one's beginning; negative: after it.
+        Columns by which the first clip begins before the second one; negative if after it.
     """
 
     agreement: float
@@ -58,20 +58,20 @@ class Match:
 
     @property
     def same(self) -> bool:
-        """Whether this is the same recording."""
+        """Whether the two clips contain the same recording."""
         return self.agreement >= LEAST_AGREEMENT and self.evidence >= LEAST_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """What is looked for: the words of a clip on several grids of columns.
+    """A search query: the words of a clip on several grids of columns.
 
     Attributes
     ----------
     grids
-        One (n_words,) array per grid; the first is what is stored of the clip.
+        One (n_words,) array per grid; the first is the one that is stored for the clip.
     keys
-        Sorted unique words, of which a stored clip that holds the same recording very likely has one.
+        Sorted unique words; a stored clip with the same recording very likely contains one of them.
     """
 
     grids: Sequence[Words]
@@ -83,7 +83,7 @@ class Query:
 
 
 def from_power(mel_power: FloatArray, params: PatchParams | None = None) -> Query:
-    """Fingerprint a sound of which every frame is there.
+    """Fingerprint a sound from all frames of its spectrogram.
 
     Parameters
     ----------
@@ -94,19 +94,25 @@ def from_power(mel_power: FloatArray, params: PatchParams | None = None) -> Quer
     n_frames = mel_power.shape[1]
     slopes = []
     for phase in range(PHASES):
-        # The grid of `patches.column_frames`, later by a share of a column.
+        # The grid of `patches.column_frames`, shifted by a fraction of a column.
         places = np.arange(0.5 + phase / PHASES, n_frames / step, 1.0) * step
         slopes.append(_slopes(mel_power[:, np.minimum(places.astype(np.intp), n_frames - 1)]))
     return _query(slopes)
 
 
 def from_columns(db: FloatArray) -> Query:
-    """Fingerprint a clip of which only (n_mels, n_columns) decibels are there, relative to anything."""
+    """Fingerprint a clip from its stored (n_mels, n_columns) decibels, relative to any reference."""
     return _query([_slopes(np.power(10.0, (db - db.max(initial=-np.inf)) / 10.0, dtype=np.float32))])
 
 
+def from_stored(words: Words) -> Query:
+    """Look for a clip of which only the fingerprint is there: (n_words,), as `Query.stored` gave it."""
+    keys = np.unique(words)
+    return Query(grids=[words], keys=keys[~np.isin(keys, _EMPTY)])
+
+
 def compare(first: Words, second: Words) -> Match:
-    """Find the alignment at which two clips agree best.
+    """Find the alignment with the best agreement of two clips.
 
     Parameters
     ----------
@@ -136,14 +142,14 @@ def best_match(query: Query, words: Words) -> Match:
 
 def _query(slopes: Sequence[FloatArray]) -> Query:
     grids = [_words(each) for each in slopes]
-    heard = [~np.isin(grid, _EMPTY) for grid in grids]
-    near = [_near(grid[kept], each[:, kept]) for grid, each, kept in zip(grids, slopes, heard, strict=True)]
+    audible = [~np.isin(grid, _EMPTY) for grid in grids]
+    near = [_near(grid[kept], each[:, kept]) for grid, each, kept in zip(grids, slopes, audible, strict=True)]
     keys = np.unique(np.concatenate(near))
     return Query(grids=grids, keys=keys[~np.isin(keys, _EMPTY)])
 
 
 def _near(words: Words, slopes: FloatArray) -> Words:
-    """Each word, and what it becomes where its least certain bits are others, as the paper proposes."""
+    """Each word and its variants with the least certain bits flipped, as the paper proposes."""
     weakest = np.argsort(np.abs(slopes), axis=0)[:_FLIPS].astype(np.uint32)
     near = [words.view(np.uint32)]
     for bit in weakest:
@@ -159,7 +165,7 @@ def _slopes(power: FloatArray) -> FloatArray:
         return np.zeros((N_BITS, 0), np.float32)
     sums = np.cumsum(np.pad(energy, ((0, 0), (1, 0))), axis=1)
     energy = sums[:, WIDTH:] - sums[:, :-WIDTH]
-    # What lies far below the loudest is codecs' noise, and no matter of the recording.
+    # Energy far below the loudest is noise of codecs and does not identify the recording.
     level = 10.0 * np.log10(energy + max(float(energy.max()) * _FLOOR, 1e-12))
     between = level[:-1] - level[1:]
     return np.asarray(between[:, STEP:] - between[:, :-STEP], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Whether a new version is better than the one in service, on the very same clips."""
+"""The promotion gate: compare a candidate with the version in service on the same clips."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 SIGNIFICANT = 0.05
 MOST_LOST = 0.10
-"""A genre may lose this much of its recall before the gate closes."""
+"""Largest fall of a genre's recall with which the gate still passes a candidate."""
 FEW = 20
 """With fewer clips of a genre than this, one clip moves its recall by five points or more."""
 _ROUNDING = 1e-9
@@ -17,7 +17,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a version said about one clip: a label, and how sure it was from 0 to 1."""
+    """A version's prediction for one clip: a label and its confidence from 0 to 1."""
 
     label: str
     confidence: float
@@ -25,12 +25,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class VersionPredictions:
-    """A version and what it said about clips.
+    """The predictions of one version for a set of clips.
 
     Attributes
     ----------
     labels
-        The genres it can name.
+        The genres that it can predict.
     verdicts
         By clip.
     """
@@ -41,19 +41,19 @@ class VersionPredictions:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Two versions on the same clips, counted.
+    """Counts of two versions' correct predictions on the same clips.
 
     Attributes
     ----------
     n
         Clips.
     right_before, right_after
-        Clips that the champion and the candidate named rightly.
+        Clips that the champion and the candidate predict correctly.
     better, worse
-        Clips that only the candidate, and only the champion, named rightly.
+        Clips that only the candidate, and only the champion, predicts correctly.
     p
-        Two-sided p-value of McNemar's exact test: how often a difference at least as large would come about
-        if both were equally good.
+        Two-sided p-value of McNemar's exact test: the probability of a difference at least as large if both
+        were equally good.
     """
 
     n: int
@@ -65,12 +65,12 @@ class Paired:
 
     @property
     def is_chance(self) -> bool:
-        """Whether the difference could well be chance."""
+        """Whether the difference is not significant."""
         return self.p >= SIGNIFICANT
 
     @property
     def is_worse(self) -> bool:
-        """Whether the candidate is worse, and that is no chance."""
+        """Whether the candidate is significantly worse."""
         return self.right_after < self.right_before and not self.is_chance
 
 
@@ -81,11 +81,11 @@ class GenreChange:
     Attributes
     ----------
     n
-        Its clips; with few of them the shares say little.
+        Its clips; with few of them the shares are imprecise.
     before
-        Recall of the champion, or None where it cannot name the genre.
+        Recall of the champion, or None if it cannot predict the genre.
     after
-        Recall of the candidate, or None where it cannot name the genre.
+        Recall of the candidate, or None if it cannot predict the genre.
     """
 
     label: str
@@ -95,7 +95,7 @@ class GenreChange:
 
     @property
     def change(self) -> float | None:
-        """By how much the recall rose; a genre that is no longer known counts as never found."""
+        """Rise of the recall; a genre that is no longer known has recall 0."""
         return None if self.before is None else (self.after or 0.0) - self.before
 
     @property
@@ -104,13 +104,13 @@ class GenreChange:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it lost more than the gate lets pass."""
+        """Whether the recall fell by more than the gate allows."""
         return self.change is not None and self.change < -MOST_LOST - _ROUNDING
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedClip:
-    """A clip about which the two say different things, or about which one of them alone is right."""
+    """A clip for which the two versions predict different labels."""
 
     name: str
     truth: str
@@ -126,15 +126,16 @@ class ChangedClip:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason of the gate.
+    """One reason for which the gate refuses a candidate.
 
     Attributes
     ----------
     code
-        ``not_measured``: no clip was heard by both. ``worse``: fewer right, and that is no chance.
-        ``genre_lost``: a genre lost more than `MOST_LOST`. ``genre_gone``: it cannot be named any more.
+        ``not_measured``: there is no clip with predictions of both. ``worse``: significantly fewer correct.
+        ``genre_lost``: recall of a genre fell by more than `MOST_LOST`. ``genre_gone``: a genre is no longer
+        among the labels.
     genre
-        Of the last two.
+        For the last two codes.
     """
 
     code: Literal["not_measured", "worse", "genre_lost", "genre_gone"]
@@ -143,20 +144,20 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A candidate beside the champion.
+    """Comparison of a candidate with the champion.
 
     Attributes
     ----------
     paired
-        On the common ground: clips of genres that the champion can name.
+        On the common clips: those of genres that the champion can predict.
     genres
-        Of the common ground, in the champion's order; those without clips are left out.
+        Of the common clips, in the champion's order; those without clips are left out.
     new_genres
-        What only the candidate can name, judged on its own clips.
+        Genres that only the candidate can predict, measured on their own clips.
     changed
-        Clips that changed verdict: lost ones first, then won ones, then the others.
+        Clips whose prediction changed: lost ones first, then won ones, then the others.
     refusals
-        Why the gate is closed; empty where it is open.
+        Why the gate refuses the candidate; empty if it does not.
     """
 
     paired: Paired
@@ -167,32 +168,32 @@ class Comparison:
 
     @property
     def is_open(self) -> bool:
-        """Whether the gate lets the candidate pass."""
+        """Whether the gate accepts the candidate."""
         return not self.refusals
 
 
 def mcnemar(*, better: int, worse: int) -> float:
     """Two-sided p-value of the exact McNemar test.
 
-    Only clips on which the two versions differ say anything. If both are equally good, each of these is won
-    with probability one half, so the smaller count is binomial (McNemar, Psychometrika 12, 1947, in the exact
-    form; Dietterich, Neural Computation 10, 1998, recommends the test for two classifiers and one test set).
+    Only clips on which the two versions differ count. If both are equally good, each of these is won with
+    probability one half, so the counts are binomial (McNemar, Psychometrika 12, 1947, in the exact form;
+    Dietterich, Neural Computation 10, 1998, recommends the test for two classifiers and one test set).
 
     Parameters
     ----------
     better, worse
-        Clips that only the one, and only the other, named rightly; 0 or more.
+        Clips that only the one, and only the other, predicts correctly; 0 or more.
 
     Raises
     ------
     ValueError
-        A count is negative.
+        If a count is negative.
     """
     if min(better, worse) < 0:
         raise ValueError(f"counts must not be negative: {better}, {worse}")
     n = better + worse
     tail: int = sum(comb(n, k) for k in range(min(better, worse) + 1))
-    # Whole numbers to the end: no count is too large, and nothing is rounded but the quotient.
+    # Python's integers are exact, so that only the quotient is rounded.
     p: float = 2 * tail / 2**n
     return min(1.0, p)
 
@@ -200,16 +201,15 @@ def mcnemar(*, better: int, worse: int) -> float:
 def compare(
     champion: VersionPredictions, candidate: VersionPredictions, truths: Mapping[str, str]
 ) -> Comparison:
-    """Hold a candidate against the champion on the clips that both have heard.
+    """Compare a candidate with the champion on the clips for which both have predictions.
 
-    Where the labels differ, the two are judged on common ground, the clips of genres that the champion can
-    name, and on the new genres separately: that the champion cannot name them is no fault of it. A genre that
-    the candidate cannot name any more is lost.
+    If their labels differ, the two are compared on the clips of genres that the champion can predict, and the
+    new genres are measured separately. A genre that the candidate can no longer predict is lost.
 
     Parameters
     ----------
     truths
-        The right label of each clip. Clips without one take no part.
+        The true label of each clip. Clips without one are left out.
     """
     ground = [
         name
@@ -258,10 +258,10 @@ def _paired(before: Sequence[bool], after: Sequence[bool]) -> Paired:
     )
 
 
-def _recall(judged: VersionPredictions, names: Sequence[str], label: str) -> float | None:
+def _recall(predictions: VersionPredictions, names: Sequence[str], label: str) -> float | None:
     if not names:
         return None
-    return sum(judged.verdicts[name].label == label for name in names) / len(names)
+    return sum(predictions.verdicts[name].label == label for name in names) / len(names)
 
 
 def _changed(

@@ -295,32 +295,6 @@ class Classifier:
             embedding=pooled.embedding,
         )
 
-    def try_out(self) -> None:
-        """Answer for silence and for noise, as a version that came from elsewhere must before it is taken.
-
-        Raises
-        ------
-        ReleaseError
-            It does not run, or its answers are not one finite number per label.
-        """
-        rng = np.random.default_rng(0)
-        seconds = 3 * self.patch_params.n_columns * self.patch_params.column_seconds
-        noise = rng.normal(0.0, 0.1, int(seconds * self.patch_params.sample_rate)).astype(np.float32)
-        for samples in (np.zeros_like(noise), noise):
-            self._try(samples)
-
-    def _try(self, samples: FloatArray) -> None:
-        from classifier.core.features import extract
-
-        features = extract(samples)
-        try:
-            said = self.predict(features.mel_power, duration=features.duration, samples=samples)
-        except Exception as error:
-            raise ReleaseError(f"The model of release {self.name} does not run: {error}.") from error
-        answers = np.array([*said.probabilities.values(), said.confidence])
-        if not (np.isfinite(answers).all() and np.isfinite(said.embedding).all()):
-            raise ReleaseError(f"The model of release {self.name} gives answers that are no numbers.")
-
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         return {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
 

@@ -1,4 +1,4 @@
-"""How good a method is, with intervals: metrics over true and predicted labels."""
+"""Classification metrics with confidence intervals."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def macro_f1(confusion: IntArray) -> float:
 
 
 def recalls(confusion: IntArray) -> NDArray[np.float64]:
-    """(n_labels,) share of each label's tracks that were found; NaN for a label without tracks."""
+    """(n_labels,) recall of each label; NaN for a label without tracks."""
     totals = confusion.sum(axis=1)
     return np.where(totals > 0, np.diag(confusion) / np.maximum(totals, 1), np.nan)
 
@@ -101,8 +101,8 @@ def bootstrap(
         (n,) predictions, or (n_seeds, n) where a method was fitted several times; the statistic is then the
         mean over the seeds, on the same draws.
     clusters
-        (n,) what each row belongs to. Rows of one cluster, as segments of one track, are drawn together:
-        they are no independent evidence. Without it each row is its own.
+        (n,) cluster of each row. Rows of one cluster, such as segments of one track, are drawn together
+        because they are not independent. Without it each row is its own cluster.
     """
     rng = np.random.default_rng(seed)
     cells = targets * n_labels + np.atleast_2d(predicted)
@@ -134,7 +134,7 @@ def evaluate(targets: IntArray, probabilities: FloatArray, labels: Sequence[str]
     Raises
     ------
     ValueError
-        The shapes do not fit each other or there is no track.
+        If the shapes do not match or there is no track.
     """
     n, n_labels = len(targets), len(labels)
     if n == 0 or probabilities.shape != (n, n_labels):
@@ -152,14 +152,14 @@ def evaluate(targets: IntArray, probabilities: FloatArray, labels: Sequence[str]
 
 
 def accuracy_at_coverage(targets: IntArray, probabilities: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """How accurate the most confident answers are.
+    """Accuracy of the most confident predictions.
 
     Returns
     -------
     coverage : (n,)
-        Share of tracks answered, from 1/n to 1.
+        Share of tracks kept, from 1/n to 1.
     accuracy : (n,)
-        Share of right answers among them.
+        Share of correct predictions among them.
     """
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
     right = (probabilities.argmax(axis=1) == targets)[order]
@@ -170,9 +170,9 @@ def accuracy_at_coverage(targets: IntArray, probabilities: FloatArray) -> tuple[
 def at_coverage(
     targets: IntArray, probabilities: FloatArray, shares: Sequence[float] = COVERAGES
 ) -> dict[str, float]:
-    """The accuracy of the most confident answers, by the share of tracks that is answered, as "0.6"."""
+    """Accuracy of the most confident predictions by the share of tracks kept, as "0.6"."""
     coverage, right = accuracy_at_coverage(targets, probabilities)
-    # Rounding must not push a share past its own place: 0.6 of 290 is 174 exactly, and 173.99 in binary.
+    # The tolerance is for shares such as 0.6 of 290 tracks, which is 174 but 173.99 in floating point.
     places = np.searchsorted(coverage, np.asarray(shares) - 1e-9)
     return {f"{share:g}": float(right[place]) for share, place in zip(shares, places, strict=True)}
 
@@ -186,8 +186,8 @@ class Measured:
     n
         Tracks or segments.
     accuracy, macro_f1
-        Means over the seeds, with 95 % bootstrap intervals over tracks. The spread of the seeds is not in
-        them.
+        Means over the seeds, with 95 % bootstrap intervals over tracks, which do not include the spread
+        between seeds.
     accuracies
         One per seed.
     deviation
@@ -199,7 +199,7 @@ class Measured:
     calibration_error
         Mean over the seeds.
     coverage
-        Accuracy of the surest answers by the share answered; mean over the seeds.
+        Accuracy of the most confident predictions by the share kept; mean over the seeds.
     """
 
     n: int
@@ -230,7 +230,7 @@ def measure(
     Raises
     ------
     ValueError
-        The shapes do not fit each other or there is nothing to measure.
+        If the shapes do not match or there is nothing to measure.
     """
     n, n_labels = len(targets), len(labels)
     if (

@@ -1,4 +1,4 @@
-"""Keras 3 networks, neutral to the backend; Keras costs seconds to import, so functions import it."""
+"""Backend-neutral Keras 3 networks. Keras takes seconds to import, so functions import it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from classifier.core.artifact import file_in
 from classifier.core.descriptors import describe
 from classifier.core.inference import ReleaseError, read_metadata
 from classifier.core.patches import PatchParams
@@ -28,21 +29,19 @@ class ResidualCnnParams:
     widths
         Channels of each residual block; all but the last are followed by 2 x 2 max pooling.
     n_embedding
-        Size of each branch's vector under the output layers.
+        Size of each branch's embedding.
     statistics
-        Size of the layer beside the convolutions that reads statistics of each band over time.
+        Size of the layer, parallel to the convolutions, on statistics of each band over time.
     dropout
         Rate before the statistics' layer, before the descriptors' layer and before the embedding.
     descriptors
-        Size of the layer of the second branch, which reads the descriptors of a patch; 0 is no such branch,
-        as in releases before 2026.11.3.
+        Size of the layer of the descriptor branch; 0 means no such branch, as in releases before 2026.11.3.
     descriptor_dropout
         Rate after that layer.
     norm_momentum
-        Of the batch normalisation. A few hundred clips make few steps per epoch: Keras' 0.99 would lag
-        behind.
+        Of the batch normalisation. With few steps per epoch, Keras' default of 0.99 adapts too slowly.
     members
-        Networks of this shape whose logits are averaged. Each is fitted by itself, from a seed of its own.
+        Networks of this shape whose logits are averaged. Each is fitted separately, from its own seed.
     """
 
     stem: int = 16
@@ -58,14 +57,14 @@ class ResidualCnnParams:
 
 @dataclass(frozen=True, slots=True)
 class DescriptorMlpParams:
-    """Shape of the small network on descriptors that is joined with the members; stored with releases.
+    """Shape of the network on descriptors that is averaged with the members; stored with releases.
 
     Parameters
     ----------
     hidden
-        Size of the layer that reads the descriptors of a patch.
+        Size of the hidden layer.
     n_embedding
-        Size of the vector under the output layers.
+        Size of the embedding.
     input_dropout, dropout
         Rates before and after that layer.
     norm_momentum
@@ -83,14 +82,14 @@ def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnPara
     """Build one member of the platform's network on patches.
 
     The input is (batch, n_mels, n_columns, 1). The outputs are a dictionary: ``logits`` (batch, n_labels) of
-    the genres, ``music`` (batch, 1), the logit of "this is music at all", and ``embedding`` (batch,
+    the genres, ``music`` (batch, 1), the logit of music against other sounds, and ``embedding`` (batch,
     n_embedding), of which both are affine functions.
 
     With descriptors there are two branches, a pre-activation residual network (He et al., 2016) and a small
-    network on the descriptors of `descriptors.describe`. Their embeddings stand side by side, and there is a
-    fourth output, ``branches`` (batch, n_branches * n_labels): what each says of the genres by itself.
-    ``logits`` is their mean. Fitted on a common loss, the branch that learns faster would leave the other
-    little to learn; each is fitted on its own.
+    network on the descriptors of `descriptors.describe`. Their embeddings are concatenated, and there is a
+    fourth output, ``branches`` (batch, n_branches * n_labels): the logits of each branch alone, of which
+    ``logits`` is the mean. Each branch has its own loss: with a common one, the branch that learns faster
+    would leave the other little gradient.
     """
     import keras
     from keras import layers
@@ -103,7 +102,7 @@ def residual_cnn(*, n_labels: int, patches: PatchParams, params: ResidualCnnPara
     if not params.descriptors:
         return keras.Model(inputs, _outputs(embedding, logits), name="residual_cnn")
     embedding = layers.Concatenate(name="embedding")([embedding, _descriptors(rows, params)])
-    # The mean of what the parts say is what the whole says, because the layer is affine.
+    # The layer is affine, so the mean of the branches' logits equals the logits of the whole embedding.
     branch = np.repeat(np.eye(2, dtype=np.float32), params.n_embedding, axis=1)
     alone = [logits(embedding * (2 * part)) for part in branch]
     outputs = {**_outputs(embedding, logits), "branches": layers.Concatenate()(alone)}
@@ -128,11 +127,11 @@ def _normalised_relu(x: Any, params: ResidualCnnParams) -> Any:
 
 
 def _convolutions(inputs: Any, rows: Any, params: ResidualCnnParams) -> Any:
-    """Embed patches by convolutions and by what each band does over time.
+    """Embed patches by convolutions and by statistics of each band over time.
 
-    Convolutions do not know where in the spectrum they are, and pooling forgets it; a learnt offset for each
-    row and channel after the first convolution tells them (after Koutini et al., Receptive-field-regularized
-    CNN variants, 2019, who add a frequency channel).
+    Convolutions and pooling are invariant to the position in the spectrum; a learnt offset for each row and
+    channel after the first convolution encodes it (after Koutini et al., Receptive-field-regularized CNN
+    variants, 2019, who add a frequency channel).
     """
     from keras import layers, ops
 
@@ -178,9 +177,9 @@ def _descriptors(rows: Any, params: ResidualCnnParams) -> Any:
 
 
 def descriptor_mlp(*, n_labels: int, n_descriptors: int, params: DescriptorMlpParams, seed: int) -> Any:
-    """Build the small network on descriptors.
+    """Build the network on descriptors.
 
-    The input is (batch, n_descriptors), from `descriptors.describe`; the outputs are named as those of
+    The input is (batch, n_descriptors), from `descriptors.describe`; the outputs have the names of those of
     `residual_cnn`.
     """
     import keras
@@ -201,7 +200,7 @@ def descriptor_mlp(*, n_labels: int, n_descriptors: int, params: DescriptorMlpPa
 
 
 def describer(patches: PatchParams) -> Any:
-    """A model from patches (batch, n_mels, n_columns, 1) to their descriptors; it has no weights."""
+    """Build a model, without weights, from patches (batch, n_mels, n_columns, 1) to their descriptors."""
     import keras
 
     inputs = keras.Input((patches.n_mels, patches.n_columns, 1), name="patches")
@@ -209,7 +208,7 @@ def describer(patches: PatchParams) -> Any:
 
 
 def on_patches(mlp: Any, patches: PatchParams) -> Any:
-    """A network on descriptors as one on patches, with the outputs of `residual_cnn`."""
+    """Build a network on patches from one on descriptors, with the outputs of `residual_cnn`."""
     import keras
 
     described = describer(patches)
@@ -223,18 +222,17 @@ def _described(inputs: Any) -> Any:
 
 
 def assemble(members: Sequence[Any], *, mlp: Any | None = None, mlp_share: float = 0.0) -> Any:
-    """Join fitted networks into one whose logits are a weighted mean of theirs.
+    """Combine fitted networks into one whose logits are a weighted mean of theirs.
 
-    The embeddings stand side by side, so that ``logits`` and ``music`` stay affine functions of one embedding
+    The embeddings are concatenated, so that ``logits`` and ``music`` stay affine functions of one embedding
     and a new head can be fitted on all of them at once.
 
     Parameters
     ----------
     members
-        Of one shape, from `residual_cnn`; each counts as much as the others. They alone tell music from what
-        is none.
+        Of one shape, from `residual_cnn`, with equal weights. Only they contribute to ``music``.
     mlp
-        From `descriptor_mlp`; None where there is none.
+        From `descriptor_mlp`, if any.
     mlp_share
         Its weight in the mean.
     """
@@ -273,7 +271,7 @@ def member_count(metadata: Mapping[str, Any]) -> int:
 
 
 def from_metadata(metadata: Mapping[str, Any], *, seed: int = 0) -> Any:
-    """Build the untrained network that a release's metadata describe."""
+    """Build the untrained network that the metadata of a release describe."""
     shape = dict(metadata["network"])
     shape["widths"] = tuple(shape["widths"])
     # Releases up to 2026.11.5 call it "towers".
@@ -306,7 +304,7 @@ def load(release: Path) -> Any:
         The weights are missing or do not match the hash in the metadata; see also `inference.read_metadata`.
     """
     metadata = read_metadata(release)
-    path = release / WEIGHTS_FILE
+    path = file_in(release, WEIGHTS_FILE)
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -1,7 +1,7 @@
-"""From a mel power spectrogram to the fixed-size inputs of the network.
+"""Cut a mel power spectrogram into the fixed-size inputs of the network.
 
-Training reads quantised decibels, serving reads power from audio: both meet in decibels and pass through the
-same `cut`, so that a network sees at work exactly what it was fitted on.
+Training reads quantised decibels, serving reads power from audio: both are converted to decibels and pass
+through the same `cut`, so that inputs in service are the same as in training.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class PatchParams:
     n_columns, hop_columns
         Width of a patch and the largest distance between two of them, in columns.
     reference_percentile
-        A patch is scaled relative to this percentile of its own cells. The maximum would follow a single
-        knock on a microphone; a percentile does not.
+        A patch is scaled relative to this percentile of its own cells, which, unlike the maximum, a single
+        knock on a microphone does not move.
     floor_db, ceiling_db
         Range kept around the reference, in dB.
     silence_db
         A column whose loudest cell lies below this, relative to a mel power of 1, is silent: about -75 dB of
         full scale.
     dynamic_range_db
-        Everything further below the loudest cell of the track is raised to this floor, as in training.
+        Cells further below the loudest cell of the track are raised to this floor, as in training.
     """
 
     sample_rate: int = 22_050
@@ -76,10 +76,10 @@ class Patches:
     inputs
         (n_patches, n_mels, n_columns) float32, between floor_db / ceiling_db and 1.
     sounding
-        (n_patches,) share of each patch's columns that are not silent, where the decibels are absolute; 0
+        (n_patches,) share of each patch's columns that are not silent; valid if the decibels are absolute. 0
         also for a patch that is nearly silent beside the rest of its track.
     start, end
-        (n_patches,) where each patch lies in the track, in seconds. A track shorter than one patch has a
+        (n_patches,) position of each patch in the track, in seconds. A track shorter than one patch has a
         single patch that ends where the track does.
     """
 
@@ -92,7 +92,7 @@ class Patches:
 def column_frames(n_frames: int, frames_per_column: float) -> NDArray[np.intp]:
     """Indices of the spectrogram frames that become columns: ``floor((k + 0.5) * frames_per_column)``.
 
-    A spectrogram too short for one column gives its middle frame.
+    For a spectrogram too short for one column, the index of its middle frame.
     """
     if n_frames < 1:
         raise ValueError("a spectrogram needs at least one frame")
@@ -117,7 +117,7 @@ def columns_db(mel_power: FloatArray, params: PatchParams) -> FloatArray:
     Raises
     ------
     ValueError
-        The array does not have ``params.n_mels`` rows or has no frame.
+        If the array does not have ``params.n_mels`` rows or has no frame.
     """
     if mel_power.ndim != 2 or mel_power.shape[0] != params.n_mels:
         raise ValueError(f"expected ({params.n_mels}, n_frames), got {mel_power.shape}")
@@ -150,7 +150,7 @@ def patch_starts(n_columns: int, params: PatchParams) -> NDArray[np.intp]:
 
 
 def fill(db: FloatArray, n_columns: int) -> FloatArray:
-    """Continue a track shorter than `n_columns` by its own mirror image, which adds no seam of its own."""
+    """Pad a track shorter than `n_columns` by reflection, which adds no discontinuity."""
     missing = n_columns - db.shape[1]
     if missing <= 0:
         return db
@@ -158,7 +158,7 @@ def fill(db: FloatArray, n_columns: int) -> FloatArray:
 
 
 def normalise(db: FloatArray, params: PatchParams) -> FloatArray:
-    """Scale patches relative to their own reference, which makes them independent of gain.
+    """Scale patches relative to their own reference, which makes them invariant to gain.
 
     Parameters
     ----------
@@ -179,13 +179,13 @@ def normalise(db: FloatArray, params: PatchParams) -> FloatArray:
 def cut(db: FloatArray, params: PatchParams) -> Patches:
     """Cut the columns of a track into overlapping patches.
 
-    One of them begins where the sound begins, so that silence before the music does not move the others.
+    One of them begins where the sound begins, so that leading silence does not shift the others.
 
     Parameters
     ----------
     db
-        (n_mels, n_columns) decibels, from `columns_db` or from a training set. What 0 dB is does not matter
-        to the inputs, only to what counts as silence.
+        (n_mels, n_columns) decibels, from `columns_db` or from a training set. The reference of 0 dB affects
+        only what counts as silence, not the inputs.
     """
     total = db.shape[1]
     filled = np.ascontiguousarray(fill(db, params.n_columns))
@@ -193,8 +193,8 @@ def cut(db: FloatArray, params: PatchParams) -> Patches:
     starts = _starts(total, int(sounding.argmax()), params)
     windows = np.lib.stride_tricks.sliding_window_view(filled, params.n_columns, axis=1)
     inputs = normalise(windows[:, starts].transpose(1, 0, 2), params)
-    heard = np.lib.stride_tricks.sliding_window_view(sounding, params.n_columns)
-    share = heard[starts].mean(axis=1, dtype=np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(sounding, params.n_columns)
+    share = windows[starts].mean(axis=1, dtype=np.float32)
     share[nearly_silent(filled, starts, params)] = 0.0
     seconds = np.asarray(starts * params.column_seconds, dtype=np.float64)
     width = min(total, params.n_columns) * params.column_seconds
@@ -207,9 +207,9 @@ def cut(db: FloatArray, params: PatchParams) -> Patches:
 
 
 def _sounding(db: FloatArray, params: PatchParams) -> NDArray[np.bool_]:
-    """(n_columns,) which columns hold more than silence, by itself or beside the rest of a loud track.
+    """(n_columns,) which columns are not silent, absolutely or relative to a loud track.
 
-    The floor of a loud track lies above what is silent by itself: a column of nothing but it is silent too.
+    The dynamic range's floor in a loud track can exceed the absolute threshold; a column at it is silent too.
     """
     loudest = db.max(axis=0)
     audible = loudest >= params.silence_db
@@ -243,12 +243,12 @@ def nearly_silent(db: FloatArray, starts: NDArray[np.intp], params: PatchParams)
 
 
 def _starts(total: int, first: int, params: PatchParams) -> NDArray[np.intp]:
-    """Where patches begin: as `patch_starts` says from column `first` on, and evenly before it."""
+    """First columns of the patches: those of `patch_starts` from column `first` on, and evenly before it."""
     before = np.arange(first % params.hop_columns, first, params.hop_columns, dtype=np.intp)
     starts = np.concatenate((before, first + patch_starts(total - first, params)))
     return np.unique(np.minimum(starts, max(total - params.n_columns, 0)))
 
 
 def from_power(mel_power: FloatArray, params: PatchParams) -> Patches:
-    """The patches of a track from its mel power spectrogram (n_mels, n_frames)."""
+    """Cut the patches of a track from its mel power spectrogram (n_mels, n_frames)."""
     return cut(columns_db(mel_power, params), params)

@@ -1,4 +1,4 @@
-"""Pictures of the sound, edge to edge, so that a page can lay them on one time axis."""
+"""Pictures of the sound without margins, so that a page can align them on one time axis."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WIDTH = 1600
 MEDIA_TYPE = "image/jpeg"
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
-# JPEG: WebP would save a fifth of the bytes and take eight times as long, longer than decoding the music.
+# JPEG: WebP would save a fifth of the bytes but take eight times as long to encode.
 _HEIGHTS = {"spectrogram": 256, "mel": 256, "chroma": 192, "mfcc": 200}
 _DYNAMIC_RANGE_DB = 80.0
 _MARKED_HZ = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
-# Dark to bright in even steps of lightness (CIELAB L* from 0 to 97), through violet and orange: readable in
-# greyscale and to colour-blind eyes.
+# From dark to bright in even steps of lightness (CIELAB L* from 0 to 97), through violet and orange: readable
+# in greyscale and with colour blindness.
 _ANCHORS = (
     (0, 0, 4),
     (20, 14, 54),
@@ -43,7 +43,7 @@ _ANCHORS = (
 )
 
 
-# Orange for, blue against: apart in hue to every kind of colour blindness, and in lightness too.
+# Orange for, blue against: they differ in hue with every kind of colour blindness, and in lightness.
 _FOR = (255, 159, 28)
 _AGAINST = (64, 136, 255)
 _MOST_OPAQUE = 215
@@ -69,7 +69,7 @@ class Picture:
 
 
 def waveform_peaks(samples: Float32, n: int = 1200) -> Int8:
-    """Reduce a waveform to the extremes of ``n`` slices of equal length.
+    """Reduce a waveform to the minimum and maximum of ``n`` slices of equal length.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def waveform_peaks(samples: Float32, n: int = 1200) -> Int8:
 
 
 class PeaksJson(TypedDict):
-    """What wavesurfer.js draws without decoding: by channel, minima and maxima in turn, in [-1, 1]."""
+    """Peaks for wavesurfer.js, so that it need not decode: minima and maxima in turn, in [-1, 1]."""
 
     version: int
     length: int
@@ -99,7 +99,7 @@ class PeaksJson(TypedDict):
 
 
 def peaks_to_json(peaks: Int8) -> PeaksJson:
-    """The peaks as wavesurfer.js takes them: one channel of alternating minima and maxima in [-1, 1]."""
+    """Convert peaks (n, 2) int8 to the form that wavesurfer.js reads, with one channel."""
     values = [float(value) for value in np.round(peaks.ravel() / 127.0, 3)]
     return {"version": 1, "length": len(peaks), "peaks": [values]}
 
@@ -137,26 +137,26 @@ def mel(features: Features) -> Picture:
 
 
 def mel_columns(db: Float32, sample_rate: int) -> Picture:
-    """Draw a mel spectrogram from stored columns, as `classifier.core.patches` takes them.
+    """Draw a mel spectrogram from the stored columns of a clip.
 
     Parameters
     ----------
     db : ndarray (n_mels, n_columns) float32
         Decibels relative to the loudest cell.
     sample_rate : int
-        Of the sound they were taken from, in hertz.
+        Of the original sound, in hertz.
     """
     levels = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
     return _picture(levels, _HEIGHTS["mel"], mel_axis(sample_rate))
 
 
 def mel_axis(sample_rate: int) -> tuple[Tick, ...]:
-    """Give the marks of a mel spectrogram of sound of that rate."""
+    """Ticks of the frequency axis of a mel spectrogram of sound with that sample rate."""
     return _mel_ticks(sample_rate / 2.0)
 
 
 def loudness_peaks(db: Float32) -> Int8:
-    """Outline a sound by the amplitude of its mel columns, where only these are kept.
+    """Outline a sound by the amplitude of its mel columns, for clips whose audio is not kept.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def loudness_peaks(db: Float32) -> Int8:
 
 
 def chroma(features: Features) -> Picture:
-    """Chromagram, each frame scaled to its strongest pitch class."""
+    """Chromagram with each frame scaled to its strongest pitch class."""
     energy = _pool(features.chroma)
     peak = energy.max(axis=0, keepdims=True)
     relative = energy / np.maximum(peak, np.float32(1e-10))
@@ -182,7 +182,7 @@ def chroma(features: Features) -> Picture:
 
 
 def mfcc(features: Features) -> Picture:
-    """Mel-frequency cepstral coefficients, each scaled to its own range."""
+    """Mel-frequency cepstral coefficients with each row scaled to its own range."""
     coefficients = features.mfcc
     low, high = np.percentile(coefficients[:, :: max(1, coefficients.shape[1] // 2000)], (1, 99), axis=1)
     span = np.maximum(high - low, 1.0)[:, np.newaxis]
@@ -194,21 +194,22 @@ def mfcc(features: Features) -> Picture:
 
 
 def occlusion(effects: Float32, bands: npt.NDArray[np.float64], *, least: float = 0.1) -> Picture:
-    """Draw what each region spoke for, to be laid over the mel spectrogram: clear where it said nothing.
+    """Draw the effect of each region as an overlay on the mel spectrogram, transparent where there is none.
 
     Parameters
     ----------
     effects : ndarray (n_bands, n_slices) float32
-        Positive (orange) where a region spoke for the genre, negative (blue) where against it. Slices are
-        equally long.
+        Positive (orange) where a region supports the genre, negative (blue) where it counts against it.
+        Slices have equal lengths.
     bands : ndarray (n_bands + 1,)
         Borders in hertz; the last one is the top edge of the mel spectrogram.
     least : float
-        The strongest region is drawn in full colour, but noise weaker than this is not blown up to it.
+        The colours are scaled to the strongest region, but at least to this effect, so that noise is not
+        amplified.
 
     Notes
     -----
-    PNG, since JPEG knows no transparency; a few flat areas are small in it.
+    PNG, because JPEG has no transparency.
     """
     height = _HEIGHTS["mel"]
     n_slices = effects.shape[1]
@@ -217,7 +218,7 @@ def occlusion(effects: Float32, bands: npt.NDArray[np.float64], *, least: float 
     rows = np.clip(np.searchsorted(mels, from_bottom, side="right") - 1, 0, len(effects) - 1)
     columns = np.arange(WIDTH) * n_slices // WIDTH
     strength = np.clip(effects / max(float(np.abs(effects).max()), least), -1.0, 1.0)
-    # Less than linear, so that weaker regions can be seen beside the strongest.
+    # Less than linear, so that weaker regions stay visible.
     opacity = (np.abs(strength) ** 0.75 * _MOST_OPAQUE).astype(np.uint8)
     cells = np.empty((*effects.shape, 4), np.uint8)
     cells[..., :3] = np.where((effects >= 0)[..., np.newaxis], _FOR, _AGAINST)
@@ -247,7 +248,7 @@ def _hertz(hz: int) -> str:
 
 
 def _pool(rows: Float32, *, mean: bool = False) -> Float32:
-    """Reduce a long track to a few thousand columns, keeping its loudest moments."""
+    """Reduce the columns of a long track to a few thousand, by their maximum or mean."""
     factor = rows.shape[1] // WIDTH
     if factor < 2:
         return rows
@@ -260,7 +261,7 @@ def _pool(rows: Float32, *, mean: bool = False) -> Float32:
 
 
 def _brightness(power: Float32) -> npt.NDArray[np.uint8]:
-    # What is 75 dB under full scale or less stays dark: silence is not the loudest thing in a silent track.
+    # Anything more than 75 dB under full scale stays dark, also in a track that is silent throughout.
     db = power_to_db(power, ref=max(float(power.max()), 1e-2))
     levels: npt.NDArray[np.uint8] = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
     return levels

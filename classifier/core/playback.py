@@ -1,18 +1,20 @@
-"""Renditions that every browser plays, for files that some do not."""
+"""Encode renditions that every browser plays, for files that some browsers do not."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.container import OutputContainer
 from numpy.typing import NDArray
 
-from classifier.core.sources import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits, open_source
+from classifier.core.sources import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits, Source, open_source
 
 PLAYBACK_MEDIA_TYPE = "audio/mpeg"
 PLAYBACK_SUFFIX = ".mp3"
@@ -25,32 +27,32 @@ _PLAYABLE = {
     "ogg": {"vorbis", "opus", "flac"},
     "mov": {"aac", "mp3", "flac", "opus"},
 }
-# WebM is left out: what a browser's recorder writes says neither how long it is nor where a second lies, so
-# that no browser can seek in it.
+# WebM is left out: recordings of browsers contain neither their duration nor an index, so that no browser can
+# seek in them.
 _BIT_RATE = {1: 112_000, 2: 192_000}
 
 
 def is_browser_playable(info: AudioInfo) -> bool:
-    """Whether the browsers in use play this codec in this container as it is."""
+    """Whether current browsers play this codec in this container."""
     return any(info.codec in _PLAYABLE.get(name, ()) for name in info.container.split(","))
 
 
 def encode_playback(
     file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS, start: float = 0.0, end: float = math.inf
 ) -> bytes:
-    """Render ``file`` as MP3, mono or stereo as it is.
+    """Render ``file`` as MP3, mono or stereo like the source.
 
-    MP3 at a constant bit rate because it is the one compressed format that every browser plays and in which
-    it finds any second exactly without an index.
+    MP3 at a constant bit rate is the one compressed format that every browser plays and in which it can seek
+    exactly without an index.
 
     Parameters
     ----------
     file : binary file object
         Seekable; read from its start and left open.
     limits : AudioLimits
-        The least duration holds for what is rendered, the greatest for the whole file.
+        The minimum duration applies to the rendered piece, the maximum to the whole file.
     start, end : float
-        The piece to render, in seconds of decoded sound: a damaged or missing time stamp moves nothing.
+        The piece to render, in seconds of decoded sound; time stamps in the file are ignored.
 
     Returns
     -------
@@ -63,52 +65,77 @@ def encode_playback(
         As for ``audio.decode``.
     """
     output = io.BytesIO()
-    seconds = rendered = 0.0
-    with open_source(file, limits=limits) as source:
-        channels = 1 if source.info.channels == 1 else 2
-        rate = 48000 if source.info.sample_rate % 8000 == 0 else 44100
-        with av.open(output, "w", format="mp3") as container:
-            stream = container.add_stream("libmp3lame", rate=rate)
-            stream.layout = "mono" if channels == 1 else "stereo"
-            stream.format = "fltp"
-            stream.bit_rate = _BIT_RATE[channels]
-            resampler: AudioResampler | None = None
-            shape: tuple[str, str, int] | None = None
-            for whole in source.frames():
-                begin, seconds = seconds, seconds + whole.samples / whole.sample_rate
-                if seconds > limits.max_duration:
-                    raise AudioError("too_long", maximum=round(limits.max_duration / 60, 1))
-                if seconds <= start:
-                    continue
-                if begin >= end:
-                    break
-                frame = _cut(whole, start - begin, end - begin)
-                if frame is None:
-                    continue
-                rendered += frame.samples / frame.sample_rate
-                frame.pts = None
-                if shape != (frame.format.name, frame.layout.name, frame.sample_rate):
-                    for ready in resampler.resample(None) if resampler is not None else []:
-                        container.mux(stream.encode(ready))
-                    shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-                    resampler = AudioResampler(
-                        "fltp", stream.layout, rate, stream.frame_size, {"rematrix_maxval": "1.0"}
-                    )
-                for ready in resampler.resample(frame) if resampler is not None else []:
-                    ready.pts = None
-                    container.mux(stream.encode(ready))
-            for ready in resampler.resample(None) if resampler is not None else []:
-                ready.pts = None
-                container.mux(stream.encode(ready))
-            container.mux(stream.encode(None))
-    # A sample more or less where the piece ends between two of them.
+    rendered = 0.0
+    with (
+        open_source(file, limits=limits) as source,
+        av.open(output, "w", format="mp3") as container,
+    ):
+        encoder = _Mp3Encoder(container, source.info)
+        for frame in _frames_between(source, limits, start, end):
+            rendered += frame.samples / frame.sample_rate
+            encoder.push(frame)
+        encoder.finish()
+    # Cutting may round by a sample at either end.
     if rendered + 0.01 < limits.min_duration:
         raise AudioError("too_short", minimum=limits.min_duration)
     return output.getvalue()
 
 
+class _Mp3Encoder:
+    """Resamples frames, whose format may change, to the format of one MP3 stream and encodes them."""
+
+    def __init__(self, container: OutputContainer, info: AudioInfo) -> None:
+        channels = 1 if info.channels == 1 else 2
+        self._container = container
+        self._rate = 48000 if info.sample_rate % 8000 == 0 else 44100
+        self._stream = container.add_stream("libmp3lame", rate=self._rate)
+        self._stream.layout = "mono" if channels == 1 else "stereo"
+        self._stream.format = "fltp"
+        self._stream.bit_rate = _BIT_RATE[channels]
+        self._resampler: AudioResampler | None = None
+        self._shape: tuple[str, str, int] | None = None
+
+    def push(self, frame: AudioFrame) -> None:
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is None or shape != self._shape:
+            self._flush()
+            self._shape = shape
+            self._resampler = AudioResampler(
+                "fltp", self._stream.layout, self._rate, self._stream.frame_size, {"rematrix_maxval": "1.0"}
+            )
+        frame.pts = None
+        self._encode(self._resampler.resample(frame))
+
+    def finish(self) -> None:
+        self._flush()
+        self._container.mux(self._stream.encode(None))
+
+    def _flush(self) -> None:
+        if self._resampler is not None:
+            self._encode(self._resampler.resample(None))
+
+    def _encode(self, frames: Iterable[AudioFrame]) -> None:
+        for frame in frames:
+            frame.pts = None
+            self._container.mux(self._stream.encode(frame))
+
+
+def _frames_between(source: Source, limits: AudioLimits, start: float, end: float) -> Iterator[AudioFrame]:
+    """Yield the decoded frames of a piece, its first and last frame cut to size."""
+    seconds = 0.0
+    for whole in source.frames():
+        begin, seconds = seconds, seconds + whole.samples / whole.sample_rate
+        if seconds > limits.max_duration:
+            raise AudioError("too_long", maximum=round(limits.max_duration / 60, 1))
+        if begin >= end:
+            break
+        frame = _cut(whole, start - begin, end - begin) if seconds > start else None
+        if frame is not None:
+            yield frame
+
+
 def _cut(frame: AudioFrame, start: float, end: float) -> AudioFrame | None:
-    """Keep what lies between two times, in seconds from the frame's own beginning."""
+    """Keep the samples between two times, in seconds from the beginning of the frame."""
     first = max(0, round(start * frame.sample_rate))
     last = min(frame.samples, round(end * frame.sample_rate)) if end < math.inf else frame.samples
     if first == 0 and last == frame.samples:

@@ -1,7 +1,7 @@
-"""How a set of clips is divided into what a method learns from and what it is measured on.
+"""Evaluation protocols: divide a set of clips into parts for fitting and for testing.
 
-Four ways, from honest to leaky. What a figure means depends on the way more than on the method: the same
-network names three-second pieces of songs it has learnt other pieces of, and falters on unheard artists.
+There are four, from strict to leaky. The protocol affects the accuracy more than the method does: the same
+network scores much higher on pieces of recordings that it was fitted on than on artists that it was not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEGMENT_PARTS = (0.8, 0.1, 0.1)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is classified as one: columns `start` to `stop` of a clip, or all of it where `stop` is None."""
+    """Columns `start` to `stop` of a clip, classified as one; to the end if `stop` is None."""
 
     clip: int
     start: int = 0
@@ -34,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One division, as places in the split's pieces. `valid` is empty where a protocol has no such part."""
+    """One fold, as indices into the split's pieces. `valid` is empty if the protocol has no such part."""
 
     train: IntArray
     valid: IntArray
@@ -50,9 +50,9 @@ class Split:
     protocol
         Its name.
     pieces
-        What is classified.
+        The pieces to classify.
     folds
-        Disjoint test parts; together they hold every piece of a cross-validation once.
+        With disjoint test parts; in a cross-validation every piece is in one of them.
     """
 
     protocol: str
@@ -66,14 +66,14 @@ class Split:
 
 
 def filtered(dataset: LogMelDataset, *, seed: int = 0) -> Split:
-    """The artist-disjoint, fault-filtered partition of Kereliuk, Sturm and Larsen (2015); it has no seed."""
+    """The artist-disjoint, fault-filtered partition of Kereliuk, Sturm and Larsen (2015); ignores `seed`."""
     places = _places(len(dataset.clips))
     train, valid, test = (places[dataset.part(name)] for name in ("train", "valid", "test"))
     return Split("filtered", _whole(dataset), [Fold(train, valid, test)])
 
 
 def track(dataset: LogMelDataset, *, seed: int = 0) -> Split:
-    """Ten folds of clips, stratified by genre; clips of the same recording stay together, artists do not."""
+    """Ten folds stratified by genre; clips of one recording stay together, those of one artist need not."""
     groups = _groups(dataset.clips, by_artist=False)
     places = _places(len(dataset.clips))
     return Split("track", _whole(dataset), _cross(dataset, places, groups, TRACK_FOLDS, seed))
@@ -82,8 +82,8 @@ def track(dataset: LogMelDataset, *, seed: int = 0) -> Split:
 def artist(dataset: LogMelDataset, *, seed: int = 0) -> Split:
     """Five folds that share no artist and no recording, stratified by genre as far as artists allow.
 
-    A clip whose artist is unknown could be by anyone, so it is left out of every part, unless a known clip
-    holds the same recording and so names its artist.
+    A clip whose artist is unknown is left out of every part, unless a clip with a known artist contains the
+    same recording.
     """
     groups = _groups(dataset.clips, by_artist=True)
     known = {groups[i] for i, clip in enumerate(dataset.clips) if clip.artist}
@@ -92,11 +92,11 @@ def artist(dataset: LogMelDataset, *, seed: int = 0) -> Split:
 
 
 def by_artist(dataset: LogMelDataset, clips: Sequence[int], n_folds: int, *, seed: int = 0) -> list[Fold]:
-    """Divide some clips into folds that share no artist and no recording; who is unknown is alone.
+    """Divide some clips into folds that share no artist or recording; unknown artists are all different.
 
     Returns
     -------
-    Folds of places in the data set, without a valid part.
+    Folds of indices into the data set, without a validation part.
     """
     places = np.asarray(clips, dtype=np.intp)
     return _cross(dataset, places, _groups(dataset.clips, by_artist=True), n_folds, seed)
@@ -105,8 +105,8 @@ def by_artist(dataset: LogMelDataset, clips: Sequence[int], n_folds: int, *, see
 def segment(dataset: LogMelDataset, *, seed: int = 0) -> Split:
     """Shuffled three-second segments, 80/10/10, stratified by genre: LEAKY, as in most published demos.
 
-    Nearly every test segment has neighbours of the same recording in the train part. Figures of this
-    protocol say how well a method recognises recordings that it has learnt, not genres.
+    Nearly every test segment has neighbours of the same recording in the training part. So this measures how
+    well a method recognises recordings that it was fitted on, not genres.
     """
     columns = dataset.levels.shape[2]
     length = columns // SEGMENTS_PER_CLIP
@@ -135,7 +135,7 @@ PROTOCOLS: Final[Mapping[str, Callable[..., Split]]] = {
     "track": track,
     "segment": segment,
 }
-"""By name, from the most honest to the leaky one; each takes a data set and a `seed`."""
+"""By name, from the strictest to the leaky one; each takes a data set and a `seed`."""
 
 
 def _places(count: int) -> IntArray:
@@ -148,7 +148,7 @@ def _whole(dataset: LogMelDataset) -> list[Piece]:
 
 @dataclass(slots=True)
 class _Union:
-    """Sets that grow together (Tarjan, 1975)."""
+    """Disjoint-set forest (Tarjan, 1975)."""
 
     parent: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
@@ -163,7 +163,7 @@ class _Union:
 
 
 def _groups(clips: Sequence[Clip], *, by_artist: bool) -> list[tuple[str, str]]:
-    """The group of each clip: clips of one recording share it and, `by_artist`, clips of one artist."""
+    """Group of each clip, shared by clips of one recording and, if `by_artist`, of one artist."""
     union = _Union()
     for clip in clips:
         own = ("clip", clip.name)
@@ -180,8 +180,8 @@ def _cross(
 ) -> list[Fold]:
     """Folds of whole groups with as equal shares of every genre as the groups allow.
 
-    Greedily, the largest groups first, each to the fold that it evens out best: the way of scikit-learn's
-    `StratifiedGroupKFold`, but settled by this function and the seed alone.
+    Greedy, the largest groups first, each to the fold that it balances best, as scikit-learn's
+    `StratifiedGroupKFold` does; implemented here so that folds do not change with its version.
     """
     counts: dict[tuple[str, str], NDArray[np.float64]] = {}
     for place in places:
@@ -194,7 +194,7 @@ def _cross(
     held = np.zeros((n_folds, len(dataset.labels)))
     fold_of: dict[tuple[str, str], int] = {}
     for name in shuffled:
-        # Adding to one fold changes the sum of squared shares by this much; equal shares have the least.
+        # The increase of the sum of squared shares, which is least for equal shares.
         cost = ((2 * held + counts[name]) * counts[name] / totals**2).sum(axis=1)
         tied = np.flatnonzero(np.isclose(cost, cost.min()))
         chosen = int(tied[held[tied].sum(axis=1).argmin()])

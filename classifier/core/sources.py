@@ -1,8 +1,8 @@
-"""Open a file of unknown origin as audio, trusting nothing it says.
+"""Open an untrusted file as audio.
 
 FFmpeg reads hundreds of formats, some of which (playlists, concatenations, streaming manifests) are
-instructions to open other files or addresses. Here it sees a nameless stream of bytes, may only use the
-demuxers and decoders listed below, and has neither a protocol nor a callback to open anything else with.
+instructions to open other files or addresses. Here it gets a stream of bytes without a name, may only use the
+demuxers and decoders listed below, and has neither a protocol nor a callback to open anything else.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AudioErrorCode = Literal[
 
 
 def gettext_noop(message: str) -> str:
-    """Mark a sentence for translation, and return it as it is: the core itself translates nothing."""
+    """Mark a sentence for translation and return it unchanged; the core itself does not translate."""
     return message
 
 
@@ -63,8 +63,8 @@ AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
     ),
 }
 
-# FFmpeg's demuxer names. Absent on purpose: hls, dash, concat, sdp, rtsp, imf, image2, lavfi, devices, and
-# every other format that names files or addresses.
+# FFmpeg's demuxer names. Left out on purpose: hls, dash, concat, sdp, rtsp, imf, image2, lavfi, devices, and
+# every other format that refers to files or addresses.
 FORMATS = (
     "wav,w64,aiff,au,caf,voc,ircam,mp3,aac,ac3,eac3,amr,flac,ogg,mov,matroska,asf,xwma,ape,wv,tta,tak,"
     "mpc,mpc8,dsf,qoa,avi,flv,mpegts,mpeg,truehd,dts"
@@ -95,7 +95,7 @@ _ASF_MAGIC = b"0&\xb2u"
 _MATROSKA_MAGIC = b"\x1aE\xdf\xa3"
 _MAGIC = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", _ASF_MAGIC, _MATROSKA_MAGIC)
 
-# Content encryption objects of an ASF header, as they lie in the file (MS-ASF specification, section 10.2).
+# GUIDs of the content encryption objects of an ASF header, in file order (ASF specification, section 10.2).
 _ASF_ENCRYPTION = (
     bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
     bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
@@ -103,10 +103,10 @@ _ASF_ENCRYPTION = (
 )
 _ENCRYPTED_TAGS = frozenset({"drms", "enca", "aavd", "p7m "})
 
-# Below this many bits per second no codec carries music: a header that implies less lies about its duration.
+# Bits per second; a header whose duration implies less is wrong.
 _MIN_PLAUSIBLE_BIT_RATE = 500.0
 _MAX_DAMAGED_READS = 100
-# Rates beyond these are damage, and would be resampled into gigabytes.
+# Rates outside this range are damage, and would be resampled into gigabytes.
 _MIN_RATE = 2_000
 _MAX_RATE = 1_536_000
 _MANY_CHANNELS = 8
@@ -115,14 +115,14 @@ _MAX_CHANNELS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class AudioLimits:
-    """What is accepted.
+    """Limits of the files that are accepted.
 
     Attributes
     ----------
     min_duration, max_duration : float
         Seconds of decoded audio.
     max_bytes : int
-        Size of the file as it is sent.
+        Size of the file.
     """
 
     min_duration: float = 1.0
@@ -134,16 +134,16 @@ DEFAULT_LIMITS = AudioLimits()
 
 
 class AudioError(Exception):
-    """A file that cannot be analysed, and why.
+    """A file cannot be analysed.
 
     Attributes
     ----------
     code : AudioErrorCode
         Stable, for programs.
     params : dict
-        What the template ``AUDIO_ERROR_MESSAGES[code]`` is formatted with.
+        Parameters of the template ``AUDIO_ERROR_MESSAGES[code]``.
     message : str
-        An English sentence a person can act on.
+        An English sentence for users.
     """
 
     def __init__(self, code: AudioErrorCode, **params: str | float) -> None:
@@ -153,7 +153,7 @@ class AudioError(Exception):
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions cross process borders by their positional arguments, which would lose ``params``.
+        # Exceptions are pickled by their positional arguments, which would lose ``params``.
         return _rebuild_error, (self.code, self.params)
 
 
@@ -163,12 +163,12 @@ def _rebuild_error(code: AudioErrorCode, params: dict[str, str | float]) -> Audi
 
 @dataclass(frozen=True, kw_only=True)
 class AudioInfo:
-    """What a file says of itself, corrected by what was decoded.
+    """Properties of a file from its header, corrected by the decoded sound.
 
     Attributes
     ----------
     duration : float
-        Seconds; from ``probe`` an estimate, 0.0 when unknown; from ``decode`` exact.
+        Seconds; from ``probe`` an estimate, 0.0 if unknown; from ``decode`` exact.
     sample_rate : int
         Of the source, in hertz.
     channels : int
@@ -176,7 +176,7 @@ class AudioInfo:
     codec, container : str
         FFmpeg's names, such as ``mp3`` and ``mov,mp4,m4a,3gp,3g2,mj2``.
     bit_rate : int or None
-        Bits per second, where known.
+        Bits per second, if known.
     """
 
     duration: float
@@ -188,9 +188,9 @@ class AudioInfo:
 
 
 class _Reader(io.RawIOBase):
-    """The file without its name, which FFmpeg would take hints from, and with errors kept for us to raise.
+    """Wrapper that hides the name of a file from FFmpeg and keeps read errors to be raised later.
 
-    FFmpeg takes a failing read for the end of the file; a storage that fails must not pass for a short song.
+    FFmpeg treats a failing read as the end of the file, so that a storage error would look like a short song.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -237,7 +237,7 @@ class Source:
     Attributes
     ----------
     info : AudioInfo
-        As the header has it, with a duration that is plausible for the file's size, else 0.0.
+        From the header; the duration is 0.0 if it is implausible for the size of the file.
     duration_is_exact : bool
         Whether the header's duration is a count rather than a guess from the bit rate.
     """
@@ -249,12 +249,12 @@ class Source:
     _reader: _Reader
 
     def frames(self) -> Iterator[AudioFrame]:
-        """Yield decoded frames in order, skipping what is damaged.
+        """Yield decoded frames in order, skipping damaged ones.
 
         Raises
         ------
         OSError
-            When the file object fails while it is read.
+            If reading the file object fails.
         """
         damaged = 0
         packets = self._container.demux(self._stream)
@@ -309,7 +309,7 @@ def open_source(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Iter
         ``empty``, ``too_large``, ``not_audio``, ``no_audio_stream``, ``truncated``, ``encrypted``,
         ``unsupported``.
     OSError
-        When the file object itself fails.
+        If reading the file object fails.
     """
     size = size_of(file)
     if size == 0:
@@ -356,7 +356,7 @@ def _audio_stream(container: InputContainer) -> AudioStream:
     best = container.streams.best("audio")
     stream = best if isinstance(best, AudioStream) else streams[0]
     context = stream.codec_context
-    # PyAV gives a stream without a decoder no context, whatever its annotations say.
+    # A stream without a decoder has no context in PyAV, contrary to its annotations.
     if context is None:
         raise AudioError("unsupported", codec="unknown")
     if stream.codec_tag in _ENCRYPTED_TAGS:
@@ -385,7 +385,7 @@ def _describe(
         duration = min(duration, size * 8 / context.bit_rate) if duration else size * 8 / context.bit_rate
     if duration > 0 and size * 8 / duration < _MIN_PLAUSIBLE_BIT_RATE:
         duration = 0.0
-    # Without a table of frames FFmpeg extrapolates from the first ones, which a quiet start throws off.
+    # Without a table of frames FFmpeg extrapolates from the first ones, which is wrong after a quiet start.
     guessed = container.format.name in {"mp3", "aac"} and not (b"Xing" in head or b"Info" in head)
     info = AudioInfo(
         duration=duration,

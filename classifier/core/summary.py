@@ -1,9 +1,9 @@
 """A track as 57 numbers: the columns of ``features_30_sec.csv``, the table that students of GTZAN know.
 
-The table was made with an older librosa, and this module reproduces it from the same samples without
-librosa. These features differ from those of ``features.py``, which follow librosa 0.11, in how the ends of a
-track are treated: frames there are filled with the track's mirror image, and harmonic and percussive parts
-end at the last whole hop, with zeros up to the track's length.
+librosa computes them, except for the median filter of the harmonic and percussive parts (``harmonic.py``).
+The table was made with its version 0.7, which treated the ends of a track differently from 0.11, whose
+conventions ``features.py`` follows: frames there are filled with the track's mirror image, and harmonic and
+percussive parts end at the last whole hop, with zeros up to the track's length.
 
 ``harmony_mean`` and ``perceptr_mean`` are means of a waveform, that is, nearly nothing: what little is left
 depends on the recorder's offset and on the last few samples, and a lossy copy of a clip changes it by as much
@@ -19,13 +19,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from classifier.core import filters
-from classifier.core.features import power_to_db
 from classifier.core.harmonic import HALF_WINDOW, harmonic_mask
-from classifier.core.tempo import onset_strength, tempo
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Complex64 = npt.NDArray[np.complex64]
 
 SEGMENT_SECONDS = 3.0
 
@@ -33,12 +31,9 @@ SEGMENT_SECONDS = 3.0
 _SAMPLE_RATE = 22050
 _N_FFT = 2048
 _HOP = 512
-_N_MELS = 128
 _N_MFCC = 20
-_TOP_DB = 80.0
-_ROLLOFF = 0.85
-_BLOCK_FRAMES = 256
-_TINY = np.finfo(np.float32).tiny
+# Frames at once, so that the intermediate arrays of a long track stay small.
+_BLOCK_FRAMES = 1024
 
 
 class Tolerance(NamedTuple):
@@ -93,12 +88,12 @@ def summarise(samples: Float32) -> Float64:
     rolloff               Hz            frequency below which 85 % of the magnitudes' sum lies
     zero_crossing_rate    1             share of samples at which the sign changes
     harmony, perceptr     full scale    samples of what sustains and of what strikes (``harmonic.py``)
-    tempo                 beats/minute  one number for the whole (``tempo.py``)
+    tempo                 beats/minute  one number for the whole; 0 where nothing ever begins
     mfcc1 ... mfcc20      dB            mel-frequency cepstral coefficients, the first the loudness
     ===================== ============= =====================================================================
 
-    Centroid and bandwidth after Klapuri and Davy (Signal processing methods for music transcription, 2007),
-    everything in librosa's definition.
+    Everything in librosa's definition: centroid and bandwidth after Klapuri and Davy (Signal processing
+    methods for music transcription, 2007), tempo after Ellis (Beat tracking by dynamic programming, 2007).
 
     Parameters
     ----------
@@ -117,25 +112,21 @@ def summarise(samples: Float32) -> Float64:
     """
     if samples.ndim != 1 or samples.size == 0:
         raise ValueError("samples must be a non-empty array of one dimension")
-    padded = np.pad(np.asarray(samples, np.float32), _N_FFT // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
-    heard = _predict(frames, _tuning(frames))
-    mel_db = power_to_db(heard.mel_power, top_db=_TOP_DB)
-    harmony = _mean_and_variance(heard.harmonic, samples.size)
-    # In place: a long track has hardly room for both.
-    percussive = np.subtract(samples[: heard.harmonic.size], heard.harmonic, out=heard.harmonic)
-    values = [
-        *_mean_and_variance(heard.chroma),
-        *_mean_and_variance(heard.rms),
-        *_mean_and_variance(heard.centroid),
-        *_mean_and_variance(heard.bandwidth),
-        *_mean_and_variance(heard.rolloff),
-        *_mean_and_variance(_zero_crossing_rate(samples)),
-        *harmony,
-        *_mean_and_variance(percussive, samples.size),
-        tempo(onset_strength(mel_db, shift=_N_FFT // (2 * _HOP)), frame_rate=_SAMPLE_RATE / _HOP),
-    ]
-    for coefficients in filters.dct(_N_MFCC, _N_MELS) @ mel_db:
+    import librosa  # takes seconds and 200 MB, so only what computes a summary loads it
+
+    samples = np.asarray(samples, np.float32)
+    padded = np.pad(samples, _N_FFT // 2, mode="reflect")
+    transform = librosa.stft(padded, center=False)
+    magnitude = np.abs(transform)
+    mel_db, over_time = _spectral(magnitude)
+    over_time.insert(1, librosa.feature.rms(y=padded, center=False))
+    over_time.append(librosa.feature.zero_crossing_rate(samples))
+    values = [number for array in over_time for number in _mean_and_variance(array)]
+    harmonic = _harmonic(transform, magnitude)
+    values += _mean_and_variance(harmonic, samples.size)
+    values += _mean_and_variance(samples[: harmonic.size] - harmonic, samples.size)
+    values.append(_tempo(mel_db))
+    for coefficients in librosa.feature.mfcc(S=mel_db, n_mfcc=_N_MFCC):
         values += _mean_and_variance(coefficients)
     return np.array(values)
 
@@ -153,132 +144,69 @@ def segments(samples: Float32) -> Iterator[Float32]:
         yield samples[first : first + length]
 
 
-class _Heard(NamedTuple):
-    mel_power: Float32
-    chroma: Float32
-    rms: Float64
-    centroid: Float64
-    bandwidth: Float64
-    rolloff: Float64
-    harmonic: Float32
-
-
-def _predict(frames: Float32, tuning: float) -> _Heard:
-    n_frames = len(frames)
-    window = filters.hann(_N_FFT)
-    frequencies = np.linspace(0.0, _SAMPLE_RATE / 2.0, 1 + _N_FFT // 2)
-    moments = np.stack((np.ones_like(frequencies), frequencies, frequencies**2), axis=1)
-    chroma_basis = filters.chroma(_SAMPLE_RATE, _N_FFT, tuning)
-    basis = np.concatenate((filters.mel(_SAMPLE_RATE, _N_FFT, _N_MELS), chroma_basis)).T
-    projected = np.empty((_N_MELS + 12, n_frames), np.float32)
-    rms = np.empty(n_frames)
-    centroid = np.empty(n_frames)
-    bandwidth = np.empty(n_frames)
-    rolloff = np.empty(n_frames)
-    harmonic = _OverlapAdd(n_frames, window)
-    around = np.pad(np.arange(n_frames), HALF_WINDOW, mode="symmetric")
+def _blocks(n_frames: int) -> Iterator[slice]:
     for first in range(0, n_frames, _BLOCK_FRAMES):
-        last = min(first + _BLOCK_FRAMES, n_frames)
-        block = frames[first:last]
-        rms[first:last] = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64) / _N_FFT)
-        spectrum = np.fft.rfft(frames[around[first : last + 2 * HALF_WINDOW]] * window, axis=1)
-        magnitude = np.abs(spectrum)
-        inner = magnitude[HALF_WINDOW:-HALF_WINDOW]
-        projected[:, first:last] = (np.square(inner) @ basis).T
-        centroid[first:last], bandwidth[first:last] = _centroid_and_bandwidth(inner, moments)
-        rolloff[first:last] = frequencies[_rolloff_bin(inner)]
-        sustained = spectrum[HALF_WINDOW:-HALF_WINDOW] * harmonic_mask(magnitude)
-        harmonic.add(first, np.asarray(np.fft.irfft(sustained, axis=1), np.float32))
-    chroma = projected[_N_MELS:]
-    peak = chroma.max(axis=0)
-    chroma /= np.where(peak < _TINY, np.float32(1.0), peak)
-    return _Heard(projected[:_N_MELS], chroma, rms, centroid, bandwidth, rolloff, harmonic.samples())
+        yield slice(first, min(first + _BLOCK_FRAMES, n_frames))
 
 
-class _OverlapAdd:
-    """The samples whose centred frames were changed: Griffin and Lim's least-squares inverse (1984)."""
+def _spectral(magnitude: Float32) -> tuple[Float32, list[Float32 | Float64]]:
+    """Mel spectrogram in decibels; chroma, centroid, bandwidth and roll-off of (n_bins, n_frames) spectra."""
+    import librosa
 
-    def __init__(self, n_frames: int, window: Float32) -> None:
-        self._n_frames = n_frames
-        self._window = window
-        self._per_frame = _N_FFT // _HOP
-        self._sum = np.zeros((n_frames + self._per_frame - 1, _HOP), np.float32)
-
-    def add(self, first: int, frames: Float32) -> None:
-        last = first + len(frames)
-        parts = (frames * self._window).reshape(len(frames), self._per_frame, _HOP)
-        for i in range(self._per_frame):
-            self._sum[first + i : last + i] += parts[:, i]
-
-    def samples(self) -> Float32:
-        """From the first frame's centre to the last one's: ``(n_frames - 1) * hop`` samples."""
-        half = self._per_frame // 2
-        inner = self._sum[half : len(self._sum) - half]
-        squares = np.square(self._window).reshape(self._per_frame, _HOP)
-        for first in range(0, len(inner), _BLOCK_FRAMES):
-            block = inner[first : first + _BLOCK_FRAMES]
-            hops = np.arange(first, first + len(block))[:, np.newaxis] + half
-            frames = hops - np.arange(self._per_frame)
-            block /= ((frames >= 0) & (frames < self._n_frames)).astype(np.float32) @ squares
-        return inner.reshape(-1)
+    blocks = [magnitude[:, block] for block in _blocks(magnitude.shape[1])]
+    tuning = _tuning(blocks)
+    mel, chroma, centroid, bandwidth, rolloff = [], [], [], [], []
+    for block in blocks:
+        power = np.square(block)
+        mel.append(librosa.feature.melspectrogram(S=power, sr=_SAMPLE_RATE))
+        chroma.append(librosa.feature.chroma_stft(S=power, sr=_SAMPLE_RATE, tuning=tuning))
+        centroid.append(librosa.feature.spectral_centroid(S=block, sr=_SAMPLE_RATE))
+        bandwidth.append(librosa.feature.spectral_bandwidth(S=block, sr=_SAMPLE_RATE, centroid=centroid[-1]))
+        rolloff.append(librosa.feature.spectral_rolloff(S=block, sr=_SAMPLE_RATE))
+    mel_db: Float32 = librosa.power_to_db(np.concatenate(mel, axis=1))
+    return mel_db, [np.concatenate(parts, axis=1) for parts in (chroma, centroid, bandwidth, rolloff)]
 
 
-def _centroid_and_bandwidth(magnitude: Float32, moments: Float64) -> tuple[Float64, Float64]:
-    total, first, second = (magnitude.astype(np.float64) @ moments).T
-    total = np.where(total < _TINY, 1.0, total)
-    centroid = first / total
-    return centroid, np.sqrt(np.maximum(second / total - centroid**2, 0.0))
+def _tuning(blocks: list[Float32]) -> float:
+    """Deviation from A4 = 440 Hz in semitones, in [-0.5, 0.5); ``estimate_tuning`` in blocks of frames."""
+    import librosa
 
-
-def _rolloff_bin(magnitude: Float32) -> npt.NDArray[np.intp]:
-    reached = np.cumsum(magnitude, axis=1)
-    below = reached < np.float32(_ROLLOFF) * reached[:, -1:]
-    bins: npt.NDArray[np.intp] = below.sum(axis=1, dtype=np.intp)
-    return bins
-
-
-def _zero_crossing_rate(samples: Float32) -> Float64:
-    negative = np.pad(samples < -1e-10, _N_FFT // 2, mode="edge")
-    changes = np.zeros_like(negative)
-    np.not_equal(negative[1:], negative[:-1], out=changes[1:])
-    n_hops = changes.size // _HOP
-    hops = changes[: n_hops * _HOP].reshape(n_hops, _HOP)
-    counts = np.lib.stride_tricks.sliding_window_view(hops.sum(axis=1), _N_FFT // _HOP).sum(axis=1)
-    # A change at a frame's first sample is one from the sample before the frame.
-    rate: Float64 = (counts - hops[: counts.size, 0]) / _N_FFT
-    return rate
-
-
-def _tuning(frames: Float32) -> float:
-    """Deviation from A4 = 440 Hz in semitones, in [-0.5, 0.5), from the spectral peaks of every frame.
-
-    The mode of a histogram of the stronger half of the peaks, found by parabolic interpolation (Smith,
-    Spectral Audio Signal Processing, 2011), as librosa's ``estimate_tuning``. ``features.py`` has a faster
-    estimate; the table's chroma needs this one.
-    """
-    window = filters.hann(_N_FFT)
-    low = int(np.ceil(150.0 * _N_FFT / _SAMPLE_RATE))
-    high = int(np.ceil(4000.0 * _N_FFT / _SAMPLE_RATE))
     pitches, heights = [], []
-    for first in range(0, len(frames), _BLOCK_FRAMES):
-        power = np.square(np.abs(np.fft.rfft(frames[first : first + _BLOCK_FRAMES] * window, axis=1)))
-        centre, left, right = power[:, low:high], power[:, low - 1 : high - 1], power[:, low + 1 : high + 1]
-        loud = centre > np.float32(0.1) * power.max(axis=1, keepdims=True)
-        row, column = np.nonzero(loud & (centre > left) & (centre >= right))
-        a, b, c = left[row, column], centre[row, column], right[row, column]
-        curvature, slope = a + c - 2 * b, (c - a) / 2
-        inside = np.abs(slope) < np.abs(curvature)
-        shift = np.where(inside, -slope / np.where(inside, curvature, np.float32(1.0)), np.float32(0.0))
-        pitches.append((column + low + shift) * (_SAMPLE_RATE / _N_FFT))
-        heights.append(b + 0.5 * slope * shift)
+    for block in blocks:
+        pitch, height = librosa.piptrack(S=np.square(block), sr=_SAMPLE_RATE)
+        found = pitch > 0
+        pitches.append(pitch[found])
+        heights.append(height[found])
     pitch, height = np.concatenate(pitches), np.concatenate(heights)
-    if pitch.size == 0:
+    if pitch.size == 0:  # librosa answers zero as well, but warns
         return 0.0
-    strong = pitch[height >= np.median(height)]
-    residual = np.mod(12.0 * np.log2(strong / 27.5), 1.0)
-    residual[residual >= 0.5] -= 1.0
-    counts, edges = np.histogram(residual, np.linspace(-0.5, 0.5, 101))
-    return float(edges[np.argmax(counts)])
+    return float(librosa.pitch_tuning(pitch[height >= np.median(height)]))
+
+
+def _harmonic(transform: Complex64, magnitude: Float32) -> Float32:
+    """Samples of the harmonic part; ``transform``, (n_bins, n_frames), is overwritten.
+
+    The percussive part is the rest, since the two masks add up to one.
+    """
+    import librosa
+
+    n_frames = magnitude.shape[1]
+    mirrored = np.pad(np.arange(n_frames), HALF_WINDOW, mode="symmetric")
+    for block in _blocks(n_frames):
+        around = mirrored[block.start : block.stop + 2 * HALF_WINDOW]
+        transform[:, block] *= harmonic_mask(np.ascontiguousarray(magnitude[:, around].T)).T
+    samples: Float32 = librosa.istft(transform)
+    return samples
+
+
+def _tempo(mel_db: Float32) -> float:
+    """Beats per minute; 0.0 where nothing ever begins."""
+    import librosa
+
+    onsets = librosa.onset.onset_strength(S=mel_db, sr=_SAMPLE_RATE, aggregate=np.median)
+    if not onsets.any():
+        return 0.0
+    return float(librosa.feature.tempo(onset_envelope=onsets, sr=_SAMPLE_RATE)[0])
 
 
 def _mean_and_variance(values: Float32 | Float64, n: int | None = None) -> tuple[float, float]:

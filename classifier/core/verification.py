@@ -1,7 +1,7 @@
-"""Check an untrusted version in a process with limits of its own: ``-m classifier.core.verification``.
+"""Check an untrusted version in a process with resource limits: ``-m classifier.core.verification``.
 
-A damaged network can bring down the interpreter that runs it, and a hostile one can ask for all memory, so
-whoever takes a version in lets this program hear two sounds with it first.
+A damaged network can crash the interpreter that runs it, and a hostile one can allocate all memory, so this
+program is run on a version before the version is imported.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ SAMPLE_RATE = 22050
 MOST_MEMORY = 4 * 1024**3
 MOST_CPU_SECONDS = 60
 MOST_DIMENSIONS = 16_000
-"""Of an embedding that the database can keep."""
+"""Largest size of an embedding that the database can store."""
 
 
-def try_out(folder: Path) -> None:
-    """Load a version and let it hear silence and noise.
+def verify(folder: Path) -> None:
+    """Load a version and let it predict silence and noise.
 
     Raises
     ------
     ReleaseError
-        It does not load, fails, or answers with something that is no verdict.
+        If it does not load, fails, or gives an invalid prediction.
     """
     from classifier.core.analysis import classify
     from classifier.core.artifact import ReleaseError, arrays_from
@@ -47,10 +47,10 @@ def try_out(folder: Path) -> None:
     for what, samples in (("silence", np.zeros(n)), ("noise", rng.normal(0, 0.1, n))):
         try:
             prediction = classify(io.BytesIO(_wav(samples)), classifier=classifier)
-        except Exception as error:  # whatever a stranger's network does is its fault
+        except Exception as error:  # an untrusted network can fail in any way
             raise ReleaseError(f"It cannot hear {what}: {error}") from error
         values = [*prediction.probabilities.values(), prediction.confidence]
-        sensible = (
+        valid = (
             set(prediction.probabilities) == set(classifier.labels)
             and all(math.isfinite(value) and -1e-6 <= value <= 1 + 1e-6 for value in values)
             and math.isclose(sum(prediction.probabilities.values()), 1, abs_tol=1e-3)
@@ -58,7 +58,7 @@ def try_out(folder: Path) -> None:
             and 1 <= prediction.embedding.size <= MOST_DIMENSIONS
             and bool(np.isfinite(prediction.embedding).all())
         )
-        if not sensible:
+        if not valid:
             raise ReleaseError(f"What it says about {what} is no verdict.")
 
 
@@ -78,15 +78,15 @@ def _limit(what: int, most: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print ``{}``, or ``{"error": …}`` with a sentence."""
+    """Print ``{}``, or ``{"error": …}`` with a sentence that says what is wrong."""
     _limit(resource.RLIMIT_AS, MOST_MEMORY)
     _limit(resource.RLIMIT_CPU, MOST_CPU_SECONDS)
-    said: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     try:
-        try_out(Path(arguments[0]))
+        verify(Path(arguments[0]))
     except (OSError, ValueError, MemoryError) as error:
-        said["error"] = str(error) or type(error).__name__
-    print(json.dumps(said))
+        result["error"] = str(error) or type(error).__name__
+    print(json.dumps(result))
     return 0
 
 

@@ -1,1 +1,1 @@
-"""What is known of how good a version is, prepared for pages."""
+"""The measured quality of a version, prepared for pages."""

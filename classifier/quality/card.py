@@ -1,4 +1,4 @@
-"""What the card of a version says about how good it is, made ready to be read by people."""
+"""The figures of a version's card, prepared for pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from classifier.models import Genre, ModelVersion
 
-# The channels that a card may hold figures for, as people read them.
+# Names of the channels that a card may hold figures for.
 CHANNELS = {
     "equaliser": gettext_lazy("Tone controls"),
     "loudspeaker": gettext_lazy("A small loudspeaker"),
@@ -28,7 +28,7 @@ CHANNELS = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How many clips of one genre were heard as another."""
+    """How many clips of one genre were predicted as another."""
 
     count: int
     share: float
@@ -37,9 +37,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class GenreRow:
-    """How one genre fares: the share found, in percent, and what its clips were heard as.
+    """Recall of one genre in percent, and its row of the confusion matrix.
 
-    A genre that no test clip belongs to has no share.
+    A genre without test clips has no recall.
     """
 
     genre: Genre
@@ -50,7 +50,7 @@ class GenreRow:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRow:
-    """How the version fares when the sound is spoilt in one way, in percent."""
+    """Figures of the version on sound degraded by one channel, in percent."""
 
     name: str
     accuracy: int

@@ -1,4 +1,4 @@
-"""The version in service beside the methods people know, protocol by protocol, made ready to be read."""
+"""The version in service beside other methods, protocol by protocol, prepared for pages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from classifier import version_files
 from classifier.models import ModelVersion
-from classifier.releases import evaluation
+from classifier.quality.tables import evaluation_of
 
 METHODS: Final[Mapping[str, str | Promise]] = {
     "release": gettext_lazy("This classifier, as it answers here"),
@@ -34,7 +33,7 @@ TITLES: Final[Mapping[str, str | Promise]] = {
     "segment": gettext_lazy("Other pieces of songs it learnt"),
 }
 
-WORDS: Final[Mapping[str, str | Promise]] = {
+EXPLANATIONS: Final[Mapping[str, str | Promise]] = {
     "filtered": gettext_lazy(
         "The fairest of the four. No artist of the test clips was learnt, and mislabelled, distorted and "
         "repeated recordings are left out: Kereliuk, Sturm and Larsen's partition of 2015."
@@ -60,7 +59,7 @@ NOT_APPLICABLE: Final = gettext_lazy("What answers here may have learnt clips th
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What this project asks of a method under a protocol. Figures are shares."""
+    """The least figure that this project asks of a method under a protocol; figures are shares."""
 
     method: str
     figure: str
@@ -99,7 +98,7 @@ class MethodRow:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bar in words, and whether it was reached; `reached` is None while it was not measured in full."""
+    """A bar in words, and whether it was reached: None while it was not measured in full."""
 
     words: str
     reached: bool | None
@@ -121,11 +120,8 @@ class ProtocolTable:
 
 def comparison_of(version: ModelVersion) -> list[ProtocolTable]:
     """Read the table that a version came with; empty where it has none."""
-    if version.source != ModelVersion.Source.RELEASE:
-        return []
-    content = evaluation.read(version_files.RELEASES / version.location)
-    # A table that was carried along says what it measured; figures of another network are not this one's.
-    if content is None or content["sha256"] != version.sha256:
+    content = evaluation_of(version)
+    if content is None:
         return []
     tables = []
     for protocol in TITLES:
@@ -138,7 +134,7 @@ def comparison_of(version: ModelVersion) -> list[ProtocolTable]:
             ProtocolTable(
                 name=protocol,
                 title=str(TITLES[protocol]),
-                words=str(WORDS[protocol]),
+                words=str(EXPLANATIONS[protocol]),
                 leaky=protocol == "segment",
                 rows=sorted(rows, key=lambda row: -row.accuracy),
                 goals=[_goal(bar, found.get(bar.method)) for bar in BARS.get(protocol, ())],

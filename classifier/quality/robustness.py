@@ -1,4 +1,4 @@
-"""How the version in service fares with sound that was really played, recorded or compressed, to be read."""
+"""Figures of the version in service on really degraded sound, prepared for pages."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
-from classifier import version_files
 from classifier.models import ModelVersion
 from classifier.quality import card
 from classifier.quality.methods import Goal
-from classifier.releases import real_channels
+from classifier.quality.tables import real_channels_of
 
 CHANNELS: Final[Mapping[str, str | Promise]] = {
     "clean": gettext_lazy("As it is"),
@@ -34,7 +33,7 @@ LEAST_AGREEMENT: Final = 0.80
 
 @dataclass(frozen=True, slots=True)
 class RobustnessRow:
-    """One way to spoil sound; figures in percent, `confident_accuracy` None where no answer was sure."""
+    """One channel; figures in percent, `confident_accuracy` None where no prediction was confident."""
 
     title: str
     clean: bool
@@ -47,7 +46,7 @@ class RobustnessRow:
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """The rows, the clips they rest on, and what this project asks for."""
+    """A row per channel, the number of clips and their length, and the project's goals."""
 
     rows: list[RobustnessRow]
     clips: int
@@ -56,21 +55,19 @@ class Robustness:
 
 
 def robustness_of(version: ModelVersion) -> Robustness | None:
-    """Read what a version came with; None where it came with nothing."""
-    if version.source != ModelVersion.Source.RELEASE:
+    """Read the figures among the files of a version; None where it has none."""
+    content = real_channels_of(version)
+    if content is None:
         return None
-    content = real_channels.read(version_files.RELEASES / version.location)
-    if content is None or content["sha256"] != version.sha256:
-        return None
-    unheard = content["test"]
-    measured = {"clean": unheard["clean"], **unheard["channels"]}
+    test = content["test"]
+    measured = {"clean": test["clean"], **test["channels"]}
     return Robustness(
         rows=[_row(name, measured[name]) for name in CHANNELS if name in measured],
-        clips=unheard["clips"],
+        clips=test["clips"],
         seconds=content["seconds"],
         goals=[
             _goal(gettext("Every clip that has sound, learnt or not"), content["all"]),
-            _goal(gettext("Only those it never heard"), unheard),
+            _goal(gettext("Only those it never heard"), test),
         ],
     )
 

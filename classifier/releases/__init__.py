@@ -1,4 +1,9 @@
-"""The classifiers that ship with the project; one folder each."""
+"""The classifier that ships with the project.
+
+A release folder holds what serves: ``metadata.json``, the files that it names and the tables of its
+evaluation. In its folder ``training/`` lies what only further training reads. At start a site stores it like
+any other version.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.inference import ReleaseError, read_metadata
+from classifier.core.artifact import ReleaseError, file_in, read_metadata
+from classifier.core.networks import WEIGHTS_FILE
 
 __all__ = [
     "EVALUATION_FEATURES_FILE",
     "REPLAY_FILE",
+    "TRAINING_FILES",
     "EvaluationFeatures",
     "ReleaseError",
     "Replay",
@@ -28,6 +35,8 @@ __all__ = [
 CURRENT = "2026.11.5"
 REPLAY_FILE = "replay.npz"
 EVALUATION_FEATURES_FILE = "frozen.npz"
+TRAINING_FILES = frozenset({WEIGHTS_FILE, REPLAY_FILE, EVALUATION_FEATURES_FILE})
+"""Read by further training and evaluation only: serving does not wait for them."""
 
 FloatArray = NDArray[np.float32]
 
@@ -39,10 +48,10 @@ def current_release() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a release remembers of the clips it was fitted on, to fit a new head without the clips.
+    """Embeddings of the clips that a release was fitted on, to fit a new head without the clips.
 
-    The network has seen these clips, so their embeddings lie further apart than those of new ones: a head
-    fitted on them alone is too sure of itself. The channelled crops among them are the nearest to unseen.
+    The network was fitted on these clips, so their embeddings are better separated than those of new clips,
+    and a head fitted on them alone is overconfident. The crops through channels come closest to unseen clips.
 
     Attributes
     ----------
@@ -67,7 +76,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFeatures:
-    """The held-out clips as a release hears them: what later versions with a new head are compared on.
+    """Embeddings of the test clips by a release: versions with a new head are evaluated on them.
 
     Attributes
     ----------
@@ -118,7 +127,7 @@ def read_replay(release: Path) -> Replay:
 
 
 def read_evaluation_features(release: Path) -> EvaluationFeatures:
-    """Read the frozen test set of a release folder.
+    """Read the evaluation features of a release folder.
 
     Raises
     ------
@@ -127,7 +136,7 @@ def read_evaluation_features(release: Path) -> EvaluationFeatures:
     """
     arrays = _read(release, EVALUATION_FEATURES_FILE, "frozen_sha256")
     try:
-        frozen = EvaluationFeatures(
+        features = EvaluationFeatures(
             names=arrays["names"].tolist(),
             targets=arrays["targets"].astype(np.intp),
             embeddings=arrays["embeddings"].astype(np.float32),
@@ -136,17 +145,17 @@ def read_evaluation_features(release: Path) -> EvaluationFeatures:
             channel_embeddings=arrays["channel_embeddings"].astype(np.float32),
         )
     except KeyError as error:
-        raise ReleaseError(f"The frozen set of release {release.name} lacks {error}.") from error
-    rows = len(frozen.names)
-    whole = {rows} == {len(frozen.targets), len(frozen.embeddings), len(frozen.music)}
-    if not whole or frozen.channel_embeddings.shape[:2] != (len(frozen.channel_names), rows):
-        raise ReleaseError(f"The frozen set of release {release.name} does not hold together.")
-    return frozen
+        raise ReleaseError(f"The evaluation features of release {release.name} lacks {error}.") from error
+    rows = len(features.names)
+    whole = {rows} == {len(features.targets), len(features.embeddings), len(features.music)}
+    if not whole or features.channel_embeddings.shape[:2] != (len(features.channel_names), rows):
+        raise ReleaseError(f"The evaluation features of release {release.name} does not hold together.")
+    return features
 
 
 def _read(release: Path, file: str, key: str) -> dict[str, NDArray[Any]]:
     metadata = read_metadata(release)
-    path = release / file
+    path = file_in(release, file)
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -12,15 +12,10 @@ MARKDOWN_FILE = "EVALUATION.md"
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The table of a release folder; None where it has none that this program reads."""
-    return read_json(folder / JSON_FILE, FORMAT_VERSION)
-
-
-def read_json(path: Path, format_version: int) -> dict[str, Any] | None:
-    """A JSON object that names its format; None where it cannot be read or is of another one."""
+    """Read the table of a release folder; None where it has none that this program reads."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    known = isinstance(content, dict) and content.get("format_version") == format_version
+    known = isinstance(content, dict) and content.get("format_version") == FORMAT_VERSION
     return content if known else None

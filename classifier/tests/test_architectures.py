@@ -13,6 +13,7 @@ from classifier.core.dataset import Examples
 from classifier.core.explain import NotExplainableError, explain
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, ReleaseError
+from classifier.core.verification import verify
 from classifier.fitting.architectures import ARCHITECTURES
 from classifier.fitting.artifact.writer import CAUTIOUS
 from classifier.fitting.evaluation.figures import Clips, judge
@@ -59,7 +60,7 @@ def test_plain_methods_learn_serve_and_are_measured(name: str, tmp_path: Path) -
         assert reports[-1].val_accuracy == 1.0
         assert reports[-1].accuracy == 1.0
     classifier = Classifier.load(work)
-    classifier.try_out()
+    verify(work)
     sound = extract(tune(20.0))
     said = classifier.predict(sound.mel_power, duration=sound.duration, samples=tune(20.0))
     assert sum(said.probabilities.values()) == pytest.approx(1.0)
@@ -144,8 +145,7 @@ def test_a_killed_fit_of_the_network_goes_on_and_ends_as_a_version_that_can_be_t
     assert reports[0].val_loss is not None
     assert 0 <= (reports[0].val_accuracy or 0) <= 1
     assert 0 <= (reports[0].accuracy or 0) <= 1
-    classifier = Classifier.load(tmp_path)
-    classifier.try_out()
+    verify(tmp_path)
     test = examples(6, 2)
     found = judge(tmp_path, test=Clips([str(i) for i in range(6)], test))
     assert found["robustness"]["clips"] == 6

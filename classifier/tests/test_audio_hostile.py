@@ -84,7 +84,7 @@ def test_too_large() -> None:
     assert refusal(sounds.encode(SONG, "wav16"), limits=AudioLimits(max_bytes=1000)) == "too_large"
 
 
-def test_truncated_files_with_enough_sound_are_heard() -> None:
+def test_truncated_files_with_enough_sound_are_decoded() -> None:
     for kind in ("mp3", "flac", "opus", "vorbis", "webm", "wav16", "aiff", "wma"):
         data = sounds.encode(sounds.tune(10.0), kind)
         assert decode(io.BytesIO(data[: len(data) // 2])).info.duration == pytest.approx(5.0, abs=0.7), kind
@@ -157,7 +157,7 @@ class _Recorder(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[str]]]:
-    """A web server and the paths it was asked for."""
+    """A web server and the paths that were requested from it."""
     _Recorder.hits = []
     http = HTTPServer(("127.0.0.1", 0), _Recorder)
     thread = threading.Thread(target=http.serve_forever, daemon=True)
@@ -233,7 +233,7 @@ print(len(outcomes), len(set(outcomes)))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sounds.CODECS)
-def test_random_damage_is_heard_or_refused(kind: str) -> None:
+def test_random_damage_is_decoded_or_refused(kind: str) -> None:
     """In a process of its own, so that a crash in C would be seen."""
     seed = str(sorted(sounds.CODECS).index(kind))
     finished = subprocess.run(

@@ -116,7 +116,7 @@ def test_a_band_limit_takes_the_treble_and_leaves_the_rest() -> None:
 
 
 def test_a_lossy_codec_fills_what_lies_far_under_its_neighbours() -> None:
-    """A few bands of a steady sound are silent; what masks them is heard there in three cases of five."""
+    """A few bands of a steady sound are silent; masked noise fills them in three cases of five."""
     power = np.full((len(FREQUENCIES), 200), 1.0, dtype=np.float32)
     power[30:33] = 1e-8
     filled = 0

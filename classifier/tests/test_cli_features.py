@@ -42,7 +42,7 @@ def test_a_row_for_each_track(song: Path) -> None:
     assert finished.returncode == 0
 
 
-def test_the_label_is_the_genre_heard(song: Path) -> None:
+def test_the_label_is_the_predicted_genre(song: Path) -> None:
     (row,) = rows(run(song, "--features", "track").stdout)
     (verdict,) = rows(run(song, "--csv").stdout)
 

@@ -27,7 +27,7 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def busy(song: Path) -> Iterator[subprocess.Popen[str]]:
-    """The program, hearing hundreds of files in two processes; its first answer is there."""
+    """The program while it predicts hundreds of files in two processes, after its first result."""
     process = subprocess.Popen(
         [sys.executable, "-m", "classifier", *[str(song)] * 400, "--json", "--jobs", "2"],
         cwd=ROOT,

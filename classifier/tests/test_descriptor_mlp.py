@@ -1,4 +1,4 @@
-"""The network on descriptors: what it is shown, what it learns, and how it stands beside the members."""
+"""The network on descriptors: its inputs, its training, and its share in the ensemble."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -158,7 +158,7 @@ def test_an_interrupted_fit_ends_with_the_same_weights(mlp: Any, tmp_path: Path)
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_joined_with_towers_the_logits_are_the_weighted_mean(mlp: Any) -> None:
+def test_joined_with_members_the_logits_are_the_weighted_mean(mlp: Any) -> None:
     members = [
         networks.residual_cnn(n_labels=2, patches=PATCHES, params=MEMBER, seed=seed) for seed in (1, 2)
     ]

@@ -28,7 +28,7 @@ QUIET, LOUD = 1e-3, 1.0
 
 @dataclass
 class Watching:
-    """A network that hears a label wherever one range of mel rows is loud, in one direction or the other."""
+    """A network that predicts a label from the level of a range of mel rows, high or low."""
 
     rows: slice
     label: int = 0
@@ -37,7 +37,7 @@ class Watching:
 
     def run(self, inputs: FloatArray) -> NetworkOutput:
         self.runs += len(inputs)
-        # Inputs are relative to a loud cell; what it hears is how far cells stand above -25 dB of that.
+        # Inputs are relative to a loud cell; the logit is the level of the cells above -25 dB of that.
         loudness = np.maximum(inputs[:, self.rows] + 1.0, 0.0).mean(axis=(1, 2))
         logits = np.zeros((len(inputs), len(LABELS)), dtype=np.float32)
         logits[:, self.label] = self.weight * loudness
@@ -137,7 +137,7 @@ def test_a_moment_of_a_track_shorter_than_a_patch_is_covered_with_its_mirror_ima
     network = Watching(watched)
     found = explain(heard, classifier=classifier_of(network), duration=6.0)
     assert peak(found) == pytest.approx((3000, 4000, 4, 6))
-    # With the region covered everywhere, nothing speaks for the genre any more.
+    # With the region covered everywhere, nothing supports the genre any more.
     left = found.probability / (1 - found.probability)
     assert np.log(left) - found.effects.max() == pytest.approx(np.log(1 / 2), abs=0.05)
 

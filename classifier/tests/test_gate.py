@@ -12,7 +12,7 @@ from classifier.core.gate import Comparison, Verdict, VersionPredictions, compar
 AB = ("a", "b")
 
 
-def judged(labels: Sequence[str], said: dict[str, str]) -> VersionPredictions:
+def predictions(labels: Sequence[str], said: dict[str, str]) -> VersionPredictions:
     return VersionPredictions(labels, {name: Verdict(label, 0.9) for name, label in said.items()})
 
 
@@ -33,8 +33,8 @@ def of_two(better: int, worse: int, both: int = 40) -> Comparison:
     """Compare on clips of "a": so many only the candidate finds, so many only the champion, others both."""
     truth = truths(clips("a", better + worse + both))
     names = list(truth)
-    before = judged(AB, said(truth, wrong=names[:better]))
-    after = judged(AB, said(truth, wrong=names[better : better + worse]))
+    before = predictions(AB, said(truth, wrong=names[:better]))
+    after = predictions(AB, said(truth, wrong=names[better : better + worse]))
     return compare(before, after, truth)
 
 
@@ -79,12 +79,16 @@ def test_a_candidate_that_is_worse_by_more_than_chance_is_refused() -> None:
 
 def test_a_genre_may_lose_ten_points_and_no_more() -> None:
     truth = truths(clips("a", 30), clips("b", 30))
-    before = judged(AB, said(truth))
+    before = predictions(AB, said(truth))
     won = clips("a", 6)
-    ten = compare(judged(AB, said(truth, wrong=won)), judged(AB, said(truth, wrong=clips("b", 3))), truth)
+    ten = compare(
+        predictions(AB, said(truth, wrong=won)), predictions(AB, said(truth, wrong=clips("b", 3))), truth
+    )
     assert ten.is_open
     assert ten.genres[1].change == pytest.approx(-0.1)
-    eleven = compare(judged(AB, said(truth, wrong=won)), judged(AB, said(truth, wrong=clips("b", 4))), truth)
+    eleven = compare(
+        predictions(AB, said(truth, wrong=won)), predictions(AB, said(truth, wrong=clips("b", 4))), truth
+    )
     assert eleven.paired.right_after > eleven.paired.right_before
     assert [(refusal.code, refusal.genre.label) for refusal in eleven.refusals if refusal.genre] == [
         ("genre_lost", "b")
@@ -95,16 +99,16 @@ def test_a_genre_may_lose_ten_points_and_no_more() -> None:
 
 def test_few_clips_of_a_genre_are_said_to_be_few() -> None:
     truth = truths(clips("a", 30), clips("b", 3))
-    result = compare(judged(AB, said(truth)), judged(AB, said(truth, wrong=clips("b", 1))), truth)
+    result = compare(predictions(AB, said(truth)), predictions(AB, said(truth, wrong=clips("b", 1))), truth)
     (refusal,) = result.refusals
     assert refusal.genre is not None
     assert (refusal.code, refusal.genre.n, refusal.genre.is_few) == ("genre_lost", 3, True)
 
 
-def test_a_new_genre_is_judged_by_itself() -> None:
+def test_a_new_genre_is_measured_separately() -> None:
     truth = truths(clips("a", 30), clips("c", 20))
-    before = judged(AB, dict.fromkeys(truth, "a"))
-    after = judged(("a", "b", "c"), said(truth, wrong=clips("c", 5)))
+    before = predictions(AB, dict.fromkeys(truth, "a"))
+    after = predictions(("a", "b", "c"), said(truth, wrong=clips("c", 5)))
     result = compare(before, after, truth)
     # That the champion misses what it cannot name is not counted against it.
     assert (result.paired.n, result.paired.better, result.paired.worse) == (30, 0, 0)
@@ -122,13 +126,13 @@ def test_a_new_genre_is_judged_by_itself() -> None:
 
 def test_a_new_genre_without_clips_says_so() -> None:
     truth = truths(clips("a", 30))
-    result = compare(judged(AB, said(truth)), judged(("a", "b", "c"), said(truth)), truth)
+    result = compare(predictions(AB, said(truth)), predictions(("a", "b", "c"), said(truth)), truth)
     assert [(genre.n, genre.after) for genre in result.new_genres] == [(0, None)]
 
 
 def test_a_genre_that_is_no_longer_known_is_lost() -> None:
     truth = truths(clips("a", 30), clips("b", 4))
-    result = compare(judged(AB, said(truth)), judged(("a",), dict.fromkeys(truth, "a")), truth)
+    result = compare(predictions(AB, said(truth)), predictions(("a",), dict.fromkeys(truth, "a")), truth)
     assert [refusal.code for refusal in result.refusals] == ["genre_gone"]
     assert result.genres[1].after is None
     assert result.genres[1].change == -1.0
@@ -136,8 +140,8 @@ def test_a_genre_that_is_no_longer_known_is_lost() -> None:
 
 def test_without_common_clips_the_gate_is_closed() -> None:
     truth = truths(clips("a", 3), clips("a", 3, start=10))
-    before = judged(AB, said(truths(clips("a", 3))))
-    after = judged(AB, said(truths(clips("a", 3, start=10))))
+    before = predictions(AB, said(truths(clips("a", 3))))
+    after = predictions(AB, said(truths(clips("a", 3, start=10))))
     result = compare(before, after, truth)
     assert (result.paired.n, result.paired.p) == (0, 1.0)
     assert [refusal.code for refusal in result.refusals] == ["not_measured"]

@@ -26,7 +26,7 @@ SECONDS = 6.0
 
 @pytest.fixture(scope="module")
 def embedded() -> FloatArray:
-    """Sixty pieces of a genre that the shipped network never heard."""
+    """Sixty pieces of a genre that the shipped network was not trained on."""
     classifier = Classifier.load(current_release())
     params = classifier.patch_params
     columns = [patches.columns_db(extract(chiptune(i, SECONDS)).mel_power, params) for i in range(60)]
@@ -53,7 +53,7 @@ def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(taught: Path, em
     assert (head(embedded[40:]).argmax(axis=1) == 10).mean() >= 0.7
     before, after = (read_metadata(path)["test"]["accuracy"]["value"] for path in (current_release(), taught))
     assert after >= before - 0.03
-    # What the metadata say is what the frozen embeddings give.
+    # The metadata's figures follow from the stored embeddings of the test set.
     frozen = read_evaluation_features(taught)
     assert (head(frozen.embeddings).argmax(axis=1) == frozen.targets).mean() == pytest.approx(after)
 
@@ -112,7 +112,7 @@ def test_quick_runs_follow_each_other_and_forget_what_they_are_told_to(
 
 
 def present_head() -> Affine:
-    """The shipped last layer, from its frozen answers."""
+    """The shipped last layer, from its stored outputs."""
     network = load(current_release())
     return Affine(*(np.asarray(w, dtype=np.float64) for w in network.get_layer("logits").get_weights()))
 
@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused(change: str, tmp_path: Path) -> None:
 
 def test_a_version_without_a_memory_cannot_be_taught(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
-    (copy / "replay.npz").unlink()
+    (copy / "training" / "replay.npz").unlink()
     labels = json.loads((copy / "metadata.json").read_text())["labels"]
     with pytest.raises(ReleaseError, match="replay"):
         refit_head(copy, np.zeros((1, 1), np.float32), np.zeros(1, np.intp), labels, out=tmp_path / "out")

@@ -1,5 +1,6 @@
 """Files of a version that somebody made to do harm, or that broke: each is refused with a reason."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from classifier.core import inference
 from classifier.core.artifact import arrays_from
 from classifier.core.baseline_models import N_MFCC
-from classifier.core.inference import Classifier, ReleaseError
+from classifier.core.inference import Classifier, NetworkOutput, ReleaseError
+from classifier.core.verification import MOST_DIMENSIONS, verify
 from classifier.releases import current_release
 
 
@@ -51,7 +54,7 @@ class Exploit:
 
 
 def test_honest_arrays_are_taken(tmp_path: Path) -> None:
-    Classifier.load(version(tmp_path, **arrays())).try_out()
+    verify(version(tmp_path, **arrays()))
 
 
 @pytest.mark.parametrize(
@@ -137,5 +140,40 @@ def test_a_network_that_does_not_run_is_found_by_trying_it(tmp_path: Path) -> No
     metadata |= {"sha256": hashlib.sha256(content).hexdigest()}
     (tmp_path / "model.tflite").write_bytes(content)
     (tmp_path / "metadata.json").write_text(json.dumps(metadata))
-    with pytest.raises(ReleaseError, match="does not run"):
-        Classifier.load(tmp_path).try_out()
+    Classifier.load(tmp_path)
+    with pytest.raises(ReleaseError, match="cannot hear silence"):
+        verify(tmp_path)
+
+
+class Constant:
+    """A network that answers the same whatever it hears."""
+
+    def __init__(self, logits: float, embedding: float, size: int = 8) -> None:
+        self._logits, self._embedding, self._size = logits, embedding, size
+
+    def run(self, inputs: np.ndarray) -> NetworkOutput:
+        n = len(inputs)
+        return NetworkOutput(
+            logits=np.full((n, 10), self._logits, np.float32),
+            music_logits=np.full(n, 3.0, np.float32),
+            embeddings=np.full((n, self._size), self._embedding, np.float32),
+        )
+
+
+@pytest.mark.parametrize(
+    ("network", "sensible"),
+    [
+        (Constant(1.0, 1.0), True),
+        (Constant(np.nan, 1.0), False),
+        (Constant(1.0, np.nan), False),
+        (Constant(1.0, np.inf), False),
+        (Constant(1.0, 1.0, size=MOST_DIMENSIONS + 1), False),
+        (Constant(1.0, 1.0, size=0), False),
+    ],
+)
+def test_answers_that_are_no_verdict_are_found(
+    network: Constant, sensible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "Network", lambda _content: network)
+    with contextlib.nullcontext() if sensible else pytest.raises(ReleaseError, match="is no verdict"):
+        verify(current_release())

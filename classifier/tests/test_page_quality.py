@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from classifier.models import ModelVersion
 from classifier.quality.card import card_of
-from classifier.registry import sync_release
+from training.services.releases import sync_release
 
 pytestmark = pytest.mark.django_db
 

@@ -1,12 +1,12 @@
-"""The part of the page that puts the classifier beside other methods."""
+"""The part of the page that compares the classifier with other methods."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -15,8 +15,9 @@ from classifier import version_files
 from classifier.core.metrics import COVERAGES
 from classifier.models import ModelVersion
 from classifier.quality.methods import comparison_of
-from classifier.registry import sync_release
 from classifier.releases import current_release, evaluation
+from classifier.tests.stored import put_file
+from training.services.releases import sync_release
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ def _plain_static_files(settings: Settings) -> None:
 
 
 def result(method: str, protocol: str, accuracy: float, **more: Any) -> dict[str, Any]:
-    interval = {"value": accuracy, "low": accuracy - 0.05, "high": accuracy + 0.05}
+    interval = {"value": accuracy, "low": accuracy - 0.05, "high": min(accuracy + 0.05, 1.0)}
     return {
         "method": method,
         "protocol": protocol,
@@ -49,11 +50,10 @@ def result(method: str, protocol: str, accuracy: float, **more: Any) -> dict[str
 
 
 @pytest.fixture
-def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelVersion:
-    """The shipped version, with a folder of its own for its table."""
-    monkeypatch.setattr(version_files, "RELEASES", tmp_path)
+def version() -> ModelVersion:
+    """The shipped version, without a table."""
     version = sync_release()
-    (tmp_path / version.location).mkdir()
+    put_file(version, "note.txt", "")
     return version
 
 
@@ -65,7 +65,7 @@ def write(version: ModelVersion, *results: dict[str, Any], **more: Any) -> None:
         "unfit": [{"method": "release", "protocol": "segment", "reason": "It learnt them."}],
         **more,
     }
-    (version_files.RELEASES / version.location / evaluation.JSON_FILE).write_text(json.dumps(content))
+    put_file(version, evaluation.JSON_FILE, json.dumps(content))
 
 
 def page_of(client: Client) -> str:
@@ -150,15 +150,60 @@ def test_a_version_without_a_table_of_its_own_says_so(client: Client, version: M
     write(version, result("release", "filtered", 0.6), sha256="0" * 64)
     assert comparison_of(version) == []
     assert told in page_of(client)
-    (version_files.RELEASES / version.location / evaluation.JSON_FILE).write_text("{")
+    put_file(version, evaluation.JSON_FILE, "{")
+    assert told in page_of(client)
+    write(version, result("release", "filtered", 0.6))
+    default_storage.delete(f"{version.location}/{evaluation.JSON_FILE}")
     assert told in page_of(client)
 
 
-def test_a_version_trained_here_has_no_table(version: ModelVersion) -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"accuracy": "a lot"},
+        {"accuracy": {"value": 0.6, "low": 0.5, "high": "1"}},
+        {"macro_f1": {"value": -1, "low": 0, "high": 1}},
+        {"calibration_error": None},
+        {"deviation": [1]},
+        {"coverage": {"0.4": 0.9}},
+        {"n": "many"},
+        {"n": True},
+        {"seeds": 3},
+        {"folds": None, "n_folds": 2},
+        {"settings": {"epochs": "30"}},
+        {"settings": "none"},
+        {"protocol": ["filtered"]},
+        {"method": 1},
+    ],
+)
+def test_a_table_of_another_site_that_makes_no_sense_is_not_shown(
+    broken: dict[str, Any], client: Client, version: ModelVersion
+) -> None:
     write(version, result("release", "filtered", 0.6))
-    ModelVersion.objects.filter(pk=version.pk).update(source=ModelVersion.Source.TRAINED)
+    assert comparison_of(version)
+    write(version, {**result("release", "filtered", 0.6), **broken})
+    assert comparison_of(version) == []
+    assert "came without a table" in page_of(client)
+
+
+def test_a_table_is_read_from_the_storage_once(
+    version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(version, result("release", "filtered", 0.6))
+    first = comparison_of(version)
+    monkeypatch.setattr(version_files, "read", lambda *_given: pytest.fail("read again"))
+    assert comparison_of(version) == first
+
+
+@pytest.mark.parametrize("source", ModelVersion.Source.values)
+def test_a_version_has_the_table_among_its_files_wherever_it_came_from(
+    source: str, version: ModelVersion
+) -> None:
+    ModelVersion.objects.filter(pk=version.pk).update(source=source)
     version.refresh_from_db()
     assert comparison_of(version) == []
+    write(version, result("release", "filtered", 0.6))
+    assert [table.name for table in comparison_of(version)] == ["filtered"]
 
 
 def test_the_shipped_table_is_of_the_shipped_network() -> None:

@@ -1,4 +1,4 @@
-"""A release asked about real sound that was spoilt: from files to figures to the page."""
+"""A release on real sound that was degraded: from files to figures to the page."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from classifier import version_files
 from classifier.fitting.data.sound_channels import SOUND_CHANNELS
 from classifier.fitting.evaluation import real_channels
 from classifier.models import ModelVersion
 from classifier.quality import robustness
 from classifier.quality.robustness import robustness_of
-from classifier.registry import sync_release
 from classifier.releases import current_release
 from classifier.releases.real_channels import JSON_FILE
 from classifier.tests import sounds
 from classifier.tests.datasets import write_dataset
+from classifier.tests.stored import put_file
+from training.services.releases import sync_release
 
 GENRES = ("blues", "classical", "jazz")
 
@@ -61,7 +61,7 @@ def run(data: Path, release: Path, *words: str) -> dict[str, Any]:
     return content
 
 
-def test_every_clip_with_sound_is_asked_clean_and_spoilt(
+def test_every_clip_with_sound_is_predicted_clean_and_degraded(
     data: Path, release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = run(data, release)
@@ -79,12 +79,12 @@ def test_every_clip_with_sound_is_asked_clean_and_spoilt(
     said = capsys.readouterr().out
     assert "Of 4 clips of the test part in 10 channels" in said
     assert "Of 7 clips of all parts in 10 channels" in said
-    # The same once more, and fewer clips where fewer are asked for, of each genre alike.
+    # The same once more, and fewer clips if requested, equally many of each genre.
     assert run(data, release)["all"] == everything
     assert run(data, release, "--clips", "3")["all"]["genres"] == {"blues": 1, "classical": 1, "jazz": 1}
 
 
-def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
+def test_the_prediction_through_a_channel_is_that_of_its_output(
     data: Path, release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silence(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_what_is_heard_through_a_channel_is_what_the_channel_leaves(
     )
     content = run(data, release)["test"]
     assert content["channels"]["all"] == content["clean"]
-    # In silence there is no music, so nothing is said without doubt.
+    # In silence there is no music, so every prediction is unsure.
     assert content["channels"]["nothing"]["confident"] == 0
     assert content["channels"]["nothing"]["confident_accuracy"] is None
     assert content["channels"]["nothing"]["agreement_or_unsure"] == 1
@@ -120,14 +120,13 @@ def test_data_without_sound_or_with_a_strange_genre_are_refused(data: Path, rele
 
 
 @pytest.fixture
-def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, db: None) -> ModelVersion:
+def version(settings: Settings, db: None) -> ModelVersion:
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    monkeypatch.setattr(version_files, "RELEASES", tmp_path)
     version = sync_release()
-    (tmp_path / version.location).mkdir()
+    put_file(version, "note.txt", "")
     return version
 
 
@@ -156,7 +155,7 @@ def write(version: ModelVersion, agreement: float, unheard: float = 0.7, **more:
         "all": figures(300, agreement),
         **more,
     }
-    (version_files.RELEASES / version.location / JSON_FILE).write_text(json.dumps(content))
+    put_file(version, JSON_FILE, json.dumps(content))
 
 
 def page_of(client: Client) -> str:
@@ -188,6 +187,9 @@ def test_figures_of_another_network_are_not_shown(client: Client, version: Model
     assert robustness_of(version) is None
     write(version, 0.9, format_version=1)
     assert robustness_of(version) is None
+    for broken in ({"seconds": "15"}, {"test": None}, {"all": {"clips": 3}}):
+        write(version, 0.9, **broken)
+        assert robustness_of(version) is None
     write(version, 0.9)
     assert robustness_of(version) is not None
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import weakref
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.test import Client
@@ -23,9 +25,11 @@ from classifier import registry, version_files
 from classifier.core.inference import ReleaseError
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
-from classifier.releases import current_release
+from classifier.releases import TRAINING_FILES, current_release
 from genreweb import health, heartbeat
 from genreweb.embedded.paths import REPOSITORY
+from genreweb.storage import SignedFileSystemStorage
+from training.services.releases import sync_release
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +78,7 @@ def lie_around() -> list[str]:
 
 
 def test_what_is_shipped_is_registered_and_put_into_service() -> None:
-    version = registry.sync_release()
+    version = sync_release()
     assert version.is_in_service
     assert version.served_at is not None
     assert sorted(version.labels) == sorted(genre.slug for genre in SHIPPED_GENRES)
@@ -83,31 +87,32 @@ def test_what_is_shipped_is_registered_and_put_into_service() -> None:
 
 
 def test_a_second_start_changes_nothing_that_a_curator_changed() -> None:
-    first = registry.sync_release()
+    first = sync_release()
     Genre.objects.filter(slug="blues").update(description="Ours.")
     chosen = stored_version("ours")
     put_into_service(chosen)
-    assert registry.sync_release().pk == first.pk
+    assert sync_release().pk == first.pk
     assert ModelVersion.objects.get(is_in_service=True) == chosen
     assert Genre.objects.get(slug="blues").description == "Ours."
     assert ModelVersion.objects.count() == 2
 
 
 def test_a_row_that_is_older_than_the_files_follows_them() -> None:
-    version = registry.sync_release()
+    version = sync_release()
     ModelVersion.objects.filter(pk=version.pk).update(sha256="0" * 64)
-    assert registry.sync_release().sha256 == version.sha256
+    assert sync_release().sha256 == version.sha256
 
 
 def test_a_version_is_kept_with_all_its_files() -> None:
     version = stored_version("ours")
     shipped = current_release()
-    assert set(version.files) == {path.name for path in shipped.iterdir() if path.is_file()}
+    files = {path.name: path for path in shipped.rglob("*") if path.is_file()}
+    assert set(version.files) == set(files)
     with version_files.folder(version) as copy:
-        assert all((copy / name).read_bytes() == (shipped / name).read_bytes() for name in version.files)
+        assert all((copy / name).read_bytes() == path.read_bytes() for name, path in files.items())
     assert not copy.exists()
     with version_files.folder(version, whole=False) as copy:
-        assert not version_files.LEARNING_FILES & {path.name for path in copy.iterdir()}
+        assert not TRAINING_FILES & {path.name for path in copy.iterdir()}
     assert registry.load(version).labels == tuple(version.labels)
 
 
@@ -140,7 +145,7 @@ def test_a_row_that_cannot_be_written_takes_its_files_along() -> None:
 def test_a_process_follows_when_another_version_is_put_into_service(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    shipped = registry.sync_release()
+    shipped = sync_release()
     before = registry.in_service()
     with django_assert_num_queries(1):
         assert registry.in_service() is before
@@ -150,7 +155,7 @@ def test_a_process_follows_when_another_version_is_put_into_service(
 
 
 def test_a_network_that_is_let_go_is_freed() -> None:
-    registry.sync_release()
+    sync_release()
     old = weakref.ref(registry.in_service().classifier.network)
     put_into_service(stored_version("copy"))
     registry.in_service()
@@ -162,7 +167,7 @@ def test_a_network_that_is_let_go_is_freed() -> None:
 def test_a_version_that_cannot_be_loaded_leaves_the_old_one_in_service(
     how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shipped = registry.sync_release()
+    shipped = sync_release()
     registry.in_service()
     version = stored_version("bad")
     if how == "missing":
@@ -189,7 +194,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_in_service(
 
 
 def test_a_process_that_starts_beside_a_damaged_version_takes_the_one_before() -> None:
-    shipped = registry.sync_release()
+    shipped = sync_release()
     version, never_served = stored_version("bad"), stored_version("candidate")
     damage(version)
     put_into_service(version)
@@ -231,7 +236,7 @@ for _line in sys.stdin:
 def test_whoever_watches_over_the_site_is_told_of_a_damaged_version(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    registry.sync_release()
+    sync_release()
     registry.in_service()
     with heartbeat.connect() as redis:
         heartbeat.beat(redis, queues=["analysis"], worker="analysis@here")
@@ -252,7 +257,7 @@ def test_whoever_watches_over_the_site_is_told_of_a_damaged_version(
 @pytest.mark.django_db(transaction=True)
 def test_another_process_follows_at_once(settings: Settings) -> None:
     keep_files_in(settings.MEDIA_ROOT, settings)
-    name = registry.sync_release().name
+    name = sync_release().name
     with subprocess.Popen(
         [sys.executable, "-c", FOLLOWER, connection.settings_dict["NAME"]],
         cwd=REPOSITORY,
@@ -280,3 +285,97 @@ def test_another_process_follows_at_once(settings: Settings) -> None:
         bad.refresh_from_db()
         assert "damaged" in bad.fault
         questions.close()
+
+
+# --- the release that ships ----------------------------------------------------------------------------
+def release_named(name: str, folder: Path) -> Path:
+    """Copy the release under another name, with another card, as the next one might be."""
+    shutil.copytree(current_release(), folder / name)
+    metadata = json.loads((folder / name / "metadata.json").read_text())
+    (folder / name / "metadata.json").write_text(json.dumps({**metadata, "name": name}))
+    return folder / name
+
+
+def test_a_release_is_stored_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = registry.store_release(current_release())
+    assert (version.source, version.name) == (ModelVersion.Source.RELEASE, current_release().name)
+    assert version.location.startswith(f"{version_files.PREFIX}/")
+    assert sorted(default_storage.listdir(version.location)[1]) == sorted(version.files)
+    assert set(version.files) >= TRAINING_FILES
+    monkeypatch.setattr(version_files, "store", lambda _folder: pytest.fail("stored again"))
+    assert registry.store_release(current_release()) == version
+    assert len(lie_around()) == 1
+
+
+def test_a_release_whose_files_changed_is_stored_anew_for_its_row(tmp_path: Path) -> None:
+    folder = release_named("2000.1", tmp_path)
+    first = registry.store_release(folder)
+    (folder / "EVALUATION.md").write_text("Measured again.")
+    second = registry.store_release(folder)
+    assert (second.pk, second.created) == (first.pk, first.created)
+    assert second.location != first.location
+    assert version_files.read(version_files.file_of(second, "EVALUATION.md")) == b"Measured again."
+    assert version_files.tidy(grace=timedelta(0)) == len(first.files)
+    assert registry.load(second)
+
+
+def test_a_release_that_was_imported_before_it_shipped_keeps_its_row(tmp_path: Path) -> None:
+    folder = release_named("2000.1", tmp_path)
+    imported = registry.add_version(folder, name="2000.1", source=ModelVersion.Source.IMPORTED)
+    other = registry.add_version(current_release(), name="2000.2", source=ModelVersion.Source.TRAINED)
+    assert registry.store_release(folder) == imported
+    imported.refresh_from_db()
+    assert imported.source == ModelVersion.Source.RELEASE
+    # A version of another network that has a release's name is somebody's own.
+    ModelVersion.objects.filter(pk=other.pk).update(sha256="0" * 64)
+    assert registry.store_release(release_named("2000.2", tmp_path)).name == "2000.2 (2)"
+
+
+def test_a_release_that_cannot_be_loaded_or_stored_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = release_named("2000.1", tmp_path)
+    (folder / "model.tflite").write_bytes(b"no network")
+    with pytest.raises(ReleaseError, match="hash"):
+        registry.store_release(folder)
+
+    def full(self: SignedFileSystemStorage, name: str, content: File[bytes]) -> str:
+        if name.endswith("replay.npz"):
+            raise OSError(28, "No space left on device")
+        return original(self, name, content)
+
+    original = SignedFileSystemStorage._save
+    monkeypatch.setattr(SignedFileSystemStorage, "_save", full)
+    with pytest.raises(OSError, match="No space"):
+        registry.store_release(current_release())
+    assert not ModelVersion.objects.exists()
+    assert all(not default_storage.listdir(f"{version_files.PREFIX}/{name}")[1] for name in lie_around())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_processes_that_start_at_once_one_stores_the_release() -> None:
+    barrier, found, errors = threading.Barrier(3), [], []
+
+    def start() -> None:
+        barrier.wait()
+        try:
+            found.append(sync_release().pk)
+        except Exception as error:  # noqa: BLE001  # told below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    version = ModelVersion.objects.get()
+    assert found == [version.pk] * 3
+    assert version.is_in_service
+    assert registry.load(version)
+    with_files = [
+        name for name in lie_around() if default_storage.listdir(f"{version_files.PREFIX}/{name}")[1]
+    ]
+    assert with_files == [version.location.rpartition("/")[2]]

@@ -10,13 +10,20 @@ import pytest
 from numpy.typing import NDArray
 
 from classifier.core import dataset, networks, patches
+from classifier.core.artifact import TRAINING_FOLDER
 from classifier.core.audio import decode
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.features import extract
 from classifier.core.inference import Classifier, ReleaseError, pool, softmax
 from classifier.fitting.artifact.embeddings import run, through_fixed
 from classifier.fitting.artifact.release_card import model_card
-from classifier.releases import current_release, read_evaluation_features, read_metadata, read_replay
+from classifier.releases import (
+    TRAINING_FILES,
+    current_release,
+    read_evaluation_features,
+    read_metadata,
+    read_replay,
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +51,13 @@ def test_the_card_tells_the_measured_accuracy() -> None:
 
 def test_the_release_is_small() -> None:
     assert (current_release() / "model.tflite").stat().st_size < 5e6
-    assert sum(file.stat().st_size for file in current_release().iterdir()) < 10e6
+    for folder in (current_release(), current_release() / TRAINING_FOLDER):
+        assert sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) < 10e6
+
+
+def test_what_only_training_reads_lies_apart() -> None:
+    assert {path.name for path in (current_release() / TRAINING_FOLDER).iterdir()} == TRAINING_FILES
+    assert not TRAINING_FILES & {path.name for path in current_release().iterdir()}
 
 
 @pytest.mark.slow
@@ -60,10 +73,11 @@ def test_litert_equals_keras(classifier: Classifier) -> None:
 @pytest.mark.slow
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
-    (copy / networks.WEIGHTS_FILE).write_bytes(b"nothing")
+    weights = copy / TRAINING_FOLDER / networks.WEIGHTS_FILE
+    weights.write_bytes(b"nothing")
     with pytest.raises(ReleaseError, match="weights of release copy do not match"):
         networks.load(copy)
-    (copy / networks.WEIGHTS_FILE).unlink()
+    weights.unlink()
     with pytest.raises(ReleaseError, match="weights of release copy cannot be read"):
         networks.load(copy)
 
@@ -116,7 +130,7 @@ def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 @pytest.mark.slow
-def test_the_frozen_clips_give_the_published_figures_without_the_data() -> None:
+def test_the_test_clips_give_the_published_figures_without_the_data() -> None:
     metadata, frozen = read_metadata(current_release()), read_evaluation_features(current_release())
     kernel, bias = head()
     verdict = (frozen.embeddings @ kernel + bias).argmax(axis=1)
@@ -146,7 +160,7 @@ def test_the_replay_set_is_understood_by_the_head() -> None:
 @pytest.mark.parametrize("read", [read_replay, read_evaluation_features])
 def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object], tmp_path: Path) -> None:
     copy = Path(shutil.copytree(current_release(), tmp_path / "copy"))
-    file = copy / ("replay.npz" if read is read_replay else "frozen.npz")
+    file = copy / TRAINING_FOLDER / ("replay.npz" if read is read_replay else "frozen.npz")
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
@@ -157,7 +171,7 @@ def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object],
         read(copy)
 
 
-def test_frozen_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
+def test_stored_test_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
     known, frozen = dataset.load(gtzan), read_evaluation_features(current_release())
     rows = known.part("test")
     assert [known.clips[row].name for row in rows] == frozen.names

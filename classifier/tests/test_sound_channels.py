@@ -1,4 +1,4 @@
-"""Loudspeakers, rooms, noise and codecs on samples: what must be gone is gone, what must stay stays."""
+"""Loudspeakers, rooms, noise and codecs on samples: what they remove and what they keep."""
 
 from __future__ import annotations
 

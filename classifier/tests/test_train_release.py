@@ -84,13 +84,13 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
         for epoch in (1, 2)
     ]
     assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
-    assert {path.name for path in out.iterdir()} == {
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
         "MODEL_CARD.md",
-        "frozen.npz",
         "metadata.json",
         "model.tflite",
-        "network.weights.h5",
-        "replay.npz",
+        "training/frozen.npz",
+        "training/network.weights.h5",
+        "training/replay.npz",
     }
     classifier = Classifier.load(out)
     assert classifier.labels == ("high", "low")
@@ -100,7 +100,7 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
 
     metadata = json.loads((out / "metadata.json").read_text())
     assert (metadata["name"], metadata["seed"], metadata["test"]["n"]) == ("2000.01", 1, 6)
-    # Each clip of the other two parts was asked about once.
+    # Each clip of the other two parts was predicted once.
     assert metadata["validation"]["n"] == 12
 
 

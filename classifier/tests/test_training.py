@@ -181,7 +181,7 @@ def test_views_of_one_crop_stand_beside_each_other() -> None:
     assert (np.abs(degraded.inputs[0::2] - degraded.inputs[1::2]).max(axis=(1, 2, 3)) > 0.01).all()
 
 
-def test_views_that_are_heard_differently_cost() -> None:
+def test_views_with_different_predictions_cost() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (6, 4)).astype(np.float32)
     targets = np.repeat(np.eye(2, dtype=np.float32)[[0, 1, 0]], 2, axis=0)

@@ -1,13 +1,12 @@
-"""Keep ``User.email`` and the row by which django-allauth knows the same address in step."""
+"""Keep ``User.email`` and django-allauth's row of the same address consistent."""
 
 from __future__ import annotations
 
 from allauth.account.app_settings import EmailVerificationMethod
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
-
-from genreweb.accounts.models import User
 
 
 class AddressTakenError(Exception):
@@ -15,17 +14,17 @@ class AddressTakenError(Exception):
 
 
 def verification_is_mandatory() -> bool:
-    """Whether nobody gets in before their e-mail address is confirmed."""
+    """Tell whether a user must confirm the e-mail address before logging in."""
     return bool(settings.ACCOUNT_EMAIL_VERIFICATION == EmailVerificationMethod.MANDATORY)
 
 
-def is_verified(user: User) -> bool:
-    """Whether somebody has shown that letters to the user's address reach them."""
+def is_verified(user: AbstractUser) -> bool:
+    """Tell whether the user's e-mail address is confirmed."""
     return bool(EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists())
 
 
-def ensure_address(*, user: User, verified: bool = False) -> None:
-    """Make the user's own address the one and only that allauth knows; never take a confirmation back."""
+def ensure_address(*, user: AbstractUser, verified: bool = False) -> None:
+    """Make the user's address the only one that allauth knows; a confirmation is never withdrawn."""
     with transaction.atomic():
         EmailAddress.objects.filter(user=user).exclude(email=user.email).delete()
         address, _created = EmailAddress.objects.get_or_create(user=user, email=user.email)
@@ -34,13 +33,13 @@ def ensure_address(*, user: User, verified: bool = False) -> None:
         address.save(update_fields=["primary", "verified"])
 
 
-def change_address(*, user: User, email: str) -> None:
-    """Give a person another address at once, unconfirmed: for a site that cannot send letters.
+def change_address(*, user: AbstractUser, email: str) -> None:
+    """Change the address at once, unconfirmed, for a site that cannot send e-mail.
 
     Raises
     ------
     AddressTakenError
-        If somebody else has it.
+        If another user has it.
     """
     previous, user.email = user.email, email.lower()
     try:
@@ -52,8 +51,8 @@ def change_address(*, user: User, email: str) -> None:
         raise AddressTakenError from error
 
 
-def propose_address(*, user: User, email: str) -> EmailAddress:
-    """Note the address a person wants to change to, in place of any they named before.
+def propose_address(*, user: AbstractUser, email: str) -> EmailAddress:
+    """Store the address that a user wants to change to, in place of any earlier proposal.
 
     The address in use stays as it is until the new one is confirmed.
     """

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import IO
 
 from genreweb.embedded import paths
-from genreweb.embedded.leash import Lead
 from genreweb.embedded.process import signal_group, wait_for_exit
+from genreweb.embedded.watchdog import Wrapper
 
 _LEVEL = re.compile(r"\b(DEBUG|INFO|LOG|NOTICE|WARNING|ERROR|CRITICAL|FATAL|PANIC)\b")
 _GRAVE = {"ERROR", "CRITICAL", "FATAL", "PANIC"}
@@ -158,11 +158,11 @@ def _reason(status: int) -> str:
         return f"ended by signal {-status}"
 
 
-def piped(command: list[str], environment: dict[str, str], lead: Lead) -> subprocess.Popen[bytes]:
+def piped(command: list[str], environment: dict[str, str], wrapper: Wrapper) -> subprocess.Popen[bytes]:
     """Start a command whose words can be read, in a process group of its own."""
     return subprocess.Popen(  # noqa: S603  # our own words
-        [*lead.words, *command],
-        pass_fds=lead.descriptors,
+        [*wrapper.words, *command],
+        pass_fds=wrapper.descriptors,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

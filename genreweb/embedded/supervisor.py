@@ -17,12 +17,12 @@ from types import FrameType
 from genreweb.embedded import engines, paths, preflight, release
 from genreweb.embedded.child import Child, Log, piped
 from genreweb.embedded.engines import Engine
-from genreweb.embedded.leash import Leash
 from genreweb.embedded.locks import FileLock
 from genreweb.embedded.postgres import Postgres
 from genreweb.embedded.process import EngineError
 from genreweb.embedded.redis import Redis
 from genreweb.embedded.services import Service, services
+from genreweb.embedded.watchdog import Watchdog
 
 READY_SECONDS = 90.0
 WARM_SECONDS = 8.0
@@ -76,7 +76,7 @@ class Site:
         self._asked_to_stop = threading.Event()
         self._in_a_hurry = threading.Event()
         self._asked_at = 0.0
-        self._leash = Leash()
+        self._watchdog = Watchdog()
         self._engines = {engine.name: (engine, self._engine_child(engine)) for engine in wanted}
         self._children: list[Child] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -138,16 +138,18 @@ class Site:
         )
 
     def _start_engine(self, engine: Engine) -> subprocess.Popen[bytes]:
-        # It may run as somebody who may not run this Python, so nothing can lead it.
+        # It may run as somebody who may not run this Python, so it cannot be wrapped.
         process = engine.start(subprocess.PIPE)
-        self._leash.tie(process.pid, engine.end_signal, last=True)
+        self._watchdog.watch(process.pid, engine.end_signal, last=True)
         return process
 
     def _service_child(self, service: Service) -> Child:
         environment = {**self._environment(), **service.environment}
         return Child(
             service.name,
-            start=functools.partial(piped, service.command, environment, self._leash.leading(signal.SIGTERM)),
+            start=functools.partial(
+                piped, service.command, environment, self._watchdog.wrapper(signal.SIGTERM)
+            ),
             log=Log(service.name, say=say, verbose=self._verbose, live=self._up),
             say=say,
         )
@@ -176,10 +178,10 @@ class Site:
     def _prepare(self) -> str:
         """Bring rows and static files up to date; give what should be said once the site is ready."""
         release.forget_prepared()
-        lead = self._leash.leading(signal.SIGTERM)
+        wrapper = self._watchdog.wrapper(signal.SIGTERM)
         process = subprocess.Popen(  # noqa: S603  # our own words
-            [*lead.words, sys.executable, "manage.py", "prepare"],
-            pass_fds=lead.descriptors,
+            [*wrapper.words, sys.executable, "manage.py", "prepare"],
+            pass_fds=wrapper.descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             cwd=paths.REPOSITORY,
@@ -196,7 +198,7 @@ class Site:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-            self._leash.untie(process.pid)
+            self._watchdog.unwatch(process.pid)
         if process.returncode != 0:
             raise EngineError("The site could not be prepared; the reason is above.")
         release.note_prepared()
@@ -249,7 +251,7 @@ class Site:
     def _tend(self) -> None:
         for engine, child in self._engines.values():
             if child.has_ended():
-                self._leash.untie(child.group)
+                self._watchdog.unwatch(child.group)
                 child.forget()
             elif child.is_due():
                 try:
@@ -259,7 +261,7 @@ class Site:
                     say(str(error))
         for child in self._children:
             if child.has_ended():
-                self._leash.untie(child.group)
+                self._watchdog.unwatch(child.group)
                 child.forget()
             elif child.is_due():
                 child.start()
@@ -285,7 +287,7 @@ class Site:
         if self._owner is not None:
             paths.clear_run_dir()
             self._owner.write("")
-        self._leash.release()
+        self._watchdog.dismiss()
         say("Stopped")
 
     def _await_children(self, seconds: float) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ KNOWS_APPS = {
     # The worker warms the classifier up; the benchmark measures all of it.
     *("genreweb.celery", "genreweb.bench", "genreweb.trial"),
 }
-HEAVY = ("tensorflow", "keras")
+HEAVY = ("tensorflow", "keras", "librosa", "numba")
+PACKAGES = ("genreweb", "classifier", "library", "training")
 
 
 def modules(package: str) -> Iterator[tuple[str, Path]]:
@@ -30,11 +32,13 @@ def modules(package: str) -> Iterator[tuple[str, Path]]:
             yield ".".join(parts).removesuffix(".__init__"), path
 
 
-def imports(name: str, path: Path, *, only_top_level: bool = False) -> Iterator[str]:
+def imports(
+    name: str, path: Path, *, in_functions: bool = True, for_type_checkers: bool = True
+) -> Iterator[str]:
     """Give the full name of everything that a module imports."""
     tree = ast.parse(path.read_text())
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in _statements(tree) if only_top_level else ast.walk(tree):
+    for node in _statements(tree, in_functions=in_functions, for_type_checkers=for_type_checkers):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -44,15 +48,15 @@ def imports(name: str, path: Path, *, only_top_level: bool = False) -> Iterator[
             yield from (f"{origin}.{alias.name}" for alias in node.names)
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Give what runs when a module is imported, not what waits in functions or is for type checkers only."""
+def _statements(node: ast.AST, *, in_functions: bool, for_type_checkers: bool) -> Iterator[ast.AST]:
+    """Give the nodes of a module, without the bodies of functions or ``if TYPE_CHECKING`` if so wished."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        if not in_functions and isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        if not for_type_checkers and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
         yield child
-        yield from _statements(child)
+        yield from _statements(child, in_functions=in_functions, for_type_checkers=for_type_checkers)
 
 
 def _is_in(name: str, package: str) -> bool:
@@ -77,6 +81,27 @@ def test_layers_import_only_what_lies_below_them() -> None:
     assert seen > 20
 
 
+def _module_of(name: str, known: Collection[str]) -> str | None:
+    """Give the module that `name` is, or is a member of."""
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    files = {name: path for package in PACKAGES for name, path in modules(package)}
+    graph = {
+        name: {_module_of(imported, files) for imported in imports(name, path, for_type_checkers=False)}
+        - {name, None}
+        for name, path in files.items()
+    }
+    assert sum(map(len, graph.values())) > 500
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" is imported by ".join(error.args[1]))
+
+
 def test_core_knows_nothing_of_the_platform() -> None:
     for name, path in modules("classifier.core"):
         for imported in imports(name, path):
@@ -99,10 +124,10 @@ def test_only_few_modules_of_the_project_know_the_apps() -> None:
                 assert _layer(imported) is None, f"{name} imports {imported}"
 
 
-def test_tensorflow_is_imported_inside_functions_only() -> None:
-    for package in ("genreweb", "classifier", "library", "training"):
+def test_heavy_packages_are_imported_inside_functions_only() -> None:
+    for package in PACKAGES:
         for name, path in modules(package):
-            for imported in imports(name, path, only_top_level=True):
+            for imported in imports(name, path, in_functions=False, for_type_checkers=False):
                 assert not any(_is_in(imported, heavy) for heavy in HEAVY), f"{name} imports {imported}"
 
 
@@ -114,8 +139,8 @@ def test_tensorflow_is_imported_inside_functions_only() -> None:
     ],
     ids=["web", "worker"],
 )
-def test_process_starts_without_tensorflow(statements: str) -> None:
-    code = f"{statements}; import sys; print(sorted({{'tensorflow', 'keras'}} & set(sys.modules)))"
+def test_process_starts_without_heavy_packages(statements: str) -> None:
+    code = f"{statements}; import sys; print(sorted({{*{HEAVY}}} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

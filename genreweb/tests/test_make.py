@@ -133,6 +133,7 @@ def test_npm_without_network_is_said(clone: Path, tmp_path: Path) -> None:
 def test_what_is_installed_is_not_installed_again(clone: Path) -> None:
     _venv_that_says(clone, "asked for nothing", 0)
     (clone / ".venv" / ".runtime").touch()
+    (clone / ".venv" / ".tagger").touch()
     (clone / "node_modules").mkdir()
     (clone / "node_modules" / ".package-lock.json").touch()
     done = make(clone, "install")
@@ -145,7 +146,50 @@ def test_what_is_installed_is_not_installed_again(clone: Path) -> None:
     assert "Installing the Python packages" in make(clone, "install").stdout
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-node"])
+def _venv_that_makes_the_tagger(
+    folder: Path, *, tensorflow: int = 0, pip: int = 0, conversion: int = 0
+) -> None:
+    """An environment whose Python only gives these exit statuses, and says a word about each failure."""
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    script = (
+        'case "$*" in\n'
+        "--version) echo Python 3.14.0 ;;\n"
+        f"*find_spec*) exit {tensorflow} ;;\n"
+        f"*pip*) echo no such host; exit {pip} ;;\n"
+        f"*classifier.fitting.tagger*) echo other arrays; exit {conversion} ;;\n"
+        "esac"
+    )
+    fake(folder / ".venv" / "bin", "python", script)
+    for marker in (".made", ".runtime"):
+        (folder / ".venv" / marker).touch()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said", "made"),
+    [
+        ({}, "the tagger is ready", True),
+        ({"tensorflow": 1}, "no TensorFlow for Python 3.14.0", True),
+        ({"pip": 1}, "cannot be fetched now", False),
+        ({"conversion": 1}, "could not be converted: other arrays", False),
+    ],
+)
+def test_what_becomes_of_the_tagger_is_said_and_stops_nobody(
+    clone: Path, statuses: dict[str, int], said: str, made: bool
+) -> None:
+    _venv_that_makes_the_tagger(clone, **statuses)
+
+    done = make(clone, ".venv/.tagger")
+
+    assert done.returncode == 0
+    assert said in done.stdout + done.stderr
+    assert ("The site works without it" in done.stdout + done.stderr) == bool(statuses)
+    assert (clone / ".venv" / ".tagger").exists() == made, "what may be had later is tried again"
+    assert not list((clone / ".venv").glob("tagger.??????")), "nothing of the wheel stays"
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements", "requirements-dev", "requirements-node", "requirements-tagger"]
+)
 def test_locks_name_no_place_and_hash_everything(name: str) -> None:
     text = (REPOSITORY / f"{name}.txt").read_text()
     assert not re.search(r"\w+://|--\w*index|--find-links|@ ", text)

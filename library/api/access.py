@@ -1,4 +1,4 @@
-"""Which track a request means, and whether it may change it."""
+"""Fetch the track that a request names, and check access to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NotReady(APIException):
 
 
 def readable_track(request: Request, pk: UUID, *, among: TrackQuerySet) -> Track:
-    """Give a track that the asker may see; to anybody else there is no such track."""
+    """Return a track that the user may see; 404 for anybody else."""
     track = among.visible_to(request.user).filter(pk=pk).first()
     if track is None:
         raise NotFound(gettext("There is no such track."))
@@ -28,7 +28,7 @@ def readable_track(request: Request, pk: UUID, *, among: TrackQuerySet) -> Track
 
 
 def writable_track(request: Request, pk: UUID, *, among: TrackQuerySet) -> Track:
-    """Give a track of the asker's own; one that they only may see is refused."""
+    """Return a track that the user owns; 403 if they may only see it."""
     track = readable_track(request, pk, among=among)
     if track.owner_id != request.user.pk:
         raise PermissionDenied(gettext("Only the owner of a track may change it."))

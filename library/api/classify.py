@@ -1,4 +1,4 @@
-"""The small classic endpoint: a sound in, a label out, nothing kept."""
+"""Classify one file in one request, without storing it."""
 
 from __future__ import annotations
 

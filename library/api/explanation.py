@@ -1,4 +1,4 @@
-"""Why a track was given its genre."""
+"""Explanations: why a track was given its genre."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MomentSerializer(serializers.Serializer[Any]):
 
 
 class MapSerializer(serializers.Serializer[Any]):
-    """What every region of the track did."""
+    """Effect of every region of the track."""
 
     bands = serializers.ListField(child=serializers.FloatField(), help_text="Borders in hertz.")
     slices = serializers.ListField(child=serializers.FloatField(), help_text="Borders in seconds.")
@@ -56,7 +56,7 @@ class MapSerializer(serializers.Serializer[Any]):
 
 
 class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
-    """Which bands and moments spoke for the genre of a track."""
+    """The bands and moments that support the genre of a track."""
 
     genre = serializers.CharField(
         source="analysis.genre", read_only=True, help_text="The one heard, or the likeliest one if unsure."
@@ -118,8 +118,8 @@ class ExplanationView(APIView):
         responses=ExplanationSerializer,
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        """Say which bands and moments spoke for the genre; 404 while nobody has asked for it."""
-        explanation = _analysis(request, pk).asked
+        """Return the bands and moments that support the genre; 404 if nobody has requested them."""
+        explanation = _analysis(request, pk).requested_explanation
         if explanation is None:
             raise NotFound(gettext("Nobody has asked for this explanation yet. Ask for it with POST."))
         return _answer(request, explanation, 200)
@@ -132,10 +132,10 @@ class ExplanationView(APIView):
         responses={200: ExplanationSerializer, 202: ExplanationSerializer},
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Have a worker find out which bands and moments spoke for the genre.
+        """Have a worker find the bands and moments that support the genre.
 
-        It is kept: asking again gives the same one (200), waiting or running ones are left alone (202), and
-        one that failed is tried again. 409 where no music was found.
+        The result is stored: a second request returns the same one (200), a waiting or running one is left
+        alone (202), and a failed one is tried again. 409 if no music was found.
         """
         explanation = explanations.request(analysis=_analysis(request, pk))
         return _answer(request, explanation, 200 if explanation.status == Explanation.Status.DONE else 202)

@@ -1,4 +1,4 @@
-"""Which tracks a list shows, and in which order."""
+"""Filters and orders of lists of tracks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ORDERS: dict[str, F | Func] = {
 
 
 class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped package
-    """Order with what is unknown last, and the same every time: pages must not overlap."""
+    """Order with unknown values last and ties broken by key, so that pages do not overlap."""
 
     def filter(self, qs: TrackQuerySet, value: list[str] | None) -> TrackQuerySet:
         orders = []
@@ -74,7 +74,7 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         if scope == ALL:
             return queryset.visible_to(user)
         if not user.is_authenticated:
-            # Rather than an empty list, which would hide that a program forgot its token.
+            # An empty list would hide that a client forgot its token.
             raise NotAuthenticated
         return queryset.owned_by(user)
 
@@ -92,7 +92,7 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
     def by_words(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
         user: Any = self.request.user
         for word in value.split()[:_MOST_WORDS]:
-            # File names are their owner's business.
+            # File names are only visible to their owner.
             file_name = Q(original_name__icontains=word, owner=user) if user.is_authenticated else Q()
             queryset = queryset.filter(Q(title__icontains=word) | Q(artist__icontains=word) | file_name)
         return queryset

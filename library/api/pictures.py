@@ -28,18 +28,18 @@ class PicturesView(APIView):
         responses=PicturesSerializer,
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        """Give links that expire; the pictures are null until the track has been analysed."""
+        """Return links that expire; the pictures are null until the track has been analysed."""
         tracks = Track.objects.select_related("current").defer(
             "current__descriptor", "current__embedding", "current__timeline"
         )
         track = readable_track(request, pk, among=tracks)
-        heard = track.current
+        analysis = track.current
         answer: dict[str, Any] = {
             "sound": request.build_absolute_uri(track.sound.url),
             "playable": request.build_absolute_uri(track.player_url),
         }
         for name in Analysis.PICTURES:
-            answer[name] = request.build_absolute_uri(getattr(heard, name).url) if heard else None
-        answer["peaks"] = heard.peaks if heard else None
-        answer["ticks"] = heard.ticks if heard else None
+            answer[name] = request.build_absolute_uri(getattr(analysis, name).url) if analysis else None
+        answer["peaks"] = analysis.peaks if analysis else None
+        answer["ticks"] = analysis.ticks if analysis else None
         return Response(PicturesSerializer(answer).data)

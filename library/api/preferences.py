@@ -1,4 +1,4 @@
-"""``Prefer: wait=N`` (RFC 7240): answer with the finished track if it is finished in time."""
+"""``Prefer: wait=N`` (RFC 7240): respond with the finished track if it is finished in time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LONGEST_WAIT_SECONDS = 60
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.2
 _FINISHED = frozenset({Track.Status.DONE, Track.Status.FAILED})
 
-# A request that waits holds one of the server's threads; the others must stay free for everybody else.
+# A waiting request occupies one of the server's threads; the others must stay free for other requests.
 _places = threading.BoundedSemaphore(settings.API_WAITING_REQUESTS)
 
 
 def wait_preference(header: str) -> int | None:
-    """Read the seconds that a Prefer header is ready to wait, at most `LONGEST_WAIT_SECONDS`.
+    """Read the seconds to wait from a Prefer header, at most `LONGEST_WAIT_SECONDS`.
 
-    The first ``wait`` counts. What cannot be read is no preference, as the RFC asks.
+    The first ``wait`` counts. A malformed preference is ignored, as the RFC requires.
 
     >>> wait_preference('respond-async, wait="90"; unit=s')
     60
@@ -40,10 +40,10 @@ def wait_preference(header: str) -> int | None:
 
 
 def wait_until_finished(track_id: UUID, *, seconds: float) -> bool:
-    """Wait until a track is done, failed or gone; False where it is none of these in time.
+    """Wait until a track is done, failed or deleted; False if none of these happens in time.
 
-    Asks one indexed query at a time, outside any transaction. Where too many requests wait already, this one
-    does not.
+    Polls with one indexed query at a time, outside any transaction. If too many requests wait already, this
+    one does not.
     """
     if not _places.acquire(blocking=False):
         return False

@@ -1,4 +1,4 @@
-"""Many tracks heard again by the classifier in service: begin, watch, pause, stop."""
+"""Re-analyses of many tracks by the classifier in service: begin, watch, pause, stop."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ReanalysisView(APIView):
         responses=ReanalysisSerializer,
     )
     def get(self, request: Request, pk: int) -> Response:
-        """Say how it gets on."""
+        """Return its progress."""
         return Response(ReanalysisSerializer(_job(request, pk)).data)
 
 
@@ -114,7 +114,7 @@ class ReanalysisSteerView(APIView):
         responses=ReanalysisSerializer,
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Tracks that wait already are finished; one that has ended is left as it is."""
+        """Queued tracks are still analysed; a re-analysis that has ended is left as it is."""
         job = _job(request, pk)
         form = SteerSerializer(data=request.data)
         form.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""Tracks and what was heard in them, as the API writes them."""
+"""Serializers of tracks and their analyses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FailureSerializer(serializers.Serializer[Any]):
 
 
 class SegmentSerializer(serializers.Serializer[Any]):
-    """The genres of one stretch of a track."""
+    """The genres of one segment of a track."""
 
     start = serializers.FloatField(help_text="Seconds from the beginning.")
     end = serializers.FloatField()
@@ -31,7 +31,7 @@ class SegmentSerializer(serializers.Serializer[Any]):
 
 
 class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
-    """What one version of the classifier heard in a track."""
+    """The prediction of one version of the classifier for a track."""
 
     genre = serializers.SerializerMethodField(help_text="Null where no music was found.")
     music = serializers.BooleanField(read_only=True, help_text="Whether any music was found.")
@@ -69,7 +69,7 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
 
 
 class AnalysisSerializer(AnalysisSummarySerializer):
-    """What one version of the classifier heard in a track, and when in it."""
+    """The prediction of one version of the classifier for a track, with its timeline."""
 
     timeline = serializers.SerializerMethodField(help_text="The genre over time, without gaps.")
 
@@ -86,12 +86,12 @@ class AnalysisSerializer(AnalysisSummarySerializer):
 
 
 def _in_order(probabilities: dict[str, float], analysis: Analysis) -> dict[str, float]:
-    """Put labels in the classifier's order, which the database's JSON does not keep."""
+    """Restore the classifier's order of the labels, which JSON in the database does not keep."""
     return {label: probabilities[label] for label in analysis.model_version.labels if label in probabilities}
 
 
 class LinksSerializer(serializers.Serializer[Any]):
-    """Where to go from a track."""
+    """Links to what belongs to a track."""
 
     self = serializers.URLField()
     similar = serializers.URLField()
@@ -100,7 +100,7 @@ class LinksSerializer(serializers.Serializer[Any]):
 
 
 class TrackSummarySerializer(serializers.ModelSerializer[Track]):
-    """A track, as lists show it: without the genre over time."""
+    """A track as lists show it: without the timeline."""
 
     genre = serializers.SerializerMethodField(
         help_text="What the catalogue says, else what was heard; null where neither is known."
@@ -175,7 +175,7 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
 
 
 class TrackSerializer(TrackSummarySerializer):
-    """A track with everything that was heard in it."""
+    """A track with its whole analysis."""
 
     analysis = AnalysisSerializer(
         source="current",
@@ -186,7 +186,7 @@ class TrackSerializer(TrackSummarySerializer):
 
 
 class AddedTrackSerializer(TrackSerializer):
-    """A track that was just sent."""
+    """A track that was just uploaded."""
 
     duplicate = serializers.SerializerMethodField(
         help_text="Whether you had sent the same file before; then this is the track of that time."
@@ -201,9 +201,9 @@ class AddedTrackSerializer(TrackSerializer):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    """A sound to keep and to analyse."""
+    """A sound to store and analyse."""
 
-    # Whether an empty file is refused, and how, is the service's to say.
+    # The service decides whether an empty file is refused, and with which error.
     file = serializers.FileField(allow_empty_file=True, help_text="Any audio file.")
     title = serializers.CharField(
         required=False, allow_blank=True, max_length=TITLE_LENGTH, help_text="The file's name if not given."
@@ -214,7 +214,7 @@ class UploadSerializer(serializers.Serializer[Any]):
 
 
 class RenameSerializer(serializers.Serializer[Any]):
-    """The one thing about a track that its owner may write."""
+    """The only field of a track that its owner may change."""
 
     title = serializers.CharField(max_length=TITLE_LENGTH)
 
@@ -226,7 +226,7 @@ class SoundSerializer(serializers.Serializer[Any]):
 
 
 class AnswerSerializer(serializers.Serializer[Any]):
-    """A verdict on a sound that is not kept."""
+    """The prediction for a sound that is not stored."""
 
     label = serializers.CharField(  # type: ignore[assignment]  # a field, not DRF's own attribute
         allow_null=True, help_text="Null where no music was found."

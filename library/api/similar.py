@@ -1,4 +1,4 @@
-"""The tracks that sound nearest to one."""
+"""The nearest neighbours of a track."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from library.neighbours import MOST, neighbours
 
 
 class SimilarParameters(serializers.Serializer[Any]):
-    """How many neighbours are wanted."""
+    """The number of neighbours."""
 
     k = serializers.IntegerField(min_value=1, max_value=MOST, default=3, help_text="How many.")
 
@@ -37,7 +37,7 @@ class SimilarView(APIView):
         responses=NeighbourSerializer(many=True),
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        """Give the tracks that sound nearest, out of those you may see; 409 before the first analysis."""
+        """Return the most similar tracks among those you may see; 409 before the first analysis."""
         tracks = Track.objects.select_related("current").defer(
             "current__embedding", "current__timeline", "current__peaks"
         )

@@ -1,4 +1,4 @@
-"""Tracks: send, list, look at, rename, analyse again, delete."""
+"""Tracks: upload, list, retrieve, rename, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ APPLIED = OpenApiParameter(
 
 
 def whole_tracks() -> TrackQuerySet:
-    """Give tracks as one track is shown: with the genre over time, in one query."""
+    """Query for single tracks: with their timelines, in one query."""
     return Track.objects.select_related("labelled_genre", "current__model_version").defer(
         "current__descriptor", "current__embedding", "current__peaks", "current__model_version__metadata"
     )
 
 
 def listed_tracks() -> TrackQuerySet:
-    """Give tracks as lists show them, in one query."""
+    """Query for lists of tracks, without their timelines, in one query."""
     return Track.objects.with_verdict().select_related("labelled_genre", "current__model_version")
 
 
@@ -113,7 +113,7 @@ class TrackView(APIView):
         operation_id="get_track", tags=["tracks"], summary="Get a track", responses=TrackSerializer
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        """Give a track with everything that was heard in it."""
+        """Return a track with its whole analysis."""
         return _response(request, readable_track(request, pk, among=whole_tracks()))
 
     @extend_schema(
@@ -124,7 +124,7 @@ class TrackView(APIView):
         responses=TrackSerializer,
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        """Give a track another title."""
+        """Change the title of a track."""
         track = writable_track(request, pk, among=whole_tracks())
         form = RenameSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -138,7 +138,7 @@ class TrackView(APIView):
         operation_id="delete_track", tags=["tracks"], summary="Delete a track", responses={204: None}
     )
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Delete a track with its sound, its pictures and everything that was heard in it."""
+        """Delete a track with its sound, pictures and analyses."""
         track = writable_track(request, pk, among=Track.objects.only("pk", "owner"))
         delete_tracks(Track.objects.filter(pk=track.pk))
         return Response(status=204)
@@ -159,14 +159,14 @@ class AnalyseView(APIView):
         responses={200: TrackSerializer, 202: TrackSerializer},
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Queue a track once more; one that waits or runs already is left alone."""
+        """Queue a track again; one that waits or runs already is left alone."""
         track = writable_track(request, pk, among=Track.objects.all())
         analyse_again(track=track)
         return _answer(request, track.pk)
 
 
 def _answer(request: Request, pk: UUID, *, duplicate: bool | None = None) -> Response:
-    """Answer 200 with the finished track if the asker waits for it and it is finished in time, else 202."""
+    """Respond 200 with the finished track if the client waits for it and it is finished in time, else 202."""
     seconds = wait_preference(request.headers.get("Prefer", ""))
     in_time = seconds is not None and wait_until_finished(pk, seconds=seconds)
     track = whole_tracks().filter(pk=pk).first()

@@ -1,4 +1,4 @@
-"""Addresses of tracks and of the one-call classifier."""
+"""URLs of tracks and of the classify endpoint."""
 
 from __future__ import annotations
 

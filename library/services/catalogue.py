@@ -1,4 +1,4 @@
-"""Bring a folder of music into the catalogue, where everybody sees it."""
+"""Import a folder of music into the public catalogue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 KEY_LENGTH = 500
 COLUMNS = ("path", "title", "artist", "genre", "licence")
-# What may lie beside music in a folder and is passed over in silence.
+# Files beside music in a folder that are skipped without a warning.
 _NOT_MUSIC = {
     *(".txt", ".md", ".csv", ".json", ".xml", ".html", ".pdf", ".nfo", ".log", ".sfv", ".cue", ".ini", ".db"),
     *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".svg", ".m3u", ".m3u8", ".pls"),
@@ -36,7 +36,7 @@ _NOT_MUSIC = {
 
 
 class CatalogueError(Exception):
-    """A folder or table that cannot be imported at all."""
+    """The folder or table cannot be imported; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Entry:
     Attributes
     ----------
     path : Path
-        Where the sound lies.
+        Path of the sound.
     key : str
-        Its place in the catalogue, the same in every run: how a second run knows it.
+        Its key in the catalogue, the same in every run, by which a second run recognises it.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the entries."""
+    """Counts and errors of an import."""
 
     added: int = 0
     replaced: int = 0
@@ -75,7 +75,7 @@ def entries(source: Path, *, collection: str = "") -> list[Entry]:
     Raises
     ------
     CatalogueError
-        If there is nothing there to import, in a sentence.
+        If there is nothing to import.
     """
     if not source.exists():
         raise CatalogueError(f"{source} does not exist.")
@@ -120,15 +120,15 @@ def _from_table(table: Path, collection: str) -> Iterator[Entry]:
 
 def _key(collection: str, place: str) -> str:
     key = f"{collection}/{place}"
-    # The end tells files apart; the beginning is mostly shared.
+    # Keep the end, which differs more between files than the beginning.
     return key[-KEY_LENGTH:]
 
 
 def import_entries(found: list[Entry], *, on_entry: Callable[[Entry, str], None] | None = None) -> Report:
-    """Add every entry that the catalogue does not have yet and queue its analysis.
+    """Add every entry that is not yet in the catalogue and queue its analysis.
 
-    Each entry is its own transaction: an interrupted run goes on where it stopped. What cannot be read is
-    listed and the rest goes on. A file that changed since the last run takes the place of the old one.
+    Each entry is its own transaction, so that an interrupted import can be continued. Files that cannot be
+    read are listed, and the import goes on. A file that changed since the last run replaces the old one.
     """
     report = Report()
     genres: dict[str, Genre | None] = {}

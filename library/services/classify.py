@@ -1,4 +1,4 @@
-"""The small classic: one file in, one label out, nothing kept."""
+"""Classify one file on a worker without storing it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAIT_SECONDS = 90
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict on a file that is not kept."""
+    """The prediction for a file that is not stored."""
 
     label: str | None
     confidence: float
@@ -40,26 +40,22 @@ class Answer:
 
 
 def classify(*, file: File[bytes], name: str) -> Answer:
-    """Have a worker name the genre of `file`; the copy it works on is gone when this returns.
+    """Have a worker classify `file`; its scratch copy is deleted when this returns.
 
     Raises
     ------
     TrackError
-        If the file cannot be accepted, or no worker answered in time.
+        If the file cannot be accepted, or no worker responds in time.
     """
-    from library.tasks import classify_scratch
-
     examine(file)
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
-        pending = classify_scratch.apply_async(
-            (scratch,), queue=queue.INTERACTIVE, expires=WAIT_SECONDS, retry=False
-        )
+        pending = queue.send_scratch(scratch, expires=WAIT_SECONDS)
         answer: dict[str, Any] = pending.get(timeout=WAIT_SECONDS, disable_sync_subtasks=False)
     except CeleryTimeoutError as error:
         raise TrackError("busy") from error
     except (OperationalError, RedisError, OSError, RuntimeError) as error:
-        # A RuntimeError is Celery's word for a result store that it cannot reach again.
+        # Celery raises RuntimeError if it cannot reconnect to the result store.
         log.warning("the broker is away: %s", error.__cause__ or error)
         raise TrackError("unavailable") from error
     finally:
@@ -70,7 +66,7 @@ def classify(*, file: File[bytes], name: str) -> Answer:
 
 
 def answer(*, name: str) -> dict[str, Any]:
-    """Classify a scratch file, in a worker; faults of the file are part of the answer."""
+    """Classify a scratch file, in a worker; errors of the file are part of the result."""
     try:
         loaded = registry.in_service()
         with default_storage.open(name) as file:

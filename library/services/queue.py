@@ -1,11 +1,17 @@
-"""Tell the workers that a track waits. The row is the truth; a message only hurries things along."""
+"""Send tasks to the workers by their registered names, so that services need not import the tasks.
+
+The rows say what is to do; a lost message only delays it, because the sweepers send it again.
+"""
 
 from __future__ import annotations
 
 import logging
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from celery import Task
+from celery import current_app
+from celery.result import AsyncResult
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -18,11 +24,17 @@ INTERACTIVE = "analysis"
 BULK = "bulk"
 
 
-def send(track_id: UUID, *, bulk: bool) -> bool:
-    """Put a track on the queue; False where the broker is away, and then the sweeper will."""
-    from library.tasks import analyse_track
+class Task(StrEnum):
+    """The names under which `library.tasks` registers what these services send."""
 
-    return put(analyse_track, str(track_id), BULK if bulk else INTERACTIVE)
+    ANALYSE_TRACK = "library.tasks.analyse_track"
+    EXPLAIN = "library.tasks.explain"
+    CLASSIFY_SCRATCH = "library.tasks.classify_scratch"
+
+
+def send(track_id: UUID, *, bulk: bool) -> bool:
+    """Put a track on the queue; False if the broker is unreachable: the sweeper then sends it later."""
+    return put(Task.ANALYSE_TRACK, str(track_id), BULK if bulk else INTERACTIVE)
 
 
 def send_on_commit(track_id: UUID, *, bulk: bool) -> None:
@@ -31,10 +43,8 @@ def send_on_commit(track_id: UUID, *, bulk: bool) -> None:
 
 
 def send_explanation(pk: int) -> bool:
-    """Put an explanation on the queue, where people wait for it; False where the broker is away."""
-    from library.tasks import explain
-
-    return put(explain, pk, INTERACTIVE)
+    """Put an explanation on the interactive queue; False if the broker is unreachable."""
+    return put(Task.EXPLAIN, pk, INTERACTIVE)
 
 
 def send_explanation_on_commit(pk: int) -> None:
@@ -42,29 +52,42 @@ def send_explanation_on_commit(pk: int) -> None:
     transaction.on_commit(lambda: send_explanation(pk), robust=True)
 
 
-def put(task: Task[..., None], subject: str | int, name: str) -> bool:
-    """Tell the workers of one queue to run `task` on `subject`; False where the broker is away."""
+def put(task: str, subject: str | int, name: str) -> bool:
+    """Send the task registered as `task`, with `subject`, to the queue `name`.
+
+    Returns False if the broker is unreachable.
+    """
     try:
-        task.apply_async((subject,), queue=name, retry=False)
+        current_app.send_task(task, (subject,), queue=name, retry=False, ignore_result=True)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("%s %s waits for the sweeper: the broker is away (%s)", task.name, subject, error)
+        log.warning("%s %s waits for the sweeper: the broker is away (%s)", task, subject, error)
         return False
     return True
 
 
-def has_worker() -> bool:
-    """Tell whether an analysis worker is alive; False too where the broker is away."""
+def send_scratch(name: str, *, expires: float) -> AsyncResult[Any]:
+    """Send a scratch file to be classified and give a handle on the result.
+
+    Raises what Celery and the Redis client raise if the broker is unreachable.
+    """
+    return current_app.send_task(
+        Task.CLASSIFY_SCRATCH, (name,), queue=INTERACTIVE, expires=expires, retry=False, ignore_result=False
+    )
+
+
+def has_worker(name: str = INTERACTIVE) -> bool:
+    """Tell whether a worker that consumes a queue is alive; False also if the broker is unreachable."""
     try:
         with heartbeat.connect() as redis:
-            return heartbeat.live_workers(redis, queue=INTERACTIVE) > 0
+            return heartbeat.live_workers(redis, queue=name) > 0
     except (RedisError, OSError):
         return False
 
 
-def waiting() -> int | None:
-    """Count the messages that wait for a worker, or None where the broker is away."""
+def waiting(*names: str) -> int | None:
+    """Count the messages that wait for a worker, by default analyses; None if the broker is unreachable."""
     try:
         with heartbeat.connect() as redis:
-            return sum(int(redis.llen(name)) for name in (INTERACTIVE, BULK))
+            return sum(int(redis.llen(name)) for name in names or (INTERACTIVE, BULK))
     except (RedisError, OSError):
         return None

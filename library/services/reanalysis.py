@@ -1,6 +1,6 @@
-"""Have every track of a person, or of the catalogue, heard by the version in service.
+"""Have every track of a person, or of the catalogue, analysed by the version in service.
 
-There is no list of what a re-analysis still has to do: whatever an older version heard is what is left.
+There is no list of what a re-analysis still has to do: left are the tracks that an older version analysed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Progress:
     done, total : int
         Tracks; those that failed count as done.
     failed : int
-        Tracks that could not be heard again and keep their old verdict.
+        Tracks that could not be analysed again and keep their old verdict.
     changed : int
         Tracks that are now said to be of another genre.
     """
@@ -51,7 +51,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A track whose genre changed, with what was heard before."""
+    """A track whose genre changed, with its analysis before."""
 
     track: Track
     before: Analysis
@@ -63,12 +63,12 @@ def within(scope: str, user: User) -> TrackQuerySet:
 
 
 def outdated(tracks: TrackQuerySet) -> TrackQuerySet:
-    """Keep what was heard by a version that is no longer in service."""
+    """Keep the tracks whose verdict is of a version that is no longer in service."""
     return tracks.filter(current__isnull=False, current__model_version__is_in_service=False)
 
 
 def may_request(*, user: User, scope: str) -> bool:
-    """Tell whether `user` may have `scope` heard again: their own tracks, and as a curator the catalogue."""
+    """Tell whether `user` may request `scope`: their own tracks, and as a curator the catalogue."""
     return scope == Scope.MINE or (scope == Scope.CATALOGUE and user.is_curator)
 
 
@@ -201,12 +201,12 @@ def _left(job: Reanalysis) -> int:
 def _changed(job: Reanalysis) -> TrackQuerySet:
     """Keep the tracks that got another genre since `job` began, with the key of the analysis before it."""
     earlier = Analysis.objects.filter(track=OuterRef("pk"), created__lt=job.created).order_by("-created")
-    heard = Analysis.objects.filter(pk=OuterRef("current_id"), created__gte=job.created)
+    since = Analysis.objects.filter(pk=OuterRef("current_id"), created__gte=job.created)
     if job.finished_at:
-        heard = heard.filter(created__lte=job.finished_at)
+        since = since.filter(created__lte=job.finished_at)
     return (
         within(job.scope, job.requested_by)
-        .filter(Exists(heard))
+        .filter(Exists(since))
         .annotate(
             former=Subquery(earlier.values("pk")[:1]), former_genre=Subquery(earlier.values("genre")[:1])
         )

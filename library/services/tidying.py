@@ -1,4 +1,4 @@
-"""Remove what no row knows: files left by a crash between writing a file and its row."""
+"""Remove files without a row, left by a crash between writing a file and its row."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _BATCH = 500
 
 
 def tidy() -> int:
-    """Delete stored files older than GRACE that belong to nothing; give how many."""
+    """Delete stored files older than GRACE that belong to no row; return their number."""
     removed = tidy_folders(("sounds", "renditions", "pictures", SCRATCH), known=_known)
     return removed + version_files.tidy(grace=GRACE)
 
 
 def tidy_folders(folders: Iterable[str], *, known: Callable[[list[str]], set[str]]) -> int:
-    """Delete the files in some folders that are older than GRACE and belong to nothing; give how many.
+    """Delete the files in some folders that are older than GRACE and belong to no row; return their number.
 
     Parameters
     ----------
     known
-        Tells which of some names belong to a row.
+        Function that returns which of some names belong to a row.
     """
     removed = 0
     batch: list[str] = []

@@ -1,4 +1,4 @@
-"""What a person does with their tracks: add, rename, analyse again, delete."""
+"""Tracks: add, rename, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Added:
 
 
 def limits() -> AudioLimits:
-    """Give the site's limits on what is let in."""
+    """Return the site's limits for uploaded audio."""
     return AudioLimits(
         min_duration=settings.AUDIO_MIN_SECONDS,
         max_duration=settings.AUDIO_MAX_SECONDS,
@@ -56,12 +56,12 @@ def add_track(
     title: str = "",
     source: str = Track.Source.UPLOAD,
 ) -> Added:
-    """Store a sound and queue its analysis, or give the person's track that already holds the same bytes.
+    """Store a sound and queue its analysis, or return the user's track with the same bytes.
 
     Raises
     ------
     TrackError
-        If the file cannot be accepted; then nothing is left behind.
+        If the file cannot be accepted; then nothing is stored.
     """
     info, sha256 = examine(file)
     known = Track.objects.filter(owner=owner, sha256=sha256).first()
@@ -79,13 +79,13 @@ def add_track(
     try:
         store(track, file, name)
     except IntegrityError:
-        # The same file came twice at once; the other one was first.
+        # The same file was uploaded twice at the same time, and the other upload was stored first.
         return Added(Track.objects.get(owner=owner, sha256=sha256), duplicate=True)
     return Added(track, duplicate=False)
 
 
 def examine(file: File[bytes], *, within: AudioLimits | None = None) -> tuple[AudioInfo, str]:
-    """Look whether a file is acceptable before anything is stored; give what it says, and its hash."""
+    """Check whether a file is acceptable before anything is stored; return its properties and its hash."""
     stream = cast(BinaryIO, file)
     file.seek(0)
     try:
@@ -109,7 +109,7 @@ def describe(track: Track, info: AudioInfo) -> None:
 
 
 def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> None:
-    """Write the sound, then the row; a row that cannot be written takes its sound away again."""
+    """Write the sound, then the row; if the row cannot be written, the sound is deleted again."""
     track.queued_at = timezone.now()
     write(track.sound, file, name)
     try:
@@ -122,7 +122,7 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
 
 
 def write(field: FieldFile, file: File[bytes], name: str) -> None:
-    """Put a file into the storage, not yet into the row; say what to do where that fails."""
+    """Write a file to the storage, without saving the row; raises TrackError if that fails."""
     file.seek(0)
     try:
         field.save(name, file, save=False)
@@ -135,7 +135,7 @@ def write(field: FieldFile, file: File[bytes], name: str) -> None:
 
 
 def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo, sha256: str) -> None:
-    """Put another file in the place of a track's sound and queue it; the old one goes when that is sure."""
+    """Replace the sound of a track and queue it; the old file is deleted on commit."""
     old = [("sound", track.sound.name or ""), ("rendition", track.rendition.name or "")]
     file.seek(0)
     describe(track, info)
@@ -150,7 +150,7 @@ def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo
                 size=file.size,
                 status=Track.Status.QUEUED,
                 step="",
-                # Whoever works on the old sound finds the claim gone.
+                # A worker on the old sound thereby loses its claim.
                 attempt=F("attempt") + 1,
                 tries=0,
                 queued_at=timezone.now(),
@@ -163,7 +163,7 @@ def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo
 
 
 def rename(*, track: Track, title: str) -> Track:
-    """Give a track another title; an empty one is refused with ValueError."""
+    """Change the title of a track; raises ValueError if it is empty."""
     cleaned = clean_title(title)
     if not cleaned:
         raise ValueError(gettext("A track needs a title."))
@@ -173,9 +173,9 @@ def rename(*, track: Track, title: str) -> Track:
 
 
 def analyse_again(*, track: Track) -> bool:
-    """Queue a finished track once more; False where it already waits or runs.
+    """Queue a finished track again; False if it already waits or runs.
 
-    The verdict it has stays in place until the new one is there.
+    Its current analysis stays until the new one is stored.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -189,7 +189,7 @@ def analyse_again(*, track: Track) -> bool:
 
 
 def delete_tracks(tracks: TrackQuerySet) -> int:
-    """Delete tracks with their sounds, pictures and vectors. A running analysis finds nothing to finish."""
+    """Delete tracks with their sounds, pictures and vectors. A running analysis then loses its claim."""
     with transaction.atomic():
         ids = list(tracks.select_for_update().values_list("pk", flat=True))
         rows = Track.objects.filter(pk__in=ids)
@@ -200,7 +200,7 @@ def delete_tracks(tracks: TrackQuerySet) -> int:
 
 
 def _stored_files(tracks: TrackQuerySet) -> Iterable[tuple[str, str]]:
-    """Give (field, storage key) of every file that belongs to `tracks`."""
+    """Yield (field, storage key) of every file that belongs to `tracks`."""
     for sound, rendition in tracks.values_list("sound", "rendition"):
         yield "sound", sound
         yield "rendition", rendition
@@ -219,13 +219,13 @@ def _remove(files: list[tuple[str, str]]) -> None:
         try:
             storage.delete(name)
         except OSError:
-            # The row is gone, so nobody can reach the file; the hourly tidying tries again.
+            # The row is deleted, so nobody can reach the file; the hourly tidying tries again.
             log.exception("could not delete %s", name)
 
 
 def clean_name(name: str) -> str:
-    """Make a file name fit to show: one line, no folder, no control or direction-changing characters."""
-    # As forms write these three (HTML standard, multipart/form-data encoding).
+    """Clean a file name for display: one line, no folder, no control or bidirectional characters."""
+    # Forms escape these three characters so (HTML standard, multipart/form-data encoding).
     plain = name.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
     base = re.split(r"[\\/]", unicodedata.normalize("NFC", plain))[-1]
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in base)
@@ -233,7 +233,7 @@ def clean_name(name: str) -> str:
 
 
 def clean_title(title: str) -> str:
-    """Make a title fit to show: one line, no control characters, at most TITLE_LENGTH characters."""
+    """Clean a title for display: one line, no control characters, at most TITLE_LENGTH characters."""
     shown = "".join(
         c if unicodedata.category(c)[0] != "C" else " " for c in unicodedata.normalize("NFC", title)
     )
@@ -241,14 +241,14 @@ def clean_title(title: str) -> str:
 
 
 def title_from(name: str) -> str:
-    """Make a title of a file name: without its ending, underscores read as spaces."""
+    """Make a title from a file name: without its suffix, underscores become spaces."""
     shown = clean_name(name)
     stem = re.sub(r"\.[A-Za-z0-9]{1,5}\Z", "", shown)
     return clean_title(stem.replace("_", " ")) or gettext("Untitled")
 
 
 def genre_for(slug: str) -> Genre | None:
-    """Find the genre that a catalogue's word means, forgiving case, spaces and hyphens."""
+    """Find the genre by the name used in a catalogue, ignoring case, spaces and hyphens."""
     wanted = re.sub(r"[\s_-]+", "", slug).lower()
     for genre in Genre.objects.all():
         if wanted in (genre.slug.replace("-", ""), re.sub(r"[\s_-]+", "", genre.name).lower()):

@@ -1,4 +1,4 @@
-"""What every page's frame needs to know."""
+"""Template tags of the base template."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ register = template.Library()
 
 @register.simple_tag
 def signup_is_open() -> bool:
-    """Whether strangers may make an account."""
+    """Whether visitors may create an account."""
     return bool(settings.SIGNUP_OPEN)
 
 
 @register.filter
 def initial(user: User) -> str:
-    """Give the letter that stands for a person."""
+    """Return the initial of a user."""
     return str(user)[:1].upper()

@@ -1,4 +1,4 @@
-"""How genres, verdicts, shares, durations and moments are shown."""
+"""Template tags for genres, verdicts, shares, durations and times."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _UNLISTED_COLOUR = "#8a8d96"
 
 
 def genres_by_slug(context: Context) -> dict[str, Genre]:
-    """Fetch the site's genres once per page, however many rows ask for one."""
-    # The request outlives the copies of the context that `include` makes.
+    """Fetch the site's genres once per page."""
+    # Cached on the request, because `include` copies the context.
     keeper: Any = context.get("request")
     known: dict[str, Genre] | None = getattr(keeper, _KEPT, None)
     if known is None:
@@ -42,23 +42,23 @@ def _genre(context: Context, slug: str) -> Genre:
 
 @register.simple_tag(takes_context=True)
 def genre(context: Context, slug: str) -> Genre:
-    """Find the genre of a label; one that the site no longer lists keeps its label as its name.
+    """Return the genre of a label; a label without a genre is its own name.
 
-    In a template: ``{% genre analysis.genre as heard %}``, then ``heard.display_name`` and
-    ``style="--genre: {{ heard.colour }}"``.
+    In a template: ``{% genre analysis.genre as predicted %}``, then ``predicted.display_name`` and
+    ``style="--genre: {{ predicted.colour }}"``.
     """
     return _genre(context, slug)
 
 
 @register.simple_tag(takes_context=True)
 def likely_genres(context: Context, analysis: Analysis) -> list[Genre]:
-    """Give the two or three genres that share most of the probability, the likeliest first."""
+    """Return the two or three most probable genres, the most probable first."""
     return [_genre(context, slug) for slug, _share in analysis.likely]
 
 
 @register.simple_tag(takes_context=True)
 def unsure_between(context: Context, analysis: Analysis) -> str:
-    """Name the two or three genres that an unsure verdict lies between, as part of a sentence."""
+    """List the two or three genres of an unsure verdict, as part of a sentence."""
     names = [_genre(context, slug).display_name.lower() for slug, _share in analysis.likely]
     if len(names) == 3:
         return _("{first}, {second} or {third}").format(first=names[0], second=names[1], third=names[2])
@@ -67,20 +67,20 @@ def unsure_between(context: Context, analysis: Analysis) -> str:
 
 @register.filter
 def failure(track: Track) -> str:
-    """Say why the analysis of a track failed, and what to do now."""
+    """Say why the analysis of a track failed, and what to do next."""
     return sentence(track.error_code, track.error_params)
 
 
 @register.filter
 def percent(share: float) -> str:
-    """Write a share of one as a whole percentage; "100 %" is kept for certainty, which no classifier has."""
+    """Format a share from 0 to 1 as a whole percentage; "100 %" only for exactly 1."""
     whole = int(share * 100 + 0.5)
     return f"{number_format(min(whole, 99) if share < 1 else whole)}\u202f%"
 
 
 @register.filter
 def clock(seconds: float | None) -> str:
-    """Write a duration as 0:07, 3:25 or 1:02:03; nothing where it is not known."""
+    """Format a duration as 0:07, 3:25 or 1:02:03; empty if unknown."""
     if seconds is None:
         return ""
     minutes, rest = divmod(int(seconds), 60)
@@ -91,7 +91,7 @@ def clock(seconds: float | None) -> str:
 
 @register.filter
 def moment(value: datetime) -> str:
-    """Say when: "3 minutes ago" for today's, the date for what is older."""
+    """Format a time: "3 minutes ago" if it is today, else the date."""
     if timedelta(0) <= timezone.now() - value < timedelta(hours=20):
         return str(naturaltime(value))
     return date_format(timezone.localtime(value), "DATE_FORMAT")
@@ -99,5 +99,5 @@ def moment(value: datetime) -> str:
 
 @register.simple_tag
 def kept_as(stored: str, filename: str) -> str:
-    """A link to a stored file that a browser keeps under another name."""
+    """Make a link to a stored file that a browser saves under another name."""
     return download_url(stored, filename)

@@ -1,4 +1,4 @@
-"""What the tests of the library share: people, their programs, sounds and tracks."""
+"""Fixtures of the library's tests: users, API clients, sounds and tracks."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from library.services.analysis import analyse_track
 from library.services.tracks import add_track
 from library.tests.sounds import chords, wav
 from library.tests.storages import stored_names
+from training.services.releases import sync_release
 
 LABELS = [genre.slug for genre in SHIPPED_GENRES]
 
 
 @pytest.fixture(autouse=True)
 def _surroundings(settings: Settings) -> None:
-    """Keep files in memory, without paths; take static files as they lie; forget who asked how often."""
+    """Keep files in memory, without paths; serve static files unhashed; reset rate limits."""
     settings.STORAGES = {
         "default": {"BACKEND": "library.tests.storages.PathlessStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -43,8 +44,13 @@ def _surroundings(settings: Settings) -> None:
 
 @pytest.fixture
 def stored() -> Callable[[], list[str]]:
-    """Give the names of all stored files, now."""
-    return lambda: sorted(stored_names(default_storage))
+    """Return a function that lists all stored files but those of classifiers that have a row."""
+
+    def names() -> list[str]:
+        of_versions = tuple(f"{place}/" for place in ModelVersion.objects.values_list("location", flat=True))
+        return sorted(name for name in stored_names(default_storage) if not name.startswith(of_versions))
+
+    return names
 
 
 # --- people ----------------------------------------------------------------------------------------------
@@ -77,7 +83,7 @@ def staff(db: None) -> User:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Everybody who may come along."""
+    """Every kind of visitor and user."""
 
     anonymous: AnonymousUser
     owner: User
@@ -87,7 +93,7 @@ class Matrix:
 
     @property
     def strangers(self) -> list[User]:
-        """Those with an account who do not own the owner's tracks."""
+        """Users except the owner."""
         return [self.other, self.curator, self.staff]
 
     @property
@@ -106,7 +112,7 @@ Api = Callable[[User | AnonymousUser], APIClient]
 
 @pytest.fixture
 def api(db: None) -> Api:
-    """Give a program that carries its person's token; without an account, none."""
+    """Return an API client with a user's token, or without one for visitors."""
 
     def make(person: User | AnonymousUser) -> APIClient:
         client = APIClient()
@@ -126,14 +132,14 @@ def owner_api(api: Api, owner: User) -> APIClient:
 # --- tracks ----------------------------------------------------------------------------------------------
 @pytest.fixture
 def genres(db: None) -> dict[str, Genre]:
-    """Give the ten shipped genres by slug."""
+    """The ten shipped genres by slug."""
     registry.sync_genres()
     return Genre.objects.in_bulk(field_name="slug")
 
 
 @pytest.fixture
 def version(db: None) -> ModelVersion:
-    """Give the row of a version in service whose files nobody needs."""
+    """The row of a version in service, without files."""
     return ModelVersion.objects.create(
         name="test",
         source=ModelVersion.Source.TRAINED,
@@ -170,8 +176,8 @@ def queued_track(db: None) -> Callable[..., Track]:
 
 
 @pytest.fixture
-def heard_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
-    """Make a track with a verdict that no classifier gave, at once.
+def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
+    """Make a track with a made-up analysis, without a classifier.
 
     Its descriptor points in the direction of `angle` degrees, so that distances are known.
     """
@@ -220,7 +226,7 @@ def heard_track(queued_track: Callable[..., Track], version: ModelVersion) -> Ca
 @pytest.fixture
 def classifier_in_service(db: None) -> ModelVersion:
     """Put the shipped classifier into service, with its genres."""
-    return registry.sync_release()
+    return sync_release()
 
 
 @pytest.fixture

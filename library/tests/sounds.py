@@ -1,4 +1,4 @@
-"""Sounds made in the test, whose answer is known."""
+"""Synthetic sounds with known properties."""
 
 from __future__ import annotations
 

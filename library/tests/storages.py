@@ -1,4 +1,4 @@
-"""A storage as on another machine: whatever opens files by their path fails."""
+"""A storage without paths, as on another machine: opening files by path fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracks in the administration."""
+"""Tracks in Django's admin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def desk(staff: User, client: Client) -> Client:
 
 
 def rows(client: Client, query: str = "") -> set[str]:
-    """Give the titles in the list."""
+    """Return the titles in the list."""
     response = client.get(f"{LIST}{query}")
     assert response.status_code == 200
     return {track.title for track in response.context["cl"].result_list}
@@ -46,8 +46,8 @@ def form(track: Track, **changes: str) -> dict[str, str]:
     return {**filled, "labelled_genre": "", **inline, **changes}
 
 
-def test_the_list(desk: Client, owner: User, heard_track: Make, queued_track: Make) -> None:
-    heard_track(owner, title="Blue", genre="jazz", confidence=0.73, unsure=True)
+def test_the_list(desk: Client, owner: User, done_track: Make, queued_track: Make) -> None:
+    done_track(owner, title="Blue", genre="jazz", confidence=0.73, unsure=True)
     queued_track(owner, title="Waiting")
     html = desk.get(LIST).content.decode()
     assert "jazz ?" in html
@@ -56,10 +56,10 @@ def test_the_list(desk: Client, owner: User, heard_track: Make, queued_track: Ma
 
 
 def test_search_and_filters(
-    desk: Client, owner: User, heard_track: Make, queued_track: Make, genres: dict[str, Genre]
+    desk: Client, owner: User, done_track: Make, queued_track: Make, genres: dict[str, Genre]
 ) -> None:
-    blue = heard_track(owner, title="Blue", artist="Joni", genre="blues")
-    heard_track(None, title="Noise", genre="", unsure=True)
+    blue = done_track(owner, title="Blue", artist="Joni", genre="blues")
+    done_track(None, title="Noise", genre="", unsure=True)
     queued_track(owner, title="Waiting", original_name="take.wav")
     expected = {
         "": {"Blue", "Noise", "Waiting"},
@@ -80,12 +80,12 @@ def test_search_and_filters(
 
 @pytest.mark.parametrize("page", [LIST, f"{LIST}?q=song&genre=blues&o=4.5"])
 def test_the_price_of_the_list_does_not_grow(
-    desk: Client, owner: User, heard_track: Make, genres: dict[str, Genre], page: str
+    desk: Client, owner: User, done_track: Make, genres: dict[str, Genre], page: str
 ) -> None:
     prices = []
     for count in (1, 9):
         for _ in range(count):
-            heard_track(owner, title="song", labelled_genre=genres["rock"])
+            done_track(owner, title="song", labelled_genre=genres["rock"])
         desk.get(page)
         with CaptureQueriesContext(connection) as queries:
             desk.get(page)
@@ -110,8 +110,8 @@ def test_a_failed_one_says_why(desk: Client, owner: User, queued_track: Make) ->
     assert "truncated: The file is damaged" in desk.get(change(track)).content.decode()
 
 
-def test_no_page_has_inline_scripts(desk: Client, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner)
+def test_no_page_has_inline_scripts(desk: Client, owner: User, done_track: Make) -> None:
+    track = done_track(owner)
     for page in ("/admin/", LIST, change(track), f"{LIST}{track.pk}/delete/"):
         response = desk.get(page)
         assert response.status_code == 200
@@ -122,8 +122,8 @@ def test_no_page_has_inline_scripts(desk: Client, owner: User, heard_track: Make
         assert not re.search(r"\son[a-z]+=\"", html)
 
 
-def test_the_price_of_the_page_does_not_grow(desk: Client, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner)
+def test_the_price_of_the_page_does_not_grow(desk: Client, owner: User, done_track: Make) -> None:
+    track = done_track(owner)
     prices = []
     for _ in range(2):
         desk.get(change(track))
@@ -138,9 +138,9 @@ def test_the_price_of_the_page_does_not_grow(desk: Client, owner: User, heard_tr
 
 
 def test_a_change_leaves_alone_what_a_worker_did_meanwhile(
-    desk: Client, owner: User, heard_track: Make, monkeypatch: pytest.MonkeyPatch
+    desk: Client, owner: User, done_track: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    track = heard_track(owner, title="old")
+    track = done_track(owner, title="old")
     validate = Track.validate_constraints
 
     def a_worker_comes_by(self: Track, *args: Any, **kwargs: Any) -> None:
@@ -154,15 +154,15 @@ def test_a_change_leaves_alone_what_a_worker_did_meanwhile(
     assert (track.title, track.status, track.attempt) == ("new", "running", 7)
 
 
-def test_publishing(desk: Client, owner: User, heard_track: Make, genres: dict[str, Genre]) -> None:
-    track = heard_track(owner)
+def test_publishing(desk: Client, owner: User, done_track: Make, genres: dict[str, Genre]) -> None:
+    track = done_track(owner)
     desk.post(change(track), form(track, visibility="catalogue", labelled_genre=str(genres["jazz"].pk)))
     track.refresh_from_db()
     assert (track.visibility, track.labelled_genre) == ("catalogue", genres["jazz"])
 
 
-def test_a_track_that_nobody_owns_stays_public(desk: Client, heard_track: Make) -> None:
-    track = heard_track(None)
+def test_a_track_that_nobody_owns_stays_public(desk: Client, done_track: Make) -> None:
+    track = done_track(None)
     response = desk.post(change(track), form(track, visibility="private"))
     assert response.status_code == 200
     assert "nobody owns" in response.content.decode()
@@ -177,17 +177,17 @@ def test_tracks_are_not_made_here(desk: Client) -> None:
 def test_delete_takes_the_files_along(
     desk: Client,
     owner: User,
-    heard_track: Make,
+    done_track: Make,
     stored: Callable[[], list[str]],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    kept = heard_track(owner, title="kept")
+    kept = done_track(owner, title="kept")
     remaining = stored()
-    one = heard_track(owner, title="one")
+    one = done_track(owner, title="one")
     with django_capture_on_commit_callbacks(execute=True):
         assert desk.post(f"{LIST}{one.pk}/delete/", {"post": "yes"}).status_code == 302
     assert (list(Track.objects.all()), stored()) == ([kept], remaining)
-    many = [heard_track(owner, title=f"many {n}") for n in range(3)]
+    many = [done_track(owner, title=f"many {n}") for n in range(3)]
     action = {"action": "delete_selected", "_selected_action": [str(track.pk) for track in many]}
     asked = desk.post(f"{LIST}?q=many", action)
     assert "many 2" in asked.content.decode()
@@ -201,11 +201,11 @@ def test_delete_takes_the_files_along(
 def test_analyse_again(
     desk: Client,
     owner: User,
-    heard_track: Make,
+    done_track: Make,
     queued_track: Make,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    done, running = heard_track(owner), queued_track(owner, status="running")
+    done, running = done_track(owner), queued_track(owner, status="running")
     with django_capture_on_commit_callbacks() as callbacks:
         response = desk.post(
             LIST, {"action": "queue_again", "_selected_action": [str(done.pk), str(running.pk)]}
@@ -220,8 +220,8 @@ def test_analyse_again(
     assert (done.status, running.status) == ("queued", "running")
 
 
-def test_only_staff_come_in(matrix: Matrix, client: Client, heard_track: Make) -> None:
-    track = heard_track(matrix.owner)
+def test_only_staff_come_in(matrix: Matrix, client: Client, done_track: Make) -> None:
+    track = done_track(matrix.owner)
     for person in (None, matrix.owner, matrix.other, matrix.curator):
         client.logout()
         if person is not None:

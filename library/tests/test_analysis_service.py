@@ -1,4 +1,4 @@
-"""A queued track gets its verdict, once, whole, or a reason; what was overtaken leaves nothing behind."""
+"""A queued track is analysed once or fails with a reason; a worker that lost its claim stores nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add(owner: User, sound: bytes, name: str = "song.wav") -> Track:
     return add_track(owner=owner, file=ContentFile(sound, name=name), name=name).track
 
 
-def heard(owner: User, sound: bytes, name: str = "song.wav") -> Track:
+def analysed(owner: User, sound: bytes, name: str = "song.wav") -> Track:
     track = add(owner, sound, name)
     assert analysis.analyse_track(track_id=track.pk) is True
     track.refresh_from_db()
@@ -40,7 +40,7 @@ def heard(owner: User, sound: bytes, name: str = "song.wav") -> Track:
 def test_a_track_gets_its_whole_verdict(
     owner: User, stored: Stored, classifier_in_service: ModelVersion
 ) -> None:
-    track = heard(owner, wav(chords(12, seed=1)))
+    track = analysed(owner, wav(chords(12, seed=1)))
     assert (track.status, track.step, track.error_code, track.attempt) == ("done", "", "", 1)
     assert track.duration == pytest.approx(12, abs=0.01)
     assert track.finished_at is not None
@@ -66,13 +66,13 @@ def test_a_track_gets_its_whole_verdict(
 
 
 def test_nothing_happens_to_a_track_that_does_not_wait(owner: User) -> None:
-    track = heard(owner, wav())
+    track = analysed(owner, wav())
     assert analysis.analyse_track(track_id=track.pk) is False
     assert Analysis.objects.count() == 1
 
 
-def test_a_track_heard_again_keeps_its_first_verdict_in_its_history(owner: User) -> None:
-    track = heard(owner, wav())
+def test_a_track_analysed_again_keeps_its_first_verdict_in_its_history(owner: User) -> None:
+    track = analysed(owner, wav())
     first = track.current_id
     assert analyse_again(track=track) is True
     assert analyse_again(track=track) is False
@@ -86,16 +86,16 @@ def test_a_track_heard_again_keeps_its_first_verdict_in_its_history(owner: User)
 
 
 def test_silence_is_never_a_confident_genre(owner: User) -> None:
-    current = heard(owner, silence(5)).current
+    current = analysed(owner, silence(5)).current
     assert current is not None
     assert current.unsure
     assert (current.music, current.genre) == (False, "")
 
 
 def test_what_a_browser_cannot_play_gets_a_rendition_that_it_can(owner: User) -> None:
-    plain = heard(owner, wav())
+    plain = analysed(owner, wav())
     assert not plain.rendition
-    exotic = heard(owner, encoded("aiff", "pcm_s16be"), "song.aiff")
+    exotic = analysed(owner, encoded("aiff", "pcm_s16be"), "song.aiff")
     assert exotic.status == "done"
     assert str(exotic.rendition.name).endswith(".mp3")
     assert exotic.player_url != exotic.sound.url
@@ -134,7 +134,7 @@ def test_a_fault_that_may_pass_is_tried_three_times(
         seen.append((track.status, track.error_code))
     assert seen == [("queued", ""), ("queued", ""), ("failed", "internal")]
     assert len(stored()) == 1
-    # A person may ask once more, and then it works.
+    # A user may request it again, and then it works.
     monkeypatch.undo()
     assert analyse_again(track=track)
     analysis.analyse_track(track_id=track.pk)

@@ -19,11 +19,11 @@ Make = Callable[..., Track]
 def test_a_finished_track_is_queued_and_keeps_its_verdict(
     owner_api: APIClient,
     owner: User,
-    heard_track: Make,
+    done_track: Make,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
     status: str,
 ) -> None:
-    track = heard_track(owner, genre="jazz")
+    track = done_track(owner, genre="jazz")
     Track.objects.filter(pk=track.pk).update(status=status, tries=3, error_code="internal")
     with django_capture_on_commit_callbacks() as callbacks:
         response = owner_api.post(f"/api/v1/tracks/{track.pk}/analyse/")
@@ -63,6 +63,6 @@ def test_history_is_kept(owner_api: APIClient, owner: User, finished_track: Make
     assert Analysis.objects.filter(track=track).count() == 2
 
 
-def test_needs_an_account(client: APIClient, heard_track: Make) -> None:
-    response = client.post(f"/api/v1/tracks/{heard_track(None).pk}/analyse/")
+def test_needs_an_account(client: APIClient, done_track: Make) -> None:
+    response = client.post(f"/api/v1/tracks/{done_track(None).pk}/analyse/")
     assert response.status_code == 401

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is answered in one shape: {"error": {"code", "message"}}, fields beside them."""
+"""All errors have one shape: {"error": {"code", "message"}}, with fields if any."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Make = Callable[..., Track]
 
 
 def error(response: Any) -> dict[str, Any]:
-    """Give the error of an answer, having looked at its shape."""
+    """Check the shape of an error response and return the error."""
     assert response["Content-Type"] == "application/json"
     body = response.json()
     assert set(body) == {"error"}
@@ -92,8 +92,8 @@ def test_sentences_speak_the_readers_language(owner_api: APIClient) -> None:
     assert error(response)["message"] != error(owner_api.delete(TRACKS))["message"]
 
 
-def test_a_body_in_memory_is_bounded(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner, title="old")
+def test_a_body_in_memory_is_bounded(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner, title="old")
     address = f"{TRACKS}{track.pk}/"
     bodies = {
         "application/json": '{"title": "' + "x" * 2_000_000 + '"}',
@@ -109,8 +109,8 @@ def test_a_body_in_memory_is_bounded(owner_api: APIClient, owner: User, heard_tr
     assert small.json()["title"] == "new"
 
 
-def test_json_without_end_is_refused(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    address = f"{TRACKS}{heard_track(owner).pk}/"
+def test_json_without_end_is_refused(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    address = f"{TRACKS}{done_track(owner).pk}/"
     response = owner_api.generic("PATCH", address, "[" * 50_000, content_type="application/json")
     assert (response.status_code, error(response)["code"]) == (400, "parse_error")
 

@@ -66,9 +66,9 @@ def test_asked_for_worked_out_and_read(
 
 
 def test_one_that_failed_says_why_and_may_be_asked_for_again(
-    owner_api: APIClient, owner: User, heard_track: Make
+    owner_api: APIClient, owner: User, done_track: Make
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     assert owner_api.post(address(track)).status_code == 202
     explain(explanation_id=Explanation.objects.get().pk)
     body = owner_api.get(address(track)).json()
@@ -84,16 +84,16 @@ def test_not_before_the_verdict(owner_api: APIClient, owner: User, queued_track:
         assert (response.status_code, response.json()["error"]["code"]) == (409, "not_ready")
 
 
-def test_not_without_music(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner, unsure=True)
+def test_not_without_music(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner, unsure=True)
     Analysis.objects.update(genre="")
     for response in (owner_api.get(address(track)), owner_api.post(address(track))):
         assert (response.status_code, response.json()["error"]["code"]) == (409, "no_music")
     assert not Explanation.objects.exists()
 
 
-def test_a_private_track_is_explained_to_its_owner_alone(matrix: Matrix, api: Api, heard_track: Make) -> None:
-    track = heard_track(matrix.owner)
+def test_a_private_track_is_explained_to_its_owner_alone(matrix: Matrix, api: Api, done_track: Make) -> None:
+    track = done_track(matrix.owner)
     assert api(matrix.owner).post(address(track)).status_code == 202
     for person in matrix.strangers:
         client = api(person)
@@ -103,9 +103,9 @@ def test_a_private_track_is_explained_to_its_owner_alone(matrix: Matrix, api: Ap
 
 
 def test_a_catalogue_track_is_explained_to_everybody_but_asked_about_with_an_account(
-    matrix: Matrix, api: Api, heard_track: Make
+    matrix: Matrix, api: Api, done_track: Make
 ) -> None:
-    track = heard_track(None)
+    track = done_track(None)
     assert api(matrix.anonymous).post(address(track)).status_code == 401
     assert not Explanation.objects.exists()
     assert api(matrix.other).post(address(track)).status_code == 202
@@ -114,9 +114,9 @@ def test_a_catalogue_track_is_explained_to_everybody_but_asked_about_with_an_acc
 
 
 def test_reading_costs_one_query_beside_the_token(
-    owner_api: APIClient, owner: User, heard_track: Make, django_assert_num_queries: DjangoAssertNumQueries
+    owner_api: APIClient, owner: User, done_track: Make, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     owner_api.post(address(track))
     with django_assert_num_queries(2):
         assert owner_api.get(address(track)).json()["status"] == "queued"

@@ -20,11 +20,11 @@ def address(track: Track, query: str = "") -> str:
     return f"/api/v1/tracks/{track.pk}/similar/{query}"
 
 
-def test_three_of_them_the_nearest_first(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    asked = heard_track(owner, title="asked")
+def test_three_of_them_the_nearest_first(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner, title="asked")
     for angle in (40, 10, 90, 20):
-        heard_track(None, title=f"{angle}°", angle=angle, genre="jazz", artist="someone")
-    body = owner_api.get(address(asked)).json()
+        done_track(None, title=f"{angle}°", angle=angle, genre="jazz", artist="someone")
+    body = owner_api.get(address(track)).json()
     assert [near["rank"] for near in body] == [1, 2, 3]
     assert [near["track"]["title"] for near in body] == ["10°", "20°", "40°"]
     assert body[0]["distance"] == pytest.approx(2 * np.sin(np.radians(5)), abs=1e-5)
@@ -33,47 +33,47 @@ def test_three_of_them_the_nearest_first(owner_api: APIClient, owner: User, hear
     assert owner_api.get(track["links"]["self"]).json()["id"] == track["id"]
 
 
-def test_as_many_as_asked_for(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    asked = heard_track(owner)
+def test_as_many_as_asked_for(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner)
     for angle in range(1, 6):
-        heard_track(None, angle=angle)
-    assert len(owner_api.get(address(asked, "?k=1")).json()) == 1
-    assert len(owner_api.get(address(asked, "?k=50")).json()) == 5
+        done_track(None, angle=angle)
+    assert len(owner_api.get(address(track, "?k=1")).json()) == 1
+    assert len(owner_api.get(address(track, "?k=50")).json()) == 5
 
 
 @pytest.mark.parametrize("k", ["0", "-1", "51", "three", "1e9", "99999999999999999999"])
-def test_a_number_that_is_none(owner_api: APIClient, owner: User, heard_track: Make, k: str) -> None:
-    response = owner_api.get(address(heard_track(owner), f"?k={k}"))
+def test_a_number_that_is_none(owner_api: APIClient, owner: User, done_track: Make, k: str) -> None:
+    response = owner_api.get(address(done_track(owner), f"?k={k}"))
     assert response.status_code == 400
     assert list(response.json()["error"]["fields"]) == ["k"]
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "failed"])
 def test_not_before_the_verdict(
-    owner_api: APIClient, owner: User, queued_track: Make, heard_track: Make, status: str
+    owner_api: APIClient, owner: User, queued_track: Make, done_track: Make, status: str
 ) -> None:
-    heard_track(None)
+    done_track(None)
     response = owner_api.get(address(queued_track(owner, status=status)))
     assert response.status_code == 409
     assert response.json()["error"]["code"] == "not_ready"
 
 
 def test_the_old_verdict_serves_while_a_new_one_is_made(
-    owner_api: APIClient, owner: User, heard_track: Make
+    owner_api: APIClient, owner: User, done_track: Make
 ) -> None:
-    asked = heard_track(owner)
-    near = heard_track(None, angle=3)
-    Track.objects.filter(pk=asked.pk).update(status="running")
-    assert [found["track"]["id"] for found in owner_api.get(address(asked)).json()] == [str(near.pk)]
+    track = done_track(owner)
+    near = done_track(None, angle=3)
+    Track.objects.filter(pk=track.pk).update(status="running")
+    assert [found["track"]["id"] for found in owner_api.get(address(track)).json()] == [str(near.pk)]
 
 
-def test_only_what_the_asker_may_see(matrix: Matrix, api: Api, heard_track: Make) -> None:
-    asked = heard_track(None, title="asked")
-    heard_track(matrix.owner, title="hidden", angle=1)
-    heard_track(None, title="public", angle=90)
+def test_only_what_the_asker_may_see(matrix: Matrix, api: Api, done_track: Make) -> None:
+    track = done_track(None, title="asked")
+    done_track(matrix.owner, title="hidden", angle=1)
+    done_track(None, title="public", angle=90)
 
     def found(client: APIClient) -> list[str]:
-        return [near["track"]["title"] for near in client.get(address(asked)).json()]
+        return [near["track"]["title"] for near in client.get(address(track)).json()]
 
     assert found(api(matrix.owner)) == ["hidden", "public"]
     for person in matrix.public:
@@ -84,17 +84,17 @@ def test_only_what_the_asker_may_see(matrix: Matrix, api: Api, heard_track: Make
 def test_the_price_does_not_grow(
     api: Api,
     owner: User,
-    heard_track: Make,
+    done_track: Make,
     django_assert_num_queries: DjangoAssertNumQueries,
     count: int,
 ) -> None:
-    asked = heard_track(owner)
+    track = done_track(owner)
     for angle in range(1, count + 1):
-        heard_track(None, angle=angle)
+        done_track(None, angle=angle)
     client = api(owner)
-    client.get(address(asked))
+    client.get(address(track))
     with django_assert_num_queries(3):  # the token, the track, its neighbours
-        assert len(client.get(address(asked, "?k=10")).json()) == count
+        assert len(client.get(address(track, "?k=10")).json()) == count
 
 
 def test_real_sounds(owner_api: APIClient, owner: User, finished_track: Make) -> None:

@@ -25,14 +25,14 @@ from library.tests.sounds import chords, encoded, silence, wav
 CLIPS = Path(os.environ.get("GENREWEB_SHARED", settings.BASE_DIR.parent / "shared")) / "data/gtzan/audio"
 needs_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason=f"no real music at {CLIPS}")
 
-Hear = Callable[[bytes, str], dict[str, Any]]
+Analyse = Callable[[bytes, str], dict[str, Any]]
 
 
 @pytest.fixture
-def hear(owner_api: APIClient, classifier_in_service: ModelVersion) -> Hear:
-    """Send a sound, do the worker's part, and give the track as it is then."""
+def analyse(owner_api: APIClient, classifier_in_service: ModelVersion) -> Analyse:
+    """Upload a sound, do the worker's part, and return the finished track."""
 
-    def heard(sound: bytes, name: str) -> dict[str, Any]:
+    def make(sound: bytes, name: str) -> dict[str, Any]:
         sent = owner_api.post(
             "/api/v1/tracks/", {"file": SimpleUploadedFile(name, sound)}, format="multipart"
         )
@@ -40,11 +40,11 @@ def hear(owner_api: APIClient, classifier_in_service: ModelVersion) -> Hear:
         analyse_track(track_id=UUID(sent.json()["id"]))
         return dict(owner_api.get(sent["Location"]).json())
 
-    return heard
+    return make
 
 
 def resampled(sound: bytes, *, rate: int, layout: str) -> bytes:
-    """Give a sound as 16-bit WAV at another rate, on one channel or on two."""
+    """Convert a sound to 16-bit WAV at another rate, with one or two channels."""
     resampler = av.AudioResampler("s16", layout, rate)
     parts: list[Any] = []
     with av.open(io.BytesIO(sound), "r") as source:
@@ -56,7 +56,7 @@ def resampled(sound: bytes, *, rate: int, layout: str) -> bytes:
 
 
 def assert_whole(track: dict[str, Any], *, duration: float) -> None:
-    """Look whether a finished track has everything that a finished track has."""
+    """Check that a finished track is complete."""
     assert (track["status"], track["error"]) == ("done", None)
     assert track["duration"] == pytest.approx(duration, abs=0.2)
     analysis = track["analysis"]
@@ -67,34 +67,34 @@ def assert_whole(track: dict[str, Any], *, duration: float) -> None:
     assert all(a["end"] == b["start"] for a, b in pairwise(parts))
 
 
-def test_silence_is_no_music(hear: Hear) -> None:
-    track = hear(silence(5), "silence.wav")
+def test_silence_is_no_music(analyse: Analyse) -> None:
+    track = analyse(silence(5), "silence.wav")
     assert_whole(track, duration=5)
     analysis = track["analysis"]
     assert (analysis["genre"], analysis["music"], analysis["unsure"]) == (None, False, True)
 
 
-def test_a_truncated_mp3_is_heard_as_far_as_it_goes(hear: Hear) -> None:
+def test_a_truncated_mp3_is_analysed_as_far_as_it_goes(analyse: Analyse) -> None:
     whole = encoded("mp3", "libmp3lame", seconds=20)
-    track = hear(whole[: len(whole) // 2], "cut.mp3")
+    track = analyse(whole[: len(whole) // 2], "cut.mp3")
     assert_whole(track, duration=10)
 
 
-def test_ten_minutes_are_covered_whole(hear: Hear) -> None:
-    track = hear(wav(chords(600, rate=8000), rate=8000), "long.wav")
+def test_ten_minutes_are_covered_whole(analyse: Analyse) -> None:
+    track = analyse(wav(chords(600, rate=8000), rate=8000), "long.wav")
     assert_whole(track, duration=600)
     assert len(track["analysis"]["timeline"]) > 100
 
 
-def test_a_second_is_enough(hear: Hear) -> None:
-    assert_whole(hear(wav(chords(1.05)), "short.wav"), duration=1.05)
+def test_a_second_is_enough(analyse: Analyse) -> None:
+    assert_whole(analyse(wav(chords(1.05)), "short.wav"), duration=1.05)
 
 
 @needs_clips
-def test_rate_and_channels_do_not_change_the_genre(hear: Hear) -> None:
+def test_rate_and_channels_do_not_change_the_genre(analyse: Analyse) -> None:
     song = (CLIPS / "classical" / "classical.00003.opus").read_bytes()
-    stereo = hear(resampled(song, rate=44100, layout="stereo"), "stereo.wav")
-    narrow = hear(resampled(song, rate=8000, layout="mono"), "narrow.wav")
+    stereo = analyse(resampled(song, rate=44100, layout="stereo"), "stereo.wav")
+    narrow = analyse(resampled(song, rate=8000, layout="mono"), "narrow.wav")
     assert (stereo["channels"], stereo["sample_rate"]) == (2, 44100)
     assert (narrow["channels"], narrow["sample_rate"]) == (1, 8000)
     assert stereo["analysis"]["genre"] == narrow["analysis"]["genre"] == "classical"
@@ -103,23 +103,23 @@ def test_rate_and_channels_do_not_change_the_genre(hear: Hear) -> None:
 @needs_clips
 @pytest.mark.slow
 @pytest.mark.parametrize("genre", LABELS)
-def test_real_clips(hear: Hear, genre: str) -> None:
+def test_real_clips(analyse: Analyse, genre: str) -> None:
     song = min((CLIPS / genre).iterdir()).read_bytes()
-    track = hear(song, f"{genre}.opus")
+    track = analyse(song, f"{genre}.opus")
     assert_whole(track, duration=30)
-    stereo = hear(resampled(song, rate=44100, layout="stereo"), "stereo.wav")["analysis"]
+    stereo = analyse(resampled(song, rate=44100, layout="stereo"), "stereo.wav")["analysis"]
     assert stereo["genre"] == track["analysis"]["genre"]
 
 
 @needs_clips
 @pytest.mark.slow
-def test_a_telephones_band_rarely_gives_another_genre_for_sure(hear: Hear) -> None:
+def test_a_telephones_band_rarely_gives_another_genre_for_sure(analyse: Analyse) -> None:
     """Half the spectrum is gone at 8 kHz. Of 80 clips, 2026.11 kept 54 and was surely wrong on 6."""
     changed = []
     for genre in LABELS:
         song = min((CLIPS / genre).iterdir()).read_bytes()
-        whole = hear(song, f"{genre}.opus")["analysis"]
-        narrow = hear(resampled(song, rate=8000, layout="mono"), "narrow.wav")["analysis"]
+        whole = analyse(song, f"{genre}.opus")["analysis"]
+        narrow = analyse(resampled(song, rate=8000, layout="mono"), "narrow.wav")["analysis"]
         if not narrow["unsure"] and narrow["genre"] != whole["genre"]:
             changed.append((genre, whole["genre"], narrow["genre"]))
     assert len(changed) <= 1, changed

@@ -23,8 +23,8 @@ def address(track: Track, what: str = "") -> str:
     return f"/api/v1/tracks/{track.pk}/{what}"
 
 
-def test_a_finished_track(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner, title="Blue", genre="blues", confidence=0.82)
+def test_a_finished_track(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner, title="Blue", genre="blues", confidence=0.82)
     response = owner_api.get(address(track))
     assert response.status_code == 200
     body = response.json()
@@ -73,22 +73,22 @@ def test_a_failed_track_says_why(owner_api: APIClient, owner: User, queued_track
     assert korean["Content-Language"] == "ko"
 
 
-def test_no_music_is_no_genre(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner, genre="", confidence=0.1, unsure=True)
+def test_no_music_is_no_genre(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner, genre="", confidence=0.1, unsure=True)
     analysis = owner_api.get(address(track)).json()["analysis"]
     assert (analysis["genre"], analysis["music"], analysis["unsure"]) == (None, False, True)
 
 
-def test_a_newer_version_makes_a_verdict_stale(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner)
+def test_a_newer_version_makes_a_verdict_stale(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner)
     ModelVersion.objects.update(is_in_service=False)
     assert owner_api.get(address(track)).json()["analysis"]["stale"] is True
 
 
 def test_private_tracks_are_nobody_elses(
-    matrix: Matrix, api: Api, heard_track: Make, stored: Callable[[], list[str]]
+    matrix: Matrix, api: Api, done_track: Make, stored: Callable[[], list[str]]
 ) -> None:
-    track = heard_track(matrix.owner, title="mine")
+    track = done_track(matrix.owner, title="mine")
     files = stored()
     for person in matrix.strangers:
         client = api(person)
@@ -102,7 +102,7 @@ def test_private_tracks_are_nobody_elses(
         ]
         assert [answer.status_code for answer in answers] == [404] * 6
         assert {answer.json()["error"]["code"] for answer in answers} == {"not_found"}
-        # No telling it from one that never was.
+        # Indistinguishable from one that never existed.
         never = client.get(f"/api/v1/tracks/{uuid.uuid4()}/")
         assert never.json() == answers[0].json()
     anonymous = api(matrix.anonymous)
@@ -113,9 +113,9 @@ def test_private_tracks_are_nobody_elses(
     assert (track.title, track.status, stored()) == ("mine", "done", files)
 
 
-def test_catalogue_tracks_are_everybodys_to_read(matrix: Matrix, api: Api, heard_track: Make) -> None:
-    imported = heard_track(None, title="imported", original_name="secret.wav")
-    published = heard_track(matrix.owner, title="published", visibility="catalogue")
+def test_catalogue_tracks_are_everybodys_to_read(matrix: Matrix, api: Api, done_track: Make) -> None:
+    imported = done_track(None, title="imported", original_name="secret.wav")
+    published = done_track(matrix.owner, title="published", visibility="catalogue")
     for track in (imported, published):
         for person in matrix.public:
             body = api(person).get(address(track)).json()
@@ -134,8 +134,8 @@ def test_catalogue_tracks_are_everybodys_to_read(matrix: Matrix, api: Api, heard
     assert api(matrix.owner).get(address(published)).json()["mine"] is True
 
 
-def test_rename(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner, title="old")
+def test_rename(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    track = done_track(owner, title="old")
     response = owner_api.patch(address(track), {"title": " new\n name ", "status": "failed", "owner": None})
     assert response.status_code == 200
     assert response.json()["title"] == "new name"
@@ -148,9 +148,9 @@ def test_rename(owner_api: APIClient, owner: User, heard_track: Make) -> None:
     "body", [{}, {"title": ""}, {"title": " \u200b "}, {"title": "x" * 201}, {"title": None}]
 )
 def test_a_title_that_is_none(
-    owner_api: APIClient, owner: User, heard_track: Make, body: dict[str, str | None]
+    owner_api: APIClient, owner: User, done_track: Make, body: dict[str, str | None]
 ) -> None:
-    track = heard_track(owner, title="old")
+    track = done_track(owner, title="old")
     response = owner_api.patch(address(track), body)
     assert response.status_code == 400
     assert list(response.json()["error"]["fields"]) == ["title"]
@@ -159,8 +159,8 @@ def test_a_title_that_is_none(
 
 
 @pytest.mark.parametrize("body", ["{", "[1]", '"title"', "title=new"])
-def test_a_body_that_is_none(owner_api: APIClient, owner: User, heard_track: Make, body: str) -> None:
-    response = owner_api.generic("PATCH", address(heard_track(owner)), body, content_type="application/json")
+def test_a_body_that_is_none(owner_api: APIClient, owner: User, done_track: Make, body: str) -> None:
+    response = owner_api.generic("PATCH", address(done_track(owner)), body, content_type="application/json")
     assert response.status_code == 400
     assert set(response.json()) == {"error"}
 
@@ -185,15 +185,15 @@ def test_delete_leaves_nothing(
     assert owner_api.delete(address(gone)).status_code == 404
 
 
-def test_put_is_not_a_way_to_change_a_track(owner_api: APIClient, owner: User, heard_track: Make) -> None:
-    response = owner_api.put(address(heard_track(owner)), {"title": "new"})
+def test_put_is_not_a_way_to_change_a_track(owner_api: APIClient, owner: User, done_track: Make) -> None:
+    response = owner_api.put(address(done_track(owner)), {"title": "new"})
     assert response.status_code == 405
     assert response["Allow"] == "GET, PATCH, DELETE, HEAD, OPTIONS"
     assert response.json()["error"]["code"] == "method_not_allowed"
 
 
-def test_a_browser_must_show_that_it_means_it(owner: User, heard_track: Make) -> None:
-    track = heard_track(owner)
+def test_a_browser_must_show_that_it_means_it(owner: User, done_track: Make) -> None:
+    track = done_track(owner)
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(owner)
     assert browser.get(address(track)).status_code == 200
@@ -204,9 +204,9 @@ def test_a_browser_must_show_that_it_means_it(owner: User, heard_track: Make) ->
 
 
 def test_one_track_is_one_query(
-    api: Api, owner: User, heard_track: Make, django_assert_num_queries: DjangoAssertNumQueries
+    api: Api, owner: User, done_track: Make, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    track, client = heard_track(owner), api(owner)
+    track, client = done_track(owner), api(owner)
     client.get(address(track))
     with django_assert_num_queries(2):  # the token and the track
         client.get(address(track))

@@ -1,4 +1,4 @@
-"""GET /api/v1/tracks/: whose tracks, which of them, in which order, at what price."""
+"""GET /api/v1/tracks/: visibility, filters, orders and number of queries."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def titles(client: APIClient, query: str = "") -> list[str]:
 
 
 def test_a_list_shows_tracks_without_their_timelines(
-    owner_api: APIClient, owner: User, heard_track: Make
+    owner_api: APIClient, owner: User, done_track: Make
 ) -> None:
-    track = heard_track(owner, title="Blue", artist="B. B.", genre="jazz", confidence=0.73)
+    track = done_track(owner, title="Blue", artist="B. B.", genre="jazz", confidence=0.73)
     body = owner_api.get(TRACKS).json()
     assert {key: body[key] for key in ("count", "next", "previous")} == {
         "count": 1,
@@ -49,18 +49,18 @@ def test_a_list_shows_tracks_without_their_timelines(
     assert "timeline" not in analysis
 
 
-def test_scopes(matrix: Matrix, api: Api, heard_track: Make) -> None:
-    heard_track(matrix.owner, title="private")
-    heard_track(matrix.owner, title="published", visibility="catalogue")
-    heard_track(None, title="imported")
-    heard_track(matrix.other, title="other's")
+def test_scopes(matrix: Matrix, api: Api, done_track: Make) -> None:
+    done_track(matrix.owner, title="private")
+    done_track(matrix.owner, title="published", visibility="catalogue")
+    done_track(None, title="imported")
+    done_track(matrix.other, title="other's")
     owner, anonymous = api(matrix.owner), api(matrix.anonymous)
     assert set(titles(owner)) == set(titles(owner, "?scope=mine")) == {"private", "published"}
     assert set(titles(owner, "?scope=all")) == {"private", "published", "imported"}
     for person in (matrix.owner, *matrix.public):
         assert set(titles(api(person), "?scope=catalogue")) == {"published", "imported"}
     assert set(titles(anonymous, "?scope=all")) == {"published", "imported"}
-    # Not even those who run the site see other people's tracks here.
+    # Not even staff see other users' tracks here.
     assert titles(api(matrix.staff)) == titles(api(matrix.curator)) == []
 
 
@@ -72,11 +72,11 @@ def test_nobodys_own_tracks_need_an_account(api: Api, matrix: Matrix, query: str
 
 
 def test_filters(
-    owner_api: APIClient, owner: User, heard_track: Make, queued_track: Make, genres: dict[str, Genre]
+    owner_api: APIClient, owner: User, done_track: Make, queued_track: Make, genres: dict[str, Genre]
 ) -> None:
-    heard_track(owner, title="sure", genre="blues")
-    heard_track(owner, title="unsure", genre="jazz", unsure=True, source="recording")
-    heard_track(owner, title="labelled", genre="jazz", labelled_genre=genres["rock"])
+    done_track(owner, title="sure", genre="blues")
+    done_track(owner, title="unsure", genre="jazz", unsure=True, source="recording")
+    done_track(owner, title="labelled", genre="jazz", labelled_genre=genres["rock"])
     queued_track(owner, title="waiting")
     queued_track(owner, title="broken", status="failed", error_code="truncated")
     expected = {
@@ -103,16 +103,16 @@ def test_filter_by_day(owner_api: APIClient, owner: User, queued_track: Make) ->
     assert titles(owner_api, f"{after}&created_before=2026-05-02T23:00:00%2B00:00") == ["day 2"]
 
 
-def test_search(api: Api, owner: User, other: User, heard_track: Make) -> None:
-    heard_track(owner, title="Stormy Monday", artist="T-Bone Walker", original_name="take_7.wav")
-    heard_track(owner, title="So What", artist="Miles Davis", original_name="b.wav", visibility="catalogue")
+def test_search(api: Api, owner: User, other: User, done_track: Make) -> None:
+    done_track(owner, title="Stormy Monday", artist="T-Bone Walker", original_name="take_7.wav")
+    done_track(owner, title="So What", artist="Miles Davis", original_name="b.wav", visibility="catalogue")
     mine = api(owner)
     assert titles(mine, "?search=monday+walker") == ["Stormy Monday"]
     assert titles(mine, "?search=take_7") == ["Stormy Monday"]
     assert titles(mine, "?search=walker+miles") == []
     assert titles(mine, "?search=100%25") == []
     assert titles(api(other), "?scope=all&search=miles") == ["So What"]
-    # A file name may say more than its owner wants to tell.
+    # File names are private.
     assert titles(api(other), "?scope=all&search=b.wav") == []
 
 
@@ -138,12 +138,12 @@ def test_wrong_parameters_are_named(
     assert [name.removesuffix("_after") for name in error["fields"]] == [field]
 
 
-def test_orders(owner_api: APIClient, owner: User, heard_track: Make, queued_track: Make) -> None:
+def test_orders(owner_api: APIClient, owner: User, done_track: Make, queued_track: Make) -> None:
     now = timezone.now()
     for age, (title, genre, confidence, duration) in enumerate(
         [("beta", "rock", 0.5, 30.0), ("Alpha", "blues", 0.9, 10.0), ("gamma", "jazz", 0.7, 20.0)]
     ):
-        track = heard_track(owner, title=title, genre=genre, confidence=confidence, duration=duration)
+        track = done_track(owner, title=title, genre=genre, confidence=confidence, duration=duration)
         Track.objects.filter(pk=track.pk).update(created=now - timedelta(days=age))
     unknown = queued_track(owner, title="unknown")
     Track.objects.filter(pk=unknown.pk).update(created=now - timedelta(days=9))
@@ -194,13 +194,13 @@ def test_pages_are_bounded(owner_api: APIClient, owner: User, queued_track: Make
 def test_the_price_does_not_grow(
     owner_api: APIClient,
     owner: User,
-    heard_track: Make,
+    done_track: Make,
     django_assert_num_queries: DjangoAssertNumQueries,
     count: int,
 ) -> None:
     rock = Genre.objects.create(slug="rock", name="Rock", colour="#cc6677")
     for _ in range(count):
-        heard_track(owner, labelled_genre=rock)
+        done_track(owner, labelled_genre=rock)
     owner_api.get(TRACKS)
     # Whose token it is, how many there are, and these.
     with django_assert_num_queries(3):

@@ -1,4 +1,4 @@
-"""POST /api/v1/tracks/: what is let in, what is refused, and what stays behind."""
+"""POST /api/v1/tracks/: what is accepted, what is refused, and what is stored."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_every_usual_format_is_taken(owner_api: APIClient, container: str, codec
 
 
 def _claims_ten_hours() -> bytes:
-    """Give a second of sound under a header that claims ten hours of it."""
+    """A second of sound with a header that claims ten hours."""
     data = bytearray(wav(chords(1.5)))
     at = data.index(b"data") + 4
     data[at : at + 4] = struct.pack("<I", 10 * 3600 * RATE * 2)

@@ -45,8 +45,8 @@ def test_the_header(header: str, seconds: int | None) -> None:
 
 
 @pytest.mark.parametrize("status", ["done", "failed"])
-def test_a_finished_track_is_not_waited_for(owner: User, heard_track: Make, status: str) -> None:
-    track = heard_track(owner)
+def test_a_finished_track_is_not_waited_for(owner: User, done_track: Make, status: str) -> None:
+    track = done_track(owner)
     Track.objects.filter(pk=track.pk).update(status=status)
     with CaptureQueriesContext(connection) as queries:
         assert wait_until_finished(track.pk, seconds=60)
@@ -65,8 +65,10 @@ def test_waiting_ends(owner: User, queued_track: Make) -> None:
     assert 2 <= len(queries) <= 1 + 0.2 / 0.03
 
 
-def test_who_waits_hears_of_the_end(transactional_db: None, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner)
+def test_a_waiting_request_gets_the_finished_track(
+    transactional_db: None, owner: User, done_track: Make
+) -> None:
+    track = done_track(owner)
     Track.objects.filter(pk=track.pk).update(status="running")
     asked = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Folders and tables of music come into the catalogue, once, and what cannot be read is named."""
+"""Folders and tables of music are imported into the catalogue once; unreadable files are listed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from classifier.registry import sync_release
 from library.models import Track
 from library.services import catalogue
 from library.tests.sounds import chords, wav
+from training.services.releases import sync_release
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def test_a_folder_of_genres_becomes_tracks_that_everybody_sees(folder: Path) -> 
     assert tracks["One Song"].labelled_genre.slug == "blues"
     assert tracks["two"].labelled_genre is not None
     assert tracks["two"].labelled_genre.slug == "hiphop"
-    # A word that is no genre of this site is not made one.
+    # An unknown genre is not added to the site.
     assert tracks["three"].labelled_genre is None
     assert tracks["four"].labelled_genre is None
     assert all(track.status == Track.Status.QUEUED and track.owner is None for track in tracks.values())

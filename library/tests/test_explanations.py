@@ -1,4 +1,4 @@
-"""Why a verdict was given: asked once, worked out once, kept with the analysis, gone with the track."""
+"""Explanations: requested once, computed once, stored with the analysis, deleted with the track."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def empty_queues() -> Iterator[None]:
 
 @pytest.fixture
 def analysis(owner: User, finished_track: Make) -> Analysis:
-    """Give a real analysis; what the classifier makes of test chords does not matter, so it is jazz."""
+    """Make a real analysis, with its genre set to jazz, as the prediction for test chords does not matter."""
     track = finished_track(owner, sound=wav(chords(8, seed=1)))
     Analysis.objects.filter(track=track).update(genre="jazz")
     return Analysis.objects.get(track=track)
 
 
-def asked(analysis: Analysis, **fields: Any) -> Explanation:
+def make_explanation(analysis: Analysis, **fields: Any) -> Explanation:
     explanation = explanations.request(analysis=analysis)
     if fields:
         Explanation.objects.filter(pk=explanation.pk).update(**fields)
@@ -60,7 +60,7 @@ def asked(analysis: Analysis, **fields: Any) -> Explanation:
 
 
 def worked_out(analysis: Analysis) -> Explanation:
-    explanation = asked(analysis)
+    explanation = make_explanation(analysis)
     assert explanations.explain(explanation_id=explanation.pk) is True
     explanation.refresh_from_db()
     return explanation
@@ -117,8 +117,8 @@ def test_a_new_verdict_has_not_been_asked_about(analysis: Analysis) -> None:
     analyse_track(track_id=track.pk)
     track.refresh_from_db()
     assert track.current is not None
-    assert track.current.asked is None
-    assert Analysis.objects.get(pk=analysis.pk).asked == explanation
+    assert track.current.requested_explanation is None
+    assert Analysis.objects.get(pk=analysis.pk).requested_explanation == explanation
 
 
 def test_tidying_up_keeps_the_map_of_an_explanation_and_no_other(
@@ -148,7 +148,7 @@ def test_a_track_deleted_in_the_middle_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    explanation = asked(analysis)
+    explanation = make_explanation(analysis)
 
     def deleted_meanwhile(file: BinaryIO, **options: Any) -> Measured:
         result = explain_file(file, **options)
@@ -166,7 +166,7 @@ def test_a_worker_that_was_overtaken_throws_its_map_away(
     analysis: Analysis, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = stored()
-    explanation = asked(analysis)
+    explanation = make_explanation(analysis)
 
     def overtaken(file: BinaryIO, **options: Any) -> Measured:
         Explanation.objects.update(attempt=9)
@@ -194,7 +194,7 @@ def test_a_sound_that_is_gone_fails_with_its_reason_and_may_be_asked_again(analy
 def test_a_fault_that_may_pass_is_tried_three_times(
     analysis: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    explanation = asked(analysis)
+    explanation = make_explanation(analysis)
 
     def broken(*_: object, **__: object) -> Measured:
         raise RuntimeError("a fault of ours")
@@ -215,8 +215,8 @@ def test_the_version_that_gave_the_verdict_is_asked_even_when_another_is_in_serv
     assert worked_out(analysis).status == "done"
 
 
-def test_a_version_whose_files_are_gone_cannot_be_asked(owner: User, heard_track: Make) -> None:
-    current = heard_track(owner).current
+def test_a_version_whose_files_are_gone_cannot_be_asked(owner: User, done_track: Make) -> None:
+    current = done_track(owner).current
     assert current is not None
     explanation = worked_out(current)
     assert (explanation.status, explanation.error_code) == ("failed", "version_gone")
@@ -228,20 +228,20 @@ def ago(seconds: float) -> Any:
 
 
 def test_one_whose_message_was_lost_is_sent_again(analysis: Analysis) -> None:
-    asked(analysis, queued_at=ago(3600))
+    make_explanation(analysis, queued_at=ago(3600))
     assert explanations.sweep() == 1
     assert queue.waiting() == 1
     assert explanations.sweep() == 0
 
 
 def test_one_that_was_asked_for_just_now_is_left_alone(analysis: Analysis) -> None:
-    asked(analysis)
+    make_explanation(analysis)
     assert explanations.sweep() == 0
     assert queue.waiting() == 0
 
 
 def test_one_whose_worker_died_is_picked_up_and_a_living_one_left_alone(analysis: Analysis) -> None:
-    explanation = asked(analysis, status="running", attempt=1, tries=1, heartbeat_at=ago(1))
+    explanation = make_explanation(analysis, status="running", attempt=1, tries=1, heartbeat_at=ago(1))
     assert explanations.sweep() == 0
     Explanation.objects.update(heartbeat_at=ago(60))
     assert explanations.sweep() == 1
@@ -250,7 +250,7 @@ def test_one_whose_worker_died_is_picked_up_and_a_living_one_left_alone(analysis
 
 
 def test_after_three_dead_workers_it_fails_and_says_so(analysis: Analysis) -> None:
-    explanation = asked(analysis, status="running", attempt=3, tries=3, heartbeat_at=ago(60))
+    explanation = make_explanation(analysis, status="running", attempt=3, tries=3, heartbeat_at=ago(60))
     assert explanations.sweep() == 0
     explanation.refresh_from_db()
     assert (explanation.status, explanation.error_code) == ("failed", "worker_lost")

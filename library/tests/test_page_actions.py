@@ -30,8 +30,8 @@ def events(answer: Any) -> dict[str, Any]:
 
 
 # --- rename ----------------------------------------------------------------------------------------------
-def test_a_new_title_is_kept_and_shown(page: Client, owner: User, heard_track: Callable[..., Track]) -> None:
-    track = heard_track(owner, title="Old")
+def test_a_new_title_is_kept_and_shown(page: Client, owner: User, done_track: Callable[..., Track]) -> None:
+    track = done_track(owner, title="Old")
     url = reverse("library:rename", args=[track.pk])
     field = page.get(url, headers=HTMX).content.decode()
     assert 'value="Old"' in field
@@ -45,25 +45,23 @@ def test_a_new_title_is_kept_and_shown(page: Client, owner: User, heard_track: C
 
 @pytest.mark.parametrize("title", ["", "   ", "\u200b\u202e", "x" * 201])
 def test_a_title_that_is_none_is_refused(
-    page: Client, owner: User, heard_track: Callable[..., Track], title: str
+    page: Client, owner: User, done_track: Callable[..., Track], title: str
 ) -> None:
-    track = heard_track(owner, title="Old")
+    track = done_track(owner, title="Old")
     answer = page.post(reverse("library:rename", args=[track.pk]), {"title": title}, headers=HTMX)
     assert 'aria-invalid="true"' in answer.content.decode()
     track.refresh_from_db()
     assert track.title == "Old"
 
 
-def test_renaming_can_be_given_up(page: Client, owner: User, heard_track: Callable[..., Track]) -> None:
-    track = heard_track(owner, title="Old")
+def test_renaming_can_be_given_up(page: Client, owner: User, done_track: Callable[..., Track]) -> None:
+    track = done_track(owner, title="Old")
     answer = page.get(reverse("library:rename", args=[track.pk]) + "?cancel=1", headers=HTMX)
     assert ">Old</a>" in answer.content.decode()
 
 
-def test_renaming_works_without_a_script(
-    page: Client, owner: User, heard_track: Callable[..., Track]
-) -> None:
-    track = heard_track(owner, title="Old")
+def test_renaming_works_without_a_script(page: Client, owner: User, done_track: Callable[..., Track]) -> None:
+    track = done_track(owner, title="Old")
     url = reverse("library:rename", args=[track.pk])
     assert "<html" in page.get(url).content.decode()
     assert page.post(url, {"title": "New"}).headers["Location"] == reverse("library:history")
@@ -84,9 +82,9 @@ def test_a_failed_track_is_queued_again_and_its_row_comes_back(
 
 
 def test_without_a_script_it_leads_to_the_result(
-    page: Client, owner: User, heard_track: Callable[..., Track]
+    page: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     answer = page.post(reverse("library:again", args=[track.pk]), {"list": "history"})
     assert answer.headers["Location"] == reverse("library:track", args=[track.pk])
     track.refresh_from_db()
@@ -105,9 +103,9 @@ def test_a_track_that_runs_is_left_alone(
 
 # --- delete ----------------------------------------------------------------------------------------------
 def test_deleting_asks_first(
-    page: Client, owner: User, heard_track: Callable[..., Track], stored: Callable[[], list[str]]
+    page: Client, owner: User, done_track: Callable[..., Track], stored: Callable[[], list[str]]
 ) -> None:
-    track = heard_track(owner, title="Song <3")
+    track = done_track(owner, title="Song <3")
     url = reverse("library:delete", args=[track.pk])
     for headers in (HTMX, {}):
         question = page.get(url, headers=headers).content.decode()
@@ -119,11 +117,11 @@ def test_deleting_asks_first(
 def test_deleting_removes_row_verdict_and_files(
     page: Client,
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     stored: Callable[[], list[str]],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    track = heard_track(owner, title="Song")
+    track = done_track(owner, title="Song")
     with django_capture_on_commit_callbacks(execute=True):
         answer = page.post(reverse("library:delete", args=[track.pk]), {"list": "history"}, headers=HTMX)
     assert answer.status_code == 204
@@ -137,9 +135,9 @@ def test_deleting_removes_row_verdict_and_files(
 
 
 def test_deleting_from_elsewhere_leads_to_the_history(
-    page: Client, owner: User, heard_track: Callable[..., Track]
+    page: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     answer = page.post(reverse("library:delete", args=[track.pk]))
     assert answer.headers["Location"] == reverse("library:history")
     assert not Track.objects.exists()
@@ -149,11 +147,11 @@ def test_deleting_from_elsewhere_leads_to_the_history(
 def test_many_are_deleted_after_asking(
     page: Client,
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     stored: Callable[[], list[str]],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    tracks = [heard_track(owner) for _number in range(3)]
+    tracks = [done_track(owner) for _number in range(3)]
     chosen = {"action": "delete", "track": [str(track.pk) for track in tracks[:2]]}
     question = page.post(BULK, chosen, headers=HTMX).content.decode()
     assert "Delete 2 tracks?" in question
@@ -167,19 +165,19 @@ def test_many_are_deleted_after_asking(
 
 
 def test_many_are_analysed_again(
-    page: Client, owner: User, heard_track: Callable[..., Track], queued_track: Callable[..., Track]
+    page: Client, owner: User, done_track: Callable[..., Track], queued_track: Callable[..., Track]
 ) -> None:
-    tracks = [heard_track(owner), heard_track(owner), queued_track(owner, status="running")]
+    tracks = [done_track(owner), done_track(owner), queued_track(owner, status="running")]
     answer = page.post(BULK, {"action": "again", "track": [track.pk for track in tracks]}, headers=HTMX)
     assert events(answer)["toast"]["text"] == "2 tracks are analysed again."
     assert sorted(Track.objects.values_list("status", flat=True)) == ["queued", "queued", "running"]
 
 
 def test_other_peoples_tracks_are_not_touched_by_a_bulk_action(
-    page: Client, owner: User, other: User, heard_track: Callable[..., Track]
+    page: Client, owner: User, other: User, done_track: Callable[..., Track]
 ) -> None:
-    mine, foreign = heard_track(owner), heard_track(other)
-    catalogue = heard_track(None, catalogue_key="a")
+    mine, foreign = done_track(owner), done_track(other)
+    catalogue = done_track(None, catalogue_key="a")
     everything = {"track": [mine.pk, foreign.pk, catalogue.pk]}
     page.post(BULK, {**everything, "action": "again"})
     foreign.refresh_from_db()
@@ -199,8 +197,8 @@ def test_nothing_chosen_is_said(page: Client, sent: dict[str, Any]) -> None:
     assert page.post(BULK, sent).headers["Location"] == reverse("library:history")
 
 
-def test_many_work_without_a_script(page: Client, owner: User, heard_track: Callable[..., Track]) -> None:
-    track = heard_track(owner)
+def test_many_work_without_a_script(page: Client, owner: User, done_track: Callable[..., Track]) -> None:
+    track = done_track(owner)
     question = page.post(BULK, {"action": "delete", "track": [track.pk]})
     assert "<html" in question.content.decode()
     answer = page.post(BULK, {"action": "delete", "track": [track.pk], "confirmed": "1"})
@@ -215,9 +213,9 @@ def test_many_work_without_a_script(page: Client, owner: User, heard_track: Call
     [("get", "rename"), ("post", "rename"), ("post", "again"), ("get", "delete"), ("post", "delete")],
 )
 def test_other_peoples_tracks_do_not_exist(
-    request: pytest.FixtureRequest, heard_track: Callable[..., Track], who: str, method: str, name: str
+    request: pytest.FixtureRequest, done_track: Callable[..., Track], who: str, method: str, name: str
 ) -> None:
-    track = heard_track(request.getfixturevalue("owner"), title="Song")
+    track = done_track(request.getfixturevalue("owner"), title="Song")
     client = Client()
     client.force_login(request.getfixturevalue(who))
     answer = getattr(client, method)(reverse(f"library:{name}", args=[track.pk]), {"title": "Mine now"})
@@ -227,9 +225,9 @@ def test_other_peoples_tracks_do_not_exist(
 
 
 def test_a_catalogue_track_can_be_seen_but_not_changed(
-    page: Client, heard_track: Callable[..., Track]
+    page: Client, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(None, catalogue_key="a")
+    track = done_track(None, catalogue_key="a")
     for name in ("rename", "again", "delete"):
         assert page.post(reverse(f"library:{name}", args=[track.pk]), {"title": "x"}).status_code == 404
     assert Track.objects.filter(pk=track.pk, status="done").exists()
@@ -237,16 +235,16 @@ def test_a_catalogue_track_can_be_seen_but_not_changed(
 
 @pytest.mark.parametrize("name", ["rename", "again", "delete"])
 def test_strangers_are_asked_to_sign_in(
-    client: Client, owner: User, heard_track: Callable[..., Track], name: str
+    client: Client, owner: User, done_track: Callable[..., Track], name: str
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     answer = client.post(reverse(f"library:{name}", args=[track.pk]), {"title": "x"})
     assert answer.headers["Location"].startswith(reverse("account_login"))
     track.refresh_from_db()
     assert (track.title, track.status) == ("Song", "done")
 
 
-def test_looking_changes_nothing(page: Client, owner: User, heard_track: Callable[..., Track]) -> None:
-    track = heard_track(owner)
+def test_looking_changes_nothing(page: Client, owner: User, done_track: Callable[..., Track]) -> None:
+    track = done_track(owner)
     assert page.get(reverse("library:again", args=[track.pk])).status_code == 405
     assert page.get(BULK).status_code == 405

@@ -1,4 +1,4 @@
-"""The catalogue's page: what is in it, how it is searched, and what it says of each track."""
+"""The catalogue's page: contents, search and rows."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def chips(html: str) -> dict[str, int]:
 
 
 @pytest.fixture
-def add(heard_track: Callable[..., Track], genres: dict[str, Genre]) -> Callable[..., Track]:
-    """Put a track into the catalogue, heard as blues unless said otherwise."""
+def add(done_track: Callable[..., Track], genres: dict[str, Genre]) -> Callable[..., Track]:
+    """Add a track to the catalogue, predicted as blues by default."""
 
     def make(title: str, label: str = "", **fields: object) -> Track:
-        return heard_track(None, title=title, labelled_genre=genres.get(label), **fields)
+        return done_track(None, title=title, labelled_genre=genres.get(label), **fields)
 
     return make
 
 
 def test_everybody_sees_the_catalogue_and_nobody_anything_private(
-    client: Client, matrix: Matrix, add: Callable[..., Track], heard_track: Callable[..., Track]
+    client: Client, matrix: Matrix, add: Callable[..., Track], done_track: Callable[..., Track]
 ) -> None:
     track = add("Public", artist="The Band", licence="CC BY 4.0")
-    heard_track(matrix.owner, title="Private")
+    done_track(matrix.owner, title="Private")
     for person in (None, matrix.owner, matrix.other, matrix.staff):
         if person:
             client.force_login(person)
@@ -62,7 +62,7 @@ def test_everybody_sees_the_catalogue_and_nobody_anything_private(
         assert reverse("library:track", args=[track.pk]) in html
 
 
-def test_the_label_and_what_was_heard_are_both_shown(client: Client, add: Callable[..., Track]) -> None:
+def test_the_label_and_the_prediction_are_both_shown(client: Client, add: Callable[..., Track]) -> None:
     add("Song", "country", genre="jazz", confidence=0.62)
     row = browse(client).split('class="catalogue-genres"')[1]
     assert re.search(r"labelled</dt>.*?Country</span>", row, re.S)
@@ -88,7 +88,7 @@ def test_searching_by_title_and_artist_and_every_word_must_fit(
     assert titles(browse(client, q="100%")) == []
 
 
-def test_a_track_stands_under_its_label_or_else_under_what_was_heard(
+def test_a_track_is_listed_under_its_label_or_else_under_the_prediction(
     client: Client, add: Callable[..., Track]
 ) -> None:
     add("Labelled", "rock", genre="blues")

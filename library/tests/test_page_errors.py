@@ -1,4 +1,4 @@
-"""What is answered when a page cannot be: in words, and as JSON to programs."""
+"""Error pages, and errors as JSON for API clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's tracks: what is listed, how it is narrowed, and how it is kept up to date."""
+"""A user's tracks: the list, its filters, and its updates."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def listed(client: Client, query: str = "") -> list[str]:
 
 
 @pytest.fixture
-def shelf(owner: User, queued_track: Callable[..., Track], heard_track: Callable[..., Track]) -> None:
-    """Put one track of every kind on the owner's shelf, the last one the newest."""
-    heard_track(owner, title="Delta", genre="blues", confidence=0.9, duration=200.0, artist="Ma Rainey")
-    heard_track(owner, title="Blue in Green", genre="jazz", confidence=0.7, duration=300.0)
-    heard_track(owner, title="Between", genre="country", unsure=True, confidence=0.3, duration=100.0)
-    heard_track(owner, title="Rain", genre="", confidence=0.0, unsure=True, duration=50.0)
+def shelf(owner: User, queued_track: Callable[..., Track], done_track: Callable[..., Track]) -> None:
+    """Make one track of every kind for the owner, the last one the newest."""
+    done_track(owner, title="Delta", genre="blues", confidence=0.9, duration=200.0, artist="Ma Rainey")
+    done_track(owner, title="Blue in Green", genre="jazz", confidence=0.7, duration=300.0)
+    done_track(owner, title="Between", genre="country", unsure=True, confidence=0.3, duration=100.0)
+    done_track(owner, title="Rain", genre="", confidence=0.0, unsure=True, duration=50.0)
     queued_track(owner, title="Waiting")
     queued_track(owner, title="Working", status="running", step="classify")
     queued_track(owner, title="Broken", status="failed", error_code="truncated")
@@ -85,9 +85,9 @@ def test_search_filters_and_order_are_in_the_address(page: Client, query: str, t
 
 
 def test_a_filter_that_finds_nothing_says_how_to_get_back(
-    page: Client, owner: User, heard_track: Callable[..., Track]
+    page: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    heard_track(owner)
+    done_track(owner)
     html = page.get(URL + "?q=nowhere").content.decode()
     assert "Nothing fits" in html
     assert "No tracks yet" not in html
@@ -101,10 +101,14 @@ def test_an_empty_history_says_what_to_do(page: Client) -> None:
 
 @pytest.mark.parametrize("who", ["other", "curator", "staff"])
 def test_only_ones_own_tracks_are_listed(
-    client: Client, request: pytest.FixtureRequest, owner: User, heard_track: Callable[..., Track], who: str
+    client: Client,
+    request: pytest.FixtureRequest,
+    owner: User,
+    done_track: Callable[..., Track],
+    who: str,
 ) -> None:
-    heard_track(owner, title="Private piece")
-    heard_track(None, title="Catalogue piece", catalogue_key="a")
+    done_track(owner, title="Private piece")
+    done_track(None, title="Catalogue piece", catalogue_key="a")
     client.force_login(request.getfixturevalue(who))
     assert listed(client) == []
 
@@ -118,12 +122,12 @@ def test_it_is_for_people_with_an_account(client: Client, address: str) -> None:
 
 
 def test_pages_keep_the_filters(
-    page: Client, owner: User, heard_track: Callable[..., Track], monkeypatch: pytest.MonkeyPatch
+    page: Client, owner: User, done_track: Callable[..., Track], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "PER_PAGE", 2)
     for number in range(5):
-        heard_track(owner, title=f"Piece {number}")
-    heard_track(owner, title="Another")
+        done_track(owner, title=f"Piece {number}")
+    done_track(owner, title="Another")
     html = page.get(URL + "?q=piece&sort=title&page=2").content.decode()
     assert listed(page, "?q=piece&sort=title&page=2") == ["Piece 2", "Piece 3"]
     assert 'href="?q=piece&amp;sort=title&amp;page=3"' in html
@@ -133,18 +137,18 @@ def test_pages_keep_the_filters(
 def test_the_number_of_queries_does_not_depend_on_the_rows(
     page: Client,
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     queued_track: Callable[..., Track],
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    heard_track(owner, unsure=True)
+    done_track(owner, unsure=True)
     page.get(URL)
     # The session, its person, the genres for the filter, the genres for the chips, the count, the rows, the
     # last re-analysis, what is outdated, whether the person curates and their news.
     with django_assert_num_queries(10):
         page.get(URL)
     for number in range(9):
-        heard_track(owner, unsure=number % 2 == 0)
+        done_track(owner, unsure=number % 2 == 0)
         queued_track(owner, status="failed", error_code="truncated")
     with django_assert_num_queries(10):
         assert page.get(URL).content.count(b'<li class="track-row"') == 19
@@ -159,9 +163,9 @@ def test_htmx_gets_the_list_alone_but_a_restored_page_is_whole(page: Client) -> 
 
 
 def test_an_older_classifiers_verdict_is_marked(
-    page: Client, owner: User, heard_track: Callable[..., Track], version: ModelVersion
+    page: Client, owner: User, done_track: Callable[..., Track], version: ModelVersion
 ) -> None:
-    heard_track(owner)
+    done_track(owner)
     assert "older classifier" not in page.get(URL).content.decode()
     ModelVersion.objects.filter(pk=version.pk).update(is_in_service=False)
     assert "older classifier" in page.get(URL).content.decode()
@@ -175,9 +179,9 @@ def rows(client: Client, *watched: str) -> str:
 
 
 def test_only_rows_that_changed_come_back(
-    page: Client, owner: User, queued_track: Callable[..., Track], heard_track: Callable[..., Track]
+    page: Client, owner: User, queued_track: Callable[..., Track], done_track: Callable[..., Track]
 ) -> None:
-    waiting, done = queued_track(owner), heard_track(owner)
+    waiting, done = queued_track(owner), done_track(owner)
     running = queued_track(owner, status="running", step="features")
     html = rows(
         page,
@@ -193,17 +197,17 @@ def test_only_rows_that_changed_come_back(
     )
 
 
-def test_one_track_may_be_in_two_lists(page: Client, owner: User, heard_track: Callable[..., Track]) -> None:
-    track = heard_track(owner)
+def test_one_track_may_be_in_two_lists(page: Client, owner: User, done_track: Callable[..., Track]) -> None:
+    track = done_track(owner)
     html = rows(page, f"upload.{track.pk}.queued.", f"recent.{track.pk}.queued.")
     assert f'id="upload-{track.pk}"' in html
     assert f'id="recent-{track.pk}"' in html
 
 
 def test_rows_of_deleted_and_of_other_peoples_tracks_are_taken_out(
-    page: Client, other: User, heard_track: Callable[..., Track]
+    page: Client, other: User, done_track: Callable[..., Track]
 ) -> None:
-    foreign = heard_track(other, title="Secret")
+    foreign = done_track(other, title="Secret")
     gone = uuid.uuid4()
     html = rows(page, f"history.{foreign.pk}.queued.", f"history.{gone}.queued.")
     assert html == "".join(f'<li id="history-{pk}" hx-swap-oob="delete"></li>' for pk in (foreign.pk, gone))
@@ -211,19 +215,19 @@ def test_rows_of_deleted_and_of_other_peoples_tracks_are_taken_out(
 
 @pytest.mark.parametrize("nonsense", ["", "x", "history.not-an-id.queued.", "<b>.{pk}.queued.", "history"])
 def test_nonsense_is_passed_over(
-    page: Client, owner: User, heard_track: Callable[..., Track], nonsense: str
+    page: Client, owner: User, done_track: Callable[..., Track], nonsense: str
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     assert rows(page, nonsense.replace("{pk}", str(track.pk))) == ""
 
 
 def test_watching_many_rows_costs_no_more_queries(
     page: Client,
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    tracks = [heard_track(owner) for _number in range(10)]
+    tracks = [done_track(owner) for _number in range(10)]
     tokens = [f"history.{track.pk}.queued." for track in tracks]
     rows(page, *tokens)
     # The session, its person, the tracks, the genres.

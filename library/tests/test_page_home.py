@@ -1,4 +1,4 @@
-"""The start page: for strangers, and for people with tracks."""
+"""The start page, for visitors and for users with tracks."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def test_a_person_sees_the_drop_zone_with_the_limits_of_the_site(
 
 
 def test_recent_tracks_are_ones_own_the_newest_five(
-    client: Client, owner: User, other: User, heard_track: Callable[..., Track]
+    client: Client, owner: User, other: User, done_track: Callable[..., Track]
 ) -> None:
-    tracks = [heard_track(owner, title=f"Piece {number}") for number in range(6)]
-    foreign = heard_track(other, title="Not mine")
+    tracks = [done_track(owner, title=f"Piece {number}") for number in range(6)]
+    foreign = done_track(other, title="Not mine")
     client.force_login(owner)
     html = client.get(HOME).content.decode()
     for track in tracks[1:]:
@@ -64,18 +64,18 @@ def test_recent_tracks_are_ones_own_the_newest_five(
 def test_the_number_of_queries_does_not_depend_on_the_rows(
     client: Client,
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     genres: dict[str, Genre],
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     client.force_login(owner)
-    heard_track(owner, unsure=True)
+    done_track(owner, unsure=True)
     client.get(HOME)
     # The session, its person, the tracks, the genres, whether the person curates and their news.
     with django_assert_num_queries(6):
         client.get(HOME)
     for _number in range(4):
-        heard_track(owner, genre="jazz", unsure=True)
+        done_track(owner, genre="jazz", unsure=True)
     with django_assert_num_queries(6):
         client.get(HOME)
 
@@ -88,9 +88,9 @@ def test_every_page_can_be_read_in_korean(client: Client, owner: User) -> None:
 
 
 def test_titles_and_names_cannot_bring_markup_along(
-    client: Client, owner: User, heard_track: Callable[..., Track]
+    client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    heard_track(owner, title='<script>alert("x")</script>" onclick="y')
+    done_track(owner, title='<script>alert("x")</script>" onclick="y')
     client.force_login(owner)
     html = client.get(HOME).content.decode()
     assert "<script>alert" not in html

@@ -1,4 +1,4 @@
-"""The recorder's page. What it does in a browser is tested in e2e/."""
+"""The recorder's page. Its script is tested in e2e/."""
 
 from __future__ import annotations
 

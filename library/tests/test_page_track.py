@@ -1,4 +1,4 @@
-"""The page of a track: what it shows of a verdict, and to whom."""
+"""The page of a track: what it shows, and to whom."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def page(client: Client, track: Track) -> str:
 
 
 def words(html: str) -> str:
-    """Give what a page says, without its marks; every space is a plain one."""
+    """Return the text of a page without tags, with plain spaces."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
@@ -53,9 +53,9 @@ def owner_client(client: Client, owner: User, genres: dict[str, Genre]) -> Clien
 
 
 def test_a_verdict_in_words_with_its_description_and_all_ten_shares(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track], genres: dict[str, Genre]
+    owner_client: Client, owner: User, done_track: Callable[..., Track], genres: dict[str, Genre]
 ) -> None:
-    html = page(owner_client, heard_track(owner, genre="jazz", confidence=0.72))
+    html = page(owner_client, done_track(owner, genre="jazz", confidence=0.72))
     assert "Jazz, 72 %" in words(html)
     assert genres["jazz"].description[:40] in words(html)
     rows = re.findall(
@@ -69,9 +69,9 @@ def test_a_verdict_in_words_with_its_description_and_all_ten_shares(
 
 
 def test_the_time_axis_has_peaks_genres_and_the_links_of_four_pictures(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     html = page(owner_client, track)
     data = sound_data(html)
     assert data["peaks"] == [-100, 100, -50, 127]
@@ -97,11 +97,11 @@ def test_the_time_axis_has_peaks_genres_and_the_links_of_four_pictures(
 def test_an_unsure_verdict_names_the_two_or_three_likely_genres_and_says_why(
     owner_client: Client,
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     shares: dict[str, float],
     said: str,
 ) -> None:
-    track = heard_track(owner, unsure=True)
+    track = done_track(owner, unsure=True)
     rest = (1 - sum(shares.values())) / (len(LABELS) - len(shares))
     change_verdict(track, probabilities={label: shares.get(label, rest) for label in LABELS})
     text = words(page(owner_client, track))
@@ -111,31 +111,31 @@ def test_an_unsure_verdict_names_the_two_or_three_likely_genres_and_says_why(
 
 
 def test_where_no_music_was_found_no_genre_is_named(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, unsure=True)
+    track = done_track(owner, unsure=True)
     change_verdict(track, genre="", confidence=0.1, probabilities=dict.fromkeys(LABELS, 0.1))
     text = words(page(owner_client, track))
     assert "No music found" in text
     assert "Unsure" not in text
 
 
-def test_what_the_catalogue_says_stands_beside_what_was_heard(
-    client: Client, heard_track: Callable[..., Track], genres: dict[str, Genre]
+def test_the_catalogues_label_is_shown_beside_the_prediction(
+    client: Client, done_track: Callable[..., Track], genres: dict[str, Genre]
 ) -> None:
-    agrees = heard_track(None, genre="blues", labelled_genre=genres["blues"])
-    differs = heard_track(None, genre="blues", labelled_genre=genres["rock"])
+    agrees = done_track(None, genre="blues", labelled_genre=genres["blues"])
+    differs = done_track(None, genre="blues", labelled_genre=genres["rock"])
     assert "The catalogue says Blues. The classifier agrees." in words(page(client, agrees))
     assert "The catalogue says Rock. The classifier hears it differently." in words(page(client, differs))
 
 
 def test_neighbours_are_shown_nearest_first_and_none_that_the_viewer_may_not_see(
-    owner_client: Client, owner: User, other: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, other: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, title="Itself")
-    heard_track(owner, title="Far", angle=60.0)
-    near = heard_track(None, title="Near", artist="The Nears", angle=5.0)
-    heard_track(other, title="Secret", angle=1.0)
+    track = done_track(owner, title="Itself")
+    done_track(owner, title="Far", angle=60.0)
+    near = done_track(None, title="Near", artist="The Nears", angle=5.0)
+    done_track(other, title="Secret", angle=1.0)
     html = page(owner_client, track)
     cards = html[html.index('id="neighbours-title"') : html.index('id="details-title"')]
     assert cards.index("Near</a>") < cards.index("Far</a>")
@@ -149,15 +149,15 @@ def test_neighbours_are_shown_nearest_first_and_none_that_the_viewer_may_not_see
 
 
 def test_without_neighbours_the_page_says_where_they_would_come_from(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    assert "nothing to compare with yet" in words(page(owner_client, heard_track(owner)))
+    assert "nothing to compare with yet" in words(page(owner_client, done_track(owner)))
 
 
 def test_a_private_track_is_there_for_its_owner_alone(
-    client: Client, matrix: Matrix, heard_track: Callable[..., Track], genres: dict[str, Genre]
+    client: Client, matrix: Matrix, done_track: Callable[..., Track], genres: dict[str, Genre]
 ) -> None:
-    track = heard_track(matrix.owner)
+    track = done_track(matrix.owner)
     names = ("track", "track-result", "track-data", "track-timeline")
     urls = [reverse(f"library:{name}", args=[track.pk]) for name in names]
     for url in urls:
@@ -172,9 +172,9 @@ def test_a_private_track_is_there_for_its_owner_alone(
 
 
 def test_a_catalogue_track_is_there_for_everybody_to_read_only(
-    client: Client, matrix: Matrix, heard_track: Callable[..., Track], genres: dict[str, Genre]
+    client: Client, matrix: Matrix, done_track: Callable[..., Track], genres: dict[str, Genre]
 ) -> None:
-    track = heard_track(None, licence="CC BY", original_name="/srv/music/secret.mp3")
+    track = done_track(None, licence="CC BY", original_name="/srv/music/secret.mp3")
     for person in (None, *matrix.strangers):
         if person:
             client.force_login(person)
@@ -186,9 +186,9 @@ def test_a_catalogue_track_is_there_for_everybody_to_read_only(
 
 
 def test_an_owner_may_rename_analyse_again_and_delete(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, original_name="my song.wav")
+    track = done_track(owner, original_name="my song.wav")
     html = page(owner_client, track)
     assert "my song.wav" in html
     for change in ("rename", "again", "delete"):
@@ -200,19 +200,19 @@ def test_there_is_no_page_of_an_unknown_track(client: Client, db: None) -> None:
 
 
 def test_what_people_write_is_shown_and_not_run(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
     evil = "</script><script>alert(1)</script>\"'&"
-    html = page(owner_client, heard_track(owner, title=evil, artist=evil, original_name=evil))
+    html = page(owner_client, done_track(owner, title=evil, artist=evil, original_name=evil))
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
 
 
 def test_a_verdict_of_another_version_is_marked_stale(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track], version: ModelVersion
+    owner_client: Client, owner: User, done_track: Callable[..., Track], version: ModelVersion
 ) -> None:
-    track = heard_track(owner)
-    public = heard_track(None)
+    track = done_track(owner)
+    public = done_track(None)
     stale = "Another classifier is in service by now"
     assert stale not in words(page(owner_client, track))
     ModelVersion.objects.filter(pk=version.pk).update(is_in_service=False)
@@ -229,10 +229,10 @@ def test_a_verdict_of_another_version_is_marked_stale(
 def test_the_number_of_queries_does_not_grow_with_neighbours_or_segments(
     owner_client: Client,
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     url = reverse("library:track", args=[track.pk])
     owner_client.get(url)
     # The session, its person, the track, the genres, the neighbours and former verdicts; whether the person
@@ -240,7 +240,7 @@ def test_the_number_of_queries_does_not_grow_with_neighbours_or_segments(
     with django_assert_num_queries(9):
         owner_client.get(url)
     for angle in (5.0, 10.0, 15.0, 20.0):
-        heard_track(owner, angle=angle)
+        done_track(owner, angle=angle)
     share = dict.fromkeys(LABELS, 0.1)
     change_verdict(
         track,
@@ -253,9 +253,9 @@ def test_the_number_of_queries_does_not_grow_with_neighbours_or_segments(
 
 
 def test_the_result_as_json_is_what_the_api_says(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track], api: Api
+    owner_client: Client, owner: User, done_track: Callable[..., Track], api: Api
 ) -> None:
-    track = heard_track(owner, title="Café / 1")
+    track = done_track(owner, title="Café / 1")
     response = owner_client.get(reverse("library:track-data", args=[track.pk]))
     assert response.json() == api(owner).get(f"/api/v1/tracks/{track.pk}/").json()
     assert "attachment" in response["Content-Disposition"]
@@ -263,9 +263,9 @@ def test_the_result_as_json_is_what_the_api_says(
 
 
 def test_the_genre_over_time_as_a_table(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, genre="metal", confidence=0.55)
+    track = done_track(owner, genre="metal", confidence=0.55)
     response = owner_client.get(reverse("library:track-timeline", args=[track.pk]))
     assert response["Content-Type"].startswith("text/csv")
     head, *rows = csv.reader(io.StringIO(response.content.decode()))
@@ -283,8 +283,8 @@ def test_there_is_nothing_to_download_before_the_first_verdict(
         assert reverse(f"library:{name}", args=[track.pk]) not in page(owner_client, track)
 
 
-def test_renaming_in_place(owner_client: Client, owner: User, heard_track: Callable[..., Track]) -> None:
-    track = heard_track(owner, title="Old")
+def test_renaming_in_place(owner_client: Client, owner: User, done_track: Callable[..., Track]) -> None:
+    track = done_track(owner, title="Old")
     url = reverse("library:rename", args=[track.pk])
     field = owner_client.get(url, {"list": "track"}, headers={"HX-Request": "true"}).content.decode()
     assert 'id="track-name"' in field
@@ -296,9 +296,9 @@ def test_renaming_in_place(owner_client: Client, owner: User, heard_track: Calla
 
 
 def test_an_empty_title_is_refused_in_place(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, title="Old")
+    track = done_track(owner, title="Old")
     url = reverse("library:rename", args=[track.pk])
     answer = owner_client.post(url, {"list": "track", "title": "  "}, headers={"HX-Request": "true"})
     assert 'id="track-name"' in answer.content.decode()

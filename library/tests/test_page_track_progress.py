@@ -33,7 +33,7 @@ def page(client: Client, track: Track) -> str:
 
 
 def asks(html: str) -> str:
-    """Give the address that a page asks by itself."""
+    """Return the URL that a page polls."""
     match = re.search(r'id="progress"[^>]* hx-get="([^"]+)"', html)
     assert match
     return match.group(1)
@@ -72,10 +72,13 @@ def test_nothing_is_sent_while_nothing_changes_and_each_step_once(
 
 
 def test_the_whole_result_comes_at_the_end_and_nobody_asks_any_more(
-    owner_client: Client, owner: User, queued_track: Callable[..., Track], heard_track: Callable[..., Track]
+    owner_client: Client,
+    owner: User,
+    queued_track: Callable[..., Track],
+    done_track: Callable[..., Track],
 ) -> None:
     url = asks(page(owner_client, queued_track(owner)))
-    track = heard_track(owner, genre="disco", confidence=0.9)
+    track = done_track(owner, genre="disco", confidence=0.9)
     url = re.sub(r"[0-9a-f-]{36}", str(track.pk), url)
     response = owner_client.get(url, headers=HTMX)
     html = response.content.decode()
@@ -144,9 +147,9 @@ def test_trying_again_queues_the_track_and_shows_its_steps(
 
 
 def test_an_old_verdict_stays_while_the_track_is_analysed_again_and_after_that_failed(
-    owner_client: Client, owner: User, heard_track: Callable[..., Track]
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, genre="pop", confidence=0.66)
+    track = done_track(owner, genre="pop", confidence=0.66)
     Track.objects.filter(pk=track.pk).update(status="running", step=Track.Step.DECODE)
     html = page(owner_client, track)
     assert current_step(html) == "decoding the sound"

@@ -1,4 +1,4 @@
-"""Sending files from the page: one by one through its script, many at once without."""
+"""Uploads from the page: one by one through its script, many at once without."""
 
 from __future__ import annotations
 

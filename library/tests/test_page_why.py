@@ -1,4 +1,4 @@
-"""Why a genre was heard, on the page of a track: the question, the wait, the answer, and who may ask."""
+"""Explanations on the page of a track: request, progress, result, and permissions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def address(track: Track) -> str:
 
 
 def asks(html: str) -> str | None:
-    """Give the address that a page asks by itself."""
+    """Return the URL that a page polls."""
     match = re.search(r'hx-get="([^"]+/why/\?seen=[^"]*)"', html)
     return unescape(match.group(1)) if match else None
 
@@ -71,9 +71,9 @@ def owner_client(client: Client, owner: User, genres: dict[str, Genre]) -> Clien
 
 
 def test_the_question_is_offered_and_nothing_worked_out_unasked(
-    owner_client: Client, owner: User, heard_track: Make
+    owner_client: Client, owner: User, done_track: Make
 ) -> None:
-    html = page(owner_client, heard_track(owner))
+    html = page(owner_client, done_track(owner))
     assert "Why this genre?" in words(html)
     assert 'id="tab-why"' in html
     assert re.search(r'<div id="why" [^>]*hidden>', html)
@@ -83,14 +83,14 @@ def test_the_question_is_offered_and_nothing_worked_out_unasked(
 
 
 def test_an_unsure_verdict_is_asked_about_its_likeliest_genre(
-    owner_client: Client, owner: User, heard_track: Make
+    owner_client: Client, owner: User, done_track: Make
 ) -> None:
-    html = page(owner_client, heard_track(owner, genre="country", confidence=0.3, unsure=True))
+    html = page(owner_client, done_track(owner, genre="country", confidence=0.3, unsure=True))
     assert "Why country?" in words(html)
 
 
-def test_without_music_there_is_no_question(owner_client: Client, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner, unsure=True)
+def test_without_music_there_is_no_question(owner_client: Client, owner: User, done_track: Make) -> None:
+    track = done_track(owner, unsure=True)
     Analysis.objects.update(genre="")
     html = page(owner_client, track)
     assert "tab-why" not in html
@@ -129,17 +129,17 @@ def test_asked_waited_for_and_answered(owner_client: Client, owner: User, finish
     assert "hx-post" not in html[html.index('id="why"') : html.index('id="axis-help"')]
 
 
-def test_a_double_click_asks_once(owner_client: Client, owner: User, heard_track: Make) -> None:
-    track = heard_track(owner)
+def test_a_double_click_asks_once(owner_client: Client, owner: User, done_track: Make) -> None:
+    track = done_track(owner)
     for _ in range(2):
         assert owner_client.post(address(track), headers=HTMX).status_code == 200
     assert Explanation.objects.count() == 1
 
 
 def test_a_page_opened_meanwhile_goes_on_by_itself(
-    owner_client: Client, owner: User, heard_track: Make
+    owner_client: Client, owner: User, done_track: Make
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     owner_client.post(address(track), headers=HTMX)
     url = asks(page(owner_client, track))
     assert url is not None
@@ -147,9 +147,9 @@ def test_a_page_opened_meanwhile_goes_on_by_itself(
 
 
 def test_a_failure_says_why_and_offers_another_try(
-    owner_client: Client, owner: User, heard_track: Make
+    owner_client: Client, owner: User, done_track: Make
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     owner_client.post(address(track), headers=HTMX)
     explain(explanation_id=Explanation.objects.get().pk)
     html = page(owner_client, track)
@@ -161,18 +161,18 @@ def test_a_failure_says_why_and_offers_another_try(
 
 
 def test_who_waits_long_with_no_worker_alive_is_told(
-    owner_client: Client, owner: User, heard_track: Make
+    owner_client: Client, owner: User, done_track: Make
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     url = asks(owner_client.post(address(track), headers=HTMX).content.decode())
     Explanation.objects.update(queued_at=timezone.now() - timedelta(minutes=1))
     assert "No analysis worker is running" in owner_client.get(url or "", headers=HTMX).content.decode()
 
 
 def test_a_private_track_answers_to_its_owner_alone(
-    client: Client, matrix: Matrix, heard_track: Make, genres: dict[str, Genre]
+    client: Client, matrix: Matrix, done_track: Make, genres: dict[str, Genre]
 ) -> None:
-    track = heard_track(matrix.owner)
+    track = done_track(matrix.owner)
     for person in (None, *matrix.strangers):
         if person:
             client.force_login(person)
@@ -182,9 +182,9 @@ def test_a_private_track_answers_to_its_owner_alone(
 
 
 def test_strangers_read_what_was_asked_about_the_catalogue_and_sign_in_to_ask(
-    client: Client, other: User, heard_track: Make, genres: dict[str, Genre]
+    client: Client, other: User, done_track: Make, genres: dict[str, Genre]
 ) -> None:
-    track = heard_track(None)
+    track = done_track(None)
     html = page(client, track)
     assert "Sign in to find out" in words(html)
     assert "Why this genre?" not in words(html)
@@ -199,9 +199,9 @@ def test_strangers_read_what_was_asked_about_the_catalogue_and_sign_in_to_ask(
 
 
 def test_without_a_script_the_way_leads_back_to_the_page(
-    owner_client: Client, owner: User, heard_track: Make
+    owner_client: Client, owner: User, done_track: Make
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     assert owner_client.post(address(track)).status_code == 302
     assert Explanation.objects.count() == 1
 
@@ -210,11 +210,11 @@ def test_without_a_script_the_way_leads_back_to_the_page(
 def test_the_page_costs_no_query_more(
     owner_client: Client,
     owner: User,
-    heard_track: Make,
+    done_track: Make,
     django_assert_num_queries: DjangoAssertNumQueries,
     done: bool,
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     if done:
         explained(track, bands_for=[(250, 1000)])
     page(owner_client, track)

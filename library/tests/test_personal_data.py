@@ -1,4 +1,4 @@
-"""What goes along with a person's data, and what is deleted with their account."""
+"""Export of personal data, and deletion with the account."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def export(user: User) -> ZipFile:
 
 
 def test_every_track_goes_along_with_sound_pictures_and_verdict(
-    owner: User, other: User, heard_track: MakeTrack
+    owner: User, other: User, done_track: MakeTrack
 ) -> None:
-    track = heard_track(owner, title="밤 / Night: one?", original_name="night.wav")
-    heard_track(other, title="Theirs")
-    heard_track(None, title="Everybody's")
+    track = done_track(owner, title="밤 / Night: one?", original_name="night.wav")
+    done_track(other, title="Theirs")
+    done_track(None, title="Everybody's")
     archive_ = export(owner)
     folder = f"tracks/밤 Night one {track.id.hex[:8]}"
     expected = {
@@ -50,8 +50,8 @@ def test_every_track_goes_along_with_sound_pictures_and_verdict(
     assert len(analysis["descriptor"]) > 1
 
 
-def test_an_explanation_goes_along_with_its_map(owner: User, heard_track: MakeTrack) -> None:
-    track = heard_track(owner, title="Night")
+def test_an_explanation_goes_along_with_its_map(owner: User, done_track: MakeTrack) -> None:
+    track = done_track(owner, title="Night")
     explanation = Explanation(analysis=track.current, status="done", summary={"genre": "blues"})
     explanation.picture.save("why.png", ContentFile(b"PNG"), save=False)
     explanation.save(force_insert=True)
@@ -62,7 +62,7 @@ def test_an_explanation_goes_along_with_its_map(owner: User, heard_track: MakeTr
     assert analysis["explanation"] == {"genre": "blues"}
 
 
-def test_a_track_not_heard_yet_goes_along_too(owner: User, queued_track: MakeTrack) -> None:
+def test_a_track_without_an_analysis_is_exported_too(owner: User, queued_track: MakeTrack) -> None:
     track = queued_track(owner, title="../..")
     folder = f"tracks/{track.id.hex[:8]}"
     assert set(export(owner).namelist()) == {"account.json", f"{folder}/track.json", f"{folder}/sound.wav"}
@@ -77,13 +77,13 @@ def test_a_sound_that_is_gone_spoils_nothing(owner: User, queued_track: MakeTrac
 
 
 def test_many_tracks_cost_as_many_queries_as_one(
-    owner: User, heard_track: MakeTrack, django_assert_num_queries: Any
+    owner: User, done_track: MakeTrack, django_assert_num_queries: Any
 ) -> None:
-    heard_track(owner)
+    done_track(owner)
     with django_assert_num_queries(8):
         export(owner)
     for _ in range(10):
-        heard_track(owner)
+        done_track(owner)
     with django_assert_num_queries(8):
         export(owner)
 
@@ -98,14 +98,14 @@ def test_says_how_many_tracks_are_lost(owner: User, queued_track: MakeTrack) -> 
 
 def test_leaving_takes_rows_and_files_of_this_person_only(
     owner: User,
-    heard_track: MakeTrack,
+    done_track: MakeTrack,
     queued_track: MakeTrack,
     stored: Callable[[], list[str]],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    kept = [heard_track(User.objects.create_user("other@example.org")), heard_track(None)]
+    kept = [done_track(User.objects.create_user("other@example.org")), done_track(None)]
     files = stored()
-    heard_track(owner)
+    done_track(owner)
     queued_track(owner)
     assert len(stored()) > len(files)
     with django_capture_on_commit_callbacks(execute=True):
@@ -117,9 +117,9 @@ def test_leaving_takes_rows_and_files_of_this_person_only(
 
 
 def test_files_stay_if_leaving_fails(
-    owner: User, heard_track: MakeTrack, stored: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    owner: User, done_track: MakeTrack, stored: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard_track(owner)
+    done_track(owner)
     files = stored()
 
     class Broken:

@@ -1,4 +1,4 @@
-"""Many tracks are heard again by the version in service: fed bit by bit, paused, stopped, compared."""
+"""Re-analysis of many tracks by the version in service: queued in batches, paused, stopped, compared."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def empty_queues() -> Iterator[None]:
 
 @pytest.fixture
 def promoted(version: ModelVersion) -> Callable[[], ModelVersion]:
-    """Put a newer version into service, so that what was heard before is outdated."""
+    """Put a newer version into service, so that earlier analyses are outdated."""
 
     def promote() -> ModelVersion:
         ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
@@ -55,8 +55,8 @@ def promoted(version: ModelVersion) -> Callable[[], ModelVersion]:
     return promote
 
 
-def hear_again(track: Track, version: ModelVersion, genre: str) -> None:
-    """Do as a worker does, without listening."""
+def reanalyse(track: Track, version: ModelVersion, genre: str) -> None:
+    """Store an analysis as a worker does, without a classifier."""
     old = Analysis.objects.get(pk=Track.objects.get(pk=track.pk).current_id or 0)
     old.pk, old.genre, old.model_version = None, genre, version
     old._state.adding = True
@@ -71,12 +71,12 @@ def statuses() -> list[str]:
 def test_outdated_tracks_are_fed_to_the_workers_and_the_end_is_noticed(
     owner: User,
     other: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     promoted: Callable[[], ModelVersion],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    tracks = [heard_track(owner, angle=float(n)) for n in range(3)]
-    heard_track(other)
+    tracks = [done_track(owner, angle=float(n)) for n in range(3)]
+    done_track(other)
     newer = promoted()
     with patch.object(service, "LOT", 2):
         with django_capture_on_commit_callbacks(execute=True):
@@ -87,12 +87,12 @@ def test_outdated_tracks_are_fed_to_the_workers_and_the_end_is_noticed(
             assert redis.llen(queue.BULK) == 2
         assert service.advance(job_id=job.pk) == 0
         for track in Track.objects.filter(status=Track.Status.QUEUED):
-            hear_again(track, newer, "rock")
+            reanalyse(track, newer, "rock")
         assert service.advance(job_id=job.pk) == 1
     assert (service.progress(job).done, service.progress(job).total) == (2, 3)
     (last,) = Track.objects.filter(status=Track.Status.QUEUED)
     before = Analysis.objects.get(pk=last.current_id or 0).genre
-    hear_again(last, newer, before)
+    reanalyse(last, newer, before)
     service.sweep()
     job.refresh_from_db()
     assert job.status == Status.DONE
@@ -108,9 +108,9 @@ def test_outdated_tracks_are_fed_to_the_workers_and_the_end_is_noticed(
 
 
 def test_a_second_request_gives_the_first(
-    owner: User, heard_track: Callable[..., Track], promoted: Callable[[], ModelVersion]
+    owner: User, done_track: Callable[..., Track], promoted: Callable[[], ModelVersion]
 ) -> None:
-    heard_track(owner)
+    done_track(owner)
     promoted()
     first, _begun = service.request(by=owner, scope=Scope.MINE)
     again, begun = service.request(by=owner, scope=Scope.MINE)
@@ -119,9 +119,9 @@ def test_a_second_request_gives_the_first(
 
 
 def test_nothing_outdated_is_said(
-    owner: User, owner_api: object, heard_track: Callable[..., Track], api: Api
+    owner: User, owner_api: object, done_track: Callable[..., Track], api: Api
 ) -> None:
-    heard_track(owner)
+    done_track(owner)
     answer = api(owner).post("/api/v1/reanalyses/", {"scope": "mine"})
     assert answer.status_code == 409
     assert answer.json()["error"]["code"] == "nothing_outdated"
@@ -130,12 +130,12 @@ def test_nothing_outdated_is_said(
 
 def test_pause_holds_and_cancel_ends(
     owner: User,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     promoted: Callable[[], ModelVersion],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     for n in range(2):
-        heard_track(owner, angle=float(n))
+        done_track(owner, angle=float(n))
     promoted()
     job, _begun = service.request(by=owner, scope=Scope.MINE)
     service.pause(job=job)
@@ -152,9 +152,9 @@ def test_pause_holds_and_cancel_ends(
 
 
 def test_a_track_that_fails_does_not_come_back_for_ever(
-    owner: User, heard_track: Callable[..., Track], promoted: Callable[[], ModelVersion]
+    owner: User, done_track: Callable[..., Track], promoted: Callable[[], ModelVersion]
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     promoted()
     job, _begun = service.request(by=owner, scope=Scope.MINE)
     service.advance(job_id=job.pk)
@@ -171,13 +171,13 @@ def test_a_track_that_fails_does_not_come_back_for_ever(
 
 def test_roles(
     matrix: Matrix,
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     promoted: Callable[[], ModelVersion],
     api: Api,
     client: Client,
 ) -> None:
-    heard_track(matrix.owner)
-    heard_track(None, visibility=Track.Visibility.CATALOGUE, catalogue_key="x")
+    done_track(matrix.owner)
+    done_track(None, visibility=Track.Visibility.CATALOGUE, catalogue_key="x")
     promoted()
     assert api(matrix.anonymous).post("/api/v1/reanalyses/", {"scope": "mine"}).status_code == 401
     assert api(matrix.owner).post("/api/v1/reanalyses/", {"scope": "catalogue"}).status_code == 404
@@ -208,9 +208,9 @@ def test_roles(
 
 
 def test_the_history_offers_it_shows_progress_and_the_page_lists_what_changed(
-    owner: User, heard_track: Callable[..., Track], promoted: Callable[[], ModelVersion], client: Client
+    owner: User, done_track: Callable[..., Track], promoted: Callable[[], ModelVersion], client: Client
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     client.force_login(owner)
     history = reverse("library:history")
     begin = reverse("library:reanalysis-begin", args=["mine"])
@@ -220,7 +220,7 @@ def test_the_history_offers_it_shows_progress_and_the_page_lists_what_changed(
     card = client.post(begin, headers={"HX-Request": "true"}).content.decode()
     assert 'max="1" value="0"' in card
     (job,) = Reanalysis.objects.all()
-    hear_again(track, newer, "metal")
+    reanalyse(track, newer, "metal")
     assert (
         'max="1" value="1"' in client.get(reverse("library:reanalysis-watch", args=["mine"])).content.decode()
     )

@@ -1,4 +1,4 @@
-"""The main job with its files in an S3 bucket: nothing may need a path."""
+"""Upload and analysis with files in an S3 bucket, where nothing may need a path."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def bucket(server: str, settings: Settings) -> None:
 
 @pytest.fixture
 def go_away(settings: Settings) -> Callable[[bool], None]:
-    """Let the bucket be out of reach, or be back."""
+    """Make the bucket unreachable, or reachable again."""
     reachable = settings.STORAGES
 
     def go(away: bool) -> None:

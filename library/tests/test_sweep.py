@@ -1,4 +1,4 @@
-"""What was dropped is picked up: lost messages, dead workers, and when to give up."""
+"""The sweeper: lost messages, dead workers, and when it gives up."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_after_three_dead_workers_the_site_gives_up_and_says_so(make_track: Make
 
 def test_a_worker_that_comes_back_from_the_dead_changes_nothing(make_track: MakeTrack) -> None:
     track = make_track()
-    claim = analysis._claim(track.pk)
+    claim = analysis.JOBS.claim(track.pk)
     assert claim is not None
     Track.objects.filter(pk=track.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
     analysis.sweep()
@@ -101,6 +101,6 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing(make_track: Make
 
 def test_a_track_is_claimed_once(make_track: MakeTrack) -> None:
     track = make_track()
-    assert analysis._claim(track.pk) is not None
-    assert analysis._claim(track.pk) is None
-    assert analysis._claim(uuid.uuid4()) is None
+    assert analysis.JOBS.claim(track.pk) is not None
+    assert analysis.JOBS.claim(track.pk) is None
+    assert analysis.JOBS.claim(uuid.uuid4()) is None

@@ -1,4 +1,4 @@
-"""What a person does to tracks of theirs that are already there: rename, analyse again, delete."""
+"""Actions on a user's own tracks: rename, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _by_htmx(request: HttpRequest) -> bool:
 
 
 def _tell(text: str, **events: object) -> HttpResponse:
-    """Change nothing on the page by itself, but show `text` and let the page's own parts hear of `events`."""
+    """Swap nothing, but show `text` and trigger `events` for other parts of the page."""
     trigger = {"toast": {"text": text}, **{name.replace("_", "-"): value for name, value in events.items()}}
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(trigger)})
 
@@ -40,7 +40,7 @@ def _tell(text: str, **events: object) -> HttpResponse:
 def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show the title as a field, take the new one, or (``?cancel``) show the title again.
 
-    ``list`` says where the title stands: in a row of the history, or (``track``) on the track's own page.
+    ``list`` tells where the title is: in a row of the history, or (``track``) on the track's own page.
     """
     track = _mine(request, pk)
     on_page = (request.POST or request.GET).get("list") == "track"
@@ -80,9 +80,9 @@ def again(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_http_methods(GET_OR_POST)
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Ask first (in a dialog, or as a page without a script), then delete.
+    """Ask for confirmation (in a dialog, or on a page without scripts), then delete.
 
-    A list whose row it is says so with ``list``, and stays where it is; from anywhere else the way leads to
+    With ``list``, the request comes from a row of a list, which then stays open; else the response leads to
     the history.
     """
     track = _mine(request, pk)

@@ -1,4 +1,4 @@
-"""The catalogue: music that everybody may hear, to search, filter, sort and page through."""
+"""The public catalogue: search, filter, sort and page through it."""
 
 from __future__ import annotations
 
@@ -34,32 +34,32 @@ SORTS: dict[str, tuple[str | Promise, list[Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody looks for. What makes no sense is left out, not refused."""
+class Filters:
+    """The search and filters of a request. Invalid values are ignored, not refused."""
 
     q: str
     genre: str
     sort: str
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Asked:
+    def of(cls, request: HttpRequest) -> Filters:
         query = request.GET
         sort = query.get("sort", "")
-        # A NUL is no text to PostgreSQL.
+        # PostgreSQL does not store NUL in text.
         q, genre = (query.get(name, "").replace("\0", "").strip()[:200] for name in ("q", "genre"))
         return cls(q=q, genre=genre, sort=sort if sort in SORTS else "")
 
     def query(self, **changed: str) -> str:
-        """Write the same wishes, some of them changed, as a query string."""
+        """Return the same filters, with changes, as a query string."""
         kept = QueryDict(mutable=True)
-        wishes = {"q": self.q, "genre": self.genre, "sort": self.sort, **changed}
-        kept.update({name: wish for name, wish in wishes.items() if wish})
+        values = {"q": self.q, "genre": self.genre, "sort": self.sort, **changed}
+        kept.update({name: value for name, value in values.items() if value})
         return kept.urlencode()
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A genre to choose, how many tracks it has among those searched for, and the way there."""
+    """A genre filter: its genre, its number of tracks in the current search, and its query string."""
 
     key: str
     genre: Genre | None
@@ -69,27 +69,27 @@ class Chip:
 
 @require_safe
 def browse(request: HttpRequest) -> HttpResponse:
-    """Show the part of the catalogue that was asked for.
+    """Show one page of the filtered catalogue.
 
-    A track stands under the genre that the catalogue gives it, or where it gives none, the one heard.
+    A track is listed under the catalogue's genre or, if it has none, under the predicted one.
     """
-    asked = Asked.of(request)
+    filters = Filters.of(request)
     catalogue = Track.objects.in_catalogue()
-    found = _search(catalogue.filter(current__isnull=False), asked.q).annotate(
+    found = _search(catalogue.filter(current__isnull=False), filters.q).annotate(
         shown=Coalesce("labelled_genre__slug", "current__genre", Value(""))
     )
     counts: dict[str, int] = dict(found.order_by().values_list("shown").annotate(Count("pk")))
-    if asked.genre:
-        found = found.filter(shown="" if asked.genre == NO_GENRE else asked.genre)
+    if filters.genre:
+        found = found.filter(shown="" if filters.genre == NO_GENRE else filters.genre)
     tracks = found.with_verdict().select_related("labelled_genre", "current__model_version")
-    tracks = tracks.order_by(*SORTS[asked.sort][1])
+    tracks = tracks.order_by(*SORTS[filters.sort][1])
     context = {
-        "asked": asked,
+        "search": filters,
         "sorts": [(key, name) for key, (name, _order) in SORTS.items()],
-        **page_of(tracks, request, per_page=PER_PAGE, filters=asked.query()),
-        "chips": _chips(request, asked, counts),
+        **page_of(tracks, request, per_page=PER_PAGE, filters=filters.query()),
+        "chips": _chips(request, filters, counts),
         "all_count": sum(counts.values()),
-        "all_query": asked.query(genre=""),
+        "all_query": filters.query(genre=""),
         "waiting": catalogue.filter(current__isnull=True).exclude(status=Track.Status.FAILED).count(),
     }
     if wants_results(request):
@@ -104,16 +104,16 @@ def _search(tracks: TrackQuerySet, q: str) -> TrackQuerySet:
     return tracks
 
 
-def _chips(request: HttpRequest, asked: Asked, counts: dict[str, int]) -> list[Chip]:
-    """Offer the genres that the search found something in, and the one that is chosen."""
+def _chips(request: HttpRequest, filters: Filters, counts: dict[str, int]) -> list[Chip]:
+    """List the genres with results, and the chosen one."""
     context = Context({"request": request})
     known = sound.genres_by_slug(context)
     unlisted = sorted(counts.keys() - known.keys() - {""})
     chips = [
-        Chip(slug, sound.genre(context, slug), count, asked.query(genre=slug))
+        Chip(slug, sound.genre(context, slug), count, filters.query(genre=slug))
         for slug in (*known, *unlisted)
-        if (count := counts.get(slug, 0)) or slug == asked.genre
+        if (count := counts.get(slug, 0)) or slug == filters.genre
     ]
-    if counts.get("") or asked.genre == NO_GENRE:
-        chips.append(Chip(NO_GENRE, None, counts.get("", 0), asked.query(genre=NO_GENRE)))
+    if counts.get("") or filters.genre == NO_GENRE:
+        chips.append(Chip(NO_GENRE, None, counts.get("", 0), filters.query(genre=NO_GENRE)))
     return chips

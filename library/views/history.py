@@ -1,4 +1,4 @@
-"""A person's tracks: to search, sort and page through, and kept up to date while they are analysed."""
+"""A user's tracks: search, sort and page through them, with live updates while they are analysed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def history(request: HttpRequest) -> HttpResponse:
     form = HistoryForm(request.GET, genres=list(Genre.objects.all()))
     tracks = form.apply(Track.objects.owned_by(request.user).with_verdict())
     kept = QueryDict(mutable=True)
-    kept.update({name: form.asked(name) for name in form.fields if form.asked(name)})
+    kept.update({name: form.value_of(name) for name in form.fields if form.value_of(name)})
     context = {"form": form, **page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
     if wants_results(request):
         return render(request, "library/history_results.html", context)
@@ -38,10 +38,10 @@ def history(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def rows(request: HttpRequest) -> HttpResponse:
-    """Answer with those of the watched rows that have changed, to be put in the place of the old ones.
+    """Return those of the watched rows that have changed, as replacements.
 
-    Each ``watch`` is ``list.id.status.step``, as the row was when it was drawn. A row whose track is gone
-    is taken out.
+    Each ``watch`` is ``list.id.status.step`` of the row when it was rendered. A row whose track was deleted
+    is removed.
     """
     watched: dict[tuple[str, UUID], str] = {}
     for token in request.GET.getlist("watch")[:WATCHED]:

@@ -1,4 +1,4 @@
-"""The start: what the site does, for strangers; the drop zone, for people."""
+"""The start page: an introduction for visitors, the upload area for users."""
 
 from __future__ import annotations
 

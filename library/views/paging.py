@@ -1,4 +1,4 @@
-"""Lists in pages, of which htmx fetches the part that changes."""
+"""Paginated lists, whose results htmx fetches as a partial."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 
 def page_of(rows: QuerySet[Any], request: HttpRequest, *, per_page: int, filters: str) -> dict[str, Any]:
-    """Give what a template needs to show the page that was asked for, and the ways to the others."""
+    """Return the template context of the requested page and the links to the others."""
     page = Paginator(rows, per_page).get_page(request.GET.get("page"))
     return {
         "page": page,
@@ -20,7 +20,7 @@ def page_of(rows: QuerySet[Any], request: HttpRequest, *, per_page: int, filters
 
 
 def wants_results(request: HttpRequest) -> bool:
-    """Whether only the list is asked for. What the back button left is restored with the whole page."""
+    """Whether only the list is requested. History restoration needs the whole page."""
     return (
         request.headers.get("HX-Target") == "results" and "HX-History-Restore-Request" not in request.headers
     )

@@ -1,4 +1,4 @@
-"""Many tracks heard again by the version in service: begin, watch, pause, stop, and see what changed."""
+"""Re-analyses of many tracks by the version in service: begin, watch, pause, stop, list changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_SHOWN = 500
 
 
 def card(request: HttpRequest, scope: str) -> dict[str, object]:
-    """Give what the card of a scope shows: how many tracks are outdated, and the job that sees to them."""
+    """Return the context of a scope's card: the number of outdated tracks, and the job that analyses them."""
     user = request.user
     if not user.is_authenticated or not service.may_request(user=user, scope=scope):
         return {}
@@ -28,7 +28,7 @@ def card(request: HttpRequest, scope: str) -> dict[str, object]:
     if job is not None and job.is_active:
         return {"scope": scope, "job": job, "progress": service.progress(job)}
     outdated = service.outdated(service.within(scope, user)).count()
-    # What is done is told until somebody leaves the page for good; the list of changes stays reachable.
+    # A finished job is shown until the user leaves the page; the list of changes stays reachable.
     return {"scope": scope, "outdated": outdated, "former": job if job and job.status == "done" else None}
 
 
@@ -36,7 +36,7 @@ def card(request: HttpRequest, scope: str) -> dict[str, object]:
 @require_safe
 @never_cache
 def watch(request: HttpRequest, scope: str) -> HttpResponse:
-    """Give the card of a scope alone, to pages that show how it gets on."""
+    """Render the card of a scope alone, for pages that poll its progress."""
     context = card(request, _scope(request, scope))
     return render(request, "library/partials/reanalysis.html", {"reanalysis": context})
 
@@ -55,7 +55,7 @@ def begin(request: HttpRequest, scope: str) -> HttpResponse:
 @login_required
 @require_POST
 def steer(request: HttpRequest, pk: int) -> HttpResponse:
-    """Pause, resume or stop, as the button says."""
+    """Pause, resume or stop, depending on the button."""
     job = _job(request, pk)
     acts = {"pause": service.pause, "resume": service.resume, "cancel": service.cancel}
     act = acts.get(request.POST.get("act", ""))
@@ -67,7 +67,7 @@ def steer(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_safe
 def changes(request: HttpRequest, pk: int) -> HttpResponse:
-    """List the tracks that are now said to be of another genre."""
+    """List the tracks whose predicted genre changed."""
     job = _job(request, pk)
     return render(
         request,

@@ -16,7 +16,7 @@ from library.views.upload import upload_settings
 
 
 def record_settings() -> dict[str, Any]:
-    """Give what the recorder's script needs: where to send takes, the limits, and what it says."""
+    """Return the settings of the recorder's script: upload URL, limits and texts."""
     minutes = f"{settings.AUDIO_MAX_SECONDS / 60:g}"
     shared = upload_settings()
     return {

@@ -1,4 +1,4 @@
-"""A track's page: its sound on one time axis, the verdict, its neighbours; and the same as files."""
+"""The page of a track: its sound on one time axis, verdict and neighbours; and the same as files."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 @never_cache
 def result(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Say how the analysis gets on to a page that asks while it runs; in the end, give the whole result.
+    """Return the progress to a page that polls while the analysis runs, and finally the whole result.
 
-    Nothing (204) where nothing changed since the page last heard, so that nothing flickers or is read out
-    twice.
+    204 if nothing changed since the last poll, so that nothing flickers or is announced twice by a screen
+    reader.
     """
     try:
         track = _track(request, pk)
     except Http404:
-        # Deleted meanwhile, or signed out elsewhere: the page itself says so.
+        # Deleted meanwhile, or signed out elsewhere: reload the page, which says so.
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
     if track.is_finished:
         response = render(request, "library/track/finished.html", _context(request, track))
@@ -65,9 +65,9 @@ def result(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def why(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Say which bands and moments spoke for the genre; with POST, ask for that in the first place.
+    """Show which bands and moments support the genre; with POST, request that explanation.
 
-    Whoever may see the track may see the answer. Asking is work, and is for people with an account.
+    Everybody who may see the track may see the explanation; requesting one needs an account.
     """
     try:
         track = _analysed(request, pk)
@@ -94,7 +94,7 @@ def why(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def data(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Give the result as the API gives it, as a file."""
+    """Return the result as a file, in the format of the API."""
     track = _analysed(request, pk)
     response = JsonResponse(
         TrackSerializer(track, context={"request": request}).data,
@@ -106,7 +106,7 @@ def data(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Give the genre over time as a table."""
+    """Return the genre over time as CSV."""
     track = _analysed(request, pk)
     analysis = track.current
     assert analysis is not None  # noqa: S101  # _analysed
@@ -123,12 +123,12 @@ def timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an unfinished analysis has come.
+    """Progress of an unfinished analysis.
 
     Attributes
     ----------
     steps : list of (Track.Step, str)
-        Every step, with "done", "now" or "" for those to come.
+        Every step, with "done", "now" or "" for later ones.
     no_worker : bool
         Whether it waits for a worker and none is alive.
     """
@@ -139,7 +139,7 @@ class Progress:
 
     @property
     def seen(self) -> str:
-        """What a page that shows this has heard."""
+        """The state shown, which the page sends with its next poll."""
         return f"{self.track.status}-{self.track.step}-{self.no_worker:d}"
 
     @classmethod
@@ -155,7 +155,7 @@ class Progress:
 
 
 def _track(request: HttpRequest, pk: UUID) -> Track:
-    """Fetch a track that the asker may see, with everything its page shows."""
+    """Fetch a track that the user may see, with everything its page shows."""
     track = (
         Track.objects.visible_to(request.user)
         .select_related("labelled_genre", "current", "current__model_version", "current__explanation")

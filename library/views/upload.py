@@ -1,4 +1,4 @@
-"""Taking files in: one at a time from the page's script, or many at once from its plain form."""
+"""Uploads: one file at a time from the page's script, or many at once from its plain form."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from library.errors import TrackError, sentence
 from library.models import Track
 from library.services.tracks import Added, add_track
 
-# What the file chooser offers first; whatever else is chosen is judged by its content.
+# Suggested types of the file dialog; other files are checked by their content.
 ACCEPT = "audio/*,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.aac,.webm,.aif,.aiff,.au,.wma,.mp4,.mka,.caf,.wv,.ape"
 _PAGE_SOURCES = {Track.Source.UPLOAD, Track.Source.RECORDING}
 
 
 def upload_settings() -> dict[str, Any]:
-    """Give what a page's script needs to send files: limits, and the sentences it says by itself."""
+    """Return the settings of the upload script: limits and texts."""
     most = settings.AUDIO_MAX_BYTES
     return {
         "url": reverse("library:upload"),

@@ -1,4 +1,4 @@
-"""What was heard in a track, made ready to be read: whole percentages, sentences, stretches of one genre."""
+"""Prepare an analysis for display: whole percentages, sentences, segments of one genre."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.utils.translation import gettext, gettext_lazy
 from classifier.models import Genre
 from library.models import Analysis
 
-# A silent stretch is given the same share of every genre: there is no winner to show.
+# A silent segment has the same share of every genre, so no genre is shown.
 _LEVEL = 1e-3
 
 GenreOf = Callable[[str], Genre]
 
-# What each picture is called and shows, for people who never saw one.
+# Names and descriptions of the pictures.
 _PICTURES = {
     "spectrogram": (
         gettext_lazy("Spectrogram"),
@@ -47,7 +47,7 @@ _PICTURES = {
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A genre, its probability, and the whole percentage to print."""
+    """A genre, its probability, and the whole percentage to show."""
 
     genre: Genre
     share: float
@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a track with one likeliest genre, or with none where it is silent."""
+    """A part of a track with one most probable genre, or with none if it is silent."""
 
     start: float
     end: float
@@ -91,12 +91,12 @@ class Verdict:
     Attributes
     ----------
     bars : list of Bar
-        Every genre, the likeliest first; the percentages sum to 100.
+        Every genre, the most probable first; the percentages sum to 100.
     likely : list of Bar
         The two or three that an unsure verdict names.
     stretches : list of Stretch
     stale : bool
-        Whether another classifier is in service by now.
+        Whether another classifier is in service now.
     """
 
     analysis: Analysis
@@ -115,7 +115,7 @@ class Verdict:
 
     @property
     def likely_percent(self) -> int:
-        """What the likely genres have together."""
+        """Sum of the percentages of the likely genres."""
         return sum(bar.percent for bar in self.likely)
 
     @property
@@ -149,8 +149,8 @@ class Verdict:
 def whole_percents(probabilities: Mapping[str, float]) -> dict[str, int]:
     """Round shares of one to whole percentages that sum to 100.
 
-    The largest one is rounded as everywhere on the site (halves up, and never to 100 unless it is certain);
-    the others share what is left by largest remainders, so that none moves by more than one.
+    The largest one is rounded as everywhere on the site (halves up, and to 100 only if it is exactly 1); the
+    others share the rest by largest remainders, so that none changes by more than one.
     """
     if not probabilities:
         return {}
@@ -167,17 +167,17 @@ def whole_percents(probabilities: Mapping[str, float]) -> dict[str, int]:
 
 
 def stretches(timeline: list[dict[str, Any]], genre_of: GenreOf) -> Iterator[Stretch]:
-    """Join neighbouring segments that have the same likeliest genre; their shares are averaged over time."""
+    """Merge adjacent segments with the same most probable genre; their shares are averaged over time."""
     label: str | None = None
     start = end = weight = 0.0
     for segment in timeline:
-        heard = _likeliest(segment["probabilities"])
-        if heard != label and end > start:
+        genre = _likeliest(segment["probabilities"])
+        if genre != label and end > start:
             yield _stretch(start, end, label, weight, genre_of)
-        if heard != label or end == start:
-            label, start, weight = heard, segment["start"], 0.0
+        if genre != label or end == start:
+            label, start, weight = genre, segment["start"], 0.0
         end = segment["end"]
-        weight += (end - segment["start"]) * segment["probabilities"].get(heard, 0.0)
+        weight += (end - segment["start"]) * segment["probabilities"].get(genre, 0.0)
     if end > start:
         yield _stretch(start, end, label, weight, genre_of)
 
@@ -193,9 +193,9 @@ def _likeliest(probabilities: Mapping[str, float]) -> str | None:
 
 
 def sound_data(verdict: Verdict) -> dict[str, Any]:
-    """Give what the pictures of a track are drawn from in the browser, in few bytes.
+    """Return the data that the browser draws a track's pictures from, in compact form.
 
-    A 20-minute track has hundreds of segments: their shares are whole thousandths, in the order of `genres`.
+    A 20-minute track has hundreds of segments; their shares are in thousandths, in the order of `genres`.
     """
     analysis = verdict.analysis
     segments = analysis.timeline

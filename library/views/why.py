@@ -1,4 +1,4 @@
-"""Why a genre was heard, in words: which bands and moments spoke for it and which against it."""
+"""Explanations in words: which bands and moments support a genre and which count against it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from library.services import queue
 from library.templatetags.sound import clock
 from library.views.verdict import GenreOf
 
-# A moment this short is named by its middle, a longer one from where to where.
+# A moment this short is given by its middle, a longer one by its range.
 _MOMENT_SECONDS = 2.5
-# Who waits longer than this is told why, if the reason is known.
+# After this time the page says why it takes long, if the reason is known.
 PATIENCE = timedelta(seconds=12)
 
 _THIN = "\u202f"
@@ -36,83 +36,85 @@ class Why:
     Attributes
     ----------
     genre : Genre
-        The genre that is explained: the one that was heard, or the likeliest of an unsure verdict.
-    asked : Explanation or None
-        None while nobody has asked.
+        The genre that is explained: the predicted one, or the most probable one of an unsure verdict.
+    explanation : Explanation or None
+        None if nobody has requested it.
     ticks : list of (float, str)
-        Marks of the map's frequency axis.
+        Ticks of the map's frequency axis.
     """
 
     genre: Genre
-    asked: Explanation | None
+    explanation: Explanation | None
     ticks: list[tuple[float, str]]
 
     @classmethod
     def of(cls, analysis: Analysis, genre_of: GenreOf) -> Why | None:
-        """Give nothing where no music was found: then there is nothing to explain."""
+        """Return None if no music was found: then there is nothing to explain."""
         if not analysis.music:
             return None
         ticks = [(position, mark) for position, mark in analysis.ticks.get("mel", [])]
-        return cls(genre_of(analysis.genre), analysis.asked, ticks)
+        return cls(genre_of(analysis.genre), analysis.requested_explanation, ticks)
 
     @property
     def done(self) -> bool:
-        return self.asked is not None and self.asked.status == Explanation.Status.DONE
+        return self.explanation is not None and self.explanation.status == Explanation.Status.DONE
 
     @property
     def failed(self) -> bool:
-        return self.asked is not None and self.asked.status == Explanation.Status.FAILED
+        return self.explanation is not None and self.explanation.status == Explanation.Status.FAILED
 
     @property
     def waiting(self) -> bool:
-        return self.asked is not None and not self.asked.is_finished
+        return self.explanation is not None and not self.explanation.is_finished
 
     @property
     def no_worker(self) -> bool:
         """Whether it waits for a worker and none is alive."""
-        if self.asked is None or self.asked.status != Explanation.Status.QUEUED:
+        if self.explanation is None or self.explanation.status != Explanation.Status.QUEUED:
             return False
-        return timezone.now() - self.asked.queued_at > PATIENCE and not queue.has_worker()
+        return timezone.now() - self.explanation.queued_at > PATIENCE and not queue.has_worker()
 
     @property
     def seen(self) -> str:
-        """What a page that shows this has heard."""
-        return f"{self.asked.status if self.asked else ''}-{self.no_worker:d}"
+        """The state shown, which the page sends with its next poll."""
+        return f"{self.explanation.status if self.explanation else ''}-{self.no_worker:d}"
 
     @property
     def reason(self) -> str:
         """Why it failed."""
-        return sentence(self.asked.error_code, self.asked.error_params) if self.asked else ""
+        return (
+            sentence(self.explanation.error_code, self.explanation.error_params) if self.explanation else ""
+        )
 
     @property
     def words(self) -> str:
-        """What spoke for the genre and what against it, in sentences."""
-        return in_words(self.asked.summary, self.genre.display_name.lower()) if self.asked else ""
+        """What supports the genre and what counts against it, in sentences."""
+        return in_words(self.explanation.summary, self.genre.display_name.lower()) if self.explanation else ""
 
 
 def in_words(summary: dict[str, Any], genre: str) -> str:
-    """Say what stands out in a map.
+    """Describe the strongest parts of a map.
 
     Parameters
     ----------
     summary : dict
-        As an `Explanation` keeps it.
+        As stored in `Explanation.summary`.
     genre : str
-        The name of the genre, as it stands within a sentence.
+        The name of the genre, in the form used within a sentence.
     """
     top = summary["bands"][-1]
     bands, moments = _bands(summary["bands_for"], top), _moments(summary["moments_for"])
     if bands and moments:
-        said = gettext("What spoke most for {genre}: {bands}, most of all {moments}.")
+        text = gettext("What spoke most for {genre}: {bands}, most of all {moments}.")
     elif bands:
-        said = gettext("What spoke most for {genre}: {bands}, throughout.")
+        text = gettext("What spoke most for {genre}: {bands}, throughout.")
     elif moments:
-        said = gettext("What spoke most for {genre}: the sound as a whole, most of all {moments}.")
+        text = gettext("What spoke most for {genre}: the sound as a whole, most of all {moments}.")
     else:
-        said = gettext(
+        text = gettext(
             "No band and no moment stands out: what spoke for {genre} is spread over the whole sound."
         )
-    said = said.format(genre=genre, bands=bands, moments=moments)
+    text = text.format(genre=genre, bands=bands, moments=moments)
     bands, moments = _bands(summary["bands_against"], top), _moments(summary["moments_against"])
     if bands and moments:
         against = gettext("Against it: {bands}, and {moments}.")
@@ -120,7 +122,7 @@ def in_words(summary: dict[str, Any], genre: str) -> str:
         against = gettext("Against it: {what}.")
     else:
         against = gettext("Nothing in particular spoke against it.")
-    return f"{said} {against.format(bands=bands, moments=moments, what=bands or moments)}"
+    return f"{text} {against.format(bands=bands, moments=moments, what=bands or moments)}"
 
 
 def _bands(parts: Sequence[Stretch], top: float) -> str:
@@ -132,7 +134,7 @@ def _band(low: float, high: float, top: float) -> str:
 
 
 def _name(low: float, high: float) -> str:
-    # By its middle on the ear's scale; nobody hears much under 60 Hz.
+    # By its geometric middle, from 60 Hz on, below which little is audible.
     middle = math.sqrt(max(low, 60.0) * high)
     if middle < 250:
         return gettext("the bass")
@@ -149,7 +151,7 @@ def _range(low: float, high: float, top: float) -> str:
     if high >= top:
         return gettext("above {hertz}").format(hertz=_hertz(low))
     lowest = _hertz(low)
-    # One unit is enough where both have the same.
+    # Write the unit once if both have the same.
     return f"{lowest if low < 1000 <= high else lowest.partition(_THIN)[0]}–{_hertz(high)}"
 
 
@@ -161,7 +163,7 @@ def _hertz(hertz: float) -> str:
 
 
 def _moments(parts: Sequence[Stretch]) -> str:
-    """Name moments in the order in which they are heard."""
+    """Name moments in chronological order."""
     times = [_moment(part["from"], part["to"]) for part in sorted(parts, key=lambda part: part["from"])]
     return gettext("around {times}").format(times=_list(times)) if times else ""
 

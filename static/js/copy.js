@@ -1,4 +1,4 @@
-// Buttons that copy what stands in a field: <button data-copy="#field" data-copied="Copied" hidden>.
+// Buttons that copy the value of a field: <button data-copy="#field" data-copied="Copied" hidden>.
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   const field = document.querySelector(button.dataset.copy);

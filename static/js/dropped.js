@@ -1,4 +1,4 @@
-// Which files a person dropped, folders and all.
+// The files of a drop, including those in folders.
 
 const AUDIO = /\.(wav|wave|mp3|flac|ogg|oga|opus|m4a|m4b|aac|webm|weba|aif|aiff|aifc|au|snd|wma|asf|mp4|mka|caf|wv|ape)$/i;
 
@@ -14,7 +14,7 @@ function childrenOf(folder) {
   const reader = folder.createReader();
   return new Promise((resolve) => {
     const all = [];
-    // A reader gives a hundred at a time, and nothing at the end.
+    // A reader returns a hundred at a time, and none at the end.
     const more = () =>
       reader.readEntries(
         (some) => {
@@ -37,10 +37,10 @@ async function walk(entry, found) {
   if (file && !file.name.startsWith(".")) found.push(file);
 }
 
-// Gives {files, skipped}. What is chosen one by one is taken as it is; out of folders, only what looks like audio.
+// Returns {files, skipped}. Single files are taken as they are; from folders, only those that look like audio.
 export async function dropped(transfer) {
   const items = [...(transfer.items ?? [])].filter((item) => item.kind === "file");
-  // Entries must all be asked for before the first wait: the list is emptied after the event.
+  // Get all entries before the first await: the list is emptied after the event.
   const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
   if (!entries.some((entry) => entry?.isDirectory)) return { files: [...transfer.files], skipped: 0 };
   const files = [];

@@ -1,4 +1,4 @@
-// The ways by which files come onto a page: chosen, out of a folder, dropped anywhere, pasted.
+// Ways to add files to a page: file dialog, folder dialog, drop anywhere, paste.
 
 import { dropped, looksLikeAudio } from "./dropped.js";
 
@@ -27,7 +27,7 @@ function startChoosing(add) {
   });
 }
 
-// Calls `add(files, skipped)`, where `skipped` counts what was left out because it is not audio.
+// Calls `add(files, skipped)`, where `skipped` is the number of files that are not audio.
 export function startDropzone(zone, add) {
   startChoosing(add);
   zone.addEventListener("submit", (event) => event.preventDefault());

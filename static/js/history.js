@@ -1,4 +1,4 @@
-// The list of a person's tracks: choosing several, menus that close, and renaming with Escape to cancel.
+// The list of a user's tracks: selecting several, closing menus, and cancelling a renaming with Escape.
 
 function bulk() {
   return document.getElementById("bulk");
@@ -48,7 +48,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
 });
 document.addEventListener("htmx:oobAfterSwap", update);
 
-// A filter that is empty has no place in the address.
+// Empty filters are left out of the URL.
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.matches("[data-filters]")) return;
   const parameters = event.detail.parameters;

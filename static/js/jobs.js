@@ -1,4 +1,4 @@
-// Files on their way to the site: a few at a time, each with its own progress, the rest going on if one fails.
+// The upload queue: a few files at a time, each with its own progress; if one fails, the others go on.
 
 import { watch } from "./live.js";
 import { Refusal, refusalOf, send } from "./sending.js";
@@ -10,7 +10,7 @@ export function fill(text, values) {
   return text.replace(/%\((\w+)\)s/g, (_whole, name) => values[name]);
 }
 
-// One file and its row, a copy of `template`. What else is sent with the file, `fields()` says.
+// One file and its row, a copy of `template`. `fields()` returns what else is sent with the file.
 export class Job {
   constructor(file, { queue, template, state = "waiting" }) {
     Object.assign(this, { file, queue, state });
@@ -92,7 +92,7 @@ export class Job {
     return this.settle();
   }
 
-  // The row that the site drew takes the place of ours, and is kept up to date like any other.
+  // The server's row replaces ours, and is then updated like any other.
   settle() {
     const holder = document.createElement("template");
     holder.innerHTML = this.answer.row.trim();

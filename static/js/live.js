@@ -1,14 +1,14 @@
-// Keeps the rows of unfinished tracks up to date: one cheap request for all of them, and only while there are any.
+// Updates the rows of unfinished tracks by polling: one request for all of them, only while there are any.
 
 const SOON = 700;
 const LATEST = 4000;
-// As many as fit into an address that every server in between takes.
+// As many as fit into a URL of safe length.
 const AT_ONCE = 40;
 
 let wait = SOON;
 let timer = 0;
 
-// What is watched, by the address that knows about it: that of the list, else that of tracks.
+// Watched rows by the URL to poll: that of the list, else that of tracks.
 function watched() {
   const rows = [...document.querySelectorAll("[data-watch]")];
   // A row is left alone while its title is being edited.
@@ -40,7 +40,7 @@ async function look() {
   try {
     for (const [address, rows] of lists) await ask(address, rows);
   } catch {
-    // The next look may find the site again.
+    // The next poll may succeed.
   }
   document.body.removeEventListener("htmx:oobAfterSwap", note);
   wait = changed ? SOON : Math.min(wait * 1.4, LATEST);
@@ -51,7 +51,7 @@ function schedule() {
   if (!timer && !document.hidden && watched().size) timer = setTimeout(look, wait);
 }
 
-// To be called when rows were added by other means than htmx.
+// Call this when rows were added by other means than htmx.
 export function watch() {
   wait = SOON;
   schedule();

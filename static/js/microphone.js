@@ -1,6 +1,6 @@
-// The microphone: asking for it, choosing one, and how loud it is.
+// The microphone: permission, selection and level.
 
-// What voice calls want ruins music: it must arrive as it is.
+// The processing for voice calls would damage music.
 const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const FLOOR = -60;
 
@@ -32,7 +32,7 @@ async function ask(device) {
       audio: device ? { ...RAW, deviceId: { exact: device } } : RAW,
     });
   } catch (error) {
-    // A microphone that was chosen once and is gone now must not stand in the way of another.
+    // If the stored microphone is no longer connected, use another one.
     if (error.name === "OverconstrainedError" && device) return ask("");
     throw new MicrophoneError(CODES[error.name] ?? "occupied");
   }
@@ -52,7 +52,7 @@ class Microphone {
     this.analyser.fftSize = 2048;
     this.samples = new Float32Array(this.analyser.fftSize);
     this.context.createMediaStreamSource(stream).connect(this.analyser);
-    // A context made after a wait may start asleep.
+    // A context that was not created in an event handler may start suspended.
     this.context.resume();
   }
 
@@ -90,7 +90,7 @@ const TYPES = [
   ["audio/webm", "webm"],
 ];
 
-// What this browser records best, and the ending of such a file's name.
+// The best format that this browser records, and its file suffix.
 export function recordingType() {
   return TYPES.find(([type]) => MediaRecorder.isTypeSupported(type)) ?? ["", "webm"];
 }

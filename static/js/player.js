@@ -1,4 +1,4 @@
-// The one player of the site: a bar at the bottom of the page, and whatever on the page starts a sound.
+// The player of the site: a bar at the bottom of the page, and the buttons that start a sound.
 //
 // In HTML: <button data-play="URL" data-title="…" data-track="ID" data-href="PAGE"
 // data-duration="SECONDS" [data-at="SECONDS"]>.
@@ -41,7 +41,7 @@ export const player = {
     return audio.currentTime;
   },
   get duration() {
-    // What a browser records carries no duration; the page may know it.
+    // Recordings of browsers have no duration; the page may know it.
     return Number.isFinite(audio.duration) ? audio.duration : (sound?.duration ?? 0);
   },
   get playing() {
@@ -107,7 +107,7 @@ function load(next, at) {
 }
 
 function refused(error) {
-  // Another sound was started meanwhile, or the browser wants a click first: neither is a fault.
+  // Another sound was started meanwhile, or the browser requires a click first: neither is an error.
   if (error.name === "AbortError" || error.name === "NotAllowedError") mark();
   else broken();
 }
@@ -155,12 +155,12 @@ function tick() {
 }
 
 function keep() {
-  // Only what plays goes on on the next page; what was recorded lives and dies with its own.
+  // Playback continues on the next page, except for recordings that exist only on this one.
   if (!player.playing || sound.url.startsWith("blob:")) return forget();
   try {
     sessionStorage.setItem(KEPT, JSON.stringify({ sound, time: audio.currentTime }));
   } catch {
-    // Private windows may refuse to store: then the sound ends with the page.
+    // Private windows may refuse storage: then playback ends with the page.
   }
   return undefined;
 }
@@ -209,7 +209,7 @@ audio.addEventListener("seeked", () => {
 });
 audio.addEventListener("error", () => sound && audio.getAttribute("src") && broken());
 
-// In a page that holds one recording after another, a stray <audio controls> must not talk over the player.
+// Other <audio controls> on the page must not play at the same time.
 document.addEventListener(
   "play",
   (event) => event.target !== audio && event.target instanceof HTMLMediaElement && audio.pause(),

@@ -1,4 +1,4 @@
-// The recorder's page: every recording becomes a take.
+// The recorder's page: every recording is added to the list of takes.
 
 import { isRecording, startRecorder } from "./recorder.js";
 import { settings } from "./sending.js";

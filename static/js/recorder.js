@@ -1,4 +1,4 @@
-// The recorder: permission, level, start, pause, resume, stop. The page decides what becomes of a recording.
+// The recorder: permission, level, start, pause, resume, stop. The page decides what to do with a recording.
 
 import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microphone.js";
 import { clock, player } from "./player.js";
@@ -6,7 +6,7 @@ import { Wave } from "./wave.js";
 
 const QUIET = -45;
 const LOUD = -0.5;
-// How long it must stay quiet before anything is said, in seconds.
+// Seconds of silence before a hint is shown.
 const PATIENCE = 3;
 const BIT_RATE = 160_000;
 
@@ -21,8 +21,8 @@ let state = "idle";
 let length = 0;
 let since = 0;
 let frame = 0;
-let heard = 0;
-let spoken = 0;
+let audibleAt = 0;
+let reportedAt = 0;
 let config = null;
 let text = null;
 let keep = null;
@@ -86,10 +86,10 @@ async function start() {
   });
   length = 0;
   wave.clear();
-  // In pieces, so that little is lost if the recorder breaks.
+  // In chunks, so that little is lost if the recorder fails.
   media.start(1000);
   since = performance.now();
-  heard = since;
+  audibleAt = since;
   become("recording");
   frame = requestAnimationFrame(draw);
 }
@@ -105,7 +105,7 @@ function resume() {
   if (state !== "paused") return;
   media.resume();
   since = performance.now();
-  heard = since;
+  audibleAt = since;
   become("recording");
 }
 
@@ -141,13 +141,13 @@ function draw(now) {
   meter(decibels);
   if (state === "recording") wave.add(peak, now);
   element("time").textContent = clock(elapsed());
-  if (decibels > QUIET) heard = now;
-  if (now - spoken > 500 && state === "recording") {
-    spoken = now;
+  if (decibels > QUIET) audibleAt = now;
+  if (now - reportedAt > 500 && state === "recording") {
+    reportedAt = now;
     level.setAttribute("aria-valuenow", decibels.toFixed(0));
     level.setAttribute("aria-valuetext", `${decibels.toFixed(0)} dB`);
     if (decibels > LOUD) say(text.loud);
-    else if (now - heard > PATIENCE * 1000) say(text.quiet);
+    else if (now - audibleAt > PATIENCE * 1000) say(text.quiet);
     else say(text.recording);
   }
   if (elapsed() >= config.maxSeconds) {
@@ -158,7 +158,7 @@ function draw(now) {
   frame = requestAnimationFrame(draw);
 }
 
-// Names of microphones are known only once one was lent.
+// Names of microphones are only available after permission was given.
 async function offer() {
   const others = await microphone.others();
   const select = element("device");
@@ -169,12 +169,12 @@ async function offer() {
   element("input").hidden = others.length < 2;
 }
 
-// Whether leaving the page now would cut a recording off.
+// Whether leaving the page now would interrupt a recording.
 export function isRecording() {
   return state === "recording" || state === "paused";
 }
 
-// `keeper` gets each recording as {blob, seconds, ending, started}.
+// `keeper` is called with each recording as {blob, seconds, ending, started}.
 export function startRecorder(settings, keeper) {
   config = settings;
   text = settings.text;

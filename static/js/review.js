@@ -1,5 +1,5 @@
-// The review queue. Cards follow each other at once: the next ones are on the page already, and a decision is
-// sent behind its card's back. What cannot be saved comes back.
+// The review queue. The next cards are prefetched and shown at once, while a decision is sent in the background.
+// If a decision cannot be saved, its card is shown again.
 import { player } from "./player.js";
 import { listen } from "./review/keys.js";
 import { startSound } from "./review/sound.js";
@@ -14,7 +14,7 @@ const { source } = root.dataset;
 const AHEAD = 2;
 
 const skipped = new Set(new URLSearchParams(location.search).getAll("skip"));
-// Decided, and not heard of by the server yet.
+// Decisions without a response of the server yet.
 const unsent = new Set();
 let line = Promise.resolve();
 let stopSound = () => {};
@@ -25,8 +25,8 @@ const current = () => stage.querySelector("[data-card]");
 const waitingCards = () => [...ahead.querySelectorAll("[data-card]")];
 const known = () => [idOf(current()), ...waitingCards().map(idOf), ...unsent, ...skipped].filter(Boolean);
 
-// --- turning the pages ---
-// `quiet` where the server has yet to say what came of the last one: one sentence then tells both.
+// --- showing cards ---
+// `quiet` while the outcome of the last decision is not known: it is then announced with the next card.
 function put(node, { says = "", plays = false, quiet = false } = {}) {
   stopSound();
   stage.replaceChildren(node);
@@ -34,16 +34,16 @@ function put(node, { says = "", plays = false, quiet = false } = {}) {
   const card = current();
   const section = card?.querySelector("[data-sound]");
   stopSound = section ? startSound(section) : () => {};
-  // The player marks the buttons of what it plays on whatever settles on the page.
+  // Lets the player mark the buttons of the current sound on the new card.
   document.dispatchEvent(new CustomEvent("htmx:afterSettle"));
   if (!quiet) say(says);
   (card?.querySelector("h2") ?? document.getElementById("main")).focus({ preventScroll: true });
   if (plays) start(card);
 }
 
-// What is said about the last clip comes before what is said about this one.
+// Announce the outcome for the last clip before the next one.
 function say(text) {
-  const now = current()?.dataset.said ?? (waits() ? "" : root.dataset.textEmpty);
+  const now = current()?.dataset.announcement ?? (waits() ? "" : root.dataset.textEmpty);
   news.textContent = [text, now].filter(Boolean).join(" ");
 }
 
@@ -90,7 +90,7 @@ function take(answer) {
   if (!current() && !unsent.size && (waits() || waitingCards().length)) advance();
 }
 
-// --- talking to the server, one thing after the other ---
+// --- requests to the server, one after the other ---
 async function send(url, body) {
   const headers = { Accept: "application/json", "X-CSRFToken": JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"] };
   const response = await fetch(url, body ? { method: "POST", body, headers } : { headers });
@@ -235,7 +235,7 @@ function playNear() {
 }
 
 // --- by mouse ---
-// The second half of a double click lands on the next card, which nobody has heard yet.
+// Ignore the second click of a double click, which would decide about the next card.
 root.addEventListener(
   "click",
   (event) => {

@@ -1,6 +1,6 @@
 // Sends one file to the site with progress. Used by uploads and by recordings.
 
-// A file that could not be taken, with a sentence for the person and whether trying again may help.
+// A refused file, with a sentence for the user and whether trying again may help.
 export class Refusal extends Error {
   constructor(message, { code = "", again = true } = {}) {
     super(message);
@@ -17,14 +17,14 @@ export function csrfToken() {
   return document.querySelector("input[name=csrfmiddlewaretoken]").value;
 }
 
-// What can be told before a byte is sent, in the words that the site itself would use.
+// Errors that can be detected before sending, in the server's words.
 export function refusalOf(file, { maxBytes, text }) {
   if (file.size === 0) return new Refusal(text.empty, { code: "empty", again: false });
   if (file.size > maxBytes) return new Refusal(text.too_large, { code: "too_large", again: false });
   return null;
 }
 
-// Resolves to {id, url, duplicate, row}; rejects with a Refusal, or with an AbortError when `signal` says stop.
+// Resolves to {id, url, duplicate, row}; rejects with a Refusal, or with an AbortError if `signal` is aborted.
 export function send(file, { config, fields = {}, name = file.name, progress = () => {}, signal = null }) {
   const { url, text } = config;
   return new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
-// What every page needs: toasts, the dialog, menus, and a word when a request fails.
+// The script of every page: toasts, the dialog, menus, and messages about failed requests.
 
 const LASTS = 6000;
 const toasts = document.getElementById("toasts");
 const dialog = document.getElementById("dialog");
 
-// Shows a message that goes by itself; an action (its label and what it does) makes it stay longer.
+// Shows a message that disappears by itself; with an action (label and callback) it stays longer.
 export function toast(text, kind = "", action = null) {
   const card = document.createElement("div");
   card.className = `toast-card${kind ? ` is-${kind}` : ""}`;
@@ -28,7 +28,7 @@ export function toast(text, kind = "", action = null) {
 
 function expire(card, after) {
   let timer = setTimeout(() => card.remove(), after);
-  // Whoever reads or reaches for it keeps it.
+  // It stays while it has the pointer or the focus.
   const hold = () => clearTimeout(timer);
   const release = () => {
     clearTimeout(timer);
@@ -83,14 +83,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, requestConfig } = event.detail;
   const { login } = document.body.dataset;
   if (!xhr.responseURL || new URL(xhr.responseURL).pathname !== login) return;
-  // The session is over: the page to sign in on belongs into the window, not into a row.
+  // The session has ended: show the login page in the whole window, not in a part of the page.
   event.detail.shouldSwap = false;
   if (requestConfig.headers["X-Quiet"]) return;
   location.assign(`${login}?next=${encodeURIComponent(location.pathname + location.search)}`);
 });
 document.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
-  // A poll that fails is tried again; only what a person asked for deserves a word.
+  // A failed poll is repeated without a message; only actions of the user show one.
   if (event.detail.requestConfig.headers["X-Quiet"]) return;
   if (status === 401 || (status === 403 && !event.detail.xhr.responseText)) location.reload();
   else toast(toasts.dataset[status === 404 ? "gone" : "failed"], "bad");

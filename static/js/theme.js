@@ -1,4 +1,4 @@
-// A classic script in the head, so that the colours are right before anything is painted.
+// A classic script in the head, so that the colours are set before the first paint.
 (() => {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -24,7 +24,7 @@
   function toggle() {
     const next = root.dataset.bsTheme === "dark" ? "light" : "dark";
     try {
-      // Choosing what the system says anyway means: follow the system again.
+      // Choosing the system's own theme means to follow the system again.
       if ((next === "dark") === system.matches) localStorage.removeItem("theme");
       else localStorage.setItem("theme", next);
     } catch {

@@ -1,4 +1,4 @@
-// A track's page: brings to life each result that is on it or arrives by htmx, and ends what is swapped away.
+// A track's page: initialises each result on it or swapped in by htmx, and disposes of those swapped out.
 import { startAxis } from "./track/axis.js";
 import { startTabs } from "./track/tabs.js";
 
@@ -37,7 +37,7 @@ document.addEventListener("htmx:afterSettle", () => {
   for (const place of document.querySelectorAll(`[data-title][data-track="${track}"]`)) place.dataset.title = title;
 });
 
-// In the field of a new title, Escape is as good as Cancel.
+// In the field of a new title, Escape cancels.
 document.addEventListener("keydown", (event) => {
   const form = event.target.closest?.("[data-rename]");
   if (event.key === "Escape" && form) form.querySelector("[data-rename-cancel]").click();

@@ -1,4 +1,4 @@
-// The drop zone of the start page: what is chosen is sent at once.
+// The drop zone of the start page: files are sent at once.
 
 import { startDropzone } from "./dropzone.js";
 import { fill, Job, Queue } from "./jobs.js";
@@ -22,7 +22,7 @@ function report() {
     summary.textContent = fill(config.text.progress, { done: sent, all: jobs.length });
     return;
   }
-  // Whoever sends one song wants to see it: straight to its result.
+  // After a single file, go to its page.
   if (jobs.length === 1 && sent === 1 && !jobs[0].answer.duplicate && !leaving) {
     leaving = true;
     location.assign(jobs[0].answer.url);

@@ -1,4 +1,4 @@
-// Turns what a browser recorded into a WAV file, 16 bits a sample, as loud as it was.
+// Converts a browser's recording to a WAV file with 16 bits per sample, at the same level.
 
 export async function toWav(blob) {
   const context = new AudioContext();

@@ -1,4 +1,4 @@
-// The last seconds of what the microphone heard, drawn from right to left.
+// The waveform of the last seconds from the microphone, drawn from right to left.
 
 const STEP = 60;
 const BAR = 3;
@@ -20,7 +20,7 @@ export class Wave {
     this.draw();
   }
 
-  // Takes a peak (0 to 1) as often as it comes, and keeps the highest of every 60 ms.
+  // Adds a peak (0 to 1) and keeps the highest of every 60 ms.
   add(peak, now) {
     this.peak = Math.max(this.peak, peak);
     if (now - this.last < STEP) return;
@@ -40,7 +40,7 @@ export class Wave {
     const style = getComputedStyle(this.canvas);
     const fits = Math.ceil(width / (BAR + GAP));
     if (this.peaks.length > fits) this.peaks.splice(0, this.peaks.length - fits);
-    // Where nothing was heard yet, the line that a wave would grow from.
+    // A baseline where there is no sound yet.
     context.fillStyle = style.borderColor;
     for (let left = width - (BAR + GAP) * (this.peaks.length + 1); left > -BAR; left -= BAR + GAP) {
       context.fillRect(left, height / 2 - 1, BAR, 2);

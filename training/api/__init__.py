@@ -1,1 +1,1 @@
-"""Clips, training runs and versions for programs."""
+"""The API of clips, training runs and versions."""

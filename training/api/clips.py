@@ -1,4 +1,4 @@
-"""Clips: give, list, look at, withdraw."""
+"""Clips: submit, list, retrieve, withdraw."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LOCATION = OpenApiParameter(
 
 
 class ClipSerializer(serializers.ModelSerializer[Clip]):
-    """A labelled clip, and what became of it."""
+    """A labelled clip and its state."""
 
     status = serializers.SerializerMethodField(
         help_text="used: approved, and a version that went into service learnt from it or was measured on it."
@@ -116,7 +116,7 @@ class ClipSerializer(serializers.ModelSerializer[Clip]):
 
 
 class SentClipSerializer(ClipSerializer):
-    """A clip that was just sent."""
+    """A clip that was just submitted."""
 
     duplicate = serializers.SerializerMethodField(
         help_text="Whether you had sent the same piece before; then this is the clip of that time."
@@ -134,7 +134,7 @@ class GenreField(serializers.SlugRelatedField[Genre]):
     """A genre by its label."""
 
     def to_internal_value(self, data: str) -> Genre:
-        # A NUL is no text to PostgreSQL.
+        # PostgreSQL does not store NUL in text.
         if "\0" in str(data):
             self.fail("invalid")
         return super().to_internal_value(data)
@@ -143,7 +143,7 @@ class GenreField(serializers.SlugRelatedField[Genre]):
 class ClipUploadSerializer(serializers.Serializer[Any]):
     """A sound, or one of your tracks, as an example of a genre."""
 
-    # Whether an empty file is refused, and how, is the service's to say.
+    # The service decides whether an empty file is refused, and with which error.
     file = serializers.FileField(required=False, allow_empty_file=True, help_text="Any audio file.")
     track = serializers.UUIDField(required=False, help_text="Instead of a file: one of your tracks.")
     genre = GenreField(
@@ -195,7 +195,7 @@ class ClipFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pac
 
 
 def shown_clips() -> ClipQuerySet:
-    """Give clips as they are written, in as many queries for many as for one."""
+    """Query for clips with everything that is serialised, in a constant number of queries."""
     long = ("embedding", "opinion", "fingerprint")
     related = ("genre", "contributed_genre", "contributor", "dataset", "duplicate_of")
     return with_versions(
@@ -212,7 +212,7 @@ def shown_clips() -> ClipQuerySet:
     )
 )
 class ClipListView(ListAPIView[Clip]):
-    """Clips that were given."""
+    """Contributed clips."""
 
     serializer_class = ClipSerializer
     permission_classes = (IsAuthenticated,)
@@ -264,7 +264,7 @@ class ClipView(APIView):
 
     @extend_schema(operation_id="get_clip", tags=["clips"], summary="Get a clip", responses=ClipSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
-        """Give a clip of your own; to curators, anybody's."""
+        """Return a clip of your own; for curators, anybody's."""
         clip = shown_clips().visible_to(cast(User, request.user)).filter(pk=pk).first()
         if clip is None:
             raise NotFound(gettext("There is no such clip."))
@@ -274,7 +274,7 @@ class ClipView(APIView):
         operation_id="withdraw_clip", tags=["clips"], summary="Withdraw a clip", responses={204: None}
     )
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Delete a clip of your own with its sound; versions that learnt from it are marked."""
+        """Delete a clip of your own with its sound; versions that were trained on it are marked."""
         clip = Clip.objects.contributed_by(cast(User, request.user)).only("pk").filter(pk=pk).first()
         if clip is None:
             raise NotFound(gettext("There is no such clip among yours."))

@@ -1,4 +1,4 @@
-"""Genres: the list that the library gives, and a curator's way to make it longer."""
+"""Genres: the library's list, and the endpoint with which curators add one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide about clips: one, or many at once."""
+"""Review: decide about one clip, or about many at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from training.access import IsCurator
 from training.errors import TrainingError
 from training.models import Clip
@@ -23,9 +23,9 @@ from training.services.review import (
     DECISIONS,
     MOST_AT_ONCE,
     REASON_LENGTH,
+    DecisionRequest,
     Outcome,
     Seen,
-    Wish,
     decide,
     decide_many,
     reopen,
@@ -71,7 +71,7 @@ class ReviewOfSerializer(ReviewSerializer):
 
 
 class ReviewedSerializer(serializers.ModelSerializer[Clip]):
-    """A clip, as a decision left it."""
+    """A clip after a decision."""
 
     genre = serializers.CharField(source="genre.slug", read_only=True)
     contributed_genre = serializers.CharField(source="contributed_genre.slug", read_only=True)
@@ -86,14 +86,14 @@ class ReviewedSerializer(serializers.ModelSerializer[Clip]):
 
 
 class WhyNotSerializer(serializers.Serializer[Any]):
-    """Why a decision was not taken."""
+    """The error because of which a decision was not taken."""
 
     code = serializers.CharField(help_text="For programs: already_reviewed, clip_gone, …")
     message = serializers.CharField(help_text="For people, in their language.")
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):
-    """What came of one decision of several: either the clip as it stands now, or an error."""
+    """The outcome of one decision of several: either the clip in its new state, or an error."""
 
     id = serializers.CharField(help_text="As it was sent.")
     clip = ReviewedSerializer(allow_null=True)
@@ -115,13 +115,13 @@ class ClipReviewView(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Approve a clip, reject it with a reason, or approve it with another label.
 
-        The same decision sent twice is taken once. 409 where somebody else has decided meanwhile, or where
-        the clip is still being checked.
+        The same decision sent twice is taken once. 409 if somebody else has decided meanwhile, or if the
+        clip is still being checked.
         """
         form = ReviewSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        wish = _wish(pk, form.validated_data, Genre.objects.in_bulk(field_name="slug"))
-        return Response(ReviewedSerializer(decide(wish=wish, by=cast(User, request.user))).data)
+        requested = _requested(pk, form.validated_data, Genre.objects.in_bulk(field_name="slug"))
+        return Response(ReviewedSerializer(decide(requested=requested, by=cast(User, request.user))).data)
 
     @extend_schema(
         operation_id="reopen_clip",
@@ -133,7 +133,7 @@ class ClipReviewView(APIView):
     def delete(self, request: Request, pk: UUID) -> Response:
         """Put a clip that was decided about back into the queue, with its contributor's label.
 
-        A clip that waits there already stays there. 409 where it is still being checked.
+        A clip that is there already stays there. 409 if it is still being checked.
         """
         return Response(ReviewedSerializer(reopen(clip_id=pk, by=cast(User, request.user))).data)
 
@@ -155,7 +155,7 @@ class ClipsReviewView(APIView):
         responses=OutcomeSerializer(many=True),
     )
     def post(self, request: Request) -> Response:
-        """Take several decisions, each by itself."""
+        """Take several decisions, each independently of the others."""
         sent = request.data
         if not isinstance(sent, list) or not sent:
             raise ValidationError(gettext_lazy("Send a list of decisions."))
@@ -163,7 +163,7 @@ class ClipsReviewView(APIView):
             raise TrainingError("too_many_decisions", {"most": MOST_AT_ONCE})
         genres = Genre.objects.in_bulk(field_name="slug")
         forms = [ReviewOfSerializer(data=one) for one in sent]
-        wishes: dict[int, Wish] = {}
+        requests: dict[int, DecisionRequest] = {}
         answers: list[dict[str, Any]] = []
         for place, form in enumerate(forms):
             answer: dict[str, Any] = {"id": _id_of(sent[place]), "clip": None, "error": None}
@@ -172,22 +172,22 @@ class ClipsReviewView(APIView):
                 answer["error"] = {"code": "invalid", "message": _sentence(form.errors)}
                 continue
             try:
-                wishes[place] = _wish(form.validated_data["id"], form.validated_data, genres)
-            except TrackError as error:
+                requests[place] = _requested(form.validated_data["id"], form.validated_data, genres)
+            except DomainError as error:
                 answer["error"] = {"code": error.code, "message": error.message}
-        outcomes = decide_many(wishes=list(wishes.values()), by=cast(User, request.user))
-        for place, outcome in zip(wishes, outcomes, strict=True):
+        outcomes = decide_many(requests=list(requests.values()), by=cast(User, request.user))
+        for place, outcome in zip(requests, outcomes, strict=True):
             answers[place] |= _answer(outcome)
         return Response(OutcomeSerializer(answers, many=True).data)
 
 
-def _wish(pk: UUID, data: dict[str, Any], genres: dict[str, Genre]) -> Wish:
+def _requested(pk: UUID, data: dict[str, Any], genres: dict[str, Genre]) -> DecisionRequest:
     slug = data.get("genre", "")
     genre = genres.get(slug) if data["decision"] == "relabel" else None
     if data["decision"] == "relabel" and genre is None:
         raise TrainingError("unknown_genre")
     status = Clip.Status.APPROVED if data["seen"] == "used" else data["seen"]
-    return Wish(
+    return DecisionRequest(
         clip_id=pk,
         decision=data["decision"],
         genre=genre,

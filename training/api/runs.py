@@ -1,4 +1,4 @@
-"""Training runs: start one, watch it, cancel it, and what one would find."""
+"""Training runs: start, watch, cancel; and the preflight report."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FIELD_OF = {
 
 
 class RunRequestSerializer(serializers.Serializer[Any]):
-    """What to train."""
+    """The parameters of a run."""
 
     kind = serializers.ChoiceField(
         choices=TrainingRun.Kind.choices,
@@ -70,7 +70,7 @@ class EpochSerializer(serializers.ModelSerializer[TrainingEpoch]):
 
 
 class LineSerializer(serializers.ModelSerializer[RunMessage]):
-    """A line of a run's log."""
+    """A line of the log of a run."""
 
     message = serializers.SerializerMethodField()
 
@@ -84,7 +84,7 @@ class LineSerializer(serializers.ModelSerializer[RunMessage]):
 
 
 class RunSummarySerializer(serializers.ModelSerializer[TrainingRun]):
-    """A training run as lists show it."""
+    """A training run in a list."""
 
     step = serializers.SerializerMethodField(help_text="What is being done now; null unless it runs.")
     planned_epochs = serializers.IntegerField(
@@ -162,7 +162,7 @@ class GenreMaterialSerializer(serializers.Serializer[Any]):
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """Whether a run of one kind could start, and what it would take."""
+    """Whether a run of one kind could start, and how long it would take."""
 
     ready = serializers.BooleanField()
     architecture = serializers.CharField()
@@ -187,7 +187,7 @@ class ReportSerializer(serializers.Serializer[Any]):
 
 
 class PreflightSerializer(serializers.Serializer[Any]):
-    """What a run would find if it started now."""
+    """The training data that a run would find now."""
 
     active = serializers.UUIDField(
         source="active.pk", default=None, help_text="The run that waits or runs already, else null."
@@ -198,7 +198,7 @@ class PreflightSerializer(serializers.Serializer[Any]):
 
 
 class PreflightQuerySerializer(serializers.Serializer[Any]):
-    """What a full run is asked about."""
+    """The parameters of a full run to report on."""
 
     architecture = serializers.CharField(required=False, max_length=40, help_text="Left out: the usual one.")
     epochs = serializers.IntegerField(required=False, min_value=1, max_value=runs.MOST_EPOCHS)
@@ -228,14 +228,14 @@ class RunListView(ListAPIView[TrainingRun]):
     def post(self, request: Request) -> Response:
         form = RunRequestSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        wish = form.validated_data
+        fields = form.validated_data
         try:
             run, made = runs.request_run(
                 by=cast(User, request.user),
-                kind=wish["kind"],
-                architecture=wish.get("architecture", ""),
-                epochs=wish.get("epochs"),
-                seed=wish["seed"],
+                kind=fields["kind"],
+                architecture=fields.get("architecture", ""),
+                epochs=fields.get("epochs"),
+                seed=fields["seed"],
             )
         except TrainingError as error:
             if error.code not in _FIELD_OF:
@@ -260,12 +260,12 @@ class RunView(APIView):
         responses=RunSerializer,
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        """Give a run with its figures so far."""
+        """Return a run with its figures so far."""
         return Response(RunSerializer(_run(request, pk)).data)
 
 
 class RunCancelView(APIView):
-    """The end of a run."""
+    """Cancelling a run."""
 
     permission_classes = (IsCurator,)
 
@@ -286,7 +286,7 @@ class RunCancelView(APIView):
 
 
 class PreflightView(APIView):
-    """What a run would find."""
+    """The preflight report."""
 
     permission_classes = (IsCurator,)
 
@@ -298,7 +298,7 @@ class PreflightView(APIView):
         responses=PreflightSerializer,
     )
     def get(self, request: Request) -> Response:
-        """Give the clips by genre, what is missing, and how long a run would take."""
+        """Return the clips by genre, what is missing, and how long a run would take."""
         query = PreflightQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data.get("architecture", "")

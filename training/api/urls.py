@@ -1,4 +1,4 @@
-"""Addresses of clips, training runs and versions."""
+"""URLs of clips, training runs and versions."""
 
 from __future__ import annotations
 

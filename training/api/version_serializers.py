@@ -1,4 +1,4 @@
-"""Versions of the classifier, as the API writes them."""
+"""Serializers of versions of the classifier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from classifier.models import ModelVersion
 from training import gate_messages
 from training.models import Promotion
 from training.services.promotion import REASON_LENGTH
-from training.services.version_report import FROZEN, Report, figures_of, mapping, share
+from training.services.version_report import TEST, Report, figures_of, mapping, share
 from training.services.versions import LearntClips
 
 
@@ -26,7 +26,7 @@ class IntervalSerializer(serializers.Serializer[Any]):
 
 
 class MetricsSerializer(serializers.Serializer[Any]):
-    """What was measured; null where it was not. Shares are from 0 to 1."""
+    """Metrics of a version; null if not measured. Shares are from 0 to 1."""
 
     clips = serializers.IntegerField(allow_null=True, help_text="Clips of the frozen test set.")
     accuracy = IntervalSerializer(allow_null=True)
@@ -40,7 +40,7 @@ class MetricsSerializer(serializers.Serializer[Any]):
 
 
 def metrics_of(version: ModelVersion) -> dict[str, Any]:
-    """Give what was measured of a version, as `MetricsSerializer` writes it."""
+    """Return the metrics of a version in the form of `MetricsSerializer`."""
     figures = figures_of(version)
     recall = mapping(mapping(version.metadata.get("test")).get("recall"))
     return {
@@ -59,7 +59,7 @@ def metrics_of(version: ModelVersion) -> dict[str, Any]:
 
 
 class TrainedOnSerializer(serializers.Serializer[Any]):
-    """What a version learnt from."""
+    """The training data of a version."""
 
     set = serializers.CharField(allow_null=True, help_text="In words, where it says so.")
     clips = serializers.IntegerField(allow_null=True, help_text="Clips of this site; null if made elsewhere.")
@@ -107,10 +107,10 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     @extend_schema_field(TrainedOnSerializer)
     def get_trained_on(self, version: ModelVersion) -> dict[str, Any]:
         learnt: LearntClips | None = self.context["learnt"].get(version.pk)
-        said = mapping(version.metadata.get("trained_on")).get("set")
+        dataset = mapping(version.metadata.get("trained_on")).get("set")
         run = getattr(version, "run", None)
         return {
-            "set": said if isinstance(said, str) else None,
+            "set": dataset if isinstance(dataset, str) else None,
             "clips": learnt.clips if learnt else None,
             "withdrawn": learnt.withdrawn if learnt else None,
             "run": str(run.pk) if run else None,
@@ -130,7 +130,7 @@ class NamedVersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
 
 class PairedSerializer(serializers.Serializer[Any]):
-    """Both versions on the same clips."""
+    """Counts for both versions on the same clips."""
 
     clips = serializers.IntegerField(source="n")
     right_before = serializers.IntegerField()
@@ -145,7 +145,7 @@ class PairedSerializer(serializers.Serializer[Any]):
 
 
 class GenreChangeSerializer(serializers.Serializer[GenreChange]):
-    """How the share of a genre's clips that are found changes."""
+    """The change of a genre's recall."""
 
     genre = serializers.CharField(source="label")
     clips = serializers.IntegerField(source="n")
@@ -155,14 +155,14 @@ class GenreChangeSerializer(serializers.Serializer[GenreChange]):
 
 
 class SaidSerializer(serializers.Serializer[Verdict]):
-    """A verdict."""
+    """A predicted label and its confidence."""
 
     genre = serializers.CharField(source="label")
     confidence = serializers.FloatField()
 
 
 class ChangedClipSerializer(serializers.Serializer[ChangedClip]):
-    """A clip about which the two say different things."""
+    """A clip for which the two versions predict different labels."""
 
     name = serializers.SerializerMethodField(help_text="Of the frozen test set, or the id of a clip.")
     frozen = serializers.SerializerMethodField(help_text="Whether it belongs to the frozen test set.")
@@ -174,22 +174,22 @@ class ChangedClipSerializer(serializers.Serializer[ChangedClip]):
         return clip.name.partition(":")[2]
 
     def get_frozen(self, clip: ChangedClip) -> bool:
-        return clip.name.startswith(FROZEN)
+        return clip.name.startswith(TEST)
 
 
 class GateSerializer(serializers.Serializer[Any]):
-    """Whether the candidate may be put into service without being overridden."""
+    """Whether the candidate may be put into service without an override."""
 
     open = serializers.BooleanField()
     reasons = serializers.ListField(child=serializers.CharField())
 
 
 class ComparisonSerializer(serializers.Serializer[Any]):
-    """A candidate beside the version in service."""
+    """The comparison of a candidate with the version in service."""
 
     champion = NamedVersionSerializer()
     candidate = NamedVersionSerializer()
-    frozen_clips = serializers.IntegerField(source="frozen")
+    frozen_clips = serializers.IntegerField(source="tested")
     clips_held_out = serializers.IntegerField(source="heldout")
     paired = PairedSerializer(source="result.paired")
     genres = GenreChangeSerializer(source="result.genres", many=True)
@@ -216,13 +216,13 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    """Why the version in service is changed."""
+    """The reason for changing the version in service."""
 
     reason = serializers.CharField(max_length=REASON_LENGTH, help_text="Kept in the log.")
 
 
 class PromotionRequestSerializer(ReasonSerializer):
-    """Why a version is put into service."""
+    """A request to put a version into service."""
 
     override = serializers.BooleanField(default=False, help_text="Go on though the gate is closed.")
 
@@ -232,6 +232,7 @@ class PromotionSerializer(serializers.ModelSerializer[Promotion]):
 
     version = NamedVersionSerializer(read_only=True)
     former = NamedVersionSerializer(read_only=True, allow_null=True)
+    reason = serializers.CharField(source="display_reason", read_only=True)
 
     class Meta:
         model = Promotion

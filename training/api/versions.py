@@ -1,4 +1,4 @@
-"""Versions of the classifier: look, compare, put into service, roll back, take along, bring in."""
+"""Versions of the classifier: retrieve, compare, put into service, roll back, export, import."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _promotion(promotion: Promotion) -> Response:
     get=extend_schema(operation_id="list_model_versions", tags=["versions"], summary="List the versions")
 )
 class ModelVersionListView(ListAPIView[ModelVersion]):
-    """Every version this site knows."""
+    """All versions of the classifier on this site."""
 
     serializer_class = ModelVersionSerializer
     parser_classes = (MultiPartParser,)
@@ -106,12 +106,12 @@ class ModelVersionView(APIView):
         responses=ModelVersionSerializer,
     )
     def get(self, request: Request, pk: int) -> Response:
-        """Give a version with what was measured of it."""
+        """Return a version with its metrics."""
         return _answer(_readable(request, pk))
 
 
 class CompareView(APIView):
-    """A version beside the one in service."""
+    """The comparison of a version with the one in service."""
 
     @extend_schema(
         operation_id="compare_model_version",
@@ -120,7 +120,7 @@ class CompareView(APIView):
         responses=ComparisonSerializer,
     )
     def get(self, request: Request, pk: int) -> Response:
-        """Hold a version against the one in service, on the clips that both have heard."""
+        """Compare a version with the one in service on the clips for which both have predictions."""
         version, champion = _readable(request, pk), ModelVersion.objects.in_service()
         if champion is None:
             raise TrainingError("no_classifier")
@@ -140,7 +140,7 @@ class PromoteView(APIView):
         responses=PromotionSerializer,
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Put a version into service; `409` with the code `gate_refused` says why not. For curators."""
+        """Put a version into service; `409` with the code `gate_refused` if refused. For curators."""
         version = _readable(request, pk)
         form = PromotionRequestSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -148,7 +148,7 @@ class PromoteView(APIView):
 
 
 class RollbackView(APIView):
-    """Go back."""
+    """Rolling back."""
 
     permission_classes = (IsCurator,)
 
@@ -160,7 +160,7 @@ class RollbackView(APIView):
         responses=PromotionSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Put the version before the one in service back. For curators."""
+        """Put the previous version back into service. For curators."""
         form = ReasonSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         return _promotion(rollback(by=cast(User, request.user), **form.validated_data))
@@ -178,12 +178,12 @@ class BundleView(APIView):
         responses={(200, "application/zip"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        """Give a version as a ZIP archive that another site can bring in. For curators."""
+        """Return a version as a ZIP archive that another site can import. For curators."""
         return bundle_response(_readable(request, pk))
 
 
 def bundle_response(version: ModelVersion) -> StreamingHttpResponse:
-    """Send a version as a file to be saved."""
+    """Stream a version as a file download."""
     response = StreamingHttpResponse(write_bundle(version), content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="{bundle_name(version)}"'
     response["Cache-Control"] = "private, no-store"

@@ -1,4 +1,4 @@
-"""What the platform is taught with, the runs that learn from it, and what came of them."""
+"""Clips, label checks, snapshots, training runs, promotions and receipts."""
 
 from training.models.clips import Clip, ClipDecision, Dataset
 from training.models.health import LabelCheck

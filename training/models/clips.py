@@ -1,4 +1,4 @@
-"""Labelled clips: who gave them, what was decided about them, what a network would be shown."""
+"""Labelled clips, their datasets, and the decisions about them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMMENT_LENGTH = 1000
 SUSPICIOUS = 0.5
-"""A label that a model fitted without the clip finds less than half probable deserves a second look."""
+"""Suspicion from which on a label is listed as doubtful: 1 minus its out-of-fold probability."""
 
 
 def clip_sound_key(clip: Clip, filename: str) -> str:
@@ -35,12 +35,12 @@ def clip_features_key(clip: Clip, filename: str) -> str:
 
 
 class Dataset(models.Model):
-    """Training material that came in bulk."""
+    """A dataset that was imported."""
 
     name = models.CharField(_("name"), max_length=120, unique=True)
     source = models.CharField(_("source"), max_length=500, blank=True)
     licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
-    # Its labels are taken as they are once a clip has passed its checks; else each one waits for review.
+    # If true, clips are approved once they have passed their checks; else each one waits for review.
     trusted = models.BooleanField(_("trusted"), default=True)
     imported_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -63,33 +63,33 @@ class Dataset(models.Model):
 
 class ClipQuerySet(models.QuerySet["Clip"]):
     def visible_to(self, user: User | AnonymousUser) -> ClipQuerySet:
-        """Keep what `user` may see: everything for curators, else their own contributions."""
+        """Filter by what `user` may see: everything for curators, else their own contributions."""
         if not user.is_authenticated:
             return self.none()
         return self if user.is_curator else self.filter(contributor=user)
 
     def contributed_by(self, user: User | AnonymousUser) -> ClipQuerySet:
-        """Keep what `user` gave and may withdraw."""
+        """Filter by what `user` contributed and may withdraw."""
         return self.filter(contributor=user) if user.is_authenticated else self.none()
 
     def usable(self) -> ClipQuerySet:
-        """Keep what a network may be fitted on or measured with: approved, and not part of the frozen set."""
+        """Filter by what a network may be fitted on or measured with: approved, and not in the test set."""
         return self.filter(status=Clip.Status.APPROVED, leaks=False).exclude(features="")
 
     def to_review(self) -> ClipQuerySet:
-        """Keep what waits for a curator, most disputed first."""
+        """Filter by what waits for review, most disputed first."""
         waiting = self.filter(status=Clip.Status.PENDING)
         return waiting.order_by(F("disputed").desc(nulls_last=True), "created", "pk")
 
     def suspicious(self) -> ClipQuerySet:
-        """Keep approved clips whose out-of-fold label is another one and was not turned down, worst first."""
+        """Filter by approved clips with another out-of-fold label that was not dismissed, worst first."""
         doubted = self.usable().filter(suspicion__gte=SUSPICIOUS, doubted_genre=F("genre__slug"))
         doubted = doubted.exclude(suspected_genre=F("genre__slug")).exclude(suspected_genre="")
         return doubted.exclude(suspected_genre=F("kept_against")).order_by("-suspicion", "created", "pk")
 
 
 class Clip(models.Model):
-    """Up to 30 seconds of sound and the genre somebody says it is."""
+    """Up to 30 seconds of sound and its genre."""
 
     class Status(models.TextChoices):
         CHECKING = "checking", _("being checked")
@@ -99,7 +99,7 @@ class Clip(models.Model):
         REJECTED = "rejected", _("rejected")
 
     class Part(models.TextChoices):
-        """A dataset's own split. What is contributed has none: each snapshot splits it."""
+        """A dataset's own split. Contributed clips have none: each snapshot splits them."""
 
         NONE = "", _("no part of its own")
         TRAIN = "train", _("training")
@@ -120,13 +120,13 @@ class Clip(models.Model):
     )
     dataset_key = models.CharField(_("place in the dataset"), max_length=500, blank=True)
     part = models.CharField(_("part"), max_length=5, choices=Part.choices, blank=True, default=Part.NONE)
-    # Clips of one dataset that hold the same recording.
+    # The same for clips of one dataset that contain the same recording.
     repetition_group = models.CharField(_("repetition group"), max_length=80, blank=True)
     track = models.ForeignKey(
         Track, models.SET_NULL, null=True, blank=True, related_name="clips", verbose_name=_("cut from")
     )
-    # The first piece of a longer upload, for the pieces after it. The first one itself has neither start nor
-    # end, as what was sent has none: so the whole sent again is known again.
+    # For further pieces of a longer upload, the first piece. The first one itself has neither start nor end,
+    # like the upload, so that a repeated upload is recognised.
     origin = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="pieces", verbose_name=_("first piece")
     )
@@ -142,8 +142,7 @@ class Clip(models.Model):
     comment = models.TextField(_("comment"), max_length=COMMENT_LENGTH, blank=True)
     rights_confirmed_at = models.DateTimeField(_("rights confirmed at"), null=True, blank=True)
 
-    # As it was sent while it is checked, afterwards the piece itself, as browsers play it. Imported log-mels
-    # have none.
+    # The uploaded file until it is checked, then the piece as browsers play it. Empty for imported log-mels.
     sound = models.FileField(_("sound"), upload_to=clip_sound_key, max_length=200, blank=True)
     sha256 = models.CharField(_("SHA-256 of what was sent"), max_length=64)
     size = models.PositiveBigIntegerField(_("size in bytes"), default=0)
@@ -153,7 +152,7 @@ class Clip(models.Model):
     feature_version = models.CharField(_("feature version"), max_length=40, blank=True)
 
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.CHECKING)
-    # As for tracks: claims, and claims since a person last asked.
+    # As for tracks: claims, and claims since the last request of a person.
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     claimed = models.BooleanField(_("in a worker's hands"), default=False)
@@ -163,9 +162,9 @@ class Clip(models.Model):
     queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
 
-    # Words of `classifier.core.fingerprint`, a column each; null until they are made.
+    # Words of `classifier.core.fingerprint`, one per column; null until computed.
     fingerprint = ArrayField(models.IntegerField(), verbose_name=_("fingerprint"), null=True, blank=True)
-    # The same recording, found by fingerprint: a suggestion to people, never a deletion.
+    # A clip with the same recording, found by fingerprint: only a hint for curators.
     duplicate_of = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -174,11 +173,13 @@ class Clip(models.Model):
         related_name="duplicates",
         verbose_name=_("sounds the same as"),
     )
-    # Holds a recording of the frozen test set; never trained on.
+    # Contains a recording of the test set; never trained on.
     leaks = models.BooleanField(_("is in the frozen test set"), default=False)
     leaks_into = models.CharField(_("test clip it holds"), max_length=200, blank=True)
+    # The name under which shipped versions know this recording, if it came with a dataset; by fingerprint.
+    known_as = models.CharField(max_length=200, blank=True, default="", editable=False)
 
-    # What the version in service thought when it was checked.
+    # Prediction of the version that was in service when the clip was checked.
     opinion_version = models.ForeignKey(
         ModelVersion,
         models.SET_NULL,
@@ -190,13 +191,13 @@ class Clip(models.Model):
     opinion = models.JSONField(_("its probabilities"), default=dict, blank=True)
     embedding = VectorField(_("its embedding"), null=True, blank=True)
     heard_music = models.BooleanField(_("heard music in it"), null=True, blank=True)
-    # One less the probability it gave to the label.
+    # 1 minus the predicted probability of the label.
     disputed = models.FloatField(_("how much it disagrees"), null=True, blank=True)
-    # The same, by a model that was fitted without this clip; holds for the label that it had then.
+    # The same by a model that was fitted without this clip, for the label that it had then.
     suspicion = models.FloatField(_("out-of-fold disagreement"), null=True, blank=True)
     suspected_genre = models.CharField(_("out-of-fold label"), max_length=40, blank=True)
     doubted_genre = models.CharField(_("label that was doubted"), max_length=40, blank=True)
-    # Which out-of-fold label a curator has looked into and turned down: it is not brought up again.
+    # An out-of-fold label that a curator has dismissed: it is not listed again.
     kept_against = models.CharField(_("label turned down at a second look"), max_length=40, blank=True)
 
     reviewed_by = models.ForeignKey(
@@ -245,7 +246,7 @@ class Clip(models.Model):
             models.Index(fields=["contributor", "-created"], name="clip_by_contributor"),
             models.Index(fields=["status", "genre"], name="clip_by_status"),
             models.Index(fields=["queued_at"], condition=Q(status="checking"), name="clip_unchecked"),
-            # Thousands of words are looked up at once; a list of pending ones would be read for each.
+            # Thousands of words are looked up at once; without this, each would scan GIN's pending list.
             GinIndex(fields=["fingerprint"], name="clip_fingerprints", fastupdate=False),
             models.Index(
                 fields=["created"],
@@ -261,7 +262,7 @@ class Clip(models.Model):
 
 
 class ClipDecision(models.Model):
-    """One act of a curator on one clip; never rewritten, and the row outlives the clip."""
+    """A decision of a curator about a clip; never changed, and kept when the clip is deleted."""
 
     class Action(models.TextChoices):
         APPROVE = "approve", _("approved")
@@ -270,7 +271,7 @@ class ClipDecision(models.Model):
         REOPEN = "reopen", _("put back into the queue")
         UNDO = "undo", _("decision taken back")
 
-    # Empty once the clip was withdrawn or deleted; of the clip itself, only its id is kept.
+    # Null once the clip was withdrawn or deleted; only its id is kept.
     clip = models.ForeignKey(
         Clip, models.SET_NULL, null=True, blank=True, related_name="decisions", verbose_name=_("clip")
     )

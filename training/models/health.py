@@ -1,4 +1,4 @@
-"""When the labels of the approved clips were last held against models fitted without them."""
+"""Checks of the labels of all approved clips against out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from classifier.models import ModelVersion
 
 
 class LabelCheck(models.Model):
-    """One look at the labels of all approved clips. At most one waits or runs at a time."""
+    """One check of the labels of all approved clips. At most one waits or runs at a time."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting")
@@ -31,7 +31,7 @@ class LabelCheck(models.Model):
         verbose_name=_("requested by"),
     )
     created = models.DateTimeField(_("created"), auto_now_add=True)
-    # While it waits, when it was last sent to a worker; while it runs, its last sign of life.
+    # While it waits, when it was last sent to a worker; while it runs, its last heartbeat.
     pulse_at = models.DateTimeField(_("last sign of life"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     version = models.ForeignKey(
@@ -43,7 +43,7 @@ class LabelCheck(models.Model):
         verbose_name=_("version whose embeddings were used"),
     )
     clips = models.PositiveIntegerField(_("clips looked at"), default=0)
-    # Genres whose clips were too few to be told apart from others.
+    # Genres with too few clips to be checked.
     left_out = models.JSONField(_("genres left out"), default=list, blank=True)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
 

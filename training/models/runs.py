@@ -1,4 +1,4 @@
-"""Training runs, what exactly each one learns from, and its progress as it goes."""
+"""Training runs, the snapshots of their training data, and their progress."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class DatasetSnapshot(models.Model):
-    """The clips of one run, frozen: what was there, under which label, on which side of the split."""
+    """The clips of one run with the labels and sides of the split that they had when it began."""
 
     created = models.DateTimeField(_("created"), auto_now_add=True)
-    # Of the sorted (clip, features, label, split): the same material gives the same digest.
+    # Of the sorted (clip, features, label, split), so that equal training sets have equal digests.
     digest = models.CharField(_("SHA-256 of its contents"), max_length=64)
     # Clips by genre and split.
     counts = models.JSONField(_("counts"), default=dict)
@@ -38,7 +38,7 @@ class DatasetSnapshot(models.Model):
 
 
 class SnapshotClip(models.Model):
-    """A clip as it stood when a snapshot was taken; the row outlives the clip."""
+    """The state of a clip when a snapshot was made; kept when the clip is deleted."""
 
     class Split(models.TextChoices):
         TRAIN = "train", _("training")
@@ -49,7 +49,7 @@ class SnapshotClip(models.Model):
     snapshot = models.ForeignKey(
         DatasetSnapshot, models.CASCADE, related_name="entries", verbose_name=_("snapshot")
     )
-    # Empty once the clip was withdrawn or deleted: versions that used it are flagged by that.
+    # Null once the clip was withdrawn or deleted, by which versions that used it are flagged.
     clip = models.ForeignKey(
         Clip, models.SET_NULL, null=True, blank=True, related_name="entries", verbose_name=_("clip")
     )
@@ -57,7 +57,7 @@ class SnapshotClip(models.Model):
     features_sha256 = models.CharField(_("SHA-256 of the features"), max_length=64)
     genre = models.CharField(_("label"), max_length=40)
     split = models.CharField(_("split"), max_length=7, choices=Split.choices)
-    # Clips of one group (artist, contributor or recording) lie on one side.
+    # Clips of one group (artist, contributor or recording) are on one side.
     group = models.CharField(_("group"), max_length=240, blank=True)
 
     class Meta:
@@ -73,11 +73,11 @@ class SnapshotClip(models.Model):
 
 class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
     def visible_to(self, user: User | AnonymousUser) -> TrainingRunQuerySet:
-        """Keep what `user` may see: everything for curators, nothing for anybody else."""
+        """Filter by what `user` may see: everything for curators, nothing for anybody else."""
         return self if user.is_authenticated and user.is_curator else self.none()
 
     def active(self) -> TrainingRun | None:
-        """Give the run that waits or runs."""
+        """Return the run that waits or runs, if any."""
         return self.filter(status__in=TrainingRun.ACTIVE).first()
 
 
@@ -121,7 +121,7 @@ class TrainingRun(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
     step = models.CharField(_("step"), max_length=10, choices=Step.choices, blank=True)
     cancel_requested = models.BooleanField(_("cancelling"), default=False)
-    # Claims: what a worker writes is taken only if its attempt still stands.
+    # Counts claims. What a worker writes is stored only if this is still its attempt.
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     progress = models.FloatField(_("progress"), default=0.0)
@@ -145,7 +145,7 @@ class TrainingRun(models.Model):
     candidate = models.OneToOneField(
         ModelVersion, models.PROTECT, null=True, blank=True, related_name="run", verbose_name=_("candidate")
     )
-    # Verdicts of the candidate and of the version then in service on the snapshot's held-out clips.
+    # Predictions of the candidate and of the version then in service for the snapshot's held-out clips.
     judgement = models.JSONField(_("judgement"), default=dict, blank=True)
 
     objects = TrainingRunQuerySet.as_manager()
@@ -178,7 +178,7 @@ class TrainingRun(models.Model):
 
 
 class TrainingEpoch(models.Model):
-    """Figures after one epoch. A resumed run writes an epoch again with the same figures, not twice."""
+    """Figures after one epoch. A resumed run overwrites an epoch with the same figures."""
 
     run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="epoch_rows", verbose_name=_("run"))
     number = models.PositiveSmallIntegerField(_("epoch"))
@@ -200,7 +200,7 @@ class TrainingEpoch(models.Model):
 
 
 class RunMessage(models.Model):
-    """A line of a run's log, as a code and what belongs in its sentence."""
+    """A line of the log of a run, as a code and the parameters of its sentence."""
 
     run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="messages", verbose_name=_("run"))
     at = models.DateTimeField(_("at"), auto_now_add=True)

@@ -1,16 +1,23 @@
-"""Which version was put into service by whom and why, and what contributors were told about it."""
+"""The log of versions put into service, and receipts for contributors."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ModelVersion
 
+FIRST_REASON = gettext_noop("No version was in service.")
+NEWER_REASON = gettext_noop("It came with a newer Genreweb and takes the place of an older release.")
+LOST_REASON = gettext_noop("The files of the version in service are lost.")
+PROGRAM_REASONS = frozenset({FIRST_REASON, NEWER_REASON, LOST_REASON})
+"""Why the program changes the version in service by itself; shown in the reader's language."""
+
 
 class Promotion(models.Model):
-    """A change of the version in service. Rows are only ever added."""
+    """A change of the version in service. Rows are never changed."""
 
     class Action(models.TextChoices):
         PROMOTE = "promote", _("put into service")
@@ -38,7 +45,7 @@ class Promotion(models.Model):
     )
     at = models.DateTimeField(_("at"), auto_now_add=True)
     reason = models.CharField(_("reason"), max_length=500)
-    # What the gate said; kept with the reason where it was overridden.
+    # The result of the gate.
     gate = models.JSONField(_("gate"), default=dict, blank=True)
     overridden = models.BooleanField(_("gate overridden"), default=False)
 
@@ -50,9 +57,18 @@ class Promotion(models.Model):
     def __str__(self) -> str:
         return f"{self.version} ({self.at:%Y-%m-%d})"
 
+    @property
+    def is_by_program(self) -> bool:
+        return self.by_id is None and self.reason in PROGRAM_REASONS
+
+    @property
+    def display_reason(self) -> str:
+        """Why, in the reader's language where the program gave the reason."""
+        return gettext(self.reason) if self.is_by_program else self.reason
+
 
 class Receipt(models.Model):
-    """Tells a contributor which of their clips a promoted version learnt from, and what it gained."""
+    """Tells a contributor which of their clips a promoted version was trained on, and what it gained."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="receipts", verbose_name=_("contributor")

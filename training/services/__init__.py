@@ -1,1 +1,1 @@
-"""What people do to teach the platform, as keyword-only functions."""
+"""Services of training, as keyword-only functions."""

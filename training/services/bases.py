@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import zipfile
 from typing import Any
 
@@ -12,6 +13,7 @@ from classifier import version_files
 from classifier.core.artifact import architecture_of, backbone_of
 from classifier.models import ModelVersion
 from classifier.releases import REPLAY_FILE
+from classifier.version_files import StoredFile
 
 __all__ = ["architecture_of", "backbone_of", "in_service", "remembered"]
 
@@ -23,18 +25,13 @@ def in_service() -> ModelVersion | None:
 def remembered(version: ModelVersion) -> frozenset[str] | None:
     """Name the clips that a version can replay; None where no quick run can start from it."""
     try:
-        return _remembered(version.pk, version.sha256)
+        return _remembered(version_files.file_of(version, REPLAY_FILE))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
 
 
 @functools.lru_cache(maxsize=4)
-def _remembered(pk: int, sha256: str) -> frozenset[str]:
-    # The files of a version never change, so its number and hash name the answer.
-    version = ModelVersion.objects.get(pk=pk)
-    with (
-        version_files.open_file(version, REPLAY_FILE) as file,
-        np.load(file, allow_pickle=False) as archive,
-    ):
+def _remembered(file: StoredFile) -> frozenset[str]:
+    with np.load(io.BytesIO(version_files.read(file)), allow_pickle=False) as archive:
         names: list[Any] = archive["names"].tolist()
     return frozenset(map(str, names))

@@ -1,4 +1,4 @@
-"""A version as one file: to take along, and to bring in on another site."""
+"""A version as one file: export and import."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from genreweb.accounts import archive
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
 from training.errors import TrainingError
-from training.services.bundle_claims import check_claims
+from training.services.bundle_metadata import check_metadata
 
 log = logging.getLogger(__name__)
 
 MANIFEST_FILE = "manifest.json"
 BUNDLE_FORMAT = 1
 MOST_BYTES = 64 * 2**20
-"""Of a bundle that is brought in."""
+"""Of a bundle that is imported."""
 MOST_UNPACKED_BYTES = 192 * 2**20
 MOST_FILES = 32
 MOST_JSON_BYTES = 4 * 2**20
@@ -46,7 +46,7 @@ _ENCRYPTED = 0x1
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-# --- out -----------------------------------------------------------------------------------------------
+# --- export --------------------------------------------------------------------------------------------
 def write_bundle(version: ModelVersion) -> Iterator[bytes]:
     """Give a version as a ZIP archive, piece by piece; its files are checked before the first piece.
 
@@ -62,10 +62,10 @@ def write_bundle(version: ModelVersion) -> Iterator[bytes]:
         files = entries_in(folder)
     except (OSError, ValueError) as error:
         opened.close()
-        log.warning("%s cannot be taken along: %s", version.name, error)
+        log.warning("%s cannot be exported: %s", version.name, error)
         raise TrainingError("bundle_damaged", {"version": version.name, "why": str(error)}) from error
     stream = _stream(version, folder, files, opened)
-    # Begun, so that whoever closes it unread closes the copy too: a generator that never ran has no end.
+    # Started here, because closing a generator that was never started does not run its clean-up.
     next(stream)
     return stream
 
@@ -96,12 +96,12 @@ def bundle_name(version: ModelVersion) -> str:
     return f"genreweb-{re.sub(r'[^A-Za-z0-9.]+', '-', plain).strip('-.') or version.pk}.zip"
 
 
-# --- in ------------------------------------------------------------------------------------------------
+# --- import --------------------------------------------------------------------------------------------
 def import_bundle(file: File[bytes], *, by: User) -> tuple[ModelVersion, bool]:
-    """Bring in a version that another site gave, or give the one that is here already.
+    """Import a version that another site exported, or give the one that is here already.
 
-    Nothing in the file is taken on trust: it is unpacked within limits, each part is compared with its hash,
-    and the network hears two sounds in a process of its own before anything is kept.
+    The file is not trusted: it is unpacked within limits, each part is compared with its hash, and the
+    network classifies two sounds in a process of its own before anything is stored.
 
     Returns
     -------
@@ -121,8 +121,12 @@ def import_bundle(file: File[bytes], *, by: User) -> tuple[ModelVersion, bool]:
             name = _unpack(file, folder)
             metadata = _examine(folder)
             known = _same(metadata)
-            if known is not None:
+            if known is not None and known.files:
                 return known, False
+            if known is not None:
+                # A release that an upgrade found no files of.
+                registry.restore(known, folder)
+                return known, True
             return _keep(folder, name=name, metadata=metadata, by=by)
     except OSError as error:
         log.exception("a bundle could not be kept")
@@ -152,7 +156,7 @@ def _unpack(file: File[bytes], folder: Path) -> str:
 
 
 def _members(bundle: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """List what a bundle says it holds, and refuse what no bundle of ours holds."""
+    """List the members of a bundle, and refuse what no exported bundle holds."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in bundle.infolist():
         kind = stat.S_IFMT(member.external_attr >> 16)
@@ -201,7 +205,7 @@ def _sha256_in(entry: object) -> object:
 
 
 def _extract(bundle: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, *, most: int) -> int:
-    """Unpack one part, whatever its head says of its size; give its size."""
+    """Unpack one part, whatever size its header claims; give its size."""
     size = 0
     with bundle.open(member) as source, target.open("wb") as file:
         while chunk := source.read(_CHUNK):
@@ -213,7 +217,7 @@ def _extract(bundle: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, *, 
 
 
 def _examine(folder: Path) -> dict[str, Any]:
-    """Check what a bundle says of its version, and that the version runs."""
+    """Check the metadata of a bundle, and that its version runs."""
     metadata_file = folder / METADATA_FILE
     if not metadata_file.is_file() or metadata_file.stat().st_size > MOST_JSON_BYTES:
         raise TrainingError("bundle_contents", {"what": METADATA_FILE})
@@ -221,7 +225,7 @@ def _examine(folder: Path) -> dict[str, Any]:
         metadata = read_metadata(folder)
     except ReleaseError as error:
         raise TrainingError("bundle_unusable", {"why": str(error)}) from error
-    check_claims(metadata)
+    check_metadata(metadata)
     _try_out(folder)
     return metadata
 

@@ -25,7 +25,7 @@ _TAIL_BYTES = 2000
 
 
 class ChildLostError(Exception):
-    """The process ended without a word; the message says how, and the last that it printed."""
+    """The process ended before it was done; the message has its status and the end of its log."""
 
 
 class Child:
@@ -114,7 +114,7 @@ class Child:
                         yield said
         status = self._process.wait()
         if not done or status != 0:
-            raise ChildLostError(f"status {status}: {self._last_words()}")
+            raise ChildLostError(f"status {status}: {self._log_tail()}")
 
     def _stop(self) -> None:
         """Ask for the end, which comes within a batch, and make sure of it."""
@@ -127,7 +127,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         with contextlib.suppress(OSError):
             return self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
         return ""

@@ -1,4 +1,4 @@
-"""What a contributor does with clips: send, and withdraw."""
+"""Contributors' clips: submit and withdraw."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ log = logging.getLogger(__name__)
 
 LEAST_SECONDS = 3.0
 MOST_SECONDS = 30.0
-# A piece chosen on a waveform may be a pixel too long; what is beyond is cut off.
+# A piece chosen on a waveform may be a pixel too long; the excess is cut off.
 _SLACK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A clip, and whether the person had already sent the same piece."""
+    """A clip, and whether the user had already submitted the same piece."""
 
     clip: Clip
     duplicate: bool
 
 
 def clip_limits() -> AudioLimits:
-    """Give the site's limits on what may be learnt from: as for tracks, but never under three seconds."""
+    """Return the site's limits for clips: as for tracks, but at least three seconds."""
     site = limits()
     return replace(site, min_duration=max(site.min_duration, LEAST_SECONDS))
 
@@ -61,15 +61,14 @@ def submit_clip(
 ) -> Submitted:
     """Take a sound, or a track of the contributor's own, as an example of a genre, and queue its checks.
 
-    With `start` or `end`, in seconds, the piece between them is taken, at most 30 s; else the whole, which
-    the checks divide where it is longer. The same piece sent twice gives the row of the first time; one that
-    was not accepted is tried once more.
+    With `start` or `end`, in seconds, the piece between them is taken, at most 30 s; else the whole sound,
+    which the checks divide if it is longer. The same piece submitted twice returns the first row; one that
+    was not accepted is tried again.
 
     Raises
     ------
-    TrackError
-        ``rights_missing``, ``unknown_track``, ``piece_…``, or what is wrong with the file. Then nothing is
-        left behind.
+    DomainError
+        ``rights_missing``, ``unknown_track``, ``piece_…``, or an error of the file. Then nothing is stored.
     """
     if (file is None) == (track is None):
         raise ValueError("a clip comes from a file or from a track")
@@ -97,12 +96,12 @@ def submit_clip(
 
 
 def withdraw(*, clip: Clip) -> None:
-    """Delete a clip with its files. Versions that learnt from it are flagged by the gap in their snapshot."""
+    """Delete a clip with its files. Versions trained on it are flagged by the gap in their snapshot."""
     delete_clips(Clip.objects.filter(pk=clip.pk))
 
 
 def delete_clips(clips: ClipQuerySet) -> int:
-    """Delete clips with their files. A running check finds nothing to finish."""
+    """Delete clips with their files. A running check then loses its claim."""
     with transaction.atomic():
         rows = list(clips.select_for_update(of=("self",)).values_list("pk", "sound", "features"))
         Clip.objects.filter(pk__in=[pk for pk, _sound, _features in rows]).delete()
@@ -112,12 +111,12 @@ def delete_clips(clips: ClipQuerySet) -> int:
 
 
 def remove_files(names: Iterable[str]) -> None:
-    """Delete stored files that no row names any more."""
+    """Delete stored files whose rows were deleted."""
     for name in names:
         try:
             default_storage.delete(name)
         except OSError:
-            # Nobody can reach the file; the hourly tidying tries again.
+            # Nobody can access the file; the hourly tidying tries again.
             log.exception("could not delete %s", name)
 
 
@@ -128,7 +127,7 @@ def _piece(start: float | None, end: float | None) -> tuple[float | None, float 
     last = first + MOST_SECONDS if end is None else end
     if not (math.isfinite(first) and math.isfinite(last) and 0 <= first < last):
         raise TrainingError("piece_invalid")
-    # To the millisecond: the same click twice is the same piece.
+    # Rounded to the millisecond, so that equal pieces compare equal.
     first, last = round(first, 3), round(last, 3)
     if last - first < LEAST_SECONDS:
         raise TrainingError("piece_too_short", {"minimum": LEAST_SECONDS})
@@ -173,9 +172,9 @@ def _store(clip: Clip, file: File[bytes] | None, name: str) -> Submitted:
         remove_files([written] if written else [])
         first = same.first()
         if first is None:
-            # Deleted in this very moment.
+            # Deleted at the same moment.
             raise TrainingError("unknown_genre" if clip.track is None else "unknown_track") from None
-        # The same piece came twice at once; the other one was first.
+        # The same piece was submitted twice at once, and the other one was stored first.
         return Submitted(first, duplicate=True)
     except BaseException:
         remove_files([written] if written else [])
@@ -189,7 +188,7 @@ def _store(clip: Clip, file: File[bytes] | None, name: str) -> Submitted:
 
 
 def _try_again(known: Clip, clip: Clip) -> bool:
-    """Put what was sent now in the place of what was not accepted; False where somebody else just did."""
+    """Replace a clip that was not accepted by the new one; False if another request just did."""
     former = str(known.sound.name or "")
     fields = ("genre", "contributed_genre", "title", "artist", "comment", "rights_confirmed_at", "track")
     taken = Clip.objects.filter(pk=known.pk, status=Clip.Status.FAILED).update(
@@ -210,7 +209,7 @@ def _try_again(known: Clip, clip: Clip) -> bool:
 
 
 def _clean_text(text: str) -> str:
-    """Keep lines, drop control and direction-changing characters."""
+    """Keep line breaks, remove control and bidirectional characters."""
     lines = unicodedata.normalize("NFC", text).splitlines()
     shown = ("".join(c if unicodedata.category(c)[0] != "C" else " " for c in line) for line in lines)
     return "\n".join(line.rstrip() for line in shown).strip()

@@ -1,4 +1,4 @@
-"""Whether two colours can be told apart, by people with any colour vision."""
+"""Perceptual distances of colours, for normal and deficient colour vision."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Floats = NDArray[np.float64]
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 NEAREST = (0.075, 0.025, 0.025, 0.025)
-"""By vision (the usual one, and without long, middle or short cones), the distance in Oklab under which two
-dots are easily taken for each other: somewhat less than the nearest two of the ten shipped colours have,
-0.092 to most people and 0.028 to those who tell the fewest apart.
+"""By vision (normal, and without long, middle or short cones), the distance in Oklab under which two colours
+are easily confused: somewhat less than the smallest one among the ten shipped colours, which is 0.092 in
+normal vision and 0.028 in the worst one.
 """
 LIGHTNESS = (0.5, 0.82)
-"""Between these a dot is seen on a light page and on a dark one."""
+"""Range of lightness that is visible on light and dark pages."""
 
-# Linear light as people without long-, middle- or short-wave cones see it: Machado, Oliveira & Fernandes, "A
-# physiologically-based model for simulation of color vision deficiency" (2009), severity 1.
+# Simulated vision without long-, middle- or short-wave cones, on linear RGB: Machado, Oliveira & Fernandes,
+# "A physiologically-based model for simulation of color vision deficiency" (2009), severity 1.
 _VISIONS = np.array(
     [
         np.eye(3),
@@ -48,7 +48,7 @@ _TO_OKLAB = np.array(
 
 
 def seen(colours: Sequence[str]) -> Floats:
-    """Give colours as people see them.
+    """Convert colours to Oklab for each kind of colour vision.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def seen(colours: Sequence[str]) -> Floats:
     Returns
     -------
     ndarray, shape (4, n, 3)
-        Oklab coordinates by vision (usual, and without each kind of cone) and colour.
+        Oklab coordinates by vision (normal, and without each kind of cone) and colour.
 
     Raises
     ------
     ValueError
-        If one is not written like that.
+        If a colour has another format.
     """
     if not all(COLOUR.fullmatch(colour) for colour in colours):
         raise ValueError("A colour is written like #1b9e77.")
@@ -75,7 +75,7 @@ def seen(colours: Sequence[str]) -> Floats:
 
 
 def alike(colour: str, others: Sequence[str]) -> list[bool]:
-    """Say of each of `others` whether some people easily take it for `colour`."""
+    """Tell, for each of `others`, whether it is easily confused with `colour` in some vision."""
     if not others:
         return []
     both = seen([colour, *others])
@@ -84,7 +84,7 @@ def alike(colour: str, others: Sequence[str]) -> list[bool]:
 
 
 def free_colour(others: Sequence[str]) -> str:
-    """Give the colour that is easiest to tell apart from `others`, neither too light nor too dark."""
+    """Return the colour that is farthest from `others`, neither too light nor too dark."""
     mixed = [
         _written(colorsys.hls_to_rgb(hue / 24, lightness, fullness))
         for hue in range(24)

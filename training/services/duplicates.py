@@ -1,4 +1,4 @@
-"""Whether a clip holds a recording that is there already, among the clips or in the frozen test set."""
+"""Find other clips and clips of the test set that contain the same recording as a clip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.services.features import FeaturesError, read_features
 
 log = logging.getLogger(__name__)
 
-FIELDS = ("fingerprint", "duplicate_of", "leaks", "leaks_into")
+FIELDS = ("fingerprint", "duplicate_of", "leaks", "leaks_into", "known_as")
 _MOST_CANDIDATES = 200
 _MOST_COMPARED = 20
 _BATCH = 50
@@ -24,26 +24,27 @@ _LOCK = 0x67656E72
 
 
 def mark(clip: Clip, query: Query) -> None:
-    """Write into the fields of a clip, unsaved, what it is the same as. Call it in a transaction.
+    """Set the fields of a clip, unsaved, that tell its duplicates. Call it in a transaction.
 
-    One at a time until the transaction ends: of two clips of one recording that are checked at the same
-    moment, the second one sees the first.
+    Holds a lock until the end of the transaction, so that of two clips of one recording that are checked at
+    the same time, the second one finds the first.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     clip.fingerprint = query.stored.tolist()
     clip.duplicate_of = find(query, among=_others(clip))
-    # A data set's own test part is never trained on as it is.
+    # A dataset's own test part is never trained on anyway.
     leak = testset.shipped().find(query) if clip.part != Clip.Part.TEST else None
     clip.leaks, clip.leaks_into = leak is not None, leak[0] if leak else ""
+    clip.known_as = testset.name_of(query) if clip.dataset_id is not None else ""
 
 
 def find(query: Query, *, among: ClipQuerySet) -> Clip | None:
-    """Give the clip that holds the same recording, the surest if there are several; in a transaction."""
+    """Return the clip with the same recording, the best match if there are several; in a transaction."""
     if not query.keys.size:
         return None
     with connection.cursor() as cursor:
-        # For thousands of words the planner would rather read every fingerprint there is.
+        # For thousands of words the planner would otherwise choose a sequential scan.
         cursor.execute("SET LOCAL enable_seqscan = off")
     near = among.filter(fingerprint__overlap=query.keys.tolist()).only("pk", "fingerprint")
     candidates = [(clip, np.array(clip.fingerprint, np.int32)) for clip in near[:_MOST_CANDIDATES]]
@@ -59,7 +60,7 @@ def find(query: Query, *, among: ClipQuerySet) -> Clip | None:
 
 
 def fill_in() -> int:
-    """Fingerprint some clips that have none, from before there were any; give how many it was."""
+    """Fingerprint some of the older clips that have none; return their number."""
     lacking = Clip.objects.filter(fingerprint__isnull=True).exclude(features="")
     done = 0
     for clip in lacking.order_by("created")[:_BATCH]:
@@ -67,7 +68,7 @@ def fill_in() -> int:
             query = fingerprint.from_columns(read_features(clip).db)
         except FeaturesError as error:
             log.warning("clip %s: %s", clip.pk, error)
-            # Never to be looked at again; a training that needs it says the same.
+            # Do not try again; a training run that needs the clip reports the same error.
             Clip.objects.filter(pk=clip.pk).update(fingerprint=[])
             continue
         with transaction.atomic():
@@ -78,6 +79,6 @@ def fill_in() -> int:
 
 
 def _others(clip: Clip) -> ClipQuerySet:
-    """Give all clips but this one and the other pieces of what it was cut from."""
+    """Return all clips except this one and the other pieces of the same upload."""
     first = clip.origin_id or clip.pk
     return Clip.objects.exclude(pk=clip.pk).exclude(pk=first).exclude(origin_id=first)

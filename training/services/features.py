@@ -1,4 +1,4 @@
-"""What a network is shown of a clip: quantised log-mel columns, computed once and kept beside the clip."""
+"""Stored features of clips: quantised log-mel columns, computed once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float32]
 
 N_MELS = PatchParams().n_mels
-# A clip is 30 s, 388 columns; whatever has many more was not written here.
+# A clip is 30 s, 388 columns; a file with many more is invalid.
 _MOST_COLUMNS = 4096
-# Of a clip whose cells are all alike, which has no range of its own to be divided into levels.
+# For a clip whose cells are all equal, which has no range to divide into levels.
 _FLAT_FLOOR_DB = -80.0
 
 
 class FeaturesError(ValueError):
-    """The stored features of a clip are gone or damaged; the message says what is wrong."""
+    """The stored features of a clip are missing or damaged; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +39,9 @@ class ClipFeatures:
     levels
         (N_MELS, n_columns) uint8; the columns are those of `classifier.core.patches.columns_db`.
     floor_db
-        The decibels of level 0, relative to the clip's loudest cell.
+        Decibels that level 0 stands for, relative to the clip's loudest cell.
     summary
-        (57,) float32 in the order of `classifier.core.summary.COLUMNS`, where there was sound to summarise.
+        (57,) float32 in the order of `classifier.core.summary.COLUMNS`, if the clip came with its sound.
     """
 
     levels: NDArray[np.uint8]
@@ -56,19 +56,19 @@ class ClipFeatures:
 
     @property
     def sha256(self) -> str:
-        """The hash of what a network is shown, whatever the file around it looks like."""
+        """Hash of the arrays, independent of their encoding in a file."""
         digest = hashlib.sha256(np.ascontiguousarray(self.levels).tobytes())
         digest.update(np.float32(self.floor_db).tobytes())
         return digest.hexdigest()
 
 
 def quantise(db: FloatArray, summary: FloatArray | None = None) -> ClipFeatures:
-    """Divide decibels, relative to anything, into 256 levels from their minimum to their maximum.
+    """Quantise decibels, relative to any reference, to 256 levels from their minimum to their maximum.
 
     Raises
     ------
     FeaturesError
-        The array is not (N_MELS, n_columns) of finite numbers.
+        If the array is not (N_MELS, n_columns) of finite numbers.
     """
     if db.ndim != 2 or not np.isfinite(db).all():
         raise FeaturesError(f"expected ({N_MELS}, n_columns) finite decibels, got {db.shape}")
@@ -81,12 +81,12 @@ def quantise(db: FloatArray, summary: FloatArray | None = None) -> ClipFeatures:
 
 
 def pack(db: FloatArray, summary: FloatArray | None = None) -> bytes:
-    """Write decibels, and the summary of the sound where there is one, as the file that is kept."""
+    """Encode decibels, and the summary features if there are any, as the file that is stored."""
     return pack_features(quantise(db, summary))
 
 
 def pack_features(features: ClipFeatures) -> bytes:
-    """Write levels that are there already, such as those of an imported data set, unchanged."""
+    """Encode existing levels, such as those of an imported data set, unchanged."""
     _checked(features)
     arrays: dict[str, NDArray[np.generic]] = {
         "levels": np.ascontiguousarray(features.levels),
@@ -100,12 +100,12 @@ def pack_features(features: ClipFeatures) -> bytes:
 
 
 def unpack(data: bytes) -> ClipFeatures:
-    """Read what `pack` wrote.
+    """Decode the output of `pack`.
 
     Raises
     ------
     FeaturesError
-        The file is damaged or holds something else.
+        If the file is damaged or contains something else.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
@@ -123,9 +123,9 @@ def read_features(clip: Clip) -> ClipFeatures:
     Raises
     ------
     FeaturesError
-        The clip has none, or they are gone or damaged.
+        If the clip has none, or they are missing or damaged.
     OSError
-        The storage is away.
+        If the storage is unreachable.
     """
     if not clip.features:
         raise FeaturesError(f"clip {clip.pk} has no features")

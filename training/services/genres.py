@@ -1,4 +1,4 @@
-"""The genres a site knows beyond the shipped ones."""
+"""Add genres to a site."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ DESCRIPTION_LENGTH = 1000
 
 
 def add_genre(*, by: User | None, name: str, description: str = "", colour: str = "") -> Genre:
-    """Add a genre; it becomes predictable with the first version that was taught it.
+    """Add a genre; it becomes predictable with the first version that was trained on it.
 
-    Without a colour it gets one of its own. `by` is the curator who adds it, None for an import.
+    Without a colour it gets a free one. `by` is the curator who adds it, None for an import.
 
     Raises
     ------
     TrainingError
-        ``genre_unnamed``, ``genre_exists`` (whatever the case, spaces and hyphens), ``colour_invalid``.
+        ``genre_unnamed``, ``genre_exists`` (ignoring case, spaces and hyphens), ``colour_invalid``.
     PermissionError
-        If `by` is no curator.
+        If `by` is not a curator.
     """
     if by is not None and not by.is_curator:
         raise PermissionError("only curators add genres")
     shown = clean_title(name)[:NAME_LENGTH].strip()
-    # Of a name in a script that slugify leaves nothing of, the letters themselves make the label.
+    # If slugify removes every character of a name in another script, keep its letters.
     slug = (slugify(shown) or slugify(shown, allow_unicode=True).encode("punycode").decode("ascii"))[
         :SLUG_LENGTH
     ].strip("-_")
@@ -51,5 +51,5 @@ def add_genre(*, by: User | None, name: str, description: str = "", colour: str 
                 colour=colour or free_colour(list(Genre.objects.values_list("colour", flat=True))),
             )
     except IntegrityError as error:
-        # Two curators at once; the other one was first.
+        # Two curators at once, and the other one was first.
         raise TrainingError("genre_exists") from error

@@ -1,7 +1,7 @@
-"""Hold the labels of approved clips against models that were fitted without them, and note who disagrees.
+"""Compare the labels of approved clips with out-of-fold predictions, and note where they disagree.
 
 After Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels (JAIR 2021):
-a clip is judged by a model that never saw it, nor anything of the same recording or artist.
+each clip is predicted by a model that was fitted without it and without its recording or artist.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from genreweb.accounts.models import User
 from library.services.queue import BULK, put
 from training.models import Clip, LabelCheck
 from training.neighbours import comparable_versions
-from training.services import opinions
+from training.services import predictions
+from training.services.queue import Task
 
 log = logging.getLogger(__name__)
 
@@ -94,20 +95,20 @@ def _examine(check_id: int) -> dict[str, object]:
     if version is None:
         raise registry.NoClassifierError("No classifier is in service.")
     versions = list(comparable_versions(version).values_list("pk", flat=True))
-    unheard = Clip.objects.usable().exclude(opinion_version__in=versions, embedding__isnull=False)
-    # The network is loaded only where there is something for it to hear.
-    if unheard.exists():
-        opinions.refresh(
-            unheard.select_related("genre").defer("embedding").iterator(chunk_size=_BATCH),
-            on_clip=lambda done: _beat(check_id) if done % 50 == 0 else None,
+    unpredicted = Clip.objects.usable().exclude(opinion_version__in=versions, embedding__isnull=False)
+    # The network is loaded only where there is something to predict.
+    if unpredicted.exists():
+        predictions.refresh(
+            unpredicted.select_related("genre").defer("embedding").iterator(chunk_size=_BATCH),
+            on_clip=lambda done: _heartbeat(check_id) if done % 50 == 0 else None,
         )
     clips = _labelled(versions)
     chosen, left_out = comparable(clips)
     labels = sorted({clip.genre for clip in chosen})
     doubts: dict[UUID, tuple[str, float, str]] = {}
     if len(labels) > 1:
-        _beat(check_id)
-        shares = judge(chosen, labels)
+        _heartbeat(check_id)
+        shares = predict_out_of_fold(chosen, labels)
         for clip, row in zip(chosen, shares, strict=True):
             other = labels[int(np.argmax(row))]
             doubts[clip.pk] = (clip.genre, 1.0 - float(row[labels.index(clip.genre)]), other)
@@ -115,7 +116,7 @@ def _examine(check_id: int) -> dict[str, object]:
     return {"version": version, "clips": len(doubts), "left_out": left_out}
 
 
-def judge(clips: Sequence[Labelled], labels: Sequence[str]) -> NDArray[np.float64]:
+def predict_out_of_fold(clips: Sequence[Labelled], labels: Sequence[str]) -> NDArray[np.float64]:
     """Give (n_clips, n_labels) probabilities, each clip's by a model fitted without its group."""
     from classifier.fitting.evaluation.label_noise import out_of_fold
 
@@ -130,7 +131,7 @@ def judge(clips: Sequence[Labelled], labels: Sequence[str]) -> NDArray[np.float6
 
 
 def comparable(clips: Sequence[Labelled]) -> tuple[list[Labelled], list[str]]:
-    """Leave out genres of which no model could be fitted without the clip that it judges."""
+    """Leave out genres of which no model could be fitted without the clip that it predicts."""
     groups: dict[str, list[str]] = defaultdict(list)
     for clip in clips:
         groups[clip.genre].append(clip.group)
@@ -179,7 +180,7 @@ def _note(doubts: dict[UUID, tuple[str, float, str]]) -> None:
     Clip.objects.bulk_update(clips, ["doubted_genre", "suspicion", "suspected_genre"], batch_size=_BATCH)
 
 
-def _beat(check_id: int) -> None:
+def _heartbeat(check_id: int) -> None:
     LabelCheck.objects.filter(pk=check_id).update(pulse_at=timezone.now())
 
 
@@ -190,6 +191,4 @@ def _end(check_id: int, **fields: object) -> None:
 
 
 def _send_on_commit(check_id: int) -> None:
-    from training.tasks import check_labels as task
-
-    transaction.on_commit(lambda: put(task, check_id, BULK), robust=True)
+    transaction.on_commit(lambda: put(Task.CHECK_LABELS, check_id, BULK), robust=True)

@@ -1,4 +1,4 @@
-"""Bring training material in bulk: sounds go to the workers, log-mels are taken as they are."""
+"""Import datasets: sounds are queued for their checks, log-mels are stored as they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from classifier.core import fingerprint
 from classifier.core.features import FeatureParams
 from classifier.core.patches import PatchParams
 from classifier.models import Genre
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from library.services.tracks import clean_title, examine, genre_for, title_from
 from training.models import Clip, Dataset
 from training.services import duplicates, queue
@@ -34,7 +34,7 @@ KEY_LENGTH = 500
 
 @dataclass(slots=True)
 class Report:
-    """What became of the entries; `unknown` counts those of genres that this site does not have."""
+    """Counts and errors of an import; `unknown` counts entries of genres that this site does not have."""
 
     added: int = 0
     known: int = 0
@@ -43,7 +43,7 @@ class Report:
 
 
 def open_dataset(*, name: str, source: str, licence: str, trusted: bool) -> Dataset:
-    """Give the dataset of that name, made if it is not there; a second import keeps what is known of it."""
+    """Get or create the dataset of that name; a second import keeps its metadata."""
     row, _made = Dataset.objects.get_or_create(
         name=clean_title(name)[:120],
         defaults={"source": source[:500], "licence": clean_title(licence), "trusted": trusted},
@@ -58,10 +58,10 @@ def import_entries(
     new_genres: bool = False,
     on_entry: Callable[[Entry, str], None] | None = None,
 ) -> Report:
-    """Add every entry that the dataset does not hold yet.
+    """Add every entry that is not yet in the dataset.
 
-    Each entry is its own transaction: an interrupted import goes on where it stopped. What cannot be read is
-    listed and the rest goes on. A genre that the site does not have is counted, or made if `new_genres`.
+    Each entry is its own transaction, so that an interrupted import can be continued. Entries that cannot be
+    read are listed, and the import goes on. An unknown genre is counted, or added if `new_genres`.
     """
     report = Report()
     genres: dict[str, Genre | None] = {}
@@ -107,7 +107,7 @@ def _import_one(entry: Entry, genre: Genre, into: Dataset, read_row: _Rows, repo
             _store_columns(clip, read_row(entry), trusted=into.trusted)
         else:
             _store_sound(clip, entry.path)
-    except TrackError as error:
+    except DomainError as error:
         report.refused.append((str(entry.path), error.message))
         return error.message
     except OSError as error:
@@ -120,7 +120,7 @@ def _import_one(entry: Entry, genre: Genre, into: Dataset, read_row: _Rows, repo
 
 
 def _store_sound(clip: Clip, path: Path) -> None:
-    """Keep a sound and queue its checks; they decide whether it can be learnt from."""
+    """Store a sound and queue its checks, which decide whether it can be trained on."""
     with path.open("rb") as stream:
         file = File(stream, name=path.name)
         _info, clip.sha256 = examine(file)
@@ -136,14 +136,14 @@ def _store_sound(clip: Clip, path: Path) -> None:
 
 
 def _store_columns(clip: Clip, features: ClipFeatures, *, trusted: bool) -> None:
-    """Keep log-mel columns; there is no sound to check, and none to play to a curator."""
+    """Store log-mel columns; there is no sound to check or to play."""
     clip.status = Clip.Status.APPROVED if trusted else Clip.Status.PENDING
     clip.sha256 = hashlib.sha256(features.levels.tobytes()).hexdigest()
     clip.duration = features.levels.shape[1] * PatchParams().column_seconds
     clip.features_sha256 = features.sha256
     clip.feature_version = FeatureParams().version
     clip.features.save("features.npz", ContentFile(pack_features(features)), save=False)
-    # Before anybody can train on it: a trusted clip is approved from its first moment.
+    # Now, because a trusted clip is approved at once and could be trained on.
     query = fingerprint.from_columns(features.db)
     try:
         with transaction.atomic():
@@ -155,7 +155,7 @@ def _store_columns(clip: Clip, features: ClipFeatures, *, trusted: bool) -> None
 
 
 class _Rows:
-    """Rows of log-mel files, each file read once."""
+    """Rows of log-mel files; each file is read once."""
 
     def __init__(self) -> None:
         self._files: dict[Path, logmels.LogMelDataset] = {}
@@ -168,5 +168,5 @@ class _Rows:
 
 
 def _key(entry: Entry) -> str:
-    # The end tells files apart; the beginning is mostly shared.
+    # Keep the end, which differs more between files than the beginning.
     return entry.key[-KEY_LENGTH:]

@@ -136,7 +136,7 @@ def _entries(
         "sides": np.array([str(entry.split) for entry in kept], dtype=np.str_),
         "keys": np.array([str(entry.clip_key) for entry in kept], dtype=np.str_),
         "names": np.array(
-            [preflight.shipped_name(entry.clip) for entry in kept if entry.clip], dtype=np.str_
+            [entry.clip.known_as or str(entry.clip_key) for entry in kept if entry.clip], dtype=np.str_
         ),
         "groups": np.array([entry.group for entry in kept], dtype=np.str_),
         "seen": np.array([entry.clip_key in seen for entry in kept], dtype=np.bool_),

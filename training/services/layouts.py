@@ -1,4 +1,4 @@
-"""What lies in a folder or a table of training material: one entry per clip, whatever the layout."""
+"""List the clips of a dataset in any of the supported layouts of folders and tables."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Layout = Literal["auto", "logmel", "fma", "folders", "csv"]
 LAYOUTS: tuple[Layout, ...] = ("auto", "logmel", "fma", "folders", "csv")
 COLUMNS = ("path", "genre", "title", "artist", "part", "repetition_group")
 
-# As the well-known sets name their splits.
+# Names of splits in public datasets.
 _PARTS = {
     **dict.fromkeys(("train", "training"), Clip.Part.TRAIN),
     **dict.fromkeys(("valid", "validation", "val"), Clip.Part.VALID),
     "test": Clip.Part.TEST,
 }
-# What may lie beside music and is passed over in silence.
+# Files beside music that are skipped without a warning.
 _NOT_MUSIC = {
     *(".txt", ".md", ".csv", ".json", ".xml", ".html", ".pdf", ".nfo", ".log", ".db", ".npz", ".npy", ".mf"),
     *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".m3u", ".m3u8", ".pls"),
@@ -28,7 +28,7 @@ _NOT_MUSIC = {
 
 
 class LayoutError(Exception):
-    """A folder or table that cannot be read as training material; the message says what is wrong."""
+    """The folder or table cannot be read as a dataset; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Entry:
     Attributes
     ----------
     key : str
-        Its place in the dataset, the same in every run: how a second run knows it.
+        Its key in the dataset, the same in every run, by which a second run recognises it.
     path : Path
-        Where its sound lies; the log-mel file for a row of one.
+        Path of its sound, or of the log-mel file.
     row : int or None
         Its row in a log-mel file.
     """
@@ -56,7 +56,7 @@ class Entry:
 
 
 def detect(source: Path) -> Layout:
-    """Tell how `source` is laid out.
+    """Detect the layout of `source`.
 
     Raises
     ------
@@ -76,12 +76,12 @@ def detect(source: Path) -> Layout:
 
 
 def entries(source: Path, layout: Layout = "auto") -> list[Entry]:
-    """List the clips that `source` holds.
+    """List the clips of `source`.
 
     Raises
     ------
     LayoutError
-        If there is nothing there, or a table lacks its columns.
+        If there are none, or a table lacks its columns.
     """
     chosen = detect(source) if layout == "auto" else layout
     readers = {"csv": _from_csv, "logmel": _from_logmel, "fma": _from_fma, "folders": _from_folders}
@@ -140,7 +140,7 @@ def _from_logmel(folder: Path) -> Iterator[Entry]:
 
 
 def _from_folders(folder: Path) -> Iterator[Entry]:
-    """One folder per genre; a tracks.csv with a column “name” in it or above it tells more, as for GTZAN."""
+    """One folder per genre; metadata come from a tracks.csv with a column “name” in it or its parent."""
     known = next(
         (
             _tracks(place / "tracks.csv")
@@ -172,7 +172,7 @@ def _tracks(table: Path) -> dict[str, dict[str, str]]:
 
 
 def _fma_table(folder: Path) -> Path | None:
-    """Find the Free Music Archive's tracks.csv; its columns have names of two rows."""
+    """Find the Free Music Archive's tracks.csv, which has two header rows."""
     for place in (folder, folder.parent, folder / "fma_metadata", folder.parent / "fma_metadata"):
         table = place / "tracks.csv"
         if table.is_file():

@@ -1,4 +1,4 @@
-"""Which pieces of a recording become clips, and what is heard in each."""
+"""Which pieces of a recording become clips, and what is computed for each."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float32]
 
-# What is left after the last whole piece becomes one of its own from here on; less says little about a genre.
+# The rest after the last whole piece becomes a piece of its own if it is at least this long.
 _REMAINDER_SECONDS = 10.0
 MOST_PIECES = 10
-"""Forty pieces of one concert would teach a classifier that concert; ten are taken, from all over it."""
+"""Limit per recording, so that a long one does not dominate its genre; they are spread evenly over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AnalysedPiece:
+class PreparedPiece:
     """One piece, as it is kept.
 
     Attributes
     ----------
     sound
-        MP3, without whatever else the file that was sent carried along.
+        MP3, without the metadata of the original file.
     query
-        What it is looked for with, among the clips and in the frozen test set.
+        Its fingerprint, to search for duplicates among the clips and in the test set.
     prediction
-        None where no classifier is in service.
+        None if no classifier is in service.
     """
 
     span: Span
@@ -66,7 +66,7 @@ class AnalysedPiece:
 
 
 def divide(duration: float) -> list[Span]:
-    """Divide a recording into pieces of 30 s; of a long one, take ten that are spread over it evenly."""
+    """Divide a recording into pieces of 30 s; from a long one, take ten that are spread over it evenly."""
     count = int(duration // MOST_SECONDS)
     if count >= MOST_PIECES:
         starts = np.linspace(0.0, duration - MOST_SECONDS, MOST_PIECES).round(3).tolist()
@@ -78,23 +78,23 @@ def divide(duration: float) -> list[Span]:
     return pieces
 
 
-def analyse_piece(
+def prepare_piece(
     samples: FloatArray, span: Span, *, file: BinaryIO, classifier: Classifier | None, limits: AudioLimits
-) -> AnalysedPiece | None:
-    """Work out everything that is kept of one piece; None where it holds hardly any sound.
+) -> PreparedPiece | None:
+    """Compute everything that is stored for one piece; None if it contains hardly any sound.
 
     Parameters
     ----------
     samples
         (n,) of the whole recording, at 22,050 Hz.
     file
-        The recording as it was sent, for the sound that is played.
+        The original file, from which the sound to play is encoded.
     """
     part = span.of(samples)
     mel_power = extract(part).mel_power
     if _sounding_seconds(mel_power) < min(LEAST_SECONDS, span.seconds / 2):
         return None
-    return AnalysedPiece(
+    return PreparedPiece(
         span=span,
         sound=encode_playback(file, limits=limits, start=span.start, end=span.end),
         features=quantise(columns_db(mel_power, _PARAMS), summarise(part).astype(np.float32)),
@@ -106,12 +106,12 @@ def analyse_piece(
 _PARAMS = PatchParams()
 
 
-# Frames this far below the loudest one are pauses, or what a codec made of them.
+# Frames this far below the loudest one are treated as pauses.
 _PAUSE_DB = -60.0
 
 
 def _sounding_seconds(mel_power: FloatArray) -> float:
-    """Count the seconds in which there is something to hear."""
+    """Count the seconds that are not silent."""
     loudest = mel_power.max(axis=0)
     silent = max(10 ** (_PARAMS.silence_db / 10), float(loudest.max()) * 10 ** (_PAUSE_DB / 10))
     return float((loudest >= silent).sum() * _PARAMS.hop_length / _PARAMS.sample_rate)

@@ -1,8 +1,7 @@
-"""What a run would find if it started now: clips by genre and side, what is missing, how long it takes."""
+"""Preflight report on a run: clips by genre and side of the split, what is missing, estimated duration."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,16 +18,15 @@ from training.services.training_data import LEAST_CLIPS
 DEFAULT_ARCHITECTURE = "residual-cnn"
 LEAST_GENRES = 2
 LEARNT = (SnapshotClip.Split.TRAIN, SnapshotClip.Split.VALID)
-"""The sides that a quick run learns from; a full one keeps the second for validation."""
+"""The sides that a quick run is fitted on; a full one uses the second for validation."""
 
-# Measured on two cores, one thread of them training: seconds that every run takes besides, seconds for a clip
-# of a quick run, and for a clip and an epoch of a full one. Used until this site has figures of its own.
+# Measured on two cores with one training thread: fixed seconds of every run, seconds per clip of a quick run,
+# and seconds per clip and epoch of a full one. Used until this site has figures of its own.
 _QUICK_SECONDS, _QUICK_CLIP_SECONDS = 25.0, 0.05
 _FULL_SECONDS = 45.0
 _EPOCH_CLIP_SECONDS = {"residual-cnn": 0.06, "efficientnet-b0": 0.25, "feature-mlp": 0.0005}
 _OTHER_CLIP_SECONDS = 0.02
 _RUNS_LOOKED_AT = 5
-_AUDIO_SUFFIX = re.compile(r"\.(?:wav|au|mp3|flac|ogg|oga|opus|m4a|aac|aiff?|webm|wma|mp4)\Z", re.IGNORECASE)
 
 Kind = TrainingRun.Kind
 Note = tuple[str, dict[str, Any]]
@@ -41,9 +39,9 @@ class GenreRow:
     Attributes
     ----------
     new
-        Of those to learn from, the ones that the version in service has not learnt from.
+        Of those for training, the ones that the version in service was not trained on.
     known
-        Whether the version in service names it.
+        Whether the version in service can predict the genre.
     """
 
     genre: Genre
@@ -56,12 +54,12 @@ class GenreRow:
 
     @property
     def usable(self) -> int:
-        """All but those of the frozen test set."""
+        """All clips except those of the test set."""
         return self.train + self.valid + self.holdout
 
     @property
     def missing(self) -> int:
-        """Clips that it lacks to be taught."""
+        """Clips that the genre still needs to become predictable."""
         return max(LEAST_CLIPS - self.usable, 0)
 
 
@@ -72,15 +70,15 @@ class Report:
     Attributes
     ----------
     labels
-        The genres that its version would name.
+        The genres that its version would predict.
     clips, new_clips
-        That it would learn from; those of them that the version in service does not know.
+        Training clips; those of them that the version in service was not trained on.
     seconds
-        That it would take.
+        Estimated duration.
     problems
         Why it cannot start.
     notes
-        What one should know beforehand, as code and parameters.
+        Notes for the curator, as codes and parameters.
     """
 
     kind: str
@@ -100,7 +98,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Preflight:
-    """Everything at once; the reports are worked out when they are asked for."""
+    """Reports on both kinds of run, computed on access."""
 
     base: ModelVersion | None
     plan: snapshots.Plan
@@ -168,7 +166,7 @@ class Preflight:
 
 
 def collect(*, architecture: str = "", epochs: int | None = None) -> Preflight:
-    """Look at what is there; nothing is changed."""
+    """Collect the figures, without writing to the database."""
     architecture = architecture if architecture in architectures() else DEFAULT_ARCHITECTURE
     usual = architectures()[architecture].epochs
     base = bases.in_service()
@@ -195,7 +193,7 @@ def collect(*, architecture: str = "", epochs: int | None = None) -> Preflight:
 
 
 def architectures() -> Mapping[str, Any]:
-    """Give what can be trained, by name."""
+    """Return the trainable architectures by name."""
     from classifier.fitting.architectures import ARCHITECTURES
 
     found: Mapping[str, Any] = ARCHITECTURES
@@ -203,19 +201,19 @@ def architectures() -> Mapping[str, Any]:
 
 
 def base_architecture() -> str:
-    """Name the architecture that a quick run keeps."""
+    """Return the architecture of the version in service, which a quick run keeps."""
     base = bases.in_service()
     return bases.architecture_of(base.metadata) if base else DEFAULT_ARCHITECTURE
 
 
 def labels_of_quick(base: ModelVersion | None, counts: dict[str, dict[str, int]]) -> list[str]:
-    """Give the labels of the version in service, then the genres that can be taught now."""
+    """Return the labels of the version in service, then the new genres with enough clips."""
     known = list(base.labels) if base else []
     return known + [genre for genre in labels_of_full(counts) if genre not in known]
 
 
 def labels_of_full(counts: dict[str, dict[str, int]]) -> list[str]:
-    """Give the genres with enough clips, in the order of the alphabet."""
+    """Return the genres with enough clips, in alphabetical order."""
     test = SnapshotClip.Split.TEST
     return sorted(
         genre
@@ -225,7 +223,7 @@ def labels_of_full(counts: dict[str, dict[str, int]]) -> list[str]:
 
 
 def plan_notes(plan: snapshots.Plan) -> list[Note]:
-    """Say what had to be done because there are few clips, or few people who gave them."""
+    """Notes on how the split was adapted to few clips or few contributors."""
     notes: list[Note] = []
     if plan.all_in_training:
         notes.append(("nothing_held_out", {"least": snapshots.LEAST_GROUPS}))
@@ -236,12 +234,12 @@ def plan_notes(plan: snapshots.Plan) -> list[Note]:
 
 
 def readable(notes: Iterable[Note], genres: Mapping[str, Genre]) -> list[tuple[str, str]]:
-    """Give the code of each note and its sentence, genres by the names that people know."""
+    """Return the code and the sentence of each note, with the names of genres."""
     return [(code, in_words(code, named(params, genres))) for code, params in notes]
 
 
 def named(params: Mapping[str, Any], genres: Mapping[str, Genre]) -> dict[str, Any]:
-    """Put the names of genres in the place of their labels."""
+    """Replace labels by the names of genres."""
 
     def name(label: str) -> str:
         return genres[label].display_name if label in genres else label
@@ -254,18 +252,10 @@ def named(params: Mapping[str, Any], genres: Mapping[str, Genre]) -> dict[str, A
     return words
 
 
-def shipped_name(clip: Clip) -> str:
-    """Give the name under which a version that shipped may remember a clip of a dataset."""
-    if clip.dataset_id is None:
-        return str(clip.pk)
-    return _AUDIO_SUFFIX.sub("", clip.dataset_key.rpartition("/")[2])
-
-
 def _new(base: ModelVersion | None, plan: snapshots.Plan) -> dict[str, int]:
-    """Count by genre the clips to learn from that `base` does not remember."""
+    """Count by genre the training clips that `base` was not trained on."""
     remembered = (bases.remembered(base) if base else None) or frozenset()
-    in_sets = Clip.objects.usable().filter(dataset__isnull=False).only("dataset", "dataset_key")
-    names = {clip.pk: shipped_name(clip) for clip in in_sets}
+    names = dict(Clip.objects.usable().exclude(known_as="").values_list("pk", "known_as"))
     counts: dict[str, int] = {}
     for entry in plan.entries:
         known = str(entry.pk) in remembered or names.get(entry.pk) in remembered
@@ -275,7 +265,7 @@ def _new(base: ModelVersion | None, plan: snapshots.Plan) -> dict[str, int]:
 
 
 def _changed_since(base: ModelVersion, plan: snapshots.Plan) -> bool:
-    """Tell whether clips were withdrawn or relabelled since `base` learnt from them."""
+    """Tell whether clips were withdrawn or relabelled since `base` was trained on them."""
     run = TrainingRun.objects.filter(candidate=base).select_related("snapshot").first()
     return run is not None and run.snapshot is not None and run.snapshot.digest != plan.digest
 
@@ -308,7 +298,7 @@ def _full_seconds(architecture: str, epochs: int, clips: int) -> float:
 
 
 def _former(kind: str, architecture: str) -> list[TrainingRun]:
-    """Find the last runs of this kind that went through without a break."""
+    """Find the last uninterrupted runs of this kind."""
     runs = TrainingRun.objects.filter(
         kind=kind, status=TrainingRun.Status.DONE, attempt=1, started_at__isnull=False
     ).select_related("snapshot")

@@ -1,4 +1,4 @@
-"""Which version answers: put one into service, or go back to the one before. Who, when and why is kept."""
+"""Which version is in service: every change goes through this module and leaves a `Promotion` row."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from genreweb.accounts.models import User
 from training import gate_messages
 from training.errors import TrainingError
 from training.models import Promotion
+from training.models.versions import FIRST_REASON, LOST_REASON, NEWER_REASON
 from training.services.receipts import make_receipts
 from training.services.version_report import Report, report_on
 
@@ -27,9 +28,9 @@ def promote(*, version: ModelVersion, by: User, reason: str, override: bool = Fa
     Parameters
     ----------
     reason
-        Why; the one thing that no figure tells later.
+        Why, in a person's words; kept with the promotion.
     override
-        Go on though the gate is closed. What the gate said is kept beside the reason.
+        Promote though the gate is closed. The gate's result is kept with the reason.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def rollback(*, by: User, reason: str) -> Promotion:
         if champion is None or former is None:
             raise TrainingError("nothing_before")
         if former != foreseen:
-            # Somebody else was quicker; what they did is not undone unseen.
+            # Somebody else acted meanwhile; this person has not seen what would be undone.
             raise TrainingError("service_changed", {"version": champion.name})
         promotion = _switch(Promotion.Action.ROLLBACK, former, champion, by, reason)
     log.info("%s was rolled back to %s by %s", champion.name, former.name, by.pk)
@@ -84,18 +85,50 @@ def rollback(*, by: User, reason: str) -> Promotion:
 def version_before() -> ModelVersion | None:
     """Give the version that a roll-back would put into service, or None.
 
-    It is the one whose place the version in service took when it was last promoted. A shipped version that
-    took the place of an older shipped one by itself goes back to that.
+    It is the one whose place the version in service took when it was last promoted, or where the files of
+    that one were lost, the one before it.
     """
-    champion = ModelVersion.objects.in_service()
-    if champion is None:
-        return None
-    taken = Promotion.objects.filter(version=champion, action=Promotion.Action.PROMOTE)
+    former = _former_of(ModelVersion.objects.in_service())
+    seen: set[int] = set()
+    while former is not None and not former.files and former.pk not in seen:
+        seen.add(former.pk)
+        former = _former_of(former)
+    return former if former is not None and former.files else None
+
+
+def _former_of(version: ModelVersion | None) -> ModelVersion | None:
+    """Give the version whose place a version took when it was last promoted."""
+    taken = Promotion.objects.filter(version=version, action=Promotion.Action.PROMOTE)
     last = taken.select_related("former").first()
-    if last is not None:
-        return last.former
-    older = ModelVersion.objects.filter(served_at__isnull=False, created__lt=champion.created)
-    return older.order_by("-served_at").first()
+    return None if last is None else last.former
+
+
+def serve_release(version: ModelVersion, *, is_new: bool) -> Promotion | None:
+    """Put the shipped version into service where it belongs there; a version that a curator chose stays.
+
+    It belongs there where no version is in service, where the files of the one that is are lost, and where it
+    is new on this site and an older shipped one is in service.
+
+    Parameters
+    ----------
+    is_new
+        Whether its row was made in this transaction.
+    """
+    with transaction.atomic():
+        champion = _lock()
+        if champion is None:
+            reason = FIRST_REASON
+        elif champion.pk == version.pk:
+            return None
+        elif not champion.files:
+            reason = LOST_REASON
+        elif is_new and champion.source == ModelVersion.Source.RELEASE:
+            reason = NEWER_REASON
+        else:
+            return None
+        promotion = _switch(Promotion.Action.PROMOTE, version, champion, None, reason)
+    log.info("%s was put into service by the program: %s", version.name, reason)
+    return promotion
 
 
 def _clean(reason: str) -> str:
@@ -108,7 +141,7 @@ def _clean(reason: str) -> str:
 
 
 def _check_files(version: ModelVersion) -> None:
-    """Refuse a version that no worker could load, before anything is locked."""
+    """Refuse a version whose files cannot be loaded, before anything is locked."""
     try:
         registry.load(version)
     except (OSError, ValueError) as error:
@@ -117,7 +150,7 @@ def _check_files(version: ModelVersion) -> None:
 
 
 def _lock() -> ModelVersion | None:
-    """Hold every version's row, so that of two who act at once one sees what the other did."""
+    """Lock every version's row, so that of two changes at once the second sees the first."""
     list(ModelVersion.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     return ModelVersion.objects.in_service()
 
@@ -126,14 +159,15 @@ def _switch(
     action: Promotion.Action,
     version: ModelVersion,
     former: ModelVersion | None,
-    by: User,
+    by: User | None,
     reason: str,
     *,
     report: Report | None = None,
     overridden: bool = False,
 ) -> Promotion:
+    """Change the version in service and keep who did it and why; `by` is None for the program itself."""
     ModelVersion.objects.filter(is_in_service=True).update(is_in_service=False)
-    # What was noted about its files is out of date: they were loaded a moment ago.
+    # A fault noted earlier is out of date: the files were loaded a moment ago.
     ModelVersion.objects.filter(pk=version.pk).update(is_in_service=True, served_at=timezone.now(), fault="")
     version.is_in_service, version.fault = True, ""
     return Promotion.objects.create(

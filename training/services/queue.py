@@ -1,7 +1,8 @@
-"""Tell the workers that a clip waits for its checks. The row is the truth; messages hurry things along."""
+"""Send training's tasks by their registered names, so that services need not import the tasks."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
@@ -9,11 +10,17 @@ from django.db import transaction
 from library.services.queue import BULK, INTERACTIVE, put
 
 
-def send_check(clip_id: UUID, *, bulk: bool) -> bool:
-    """Put a clip on the queue; False where the broker is away, and then the sweeper will."""
-    from training.tasks import check_clip
+class Task(StrEnum):
+    """The names under which `training.tasks` registers what these services send."""
 
-    return put(check_clip, str(clip_id), BULK if bulk else INTERACTIVE)
+    CHECK_CLIP = "training.tasks.check_clip"
+    CHECK_LABELS = "training.tasks.check_labels"
+    TRAIN = "training.tasks.train"
+
+
+def send_check(clip_id: UUID, *, bulk: bool) -> bool:
+    """Put a clip on the queue; False if the broker is unreachable: the sweeper then sends it later."""
+    return put(Task.CHECK_CLIP, str(clip_id), BULK if bulk else INTERACTIVE)
 
 
 def send_check_on_commit(clip_id: UUID, *, bulk: bool) -> None:

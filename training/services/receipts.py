@@ -1,4 +1,4 @@
-"""What contributors are told when a version that learnt from their clips is put into service."""
+"""Receipts for contributors when a version that was trained on their clips is put into service."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from training.models import Receipt, SnapshotClip
 from training.services.version_report import Report
 
 LEARNT = (SnapshotClip.Split.TRAIN, SnapshotClip.Split.VALID, SnapshotClip.Split.HOLDOUT)
-"""The sides of a split that serve a version: learnt from, tuned by, compared on."""
+"""The sides of a split that a version uses: training, validation, held out."""
 
 
 def make_receipts(*, version: ModelVersion, report: Report | None) -> list[Receipt]:
-    """Write a receipt for everybody who has clips in a version, once per version.
+    """Create a receipt for every contributor with clips in a version, once per version.
 
     To be called in the transaction that puts the version into service.
 
     Parameters
     ----------
     report
-        Beside the version before; None where there was none. Genres that only the version can name, and
-        those that no compared clip belongs to, have no figure on that side.
+        Comparison with the version before; None if there was none. Genres that only the new version can
+        predict, and those without compared clips, have no figure on that side.
     """
     given: defaultdict[int, Counter[str]] = defaultdict(Counter)
     entries = SnapshotClip.objects.filter(
@@ -42,7 +42,7 @@ def make_receipts(*, version: ModelVersion, report: Report | None) -> list[Recei
         )
         for person, counts in sorted(given.items())
     ]
-    # A version that comes back after a roll-back has told them already.
+    # Receipts of a version that returns after a roll-back exist already.
     return Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
 
 

@@ -1,4 +1,4 @@
-"""What curators decide about clips, written down in the transaction that changes the clip."""
+"""Curators' decisions about clips, logged in the transaction that changes the clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from training.errors import TrainingError
 from training.models import Clip, ClipDecision
 
@@ -23,9 +23,9 @@ Decision = Literal["approve", "reject", "relabel"]
 DECISIONS: tuple[Decision, ...] = ("approve", "reject", "relabel")
 REASON_LENGTH = 500
 MOST_AT_ONCE = 200
-"""Decisions that one request may bring."""
+"""Maximum number of decisions in one request."""
 UNDOABLE = timedelta(days=1)
-"""For how long a page offers to take one's last decision back."""
+"""Time for which a page offers to undo the last decision."""
 
 _DECIDED = (ClipDecision.Action.APPROVE, ClipDecision.Action.REJECT, ClipDecision.Action.RELABEL)
 _REVIEWABLE = (Clip.Status.PENDING, Clip.Status.APPROVED, Clip.Status.REJECTED)
@@ -33,15 +33,15 @@ _REVIEWABLE = (Clip.Status.PENDING, Clip.Status.APPROVED, Clip.Status.REJECTED)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How a clip stood when a curator decided about it.
+    """State of a clip that a curator saw when deciding about it.
 
-    What somebody else decided meanwhile is not overruled unknowingly: a clip that stands otherwise by now is
-    left alone, and the curator is told.
+    If the state has changed meanwhile, the decision is refused, so that nobody overrules another curator
+    unknowingly.
 
     Attributes
     ----------
     genre : str
-        The label it had; empty where that does not matter.
+        The label it had; empty to ignore the label.
     """
 
     status: str = Clip.Status.PENDING
@@ -49,8 +49,8 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """One decision of several."""
+class DecisionRequest:
+    """A decision to take, one of several."""
 
     clip_id: UUID
     decision: Decision
@@ -61,22 +61,22 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one decision: the clip as it stands now, or why nothing was changed."""
+    """Outcome of one decision: the clip in its new state, or the error."""
 
     clip_id: UUID
     clip: Clip | None
-    error: TrackError | None = None
+    error: DomainError | None = None
 
 
 def approve(*, clip_id: UUID, by: User, reason: str = "", seen: Seen | None = None) -> Clip:
-    """Let a clip be learnt from under the label it has. One of the frozen test set stays marked as such.
+    """Approve a clip with its current label. One of the test set stays marked as such.
 
-    Approving an approved clip (``seen`` says so) keeps its label against the doubt that brought it up.
+    Approving an approved clip (according to ``seen``) confirms its label and dismisses the doubt about it.
 
     Raises
     ------
     TrainingError
-        ``clip_gone``, ``not_reviewable``, or ``already_reviewed`` if it no longer stands as it was seen.
+        ``clip_gone``, ``not_reviewable``, or ``already_reviewed`` if its state differs from `seen`.
     """
     with transaction.atomic():
         clip = _locked(clip_id)
@@ -84,7 +84,7 @@ def approve(*, clip_id: UUID, by: User, reason: str = "", seen: Seen | None = No
 
 
 def relabel(*, clip_id: UUID, by: User, genre: Genre, reason: str = "", seen: Seen | None = None) -> Clip:
-    """Let a clip be learnt from under another label; under the one it has, that is to approve it.
+    """Approve a clip with another label; with the current one, as `approve`.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def relabel(*, clip_id: UUID, by: User, genre: Genre, reason: str = "", seen: Se
 
 
 def reject(*, clip_id: UUID, by: User, reason: str, seen: Seen | None = None) -> Clip:
-    """Keep a clip out of what is learnt from, and tell its contributor why.
+    """Reject a clip, with a reason for its contributor.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def reject(*, clip_id: UUID, by: User, reason: str, seen: Seen | None = None) ->
 
 
 def reopen(*, clip_id: UUID, by: User, reason: str = "") -> Clip:
-    """Put a clip that was decided about back into the queue, with its contributor's label.
+    """Put a reviewed clip back into the queue, with its contributor's label.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def reopen(*, clip_id: UUID, by: User, reason: str = "") -> Clip:
 
 
 def undo(*, clip_id: UUID, by: User) -> Clip:
-    """Take one's own decision about a clip back: it stands again as it stood before.
+    """Undo one's own decision about a clip: its former state is restored.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def undo(*, clip_id: UUID, by: User) -> Clip:
             raise _overtaken(clip, last)
         before, genre = last.status_before, last.genre_before
         _write(clip, by, ClipDecision.Action.UNDO, "", status=before, genre=genre)
-        # Who had approved or rejected it until then, and why, stands in an earlier decision.
+        # The reviewer and reason before that are in an earlier decision.
         former = clip.decisions.filter(pk__lt=last.pk, action__in=_DECIDED).first()
         if former is not None and before != Clip.Status.PENDING:
             clip.reviewed_by_id, clip.reviewed_at, clip.reason = former.by_id, former.at, former.reason
@@ -155,60 +155,61 @@ def undo(*, clip_id: UUID, by: User) -> Clip:
     return clip
 
 
-def decide(*, wish: Wish, by: User) -> Clip:
-    """Do what one of several decisions says.
+def decide(*, requested: DecisionRequest, by: User) -> Clip:
+    """Take one decision of several.
 
     Raises
     ------
     TrainingError
-        As the single functions do; ``unknown_genre`` where a relabelling names none.
+        As the single functions; ``unknown_genre`` for a relabelling without a genre.
     """
-    if wish.decision == "approve":
-        return approve(clip_id=wish.clip_id, by=by, reason=wish.reason, seen=wish.seen)
-    if wish.decision == "reject":
-        return reject(clip_id=wish.clip_id, by=by, reason=wish.reason, seen=wish.seen)
-    if wish.genre is None:
+    clip_id, reason, seen = requested.clip_id, requested.reason, requested.seen
+    if requested.decision == "approve":
+        return approve(clip_id=clip_id, by=by, reason=reason, seen=seen)
+    if requested.decision == "reject":
+        return reject(clip_id=clip_id, by=by, reason=reason, seen=seen)
+    if requested.genre is None:
         raise TrainingError("unknown_genre")
-    return relabel(clip_id=wish.clip_id, by=by, genre=wish.genre, reason=wish.reason, seen=wish.seen)
+    return relabel(clip_id=clip_id, by=by, genre=requested.genre, reason=reason, seen=seen)
 
 
-def decide_many(*, wishes: Sequence[Wish], by: User) -> list[Outcome]:
-    """Do each of several decisions by itself: one that cannot be met leaves the others alone.
+def decide_many(*, requests: Sequence[DecisionRequest], by: User) -> list[Outcome]:
+    """Take several decisions independently: one that fails does not affect the others.
 
     Raises
     ------
     TrainingError
         ``too_many_decisions``; then nothing was changed.
     """
-    if len(wishes) > MOST_AT_ONCE:
+    if len(requests) > MOST_AT_ONCE:
         raise TrainingError("too_many_decisions", {"most": MOST_AT_ONCE})
-    return [_outcome(wish, by) for wish in wishes]
+    return [_outcome(requested, by) for requested in requests]
 
 
 def undo_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
-    """Take back several of one's own decisions, each by itself."""
+    """Undo several of one's own decisions independently."""
     outcomes = []
     for clip_id in clip_ids:
         try:
             outcomes.append(Outcome(clip_id, undo(clip_id=clip_id, by=by)))
-        except TrackError as error:
+        except DomainError as error:
             outcomes.append(Outcome(clip_id, None, error))
     return outcomes
 
 
 def reopen_many(*, clip_ids: Iterable[UUID], by: User) -> list[Outcome]:
-    """Put several clips back into the queue, each by itself."""
+    """Put several clips back into the queue independently."""
     outcomes = []
     for clip_id in clip_ids:
         try:
             outcomes.append(Outcome(clip_id, reopen(clip_id=clip_id, by=by)))
-        except TrackError as error:
+        except DomainError as error:
             outcomes.append(Outcome(clip_id, None, error))
     return outcomes
 
 
 def last_decision(*, by: User) -> ClipDecision | None:
-    """Give the latest decision of `by` that can be taken back, if it is not old."""
+    """Return the latest decision of `by` that can be undone, if it is recent."""
     later = ClipDecision.objects.filter(clip=OuterRef("clip"), pk__gt=OuterRef("pk"))
     mine = ClipDecision.objects.filter(by=by, action__in=_DECIDED, at__gte=timezone.now() - UNDOABLE)
     return (
@@ -220,11 +221,11 @@ def last_decision(*, by: User) -> ClipDecision | None:
     )
 
 
-def _outcome(wish: Wish, by: User) -> Outcome:
+def _outcome(requested: DecisionRequest, by: User) -> Outcome:
     try:
-        return Outcome(wish.clip_id, decide(wish=wish, by=by))
-    except TrackError as error:
-        return Outcome(wish.clip_id, None, error)
+        return Outcome(requested.clip_id, decide(requested=requested, by=by))
+    except DomainError as error:
+        return Outcome(requested.clip_id, None, error)
 
 
 def _locked(clip_id: UUID) -> Clip:
@@ -245,14 +246,14 @@ def _locked(clip_id: UUID) -> Clip:
 def _decide(
     clip: Clip, by: User, action: ClipDecision.Action, genre: Genre, *, reason: str, seen: Seen | None
 ) -> Clip:
-    """Write a decision about a locked clip, unless it was taken before or somebody else was first."""
+    """Apply a decision to a locked clip, unless it was taken before or somebody else was first."""
     seen = seen or Seen()
     rejects = action == ClipDecision.Action.REJECT
     status = Clip.Status.REJECTED if rejects else Clip.Status.APPROVED
     last = clip.decisions.select_related("by", "genre_after").first()
     mine = last is not None and last.by_id == by.pk and last.action in _DECIDED
     stands = clip.status == status and clip.genre_id == genre.pk
-    # A second click of the same person on the same button changes nothing and is no news.
+    # The same decision of the same person twice, by a double click: no error.
     if mine and stands and (clip.reason == reason if rejects else not _is_doubted(clip)):
         return clip
     if clip.status != seen.status or seen.genre not in ("", clip.genre.slug):
@@ -281,7 +282,7 @@ def _overtaken(clip: Clip, last: ClipDecision | None) -> TrainingError:
 def _write(
     clip: Clip, by: User, action: ClipDecision.Action, reason: str, *, status: str, genre: Genre
 ) -> None:
-    """Change a locked clip, and write down who did and what it was before."""
+    """Change a locked clip, and log the curator and the former state."""
     ClipDecision.objects.create(
         clip=clip,
         clip_key=clip.pk,
@@ -292,7 +293,7 @@ def _write(
         status_before=clip.status,
         reason=reason,
     )
-    # Keeping a label settles the doubt about it; a new label is looked at with the next check.
+    # A confirmed label is no longer doubted; a new label is checked with the next check of labels.
     keeps = action == ClipDecision.Action.APPROVE and clip.doubted_genre == genre.slug
     clip.kept_against = clip.suspected_genre if keeps else ""
     decided = action in _DECIDED
@@ -302,6 +303,6 @@ def _write(
 
 
 def _clean(reason: str) -> str:
-    """Make a reason fit to show: one line, no control characters, as long as there is room for."""
+    """Clean a reason for display: one line, no control characters, at most REASON_LENGTH characters."""
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in reason[: 4 * REASON_LENGTH])
     return " ".join(shown.split())[:REASON_LENGTH].strip()

@@ -1,4 +1,4 @@
-"""Training runs as people ask for them: start, cancel, start by the calendar. At most one is active."""
+"""Training runs: request, cancel, start on schedule. At most one is active."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from redis.exceptions import RedisError
 
-from genreweb import heartbeat
 from genreweb.accounts.models import User
+from library.services import queue
 from library.services.queue import put
 from training.errors import TrainingError
 from training.models import RunMessage, TrainingRun
 from training.services import preflight
+from training.services.queue import Task
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +34,14 @@ def request_run(
     epochs: int | None = None,
     seed: int = 0,
 ) -> tuple[TrainingRun, bool]:
-    """Queue a run, or give the one that waits or runs already.
+    """Queue a run, or return the one that waits or runs already.
 
     Parameters
     ----------
     by
-        None where the calendar asks.
+        None for a scheduled run.
     architecture
-        Of `preflight.architectures`; empty for the usual one. A quick run keeps that of the version in
+        One of `preflight.architectures`; empty for the default. A quick run keeps that of the version in
         service.
     epochs
         None for the architecture's own number.
@@ -53,8 +53,8 @@ def request_run(
     Raises
     ------
     TrainingError
-        A parameter is out of bounds (``run_kind``, ``run_architecture``, ``run_epochs``, ``run_seed``), or
-        there is not enough to learn from.
+        If a parameter is out of bounds (``run_kind``, ``run_architecture``, ``run_epochs``, ``run_seed``), or
+        there are too few clips.
     """
     if active := TrainingRun.objects.active():
         return active, False
@@ -69,7 +69,7 @@ def request_run(
             run.save(force_insert=True)
             transaction.on_commit(lambda: send(run.pk), robust=True)
     except IntegrityError:
-        # Somebody else was first; the constraint decides, not the look above.
+        # Another request was first: the constraint decides, not the query above.
         active = TrainingRun.objects.active()
         if active is None:
             raise
@@ -101,9 +101,9 @@ def _checked(kind: str, architecture: str, epochs: int | None, seed: int) -> tup
 
 
 def cancel_run(*, run: TrainingRun) -> bool:
-    """Ask for the end of a run; False where it is over already.
+    """Cancel a run; False if it has ended already.
 
-    One that still waits ends at once, one that runs as soon as its worker looks, within a second or so.
+    A waiting run ends at once, a running one when its worker next checks, within about a second.
     """
     now = timezone.now()
     rows = TrainingRun.objects.filter(pk=run.pk)
@@ -120,7 +120,7 @@ def cancel_run(*, run: TrainingRun) -> bool:
 
 
 def start_scheduled_run() -> TrainingRun | None:
-    """Start a quick run if enough clips are new; None where there is no need or one is active."""
+    """Start a quick run if there are enough new clips; None if not, or if a run is active."""
     try:
         report = preflight.collect().of(Kind.QUICK)
         if report.new_clips < settings.TRAINING_SCHEDULE_CLIPS:
@@ -133,25 +133,15 @@ def start_scheduled_run() -> TrainingRun | None:
 
 
 def send(run_id: UUID) -> bool:
-    """Tell the training worker that a run waits; False where the broker is away: then the sweeper does."""
-    from training.tasks import train
-
-    return put(train, str(run_id), QUEUE)
+    """Put a run on the queue; False if the broker is unreachable: the sweeper then sends it later."""
+    return put(Task.TRAIN, str(run_id), QUEUE)
 
 
 def messages_waiting() -> int | None:
     """Count the messages that no training worker has taken, or None where the broker is away."""
-    try:
-        with heartbeat.connect() as redis:
-            return int(redis.llen(QUEUE))
-    except (RedisError, OSError):
-        return None
+    return queue.waiting(QUEUE)
 
 
 def has_worker() -> bool:
     """Tell whether a training worker is alive; False too where the broker is away."""
-    try:
-        with heartbeat.connect() as redis:
-            return heartbeat.live_workers(redis, queue=QUEUE) > 0
-    except (RedisError, OSError):
-        return False
+    return queue.has_worker(QUEUE)

@@ -1,7 +1,7 @@
-"""The clips of a run, frozen: which there were, under which label, and on which side of the split.
+"""Snapshots: the clips of a run with their labels and their sides of the split.
 
-Clips that belong together never lie on two sides. Which side a group takes follows from a hash of its name
-alone, so that it keeps its side from one snapshot to the next: what was held out once is not learnt later.
+Clips that belong together are never on two sides. The side of a group follows from a hash of its name alone,
+so that it is the same in every snapshot, and clips that were held out once are not trained on later.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from genreweb.jobs import ClaimLostError
 from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services.training_data import LEAST_CLIPS
 
@@ -22,13 +23,13 @@ Split = SnapshotClip.Split
 Grouping = Literal["people", "artists", "recordings"]
 
 GROUPINGS: tuple[Grouping, ...] = ("people", "artists", "recordings")
-"""What must not lie on two sides, strictest first. ``people``: what one artist made, and where no artist is
-known, what one person contributed. ``artists``: what one artist made. ``recordings``: one recording."""
+"""Clips that are kept on one side, strictest first. ``people``: those of one artist or, if unknown, of one
+contributor. ``artists``: those of one artist. ``recordings``: those of one recording."""
 LEAST_GROUPS = 10
-"""With fewer groups than this, a split by them would leave a side empty or rest on one person's taste."""
+"""With fewer groups, a side of the split could be empty or come from a single person."""
 TRAIN_SHARE, VALID_SHARE = 0.8, 0.1
 LEAST_TRAIN = round(LEAST_CLIPS * TRAIN_SHARE)
-"""Of a genre that could be taught, so many clips are to be learnt from."""
+"""Minimum number of training clips of a genre that has enough clips to be predictable."""
 
 _SIDES = {
     Clip.Part.TRAIN: Split.TRAIN,
@@ -53,7 +54,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What decides the side of a clip, and what its entry keeps."""
+    """The fields of a clip that determine its side, and those that its entry stores."""
 
     pk: UUID
     features_sha256: str
@@ -68,7 +69,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A clip with its label, its side, and the group it belongs to."""
+    """A clip with its label, side and group."""
 
     pk: UUID
     features_sha256: str
@@ -79,16 +80,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the usable clips of now would be split.
+    """Split of the currently usable clips.
 
     Attributes
     ----------
     grouping
-        What was kept together; see `GROUPINGS`.
+        Which clips were kept together; see `GROUPINGS`.
     rescued
-        Genres whose held-back clips were put into training, because too few were left there.
+        Genres whose held-out clips were moved to training, because it had too few.
     all_in_training
-        Whether there is too little to hold anything back.
+        Whether there are too few clips to hold any out.
     """
 
     entries: list[Entry]
@@ -106,36 +107,36 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Hash of all that a run would learn and be measured from."""
+        """Hash of everything that a run would be trained and measured on."""
         lines = sorted(f"{e.pk} {e.features_sha256} {e.genre} {e.split}\n" for e in self.entries)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def plan() -> Plan:
-    """Split every usable clip; the database is only read."""
+    """Split all usable clips, without writing to the database."""
     return split(_candidates())
 
 
 def freeze(run: TrainingRun, *, save: Callable[[DatasetSnapshot], bool]) -> tuple[DatasetSnapshot, Plan]:
-    """Write down what `run` learns from.
+    """Store the snapshot of `run`.
 
     Parameters
     ----------
     save
-        Notes the snapshot at the run, in the same transaction; False where the run is no longer ours, and
-        then nothing is written.
+        Stores the snapshot in the run, in the same transaction; returns False if the claim on the run was
+        lost, and then nothing is written.
 
     Raises
     ------
-    OvertakenError
-        `save` gave False.
+    ClaimLostError
+        If `save` returned False.
     """
     for attempt in range(_ATTEMPTS):
         planned = plan()
         try:
             return _write(planned, run, save), planned
         except IntegrityError:
-            # A clip was withdrawn between our reading it and our writing it down.
+            # A clip was withdrawn between reading and writing.
             if attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError
@@ -160,22 +161,18 @@ def _write(planned: Plan, run: TrainingRun, save: Callable[[DatasetSnapshot], bo
         batch_size=_BATCH,
     )
     if not save(snapshot):
-        raise OvertakenError(str(run.pk))
+        raise ClaimLostError(str(run.pk))
     return snapshot
 
 
-class OvertakenError(Exception):
-    """The run was cancelled or taken over while its snapshot was made."""
-
-
 def split(candidates: Iterable[Candidate]) -> Plan:
-    """Give every clip its side.
+    """Assign a side to every clip.
 
-    A dataset's own parts are kept. A clip without one follows those of its group that have one; where these
-    belong to the frozen test set it is held out, because a network must not learn an artist that it is
-    tested on. Groups that are free go by their hash: 80 % into training, 10 % each into validation and the
-    held-out set. Where there are fewer than `LEAST_GROUPS` free groups, the next finer grouping is taken; if
-    even single recordings are fewer, all are for training.
+    A dataset's own parts are kept. A clip without one follows those of its group that have one; if these are
+    in the test set it is held out, because a network must not be trained on an artist that it is tested on.
+    Free groups are assigned by their hash: 80 % to training, 10 % each to validation and the held-out set. If
+    there are fewer than `LEAST_GROUPS` free groups, the next finer grouping is used; if there are fewer
+    recordings than that, all are for training.
     """
     clips = list(candidates)
     for grouping in GROUPINGS:
@@ -225,7 +222,7 @@ def _candidates() -> list[Candidate]:
 
 
 def _links(clip: Clip) -> Iterator[str]:
-    """Name the recording that a clip holds, and those that it was found to share."""
+    """Keys of the clip's recording and of those that it was found to share."""
     yield f"one:{clip.pk}"
     if clip.sha256:
         yield f"file:{clip.sha256}"
@@ -237,7 +234,7 @@ def _links(clip: Clip) -> Iterator[str]:
 
 
 def _keys(clip: Candidate, grouping: Grouping) -> list[str]:
-    """Name everything that ties a clip to others."""
+    """Keys that a clip shares with others of its group."""
     keys = list(clip.links)
     if clip.repetition_group:
         keys.append(f"copy:{clip.dataset}:{clip.repetition_group}")
@@ -249,7 +246,7 @@ def _keys(clip: Candidate, grouping: Grouping) -> list[str]:
 
 
 def _group(clips: list[Candidate], grouping: Grouping) -> dict[str, list[Candidate]]:
-    """Join clips that share a key, directly or through others (union-find); a group goes by its first key."""
+    """Group clips that share a key, directly or transitively (union-find), by the first key of each group."""
     parent: dict[str, str] = {}
 
     def root(key: str) -> str:
@@ -262,8 +259,8 @@ def _group(clips: list[Candidate], grouping: Grouping) -> dict[str, list[Candida
     for clip in clips:
         first, *rest = _keys(clip, grouping)
         for key in rest:
-            # The alphabetically first key stays the root, whatever order clips come in: the artist, then the
-            # person, then the recording, because a name that newcomers cannot change keeps the group's side.
+            # The alphabetically first key is the root, independent of the order of clips: the artist, then
+            # the person, then the recording. So new clips do not change the name and side of a group.
             low, high = sorted((root(first), root(key)))
             parent[high] = low
     groups: dict[str, list[Candidate]] = defaultdict(list)
@@ -278,7 +275,7 @@ def _short(name: str) -> str:
 
 
 def _place(group: str) -> float:
-    """Give a number in [0, 1) that follows from the name alone."""
+    """Hash a name to a number in [0, 1)."""
     return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8]) / 2**64
 
 
@@ -301,7 +298,7 @@ def _side(clip: Candidate, members: list[Candidate], side: str) -> str:
 
 
 def _rescue(groups: dict[str, list[Candidate]], sides: dict[str, str], free: set[str]) -> list[str]:
-    """Put held-back groups into training for genres that could be taught but have too few clips there."""
+    """Move held-out groups to training for genres with enough clips but too few in training."""
     rescued = []
     usable: Counter[str] = Counter()
     for members in groups.values():
@@ -330,7 +327,7 @@ def _has(members: list[Candidate], genre: str) -> bool:
 
 
 def _fill_validation(groups: dict[str, list[Candidate]], sides: dict[str, str], free: set[str]) -> None:
-    """See that something is left to validate with: else the group nearest to that side changes over."""
+    """If validation is empty, move the group whose hash is nearest to it."""
     if any(
         _side(clip, members, sides[name]) == Split.VALID
         for name, members in groups.items()

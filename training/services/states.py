@@ -1,4 +1,4 @@
-"""Clips as people are told of them: their status, and the versions that learnt from them."""
+"""The states of clips that contributors see, and the versions that were trained on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STATES = (*Clip.Status.choices, (USED, USED))
 
 
 def learnt() -> QuerySet[SnapshotClip]:
-    """Give the entries of snapshots whose version learnt from them and went into service."""
+    """Return the snapshot entries that a version was trained on which then went into service."""
     promoted = Promotion.objects.filter(
         action=Promotion.Action.PROMOTE, version=OuterRef("snapshot__run__candidate")
     )
@@ -20,7 +20,7 @@ def learnt() -> QuerySet[SnapshotClip]:
 
 
 def in_states(clips: ClipQuerySet, states: list[str]) -> ClipQuerySet:
-    """Keep clips in any of some states."""
+    """Filter clips by states."""
     kept = clips.filter(status__in=[state for state in states if state != USED])
     if USED not in states:
         return kept
@@ -29,13 +29,13 @@ def in_states(clips: ClipQuerySet, states: list[str]) -> ClipQuerySet:
 
 
 def with_versions(clips: ClipQuerySet) -> ClipQuerySet:
-    """Fetch along which promoted versions learnt from each clip, in one query for all."""
+    """Prefetch the promoted versions that were trained on each clip."""
     entries = learnt().select_related("snapshot__run__candidate").order_by("snapshot__created")
     return clips.prefetch_related(Prefetch("entries", entries, to_attr="learnt"))
 
 
 def versions_of(clip: Clip) -> list[str]:
-    """Give the names of promoted versions that learnt from a clip of `with_versions`, the oldest first."""
+    """Names of the promoted versions that were trained on a clip of `with_versions`, the oldest first."""
     if clip.status != Clip.Status.APPROVED or clip.leaks:
         return []
     entries: list[SnapshotClip] = getattr(clip, "learnt", [])
@@ -43,5 +43,5 @@ def versions_of(clip: Clip) -> list[str]:
 
 
 def state_of(clip: Clip) -> str:
-    """Give the status that people are told."""
+    """Return the state that contributors see."""
     return USED if versions_of(clip) else clip.status

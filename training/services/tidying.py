@@ -1,4 +1,4 @@
-"""Remove files of clips that no row knows: left by a crash between writing a file and its row."""
+"""Remove files of clips without a row, left by a crash between writing a file and its row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from training.models import Clip
 
 
 def tidy() -> int:
-    """Delete old stored files of clips that belong to nothing; give how many."""
+    """Delete old stored files of clips that belong to no row; return their number."""
     return tidy_folders(("clips",), known=_known)
 
 

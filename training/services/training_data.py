@@ -1,4 +1,4 @@
-"""What a training would use: approved clips by genre, where they come from, and what still waits."""
+"""Counts of the training data: approved clips by genre and source, and clips that wait for review."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from classifier.models import Genre
 from training.models import Clip, Dataset
 
 LEAST_CLIPS = 20
-"""Approved clips that a genre needs before a version is taught to name it."""
+"""Approved clips that a genre needs to be predictable."""
 
 
 @dataclass(slots=True)
@@ -20,11 +20,11 @@ class GenreClips:
     Attributes
     ----------
     usable : int
-        Approved and free to train on, measure or hold out; `test` of them never trained on.
+        Approved and usable for training, validation or holding out; `test` of them are never trained on.
     contributed : int
-        Of the usable ones, those that people contributed; the others came with datasets.
+        Of the usable ones, those that users contributed; the others were imported.
     leaks : int
-        Approved ones that hold a recording of the frozen test set, and are left out.
+        Approved ones that contain a recording of the test set, and are left out.
     """
 
     genre: Genre
@@ -42,13 +42,13 @@ class GenreClips:
 
     @property
     def missing(self) -> int:
-        """Clips that it still lacks to become predictable."""
+        """Clips that it still needs to become predictable."""
         return max(LEAST_CLIPS - self.for_training, 0)
 
 
 @dataclass(slots=True)
 class DatasetClips:
-    """The clips of one dataset: all, and those that a training may use."""
+    """The clips of one dataset: all, and the usable ones."""
 
     dataset: Dataset
     clips: int
@@ -84,7 +84,7 @@ _USABLE = Q(clips__status=Clip.Status.APPROVED, clips__leaks=False) & ~Q(clips__
 
 
 def collect() -> TrainingData:
-    """Count everything in three queries, however many clips there are."""
+    """Count everything in three queries."""
     genres = [
         GenreClips(
             genre=genre,

@@ -1,4 +1,4 @@
-"""A candidate beside the version in service: what is known of both, from their rows."""
+"""The comparison of a candidate with the version in service, from their rows."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from classifier import testset
 from classifier.core.artifact import MODEL_FILES, architecture_of
 from classifier.core.gate import Comparison, Verdict, VersionPredictions, compare
 from classifier.models import ModelVersion
-from classifier.version_files import files_of
 from training.models import TrainingRun
 
-FROZEN, HOLDOUT = "frozen:", "clip:"
+TEST, HOLDOUT = "test:", "clip:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,57 +37,67 @@ class Report:
 
     Attributes
     ----------
-    frozen, heldout
-        How many clips of the frozen test set, and of the contributed ones that were held out, both heard.
+    tested, heldout
+        How many clips of the test set, and of the contributed ones that were held out, both predicted.
     heldout_unpaired
-        Held-out clips that the champion was never asked about: it came into service after the candidate was
-        judged.
+        Held-out clips without a prediction of the champion: it came into service after the candidate was
+        evaluated.
     """
 
     champion: ModelVersion
     candidate: ModelVersion
     result: Comparison
-    frozen: int
+    tested: int
     heldout: int
     heldout_unpaired: int
 
 
 def report_on(candidate: ModelVersion, champion: ModelVersion) -> Report:
-    """Compare two versions on every clip that both were asked about."""
+    """Compare two versions on every clip that both were evaluated on."""
     truths, before, after = _heldout(candidate, champion)
-    frozen_before, frozen_after = verdicts_on_test_set(champion), verdicts_on_test_set(candidate)
-    for name in frozen_before.keys() | frozen_after.keys():
-        # A clip of the frozen set is named after its genre: blues.00042.
-        truths[FROZEN + name] = name.partition(".")[0]
-    before |= {FROZEN + name: verdict for name, verdict in frozen_before.items()}
-    after |= {FROZEN + name: verdict for name, verdict in frozen_after.items()}
-    both = before.keys() & after.keys()
-    frozen = sum(name.startswith(FROZEN) for name in both)
+    truths |= {TEST + name: label for name, label in _test_truths(champion, candidate).items()}
+    for version, verdicts in ((champion, before), (candidate, after)):
+        verdicts.update({TEST + name: verdict for name, verdict in verdicts_on_test_set(version).items()})
+    both = before.keys() & after.keys() & truths.keys()
+    on_test = sum(name.startswith(TEST) for name in both)
     return Report(
         champion=champion,
         candidate=candidate,
         result=compare(
             VersionPredictions(champion.labels, before), VersionPredictions(candidate.labels, after), truths
         ),
-        frozen=frozen,
-        heldout=len(both) - frozen,
+        tested=on_test,
+        heldout=len(both) - on_test,
         heldout_unpaired=sum(name.startswith(HOLDOUT) for name in after.keys() - before.keys()),
     )
 
 
+def _test_truths(champion: ModelVersion, candidate: ModelVersion) -> dict[str, str]:
+    """Give the label of each test clip: as the program knows it, else as a version was told when tested.
+
+    A candidate may come from another site, so it is not asked about clips that the champion was tested on.
+    """
+    asked = verdicts_on_test_set(champion)
+    of_candidate = mapping(candidate.metadata.get("test_truths"))
+    told = {name: label for name, label in of_candidate.items() if name not in asked}
+    told |= mapping(champion.metadata.get("test_truths"))
+    texts = {name: label for name, label in told.items() if isinstance(label, str)}
+    return texts | testset.shipped().label_of
+
+
 def verdicts_on_test_set(version: ModelVersion) -> dict[str, Verdict]:
-    """Give what a version said about the clips of the frozen test set; what makes no sense is left out."""
-    said = version.metadata.get("test_predictions")
-    return _verdicts(said) if isinstance(said, Mapping) else {}
+    """Give the predictions of a version for the test clips; malformed ones are left out."""
+    predictions = version.metadata.get("test_predictions")
+    return _verdicts(predictions) if isinstance(predictions, Mapping) else {}
 
 
-def _verdicts(said: Mapping[Any, Any]) -> dict[str, Verdict]:
-    found = {str(name): _verdict(entry) for name, entry in said.items()}
+def _verdicts(predictions: Mapping[Any, Any]) -> dict[str, Verdict]:
+    found = {str(name): _verdict(entry) for name, entry in predictions.items()}
     return {name: verdict for name, verdict in found.items() if verdict is not None}
 
 
 def _verdict(entry: object) -> Verdict | None:
-    # Of an imported version these are another site's words.
+    # Of an imported version they were written by another site.
     if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
         return None
     confidence = share(entry[1])
@@ -97,18 +107,18 @@ def _verdict(entry: object) -> Verdict | None:
 def _heldout(
     candidate: ModelVersion, champion: ModelVersion
 ) -> tuple[dict[str, str], dict[str, Verdict], dict[str, Verdict]]:
-    """Give the truth about each held-out clip of the candidate's run, and what both said.
+    """Give the label of each held-out clip of the candidate's run, and the predictions of both.
 
-    A champion that came into service since the candidate was judged has its own run's words on clips that
-    were held out there too: a clip keeps its side from one snapshot to the next.
+    A champion that came into service since the candidate was evaluated has predictions of its own run for
+    clips that were held out there too: a clip keeps its side from one snapshot to the next.
     """
-    judged = _clips(candidate)
+    held_out = _clips(candidate)
     same = _judgement(candidate).get("champion") == champion.pk
-    others = judged if same else _clips(champion)
+    others = held_out if same else _clips(champion)
     mine = "champion" if same else "candidate"
-    truths = {HOLDOUT + name: str(clip.get("genre", "")) for name, clip in judged.items()}
-    before = _verdicts({HOLDOUT + name: clip.get(mine) for name, clip in others.items() if name in judged})
-    after = _verdicts({HOLDOUT + name: clip.get("candidate") for name, clip in judged.items()})
+    truths = {HOLDOUT + name: str(clip.get("genre", "")) for name, clip in held_out.items()}
+    before = _verdicts({HOLDOUT + name: clip.get(mine) for name, clip in others.items() if name in held_out})
+    after = _verdicts({HOLDOUT + name: clip.get("candidate") for name, clip in held_out.items()})
     return truths, before, after
 
 
@@ -152,7 +162,7 @@ def _robustness(metadata: Mapping[str, Any]) -> float | None:
 
 def _size(version: ModelVersion) -> int | None:
     """Give the bytes of what a version answers from."""
-    entry = files_of(version).get(MODEL_FILES.get(architecture_of(version.metadata), ""))
+    entry = version.files.get(MODEL_FILES.get(architecture_of(version.metadata), ""))
     return entry["size"] if entry else None
 
 

@@ -1,4 +1,4 @@
-"""Every version this site knows, with what became of the clips it learnt from."""
+"""All versions of the classifier, with the number of clips they were trained on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from training.services.receipts import LEARNT
 
 @dataclass(frozen=True, slots=True)
 class LearntClips:
-    """How many clips a version learnt from here, and how many of them were withdrawn since."""
+    """Number of this site's clips that a version was trained on, and of those withdrawn since."""
 
     clips: int
     withdrawn: int
 
 
 def visible_versions(user: User) -> list[ModelVersion]:
-    """Give the versions that a person may see, the one in service first, then the newest."""
+    """Return the versions that a user may see, the one in service first, then the newest."""
     return list(
         ModelVersion.objects.visible_to(user)
         .select_related("run", "added_by")
@@ -30,7 +30,7 @@ def visible_versions(user: User) -> list[ModelVersion]:
 
 
 def learnt_clips(versions: list[ModelVersion]) -> dict[int, LearntClips]:
-    """Count the clips of each version's snapshot, by version; those that came from elsewhere are left out."""
+    """Count the clips of each version's snapshot, by version; imported versions are left out."""
     rows = (
         SnapshotClip.objects.filter(snapshot__run__candidate__in=versions, split__in=LEARNT)
         .values_list("snapshot__run__candidate")

@@ -6,27 +6,22 @@ ending, and which ends with this one however this one ends.
 
 from __future__ import annotations
 
-import errno
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from classifier import registry
-from classifier.core.artifact import ReleaseError
 from classifier.models import ModelVersion
-from library.services.pulse import beating
+from genreweb.jobs import Event
 from training.errors import TrainingError
 from training.models import DatasetSnapshot, TrainingRun
-from training.services import job_files, preflight, run_storage, snapshots
-from training.services.child import Child, ChildLostError
-from training.services.claims import CancelledError, Claim, OvertakenError, claim
-
-log = logging.getLogger(__name__)
+from training.services import claims, job_files, preflight, run_storage, snapshots
+from training.services.child import Child
+from training.services.claims import CancelledError, RunClaim
 
 Step, Status = TrainingRun.Step, TrainingRun.Status
 
@@ -41,42 +36,26 @@ _BEGINS = {
 }
 # Seconds that writing, judging and saving take after the last epoch, as far as nothing better is known.
 _SECONDS_AFTER_FIT = 40.0
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 def train(*, run_id: UUID) -> bool:
-    """Take one queued run to its end; False where there was nothing to do or the work was overtaken."""
-    claimed = claim(run_id)
-    if claimed is None:
-        return False
+    """Take one queued run to its end; False where there was nothing to do or the claim was lost."""
+    done = claims.JOBS.process(run_id, _train_or_cancel)
+    if done and not TrainingRun.objects.filter(pk=run_id, status__in=TrainingRun.ACTIVE).exists():
+        run_storage.forget(run_id)
+    return done
+
+
+def _train_or_cancel(claimed: RunClaim) -> None:
     try:
-        with beating(claimed.update, name=f"heartbeat-run-{run_id}"):
-            _train(claimed)
-    except (OvertakenError, snapshots.OvertakenError):
-        log.info("run %s: overtaken", run_id)
-        return False
+        _train(claimed)
     except CancelledError:
-        _end(claimed, Status.CANCELLED, "cancelled")
-    except TrainingError as error:
-        _fail(claimed, error.code, error.params)
-    except ReleaseError as error:
-        _fail(claimed, "run_base_damaged", {"detail": str(error)})
-    except OSError as error:
-        if error.errno in _FULL_DISK:
-            _fail(claimed, "run_disk_full", {"place": error.filename or str(run_storage.root())})
-        else:
-            log.exception("run %s: attempt %d failed", run_id, claimed.attempt)
-            _put_back(claimed)
-    except ChildLostError as error:
-        log.error("run %s: attempt %d lost its process (%s)", run_id, claimed.attempt, error)  # noqa: TRY400
-        _put_back(claimed, "run_lost")
-    except Exception:
-        log.exception("run %s: attempt %d failed", run_id, claimed.attempt)
-        _put_back(claimed)
-    return True
+        with transaction.atomic():
+            if claims.JOBS.cancel(claimed.rows()):
+                claims.JOBS.note(claimed.run.pk, Event.CANCELLED)
 
 
-def _train(claimed: Claim) -> None:
+def _train(claimed: RunClaim) -> None:
     run = claimed.run
     again = claimed.attempt > 1
     claimed.say("claimed_again" if again else "claimed", **({"attempt": claimed.attempt} if again else {}))
@@ -95,7 +74,7 @@ def _train(claimed: Claim) -> None:
         _save(claimed, job)
 
 
-def _snapshot(claimed: Claim) -> DatasetSnapshot:
+def _snapshot(claimed: RunClaim) -> DatasetSnapshot:
     run = claimed.run
     if run.snapshot is not None:
         return run.snapshot
@@ -112,7 +91,7 @@ def _snapshot(claimed: Claim) -> DatasetSnapshot:
     return snapshot
 
 
-def _material(claimed: Claim, snapshot: DatasetSnapshot) -> Path:
+def _material(claimed: RunClaim, snapshot: DatasetSnapshot) -> Path:
     claimed.step(Step.FEATURES, _BEGINS[Step.FEATURES], seconds_left=claimed.run.eta_seconds)
     width = _BEGINS[Step.FIT] - _BEGINS[Step.FEATURES]
 
@@ -128,7 +107,7 @@ def _material(claimed: Claim, snapshot: DatasetSnapshot) -> Path:
     return gathered.folder
 
 
-def _follow(claimed: Claim, folder: Path) -> None:
+def _follow(claimed: RunClaim, folder: Path) -> None:
     """Run the numeric part and pass on what it says, until it is done."""
     handlers: dict[str, Callable[[dict[str, Any]], None]] = {
         "step": lambda said: claimed.step(
@@ -143,7 +122,7 @@ def _follow(claimed: Claim, folder: Path) -> None:
             handlers[said["event"]](said)
 
 
-def _epoch(claimed: Claim, said: dict[str, Any]) -> None:
+def _epoch(claimed: RunClaim, said: dict[str, Any]) -> None:
     begin, end = _BEGINS[Step.FIT], _BEGINS[Step.EXPORT]
     claimed.epoch(
         said["epoch"],
@@ -157,14 +136,14 @@ def _raise_failure(said: dict[str, Any]) -> None:
     raise TrainingError(said["code"], said["params"])
 
 
-def _save(claimed: Claim, job: job_files.Job) -> None:
+def _save(claimed: RunClaim, job: job_files.Job) -> None:
     """Keep the result as a version; the run is done in the same transaction, or neither is there."""
     claimed.look()
     claimed.step(Step.SAVE, _BEGINS[Step.SAVE], seconds_left=1.0)
     judgement = job.judgement()
 
     def finish(version: ModelVersion) -> None:
-        done = claimed.update(
+        claimed.must_update(
             status=Status.DONE,
             step="",
             progress=1.0,
@@ -173,8 +152,6 @@ def _save(claimed: Claim, job: job_files.Job) -> None:
             candidate=version,
             judgement=judgement,
         )
-        if not done:
-            raise OvertakenError(str(claimed.run.pk))
 
     try:
         version = registry.add_version(
@@ -184,25 +161,3 @@ def _save(claimed: Claim, job: job_files.Job) -> None:
         raise TrainingError("run_storage", {"detail": error.strerror or str(error)}) from error
     claimed.say("judged", clips=len(judgement["holdout"]["clips"]))
     claimed.say("saved", name=version.name)
-    run_storage.forget(claimed.run.pk)
-
-
-def _end(claimed: Claim, status: str, line: str, **fields: Any) -> None:
-    ended = claimed.update(status=status, step="", eta_seconds=None, finished_at=timezone.now(), **fields)
-    if ended:
-        claimed.say(line)
-        run_storage.forget(claimed.run.pk)
-
-
-def _fail(claimed: Claim, code: str, params: dict[str, Any]) -> None:
-    log.warning("run %s: failed (%s %s)", claimed.run.pk, code, params)
-    _end(claimed, Status.FAILED, "failed", error_code=code, error_params=params)
-
-
-def _put_back(claimed: Claim, code: str = "run_internal") -> None:
-    """Queue the run again after a fault that may pass; after the last attempt, give up and say so."""
-    run = TrainingRun.objects.filter(pk=claimed.run.pk).only("tries").first()
-    if run is None or run.tries >= settings.TRAINING_ATTEMPTS:
-        _fail(claimed, code, {})
-    elif claimed.update(status=Status.QUEUED, step="", eta_seconds=None, queued_at=timezone.now()):
-        claimed.say("try_again")

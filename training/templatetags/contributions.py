@@ -1,4 +1,4 @@
-"""What pages that are not about training say of it: news for contributors, and what was given of a track."""
+"""Template tags for contributors: unseen receipts, and the clips made from a track."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ register = template.Library()
 
 @register.simple_tag
 def unseen_receipts(user: User | AnonymousUser) -> int:
-    """Count the receipts that somebody has not looked at yet."""
+    """Count the receipts that a user has not seen yet."""
     return Receipt.objects.filter(user=user, seen_at=None).count() if user.is_authenticated else 0
 
 
 @register.simple_tag
 def given_of(track: Track, user: User | AnonymousUser) -> list[ClipRow]:
-    """Give what somebody has contributed of a track, the newest first; pieces of one stand for all."""
+    """Return a user's clips of a track, the newest first; of several pieces, only the first."""
     if not isinstance(user, User):
         return []
     clips = Clip.objects.contributed_by(user).filter(track=track, origin=None)

@@ -1,4 +1,4 @@
-"""What rows of clips say of the model's opinion."""
+"""What rows of clips say of the model's prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def top_opinion(context: Context, clip: Clip) -> Bar:
+def top_prediction(context: Context, clip: Clip) -> Bar:
     """Give the genre that the model found likeliest in a clip it was asked about."""
     label, share = max(clip.opinion.items(), key=lambda item: item[1])
     return Bar(genre(context, label), share, round(100 * share))

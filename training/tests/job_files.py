@@ -1,4 +1,4 @@
-"""Clips to learn from, made at once: each genre has bands of its own, which a small network can tell."""
+"""Synthetic training clips: each genre has its own bands, which a small network can distinguish."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Api = Callable[[Any], APIClient]
 
 @pytest.fixture(autouse=True)
 def _no_messages() -> Iterator[None]:
-    with mock.patch("training.tasks.check_clip.apply_async"):
+    with mock.patch("celery.Celery.send_task"):
         yield
 
 
@@ -39,7 +39,7 @@ def send(client: APIClient, sound: bytes | None = None, **fields: Any) -> Any:
 
 
 def use(clip: Clip, version: ModelVersion, *, split: str = "train", promoted: bool = True) -> None:
-    """Have a version learn from a clip."""
+    """Make a version that was trained on a clip."""
     snapshot = DatasetSnapshot.objects.create(digest=uuid.uuid4().hex)
     SnapshotClip.objects.create(
         snapshot=snapshot, clip=clip, clip_key=clip.pk, features_sha256="0", genre="blues", split=split

@@ -1,4 +1,4 @@
-"""Bundles: out of one site and into another, and everything that is refused on the way."""
+"""Bundles: export from one site, import into another, and everything that is refused."""
 
 from __future__ import annotations
 
@@ -28,9 +28,12 @@ from library.tests.storages import PathlessStorage
 from training.errors import TrainingError
 from training.services import bundles
 from training.services.bundles import bundle_name, import_bundle, write_bundle
+from training.services.releases import sync_release
 from training.tests.versions import damage, make_version
 
 pytestmark = pytest.mark.django_db
+
+Refused = Callable[[bytes], TrainingError]
 
 
 def bundle_of(version: ModelVersion) -> bytes:
@@ -43,8 +46,8 @@ def unpacked(bundle: bytes) -> dict[str, bytes]:
 
 
 def packed(files: dict[str, bytes], /, **manifest: Any) -> bytes:
-    """Make a bundle whose manifest fits its files, unless said otherwise."""
-    said = {
+    """Make a bundle whose manifest matches its files, with changes."""
+    contents = {
         "format": 1,
         "name": "theirs",
         "files": {name: {"sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()},
@@ -52,14 +55,14 @@ def packed(files: dict[str, bytes], /, **manifest: Any) -> bytes:
     }
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as bundle:
-        bundle.writestr("manifest.json", json.dumps(said))
+        bundle.writestr("manifest.json", json.dumps(contents))
         for name, part in files.items():
             bundle.writestr(name, part)
     return content.getvalue()
 
 
 def release_files(**metadata: Any) -> dict[str, bytes]:
-    """Give what a bundle of the shipped release holds at least, with some of its metadata replaced."""
+    """The required files of a bundle of the shipped release, with some of its metadata replaced."""
     shipped = current_release()
     merged = {**json.loads((shipped / "metadata.json").read_text()), **metadata}
     return {
@@ -77,7 +80,7 @@ def sent(bundle: bytes) -> ContentFile[bytes]:
 
 
 @pytest.fixture
-def refused(curator: User, stored: Callable[[], list[str]]) -> Callable[[bytes], TrainingError]:
+def refused(curator: User, stored: Callable[[], list[str]]) -> Refused:
     """Bring in a bundle that must be refused, and see that nothing is left of it."""
 
     def bring(bundle: bytes) -> TrainingError:
@@ -136,7 +139,7 @@ def test_from_one_site_to_another(settings: Settings, tmp_path: Path, curator: U
 
 
 def test_the_shipped_release_travels_too(curator: User) -> None:
-    release = registry.sync_release()
+    release = sync_release()
     known, new = import_bundle(sent(bundle_of(release)), by=curator)
     assert (known, new) == (release, False)
 
@@ -171,7 +174,7 @@ def test_the_same_version_twice_at_once_is_one(settings: Settings, tmp_path: Pat
             connection.close()
 
     # A row to be held, as every site has one.
-    registry.sync_release()
+    sync_release()
     ModelVersion.objects.update(sha256="0" * 64)
     threads = [threading.Thread(target=bring) for _ in range(2)]
     for thread in threads:
@@ -191,13 +194,13 @@ def test_what_is_damaged_here_is_not_given_away() -> None:
 
 
 # --- hostile -------------------------------------------------------------------------------------------
-def test_what_is_no_archive_is_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_what_is_no_archive_is_refused(refused: Refused) -> None:
     content = packed(release_files())
     for bad in (b"", b"RIFF....WAVE", content[: len(content) // 2], content[:-1000] + b"\0" * 1000):
         assert refused(bad).code == "bundle_not_zip"
 
 
-def test_a_part_that_was_changed_on_the_way_is_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_a_part_that_was_changed_on_the_way_is_refused(refused: Refused) -> None:
     content = bytearray(packed(release_files()))
     content[len(content) // 2] ^= 1
     assert refused(bytes(content)).code == "bundle_not_zip"
@@ -206,12 +209,12 @@ def test_a_part_that_was_changed_on_the_way_is_refused(refused: Callable[[bytes]
 @pytest.mark.parametrize(
     "name", ["../evil.txt", "/etc/passwd", "a/b.txt", "..", ".hidden", "C:\\x", "x" * 200, "ü.txt"]
 )
-def test_names_that_lead_elsewhere_are_refused(name: str, refused: Callable[[bytes], TrainingError]) -> None:
+def test_names_that_lead_elsewhere_are_refused(name: str, refused: Refused) -> None:
     error = refused(packed({**release_files(), name: b"evil"}))
     assert error.code == "bundle_contents"
 
 
-def test_links_are_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_links_are_refused(refused: Refused) -> None:
     content = io.BytesIO(packed(release_files()))
     with zipfile.ZipFile(content, "a") as bundle:
         link = zipfile.ZipInfo("weights")
@@ -220,7 +223,7 @@ def test_links_are_refused(refused: Callable[[bytes], TrainingError]) -> None:
     assert refused(content.getvalue()).params == {"what": "weights"}
 
 
-def test_a_part_twice_is_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_a_part_twice_is_refused(refused: Refused) -> None:
     content = io.BytesIO(packed(release_files()))
     with (
         zipfile.ZipFile(content, "a") as bundle,
@@ -230,7 +233,7 @@ def test_a_part_twice_is_refused(refused: Callable[[bytes], TrainingError]) -> N
     assert refused(content.getvalue()).code == "bundle_contents"
 
 
-def test_encrypted_parts_are_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_encrypted_parts_are_refused(refused: Refused) -> None:
     content = bytearray(packed(release_files()))
     at = content.rindex(b"PK\x01\x02")
     (flags,) = struct.unpack_from("<H", content, at + 8)
@@ -238,13 +241,11 @@ def test_encrypted_parts_are_refused(refused: Callable[[bytes], TrainingError]) 
     assert refused(bytes(content)).code == "bundle_contents"
 
 
-def test_too_many_parts_are_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_too_many_parts_are_refused(refused: Refused) -> None:
     assert refused(packed({f"part{n}": b"" for n in range(40)})).code == "bundle_contents"
 
 
-def test_a_bomb_is_not_unpacked(
-    refused: Callable[[bytes], TrainingError], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bomb_is_not_unpacked(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "MOST_UNPACKED_BYTES", 6 * 2**20)
     bomb = packed({**release_files(), "bomb": bytes(12 * 2**20)})
     assert len(bomb) - len(packed(release_files())) < 2**16
@@ -256,9 +257,7 @@ def test_a_bomb_is_not_unpacked(
     assert refused(bytes(lying)).code in ("bundle_too_large", "bundle_not_zip", "bundle_hash")
 
 
-def test_too_large_a_file_is_not_even_opened(
-    refused: Callable[[bytes], TrainingError], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_large_a_file_is_not_even_opened(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "MOST_BYTES", 1000)
     assert refused(packed(release_files())).code == "bundle_too_large"
 
@@ -277,13 +276,11 @@ def test_too_large_a_file_is_not_even_opened(
     ],
     ids=str,
 )
-def test_a_manifest_that_does_not_fit_is_refused(
-    manifest: dict[str, Any], refused: Callable[[bytes], TrainingError]
-) -> None:
+def test_a_manifest_that_does_not_fit_is_refused(manifest: dict[str, Any], refused: Refused) -> None:
     assert refused(packed(release_files(), **manifest)).code in ("bundle_contents", "bundle_hash")
 
 
-def test_a_bundle_needs_manifest_and_metadata(refused: Callable[[bytes], TrainingError]) -> None:
+def test_a_bundle_needs_manifest_and_metadata(refused: Refused) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as bundle:
         bundle.writestr("model.tflite", b"")
@@ -305,9 +302,7 @@ def test_a_bundle_needs_manifest_and_metadata(refused: Callable[[bytes], Trainin
     ],
     ids=str,
 )
-def test_what_this_program_cannot_use_is_refused(
-    metadata: dict[str, Any], refused: Callable[[bytes], TrainingError]
-) -> None:
+def test_what_this_program_cannot_use_is_refused(metadata: dict[str, Any], refused: Refused) -> None:
     error = refused(packed(release_files(**metadata)))
     assert error.code == "bundle_unusable"
     assert len(error.message) > 60
@@ -329,26 +324,24 @@ def test_what_this_program_cannot_use_is_refused(
     ],
     ids=str,
 )
-def test_what_it_says_of_itself_must_make_sense(
-    metadata: dict[str, Any], refused: Callable[[bytes], TrainingError]
-) -> None:
+def test_what_it_says_of_itself_must_make_sense(metadata: dict[str, Any], refused: Refused) -> None:
     assert refused(packed(release_files(**metadata))).code == "bundle_metadata"
 
 
-def test_numbers_beyond_all_bounds_are_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_numbers_beyond_all_bounds_are_refused(refused: Refused) -> None:
     for number in (b"1e999", b"NaN", b"-Infinity"):
         files = release_files(note="here")
         files["metadata.json"] = files["metadata.json"].replace(b'"here"', number)
         assert refused(packed(files)).code in ("bundle_metadata", "bundle_unusable")
 
 
-def test_metadata_nested_without_end_are_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_metadata_nested_without_end_are_refused(refused: Refused) -> None:
     files = release_files(note="here")
     files["metadata.json"] = files["metadata.json"].replace(b'"here"', b"[" * 90_000 + b"]" * 90_000)
     assert refused(packed(files)).code in ("bundle_unusable", "bundle_metadata")
 
 
-def test_a_network_that_does_not_run_is_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_a_network_that_does_not_run_is_refused(refused: Refused) -> None:
     model = release_files()["model.tflite"]
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, len(model), dtype=np.uint8).tobytes()
@@ -357,16 +350,14 @@ def test_a_network_that_does_not_run_is_refused(refused: Callable[[bytes], Train
         assert error.code in ("bundle_unusable", "bundle_does_not_run")
 
 
-def test_a_network_with_other_outputs_than_its_labels_is_refused(
-    refused: Callable[[bytes], TrainingError],
-) -> None:
+def test_a_network_with_other_outputs_than_its_labels_is_refused(refused: Refused) -> None:
     labels = [f"genre{n}" for n in range(11)]
     error = refused(packed(release_files(labels=labels, test=None, validation=None)))
     assert error.code == "bundle_unusable"
 
 
 def test_a_network_that_kills_its_process_harms_no_other(
-    refused: Callable[[bytes], TrainingError], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     killer = tmp_path / "classifier" / "core"
     killer.mkdir(parents=True)
@@ -377,7 +368,7 @@ def test_a_network_that_kills_its_process_harms_no_other(
     assert refused(packed(release_files())).code == "bundle_does_not_run"
 
 
-def test_arrays_with_code_in_them_are_refused(refused: Callable[[bytes], TrainingError]) -> None:
+def test_arrays_with_code_in_them_are_refused(refused: Refused) -> None:
     content = io.BytesIO()
     np.savez(content, embeddings=np.array([{"a": 1}], dtype=object))
     error = refused(packed({**release_files(), "replay.npz": content.getvalue()}))

@@ -35,7 +35,7 @@ Stored = Callable[[], list[str]]
 @pytest.fixture(autouse=True)
 def _at_once(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Iterator[None]:
     """Run what waits for a commit when the test's block ends; messages go nowhere."""
-    with mock.patch("training.tasks.check_clip.apply_async"):
+    with mock.patch("celery.Celery.send_task"):
         yield
 
 
@@ -362,7 +362,7 @@ def test_the_sweeper_takes_clips_from_dead_workers(sent: Sent) -> None:
     Clip.objects.update(claimed=True, heartbeat_at=long_ago)
     Clip.objects.filter(pk=last.pk).update(tries=3)
     with (
-        mock.patch("training.services.checking.queues.waiting", return_value=0),
+        mock.patch("library.services.queue.waiting", return_value=0),
         mock.patch("training.services.checking.queue.send_check", return_value=True) as again,
     ):
         assert sweep() == 1
@@ -379,7 +379,7 @@ def test_the_sweeper_waits_while_the_queue_is_long_or_away(sent: Sent, messages:
     sent(wav(chords(6)))
     Clip.objects.update(queued_at=timezone.now() - timedelta(minutes=5))
     with (
-        mock.patch("training.services.checking.queues.waiting", return_value=messages),
+        mock.patch("library.services.queue.waiting", return_value=messages),
         mock.patch("training.services.checking.queue.send_check") as again,
     ):
         assert sweep() == 0

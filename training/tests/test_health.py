@@ -1,4 +1,4 @@
-"""Labels that the other clips speak against."""
+"""Checks of labels against out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from classifier.releases import current_release, read_evaluation_features
 from classifier.tests.sounds import shared_data
 from genreweb.accounts.models import User
 from training.models import Clip, LabelCheck
-from training.services import health, opinions, review
+from training.services import health, predictions, review
 from training.services.features import quantise
 from training.services.review import Seen
 from training.tests.clips import make_clip
@@ -101,7 +101,7 @@ def test_wrong_labels_come_first(genres: Genres, version: ModelVersion, owner: U
     assert worst in Clip.objects.suspicious()
 
 
-def test_what_cannot_be_judged_is_left_out(genres: Genres, version: ModelVersion, owner: User) -> None:
+def test_what_cannot_be_checked_is_left_out(genres: Genres, version: ModelVersion, owner: User) -> None:
     names = ["blues", "rock", "jazz", "pop"]
     points = clouds(names, 8)
     rows(genres, version, owner, ["blues"] * 8 + ["rock"] * 8 + ["jazz"] * 5, points[:21])
@@ -131,7 +131,7 @@ def test_embeddings_of_another_network_are_not_mixed_in(
     rows(genres, version, owner, ["blues"] * 8, points[:8])
     rows(genres, kin, owner, ["rock"] * 8, points[8:])
     strange = rows(genres, other, owner, ["rock"] * 2, points[8:10])
-    with mock.patch.object(opinions, "refresh") as refresh:
+    with mock.patch.object(predictions, "refresh") as refresh:
         done = check()
     assert {clip.pk for clip in refresh.call_args.args[0]} == {clip.pk for clip in strange}
     assert (done.status, done.clips) == ("done", 16)
@@ -174,7 +174,7 @@ def test_one_check_at_a_time(
     assert (first.status, first.error_code, second.status) == ("failed", "worker_lost", "queued")
 
 
-def test_clips_without_an_embedding_are_heard_first(
+def test_clips_without_an_embedding_are_predicted_first(
     genres: Genres, classifier_in_service: ModelVersion, owner: User
 ) -> None:
     clip = make_clip(owner, genres["blues"], status="approved")
@@ -188,7 +188,7 @@ def test_clips_without_an_embedding_are_heard_first(
 def test_flipped_labels_of_held_out_music_rank_first(
     genres: Genres, version: ModelVersion, owner: User, seed: int
 ) -> None:
-    """Of 200 clips that the shipped network never learnt from, 20 % carry a wrong label."""
+    """Of 200 clips that the shipped network was not trained on, 20 % have a wrong label."""
     heard = read_evaluation_features(current_release())
     labels = [genre.slug for genre in SHIPPED_GENRES]
     rng = np.random.default_rng(seed)
@@ -217,14 +217,16 @@ def test_flipped_labels_of_held_out_music_rank_first(
 def test_flipped_labels_of_real_music_rank_first(
     genres: Genres, classifier_in_service: ModelVersion, owner: User
 ) -> None:
-    """Of 200 clips that the network never learnt from, 20 % carry a wrong label."""
+    """Of 200 clips that the network was not trained on, 20 % have a wrong label."""
     assert GTZAN is not None
     whole = logmels.load(GTZAN)
     unlearnt = [place for place, clip in enumerate(whole.clips) if clip.part in ("valid", "")]
     rng = np.random.default_rng(4)
     chosen = rng.permutation(unlearnt)[:200]
     network = registry.in_service().classifier
-    embeddings = np.stack([opinions.listen(quantise(whole.db(place)), network).embedding for place in chosen])
+    embeddings = np.stack(
+        [predictions.predict(quantise(whole.db(place)), network).embedding for place in chosen]
+    )
     labels = [whole.clips[place].genre for place in chosen]
     flipped = np.zeros(len(labels), bool)
     flipped[rng.choice(len(labels), len(labels) // 5, replace=False)] = True

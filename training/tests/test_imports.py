@@ -108,7 +108,7 @@ def test_log_mels_are_taken_as_they_are(logmels: Path, classifier_in_service: Mo
     assert read_features(rock).floor_db == -60.0
 
 
-def test_a_log_mel_of_the_frozen_set_is_marked_before_anybody_trains_on_it(logmels: Path) -> None:
+def test_a_log_mel_of_the_test_set_is_marked_before_anybody_trains_on_it(logmels: Path) -> None:
     with np.load(logmels / "logmel_999.npz") as archive:
         held = ClipFeatures(archive["idx"][0], -80.0)
     prints = testset.FingerprintIndex.of(("blues.00042",), [fingerprint.from_columns(held.db).stored])
@@ -132,7 +132,7 @@ def test_an_import_that_was_interrupted_goes_on(folder: Path) -> None:
     assert bring(folder).added == 1
 
 
-def test_the_command_names_what_it_left_out_and_asks_for_opinions(
+def test_the_command_names_what_it_left_out_and_predicts_the_rest(
     logmels: Path,
     classifier_in_service: ModelVersion,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""Training material is read whatever its layout, and what is none is said to be none."""
+"""Datasets are read in every layout, and others are refused."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_free_music_archive(tmp_path: Path) -> None:
         (lambda folder: _written(folder / "x.csv", b""), "columns genre, path"),
     ],
 )
-def test_what_is_no_training_material_is_refused(tmp_path: Path, make: object, said: str) -> None:
+def test_what_is_no_dataset_is_refused(tmp_path: Path, make: object, said: str) -> None:
     with pytest.raises(LayoutError, match=said):
         entries(make(tmp_path))  # type: ignore[operator]
 

@@ -67,8 +67,8 @@ def test_it_offers_every_genre_and_says_what_is_agreed_to(page: Client) -> None:
     assert not re.search(r"<script(?![^>]*(src=|application/json))", html)
 
 
-def test_pages_are_for_people_with_an_account(matrix: Matrix, heard_track: Callable[..., Track]) -> None:
-    track = heard_track(matrix.owner)
+def test_pages_are_for_people_with_an_account(matrix: Matrix, done_track: Callable[..., Track]) -> None:
+    track = done_track(matrix.owner)
     for url in (URL, reverse("training:contribute-track", args=[track.pk])):
         answer = browser(matrix.anonymous).get(url)
         assert (answer.status_code, answer.headers["Location"]) == (302, f"/accounts/login/?next={url}")
@@ -185,9 +185,9 @@ def give(client: Client, track: Track, **fields: Any) -> Any:
 
 
 def test_a_wrong_verdict_becomes_a_clip(
-    page: Client, owner: User, heard_track: Callable[..., Track], stored: Callable[[], list[str]]
+    page: Client, owner: User, done_track: Callable[..., Track], stored: Callable[[], list[str]]
 ) -> None:
-    track = heard_track(owner, title="Blue in Green", duration=20.0)
+    track = done_track(owner, title="Blue in Green", duration=20.0)
     before = stored()
     answer = give(page, track, comment="A trumpet.")
     assert answer.status_code == 204
@@ -203,9 +203,9 @@ def test_a_wrong_verdict_becomes_a_clip(
 
 
 def test_of_a_long_track_a_part_can_be_given_and_another(
-    page: Client, owner: User, heard_track: Callable[..., Track]
+    page: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, duration=100.0)
+    track = done_track(owner, duration=100.0)
     url = reverse("training:contribute-track", args=[track.pk])
     html = page.get(url).content.decode()
     assert 'id="cut-peaks"' in html
@@ -228,9 +228,9 @@ def test_of_a_long_track_a_part_can_be_given_and_another(
     ],
 )
 def test_what_is_missing_is_said_in_the_dialog(
-    page: Client, owner: User, heard_track: Callable[..., Track], fields: dict[str, str], words: str
+    page: Client, owner: User, done_track: Callable[..., Track], fields: dict[str, str], words: str
 ) -> None:
-    track = heard_track(owner, duration=100.0)
+    track = done_track(owner, duration=100.0)
     answer = give(page, track, **fields)
     # htmx shows no answer that is an error.
     assert answer.status_code == 200
@@ -241,9 +241,9 @@ def test_what_is_missing_is_said_in_the_dialog(
 
 
 def test_a_short_track_is_given_whole_and_without_a_script(
-    page: Client, owner: User, heard_track: Callable[..., Track]
+    page: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
-    track = heard_track(owner, duration=12.0)
+    track = done_track(owner, duration=12.0)
     url = reverse("training:contribute-track", args=[track.pk])
     assert "data-cut" not in page.get(url).content.decode()
     answer = page.post(url, {"genre": "jazz", "rights": "true"})
@@ -252,10 +252,10 @@ def test_a_short_track_is_given_whole_and_without_a_script(
 
 
 def test_only_who_owns_a_track_may_give_it(
-    matrix: Matrix, genres: dict[str, Genre], heard_track: Callable[..., Track]
+    matrix: Matrix, genres: dict[str, Genre], done_track: Callable[..., Track]
 ) -> None:
-    private = heard_track(matrix.owner, title="Private")
-    public = heard_track(None, title="Public")
+    private = done_track(matrix.owner, title="Private")
+    public = done_track(None, title="Public")
     for track in (private, public):
         for person in matrix.strangers:
             client = browser(person)
@@ -281,9 +281,9 @@ def test_only_who_owns_a_track_may_give_it(
     ],
 )
 def test_the_track_says_what_became_of_it(
-    page: Client, owner: User, heard_track: Callable[..., Track], fields: dict[str, Any], words: str
+    page: Client, owner: User, done_track: Callable[..., Track], fields: dict[str, Any], words: str
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     make_clip(owner, Genre.objects.get(slug="jazz"), track=track, **fields)
     html = page.get(reverse("training:given", args=[track.pk])).content.decode()
     assert words in text_of(html)
@@ -295,10 +295,10 @@ def test_what_was_given_of_a_track_costs_the_same_however_much(
     page: Client,
     owner: User,
     genres: dict[str, Genre],
-    heard_track: Callable[..., Track],
+    done_track: Callable[..., Track],
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    track = heard_track(owner)
+    track = done_track(owner)
     make_clip(owner, genres["jazz"], track=track)
     url = reverse("training:given", args=[track.pk])
     # The session, its person, the track, its clips and the versions that used them.

@@ -40,7 +40,7 @@ def listed(client: Client, query: str = "") -> list[str]:
 
 
 def put_into_version(clip: Clip, *, name: str, promoted: bool = True, split: str = "train") -> ModelVersion:
-    """Let a version have learnt from a clip, and go into service or not."""
+    """Make a version that was trained on a clip, and put it into service or not."""
     snapshot = DatasetSnapshot.objects.create(digest=uuid.uuid4().hex * 2)
     SnapshotClip.objects.create(
         snapshot=snapshot, clip=clip, clip_key=clip.pk, features_sha256="f" * 64, genre="blues", split=split
@@ -206,7 +206,7 @@ def test_rows_that_changed_come_again(page: Client, clips: dict[str, Clip]) -> N
     assert "data-watch" not in html
 
 
-def test_a_list_hears_of_pieces_that_a_long_sound_was_split_into(
+def test_a_list_shows_the_pieces_that_a_long_sound_was_split_into(
     page: Client, owner: User, genres: dict[str, Genre]
 ) -> None:
     first = make_clip(owner, genres["blues"], title="Long", start=0.0, end=30.0)

@@ -1,4 +1,4 @@
-"""Receipts: what a contributor is told of a version that learnt from their clips, and that there is news."""
+"""Receipts for contributors of the clips that a version was trained on, and their notification."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_a_candidate_beside_the_champion(
     assert "The gate is open." in html
     assert 'name="override"' not in html
     assert "10 clips: 9 now right, 1 now wrong" in html
-    # Contributed clips can be listened to while they are here, those of the frozen set only named.
+    # Contributed clips can be played, those of the test set are only named.
     assert html.count(f'data-track="clip-{heard.pk}"') == 1
     assert "A clip that was withdrawn" in html
     assert "rock.00005" in html

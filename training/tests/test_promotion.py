@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.utils.translation import override
 from pytest_django import Settings
 
 from classifier import registry
@@ -19,7 +20,7 @@ from genreweb.accounts.models import User
 from genreweb.embedded.paths import REPOSITORY
 from training.errors import TrainingError
 from training.models import Promotion, Receipt
-from training.services.promotion import promote, rollback, version_before
+from training.services.promotion import promote, rollback, serve_release, version_before
 from training.tests.versions import (
     clips_of_test_set,
     damage,
@@ -152,12 +153,40 @@ def test_rolling_back_needs_a_reason_and_files(champion: ModelVersion, curator: 
 
 
 def test_a_newer_release_that_took_over_by_itself_goes_back(curator: User) -> None:
-    older = put_into_service(make_version("1", source=ModelVersion.Source.TRAINED))
-    put_into_service(make_version("2", source=ModelVersion.Source.TRAINED))
+    older = make_version("1", source=ModelVersion.Source.RELEASE)
+    assert serve_release(older, is_new=True) is not None
+    assert serve_release(older, is_new=False) is None
+    newer = make_version("2", source=ModelVersion.Source.RELEASE)
+    promotion = serve_release(newer, is_new=True)
+    assert promotion is not None
+    assert (promotion.former, promotion.by, promotion.is_by_program) == (older, None, True)
     assert version_before() == older
     rollback(by=curator, reason="The old one, please.")
     assert in_service() == "1"
     assert version_before() is None
+    assert serve_release(newer, is_new=False) is None
+    assert in_service() == "1"
+
+
+def test_a_newer_release_leaves_what_a_curator_chose(champion: ModelVersion) -> None:
+    assert serve_release(make_version("2", source=ModelVersion.Source.RELEASE), is_new=True) is None
+    assert in_service() == "champion"
+    assert not Promotion.objects.exists()
+
+
+def test_what_went_into_service_without_a_promotion_has_nothing_before(champion: ModelVersion) -> None:
+    put_into_service(make_version("later"))
+    assert version_before() is None
+
+
+def test_a_reason_of_the_program_is_shown_in_the_language_of_the_reader(curator: User) -> None:
+    first = serve_release(make_version("1", source=ModelVersion.Source.RELEASE), is_new=True)
+    assert first is not None
+    with override("ko"):
+        assert first.display_reason != first.reason
+    first.by = curator
+    with override("ko"):
+        assert first.display_reason == first.reason
 
 
 # --- contributors --------------------------------------------------------------------------------------
@@ -221,6 +250,7 @@ FOLLOWER = """
 import sys, django
 django.setup()
 from django.db import connection
+from django.utils.translation import override
 connection.settings_dict["NAME"] = sys.argv[1]
 from classifier import registry
 for _line in sys.stdin:

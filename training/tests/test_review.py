@@ -16,7 +16,7 @@ from training.errors import TrainingError
 from training.models import Clip, ClipDecision
 from training.services import review
 from training.services.clips import withdraw
-from training.services.review import Seen, Wish
+from training.services.review import DecisionRequest, Seen
 from training.tests.clips import make_clip
 
 Genres = dict[str, Genre]
@@ -81,7 +81,7 @@ def test_rejection_needs_a_reason(owner: User, curator: User, genres: Genres) ->
     assert clip not in Clip.objects.usable()
 
 
-def test_a_clip_of_the_frozen_set_stays_marked(owner: User, curator: User, genres: Genres) -> None:
+def test_a_clip_of_the_test_set_stays_marked(owner: User, curator: User, genres: Genres) -> None:
     clip = make_clip(owner, genres["blues"], leaks=True, leaks_into="blues.00001")
     review.approve(clip_id=clip.pk, by=curator)
     clip.refresh_from_db()
@@ -208,15 +208,15 @@ def test_reopening(owner: User, curator: User, staff: User, genres: Genres) -> N
 def test_many_at_once(owner: User, curator: User, staff: User, genres: Genres) -> None:
     clips = [make_clip(owner, genres["blues"]) for _ in range(4)]
     review.reject(clip_id=clips[1].pk, by=staff, reason="no")
-    wishes = [
-        Wish(clip_id=clips[0].pk, decision="approve"),
-        Wish(clip_id=clips[1].pk, decision="approve"),
-        Wish(clip_id=clips[2].pk, decision="reject"),
-        Wish(clip_id=clips[3].pk, decision="relabel", genre=genres["jazz"]),
-        Wish(clip_id=uuid.uuid4(), decision="approve"),
-        Wish(clip_id=clips[2].pk, decision="relabel"),
+    requests = [
+        DecisionRequest(clip_id=clips[0].pk, decision="approve"),
+        DecisionRequest(clip_id=clips[1].pk, decision="approve"),
+        DecisionRequest(clip_id=clips[2].pk, decision="reject"),
+        DecisionRequest(clip_id=clips[3].pk, decision="relabel", genre=genres["jazz"]),
+        DecisionRequest(clip_id=uuid.uuid4(), decision="approve"),
+        DecisionRequest(clip_id=clips[2].pk, decision="relabel"),
     ]
-    outcomes = review.decide_many(wishes=wishes, by=curator)
+    outcomes = review.decide_many(requests=requests, by=curator)
     codes = [outcome.error.code if outcome.error else None for outcome in outcomes]
     assert codes == [None, "already_reviewed", "reason_missing", None, "clip_gone", "unknown_genre"]
     states = [Clip.objects.get(pk=clip.pk).status for clip in clips]
@@ -227,7 +227,7 @@ def test_many_at_once(owner: User, curator: User, staff: User, genres: Genres) -
         "already_reviewed",
         None,
     ]
-    error = fails("too_many_decisions", review.decide_many, wishes=wishes * 40, by=curator)
+    error = fails("too_many_decisions", review.decide_many, requests=requests * 40, by=curator)
     assert "200" in error.message
 
 

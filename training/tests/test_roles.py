@@ -1,4 +1,4 @@
-"""Who may come to every page and address of teaching: nobody, a contributor, a stranger, a curator, an admin.
+"""Access to every page and endpoint of training: visitors, contributors, other users, curators, admins.
 
 The addresses and the methods that they take are read from the URL tables, so that a new one fails here
 until it has a line. Behind each line is a whole request: who is let in gets the answer that is named, and who
@@ -167,7 +167,7 @@ Things = dict[str, Any]
 
 
 @pytest.fixture
-def things(matrix: Matrix, genres: dict[str, Genre], heard_track: Callable[..., Track]) -> Things:
+def things(matrix: Matrix, genres: dict[str, Genre], done_track: Callable[..., Track]) -> Things:
     """Make one of each thing that an address may name."""
     champion = put_into_service(make_version("champion", wrong=clips_of_test_set("rock", 20)))
     served = make_version("served", wrong=clips_of_test_set("rock", 10))
@@ -178,7 +178,7 @@ def things(matrix: Matrix, genres: dict[str, Genre], heard_track: Callable[..., 
         "clip": make_clip(matrix.owner, genres["blues"]).pk,
         "run": run.pk,
         "version": make_version("candidate").pk,
-        "track": heard_track(matrix.owner).pk,
+        "track": done_track(matrix.owner).pk,
         "reanalysis": Reanalysis.objects.create(scope="mine", requested_by=matrix.owner, total=1).pk,
         "mine": "mine",
         "catalogue": "catalogue",

@@ -34,14 +34,14 @@ Genres = dict[str, Genre]
 TAUGHT, OTHERS, SECONDS = 40, 20, 6.0
 
 
-def heard(seed: int) -> Any:
+def log_mel(seed: int) -> Any:
     return patches.columns_db(extract(chiptune(seed, SECONDS)).mel_power, PatchParams())
 
 
-def right_on_frozen(version: ModelVersion) -> float:
-    said = version.metadata["test_predictions"]
-    assert len(said) == 290
-    right = [label == name.partition(".")[0] for name, (label, _sure) in said.items()]
+def accuracy_on_test_set(version: ModelVersion) -> float:
+    predictions = version.metadata["test_predictions"]
+    assert len(predictions) == 290
+    right = [label == name.partition(".")[0] for name, (label, _sure) in predictions.items()]
     return right.count(True) / len(right)
 
 
@@ -53,7 +53,7 @@ def answer(track: Track) -> Analysis:
 def test_a_quick_run_teaches_an_eleventh_genre(classifier_in_service: ModelVersion, owner: User) -> None:
     genre = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
     Clip.objects.bulk_create(
-        clip_of(pack(heard(seed)), genre, seed=seed, contributor=owner) for seed in range(TAUGHT)
+        clip_of(pack(log_mel(seed)), genre, seed=seed, contributor=owner) for seed in range(TAUGHT)
     )
     loaded = set(sys.modules)
     run = finish(make_run(kind="quick", architecture="residual-cnn"))
@@ -80,12 +80,12 @@ def test_a_quick_run_teaches_an_eleventh_genre(classifier_in_service: ModelVersi
         classifier = Classifier.load(path)
     found = 0
     for seed in range(TAUGHT, TAUGHT + OTHERS):
-        said = classifier.predict_stored(heard(seed))
-        assert said is not None
-        found += max(said.probabilities, key=said.probabilities.__getitem__) == "chiptune"
+        prediction = classifier.predict_stored(log_mel(seed))
+        assert prediction is not None
+        found += max(prediction.probabilities, key=prediction.probabilities.__getitem__) == "chiptune"
     assert found >= 0.7 * OTHERS
-    assert right_on_frozen(version) >= right_on_frozen(classifier_in_service) - 0.03
-    # What was held out was asked of both.
+    assert accuracy_on_test_set(version) >= accuracy_on_test_set(classifier_in_service) - 0.03
+    # Both versions have predictions for the held-out clips.
     held_out = run.judgement["holdout"]
     assert held_out["champion"] == classifier_in_service.pk
     assert set(held_out["clips"]) == {
@@ -125,12 +125,12 @@ def test_every_architecture_goes_from_a_run_to_an_answer(
     assert version.labels == ["blues", "rock"]
     assert version.metadata["architecture"] == architecture
     if epochs != 1:
-        # The bands of the two genres lie apart: whoever learnt at all tells them.
+        # The bands of the two genres do not overlap, so a trained network distinguishes them.
         clips = run.judgement["holdout"]["clips"].values()
         assert clips
         assert all(clip["candidate"] is None or clip["candidate"][0] == clip["genre"] for clip in clips)
     assert answer(finished_track(owner, seed=1)).model_version == champion
-    # Eight genres would be forgotten, which nobody does by mistake.
+    # Eight genres would be lost.
     with pytest.raises(TrainingError) as refused:
         promote(version=version, by=curator, reason="For a site of blues and rock.")
     assert refused.value.code == "gate_refused"
@@ -138,10 +138,10 @@ def test_every_architecture_goes_from_a_run_to_an_answer(
     promotion = promote(version=version, by=curator, reason="For a site of blues and rock.", override=True)
     assert promotion.overridden
     assert promotion.gate["refusals"]
-    said = answer(finished_track(owner, seed=2))
-    assert said.model_version == version
-    assert set(said.probabilities) == {"blues", "rock"}
-    assert sum(said.probabilities.values()) == pytest.approx(1, abs=1e-4)
+    prediction = answer(finished_track(owner, seed=2))
+    assert prediction.model_version == version
+    assert set(prediction.probabilities) == {"blues", "rock"}
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-4)
     rollback(by=curator, reason="All ten again.")
     assert answer(finished_track(owner, seed=3)).model_version == champion
 
@@ -154,10 +154,10 @@ def test_the_process_leaves_a_core_to_others(
     real = Child.listen
 
     def look_at(child: Child, *, look: Callable[[], None]) -> Any:
-        for said in real(child, look=look):
+        for message in real(child, look=look):
             process = psutil.Process(child._process.pid)
             seen.append((process.nice(), process.environ()["OMP_NUM_THREADS"]))
-            yield said
+            yield message
 
     monkeypatch.setattr(Child, "listen", look_at)
     assert finish(make_run(architecture="feature-mlp", epochs=2)).status == "done"

@@ -14,6 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
+from genreweb.jobs import ClaimLostError
 from training.errors import TrainingError
 from training.models import RunMessage, TrainingEpoch, TrainingRun
 from training.services import claims, preflight, runs
@@ -24,7 +25,7 @@ Genres = dict[str, Genre]
 
 @pytest.fixture
 def ready(classifier_in_service: ModelVersion, owner: User, genres: Genres) -> None:
-    """Give enough to learn from."""
+    """Enough training data."""
     teach(genres, contributor=owner)
 
 
@@ -53,7 +54,7 @@ def test_a_run_is_queued_and_sent_once_its_row_is_there(
     assert run.eta_seconds is not None
     assert run.eta_seconds > 0
     (task, subject, queue), _ = sent.call_args
-    assert (task.name, subject, queue) == ("training.tasks.train", str(run.pk), "training")
+    assert (task, subject, queue) == ("training.tasks.train", str(run.pk), "training")
 
 
 @pytest.mark.usefixtures("ready", "sent")
@@ -234,9 +235,9 @@ def test_who_was_given_up_changes_nothing_any_more() -> None:
     assert new is not None
     assert not old.update(progress=0.9)
     figures = {"loss": 1.0, "seconds": 1.0}
-    with pytest.raises(claims.OvertakenError):
+    with pytest.raises(ClaimLostError):
         old.epoch(1, progress=0.5, seconds_left=1, figures=figures)
-    with pytest.raises(claims.OvertakenError):
+    with pytest.raises(ClaimLostError):
         old.look()
     assert not TrainingEpoch.objects.exists()
     new.epoch(1, progress=0.5, seconds_left=1, figures=figures)

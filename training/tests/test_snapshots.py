@@ -1,4 +1,4 @@
-"""Which clips a run learns from, and on which side of the split each one lies."""
+"""Snapshots: the clips of a run and their sides of the split."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from genreweb.jobs import ClaimLostError
 from training.models import Clip, DatasetSnapshot, SnapshotClip, TrainingRun
 from training.services import snapshots
 from training.services.snapshots import Candidate, Plan, split
@@ -92,7 +93,7 @@ def test_parts_of_a_dataset_are_kept_and_decide_for_their_group() -> None:
     many = [candidate(artist=f"artist {n}") for n in range(30)]
     where = sides(split([*kept.values(), *follow.values(), *many]))
     assert {part: where[clip.pk] for part, clip in kept.items()} == {part: part for part in kept}
-    # Whom the network is tested on it must not learn; measuring with more of them does no harm.
+    # An artist of the test set must not be trained on, but may be held out.
     assert {part: where[clip.pk] for part, clip in follow.items()} == {
         "train": "train",
         "valid": "valid",
@@ -154,7 +155,7 @@ def attach(run: TrainingRun) -> Any:
     return lambda snapshot: bool(TrainingRun.objects.filter(pk=run.pk).update(snapshot=snapshot))
 
 
-def test_only_usable_clips_are_frozen(run: TrainingRun, owner: User, genres: Genres) -> None:
+def test_only_usable_clips_are_in_a_snapshot(run: TrainingRun, owner: User, genres: Genres) -> None:
     blues = genres["blues"]
     used = make_clip(owner, blues, status="approved", seed=1)
     test = make_clip(None, blues, status="approved", part="test", seed=2)
@@ -199,7 +200,7 @@ def test_a_withdrawn_clip_leaves_its_row(run: TrainingRun, owner: User, genres: 
 
 def test_a_run_that_was_taken_over_freezes_nothing(run: TrainingRun, owner: User, genres: Genres) -> None:
     make_clip(owner, genres["blues"], status="approved", seed=1)
-    with pytest.raises(snapshots.OvertakenError):
+    with pytest.raises(ClaimLostError):
         snapshots.freeze(run, save=lambda _snapshot: False)
     assert not DatasetSnapshot.objects.exists()
     assert not SnapshotClip.objects.exists()

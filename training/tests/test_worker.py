@@ -30,6 +30,7 @@ from genreweb.accounts.models import User
 from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
 from training.services import claims, run_storage, runs, worker
 from training.services.features import pack, read_features
+from training.services.releases import sync_release
 from training.tests.job_files import columns, finish, make_run, teach
 
 Genres = dict[str, Genre]
@@ -190,12 +191,12 @@ def test_who_was_overtaken_at_the_end_leaves_nothing(
 ) -> None:
     versions = ModelVersion.objects.count()
     run = make_run(architecture="feature-mlp", epochs=1)
-    real = claims.Claim.update
+    real = claims.RunClaim.update
 
-    def lose(claim: claims.Claim, **fields: object) -> bool:
+    def lose(claim: claims.RunClaim, **fields: object) -> bool:
         return False if fields.get("status") == "done" else real(claim, **fields)
 
-    with patch.object(claims.Claim, "update", lose):
+    with patch.object(claims.RunClaim, "update", lose):
         assert not worker.train(run_id=run.pk)
     assert ModelVersion.objects.count() == versions
     assert not any(name.startswith("versions/") for name in stored())
@@ -279,9 +280,8 @@ def start(on_disk: Path, training_dir: Path) -> Iterator[Callable[[TrainingRun],
 
 @pytest.fixture
 def committed_clips(transactional_db: None, on_disk: Path) -> list[Clip]:
-    from classifier import registry
 
-    registry.sync_release()
+    sync_release()
     owner = User.objects.create_user("committed@example.org")
     return teach(Genre.objects.in_bulk(field_name="slug"), contributor=owner)
 
@@ -306,7 +306,7 @@ def test_a_worker_killed_three_times_makes_one_candidate(
         family = killed.family()
         assert len(family) == 2
         killed.kill()
-        # Nobody goes on with work whose worker is gone.
+        # The process ends when its worker is gone.
         _gone, alive = psutil.wait_procs(family, timeout=10)
         assert not alive
         now = TrainingEpoch.objects.filter(run=run).count()

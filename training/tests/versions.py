@@ -26,12 +26,12 @@ PER_GENRE = 29
 
 
 def clips_of_test_set(label: str, n: int = PER_GENRE) -> list[str]:
-    """Name clips of the frozen set."""
+    """Names of clips of the test set."""
     return [f"{label}.{number:05}" for number in range(n)]
 
 
 def predictions(wrong: Sequence[str] = ()) -> dict[str, list[Any]]:
-    """Give verdicts on the frozen set that are all right but those named."""
+    """Predictions for the test set that are all correct except those named."""
     said = {}
     for place, label in enumerate(LABELS):
         for name in clips_of_test_set(label):
@@ -52,9 +52,10 @@ def release_folder(target: Path, **metadata: Any) -> Path:
 def make_version(
     name: str, *, wrong: Sequence[str] = (), source: str = ModelVersion.Source.TRAINED, **metadata: Any
 ) -> ModelVersion:
-    """Keep a version that names the frozen clips rightly but for some."""
+    """Store a version that predicts the clips of the test set correctly except for some."""
     with tempfile.TemporaryDirectory() as scratch:
-        said = {"test_predictions": predictions(wrong), "name": name, **metadata}
+        truths = {name: label for label in LABELS for name in clips_of_test_set(label)}
+        said = {"test_predictions": predictions(wrong), "test_truths": truths, "name": name, **metadata}
         return registry.add_version(
             release_folder(Path(scratch) / "version", **said), name=name, source=source
         )

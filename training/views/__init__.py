@@ -1,1 +1,1 @@
-"""Pages to contribute, curate, retrain, compare and promote."""
+"""Pages of contributions, review, training runs and versions."""

@@ -1,4 +1,4 @@
-"""Clips as their contributors see them: what has become of each."""
+"""Rows of clips in the lists that their contributors see."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTS = ("sent", "mine", "track")
 
 
 def _learnt() -> QuerySet[SnapshotClip]:
-    """Give the entries of snapshots whose version then went into service."""
+    """Return the entries of snapshots whose version then went into service."""
     promoted = Promotion.objects.filter(
         action=Promotion.Action.PROMOTE, version=OuterRef("snapshot__run__candidate")
     )
@@ -25,7 +25,7 @@ def _learnt() -> QuerySet[SnapshotClip]:
 
 
 def in_state(clips: ClipQuerySet, state: str) -> ClipQuerySet:
-    """Keep clips in one of the states that their contributor is told of."""
+    """Filter clips by one of the states that contributors see."""
     if state == USED:
         return clips.filter(
             Exists(_learnt().filter(clip=OuterRef("pk"))), status=Clip.Status.APPROVED, leaks=False
@@ -34,7 +34,7 @@ def in_state(clips: ClipQuerySet, state: str) -> ClipQuerySet:
 
 
 def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
-    """Fetch with each clip what its row says, in as many queries for many as for one."""
+    """Prefetch what the rows of clips show, in a constant number of queries."""
     entries = _learnt().select_related("snapshot__run__candidate").order_by("snapshot__created")
     return (
         clips.select_related("genre", "contributed_genre", "track", "duplicate_of")
@@ -47,16 +47,16 @@ def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
 
 @dataclass(frozen=True, slots=True)
 class ClipRow:
-    """A clip, and what its row says about it.
+    """A clip as shown in a row.
 
     Attributes
     ----------
     versions : list of str
-        Versions that went into service and had learnt from it, the oldest first.
+        Versions that were trained on it and went into service, the oldest first.
     twin : Clip or None
-        The same recording, where it is the contributor's own too.
+        A clip with the same recording, if it is the contributor's own too.
     seen : str
-        What a page that shows this has heard.
+        The state shown, which the page sends with its next poll.
     """
 
     clip: Clip
@@ -70,7 +70,7 @@ class ClipRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether something will happen to it by itself soon."""
+        """Whether its state is going to change without an action of the user."""
         return self.clip.status == Clip.Status.CHECKING
 
     @property

@@ -1,4 +1,4 @@
-"""Giving clips: files one by one from the page's script or its plain form, and parts of one's own tracks."""
+"""Contribute clips: files, from the page's script or its plain form, and parts of one's own tracks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from library.models import Track
 from library.views.record import record_settings
-from training.errors import TrainingError, training_sentence
+from training.errors import training_sentence
 from training.forms import ClipForm, beyond, too_long, too_short
 from training.models import Clip
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS, Submitted, submit_clip
@@ -33,7 +33,7 @@ GET_OR_POST = ["GET", "HEAD", "POST"]
 
 
 def contribute_settings() -> dict[str, Any]:
-    """Give what the page's script needs: where to send clips, the limits, and what it says by itself."""
+    """Return the settings of the page's script: upload URL, limits and texts."""
     shared = record_settings()
     return {
         **shared,
@@ -54,7 +54,7 @@ def contribute_settings() -> dict[str, Any]:
 
 
 def cut_limits() -> dict[str, Any]:
-    """Give what the part chooser needs: the limits, and what it says where they are not kept."""
+    """Return the settings of the part chooser: limits, and texts for parts that exceed them."""
     return {
         "least": LEAST_SECONDS,
         "most": MOST_SECONDS,
@@ -68,7 +68,7 @@ def cut_limits() -> dict[str, Any]:
 @require_http_methods(GET_OR_POST)
 @never_cache
 def contribute(request: HttpRequest) -> HttpResponse:
-    """Show the page; take one file from its script, or from its form where there is no script."""
+    """Show the page; accept one file from its script, or from its plain form."""
     by_script = request.method == "POST" and request.headers.get("Accept") == "application/json"
     if not request.user.is_authenticated:
         if by_script:
@@ -100,16 +100,16 @@ def _submit(request: HttpRequest, form: ClipForm, file: UploadedFile[bytes]) -> 
 
 
 def _submitted(request: HttpRequest, form: ClipForm, **source: Any) -> Submitted:
-    said = form.cleaned_data
+    fields = form.cleaned_data
     return submit_clip(
         contributor=cast(User, request.user),
-        genre=said["genre"],
-        title=said["title"],
-        artist=said["artist"],
-        comment=said["comment"],
-        rights=said["rights"],
-        start=said["start"],
-        end=said["end"],
+        genre=fields["genre"],
+        title=fields["title"],
+        artist=fields["artist"],
+        comment=fields["comment"],
+        rights=fields["rights"],
+        start=fields["start"],
+        end=fields["end"],
         **source,
     )
 
@@ -121,7 +121,7 @@ def _by_script(request: HttpRequest, form: ClipForm, files: list[UploadedFile[by
         return _refuse(400, "invalid", form.first_error())
     try:
         submitted = _submit(request, form, files[0])
-    except TrackError as error:
+    except DomainError as error:
         return _refuse(_status(error), error.code, error.message)
     clips = for_rows(Clip.objects.contributed_by(request.user).filter(pk=submitted.clip.pk))
     row = render_to_string(
@@ -153,7 +153,7 @@ def _by_form(request: HttpRequest, form: ClipForm, files: list[UploadedFile[byte
     for file in files:
         try:
             _submit(request, form, file)
-        except TrackError as error:
+        except DomainError as error:
             messages.error(request, f"{file.name}: {error.message}")
         else:
             taken += 1
@@ -167,9 +167,9 @@ def _by_form(request: HttpRequest, form: ClipForm, files: list[UploadedFile[byte
 @require_http_methods(GET_OR_POST)
 @never_cache
 def from_track(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Say what one of one's own tracks really is, and give it, or a part of it, as a clip.
+    """Contribute one of one's own tracks, or a part of it, as a clip with the correct genre.
 
-    In a dialog on the track's page, or as a page of its own.
+    In a dialog on the track's page, or on a page of its own.
     """
     tracks = Track.objects.owned_by(request.user).select_related("current").defer("current__embedding")
     track = get_object_or_404(tracks, pk=pk)
@@ -179,7 +179,7 @@ def from_track(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             _submitted(request, form, track=track, name=track.original_name)
-        except TrackError as error:
+        except DomainError as error:
             problem = error.message
         else:
             return _given(request, track, by_htmx=by_htmx)
@@ -192,7 +192,7 @@ def from_track(request: HttpRequest, pk: UUID) -> HttpResponse:
         "peaks": track.current.peaks if long and track.current else [],
     }
     template = "track_dialog.html" if by_htmx else "from_track.html"
-    # htmx shows no answer that is an error; to it, the form with what is wrong is the answer.
+    # htmx does not swap error responses, so the form with its errors is sent with status 200.
     status = 422 if request.method == "POST" and not by_htmx else 200
     return render(request, f"training/contribute/{template}", context, status=status)
 
@@ -212,13 +212,13 @@ def _given(request: HttpRequest, track: Track, *, by_htmx: bool) -> HttpResponse
 @require_safe
 @never_cache
 def given(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Say on a track's page what its owner has given of it, and what became of that."""
+    """Show on a track's page the clips that its owner made from it, with their states."""
     track = get_object_or_404(Track.objects.owned_by(request.user), pk=pk)
     return render(request, "training/contribute/on_track.html", {"track": track})
 
 
-def _status(error: TrackError) -> int:
-    if error.is_ours and not isinstance(error, TrainingError):
+def _status(error: DomainError) -> int:
+    if error.is_ours:
         return 503
     return 413 if error.code == "too_large" else 422
 

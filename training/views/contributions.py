@@ -1,4 +1,4 @@
-"""What somebody has given: every clip with its state, kept up to date, to be withdrawn at any time."""
+"""A user's contributions: every clip with its state, updated live, and its withdrawal."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def contributions(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def rows(request: HttpRequest) -> HttpResponse:
-    """Answer with those of the watched rows that have changed, to be put in the place of the old ones.
+    """Return those of the watched rows that have changed, as replacements.
 
-    Each ``watch`` is ``list.id.status.claimed``, as the row was when it was drawn. Where a long sound was
-    split, the page hears of it, so that a list can show the new pieces.
+    Each ``watch`` is ``list.id.status.claimed`` of the row when it was rendered. If a long sound was split,
+    an event is triggered, so that a list can show the new pieces.
     """
     user = cast(User, request.user)
     watched: dict[tuple[str, UUID], str] = {}
@@ -95,7 +95,7 @@ def rows(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Ask first (in a dialog, or as a page without a script), then take the clip back."""
+    """Ask for confirmation (in a dialog, or on a page without scripts), then withdraw the clip."""
     user = cast(User, request.user)
     by_htmx = request.headers.get("HX-Request") == "true"
     clips = for_rows(Clip.objects.contributed_by(user).filter(pk=pk))

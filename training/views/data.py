@@ -1,4 +1,4 @@
-"""What a training would use, and where it comes from."""
+"""The page of the training data."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ from training.services.training_data import LEAST_CLIPS, collect
 @require_safe
 @curator_required
 def data(request: HttpRequest) -> HttpResponse:
-    """Show the clips that the next training would learn from, by genre, source and state."""
+    """Show the clips that the next run would use, by genre, source and state."""
     return render(request, "training/data/data.html", {"material": collect(), "least_clips": LEAST_CLIPS})

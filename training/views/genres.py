@@ -1,4 +1,4 @@
-"""Adding a genre to those that the site knows."""
+"""The form that adds a genre."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIELDS = {"genre_unnamed": "name", "genre_exists": "name", "colour_invalid": "c
 @require_http_methods(["GET", "HEAD", "POST"])
 @curator_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Show the form, with a colour that no genre has yet; add the genre."""
+    """Show the form, with a free colour; add the genre."""
     genres = list(Genre.objects.all())
     form = GenreForm(
         request.POST or None, initial={"colour": colours.free_colour([genre.colour for genre in genres])}
@@ -54,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_safe
 @curator_required
 def colour(request: HttpRequest) -> HttpResponse:
-    """Say which genres a colour might be taken for."""
+    """List the genres whose colours are easily confused with a colour."""
     genres = list(Genre.objects.all())
     chosen = request.GET.get("colour", "")
     context = {"colour": chosen, "alike": _alike(chosen, genres)}

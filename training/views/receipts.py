@@ -1,4 +1,4 @@
-"""What came of somebody's clips: a receipt for each version that learnt from them and went into service."""
+"""A contributor's receipts, one for each version that was trained on their clips and went into service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PER_PAGE = 20
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What one genre gained: clips given, and recall as whole percentages, None where there is none."""
+    """Gain of one genre: contributed clips, and recall in whole percent, None if unknown."""
 
     genre: Genre
     clips: int
@@ -45,7 +45,7 @@ class Gain:
 @require_safe
 @never_cache
 def receipts(request: HttpRequest) -> HttpResponse:
-    """Show the receipts, the newest first; what is shown to somebody once is no longer news."""
+    """Show the receipts, the newest first, and mark them as seen."""
     user = cast(User, request.user)
     rows = Receipt.objects.filter(user=user).select_related("version")
     paged = page_of(rows, request, per_page=PER_PAGE, filters="")

@@ -1,4 +1,4 @@
-"""The review queue: one clip after the other, the next ones fetched before they are needed."""
+"""The review queue: one clip after the other, with prefetching."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from classifier.core import pictures
 from classifier.core.patches import PatchParams
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.errors import TrackError
+from genreweb.domain_errors import DomainError
 from library.templatetags import sound
 from library.views.verdict import GenreOf
 from training.access import curator_required
@@ -28,7 +28,7 @@ from training.errors import TrainingError
 from training.models import Clip
 from training.services import review
 from training.services.features import FeaturesError, read_features
-from training.services.review import DECISIONS, Seen, Wish
+from training.services.review import DECISIONS, DecisionRequest, Seen
 from training.views.review_cards import (
     QUEUE,
     SOURCES,
@@ -42,7 +42,7 @@ from training.views.review_cards import (
 )
 
 AHEAD = 2
-"""Cards kept ready behind the one that is shown."""
+"""Number of cards that are prefetched."""
 MOST_KNOWN = 100
 _WEEK = 7 * 24 * 3600
 
@@ -51,7 +51,7 @@ _WEEK = 7 * 24 * 3600
 @curator_required
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the clip to be judged; ``clip`` puts a certain one first, ``skip`` leaves some out."""
+    """Show the next clip to review; ``clip`` puts a certain one first, ``skip`` leaves some out."""
     source = _source(request.GET.get("of", ""))
     skipped = _ids(request.GET.getlist("skip"))
     first = _ids([request.GET.get("clip", "")])
@@ -73,7 +73,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @curator_required
 @never_cache
 def upcoming(request: HttpRequest) -> HttpResponse:
-    """Give the next cards, less those that the page has."""
+    """Return the next cards, except those that the page has already."""
     source = _source(request.GET.get("of", ""))
     return JsonResponse(_answer(request, source, request.GET.getlist("have")))
 
@@ -81,35 +81,35 @@ def upcoming(request: HttpRequest) -> HttpResponse:
 @require_POST
 @curator_required
 def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Take a decision; answer the page's script with what came of it and the next cards."""
+    """Take a decision; return its outcome and the next cards to the page's script."""
     source = _source(request.POST.get("of", ""))
     try:
-        clip = review.decide(wish=_wish(request, pk), by=cast(User, request.user))
-    except TrackError as error:
+        clip = review.decide(requested=_requested(request, pk), by=cast(User, request.user))
+    except DomainError as error:
         return _refusal(request, source, error)
-    said = _said(clip, source)
+    text = _outcome_text(clip, source)
     if not _by_script(request):
-        messages.success(request, said)
+        messages.success(request, text)
         return redirect(f"{reverse('training:review')}?of={source}")
-    return JsonResponse({**_answer(request, source, request.POST.getlist("have")), "text": said})
+    return JsonResponse({**_answer(request, source, request.POST.getlist("have")), "text": text})
 
 
 @require_POST
 @curator_required
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Take one's own decision back; its clip is the next to be judged."""
+    """Undo one's own decision; its clip is the next to review."""
     source = _source(request.POST.get("of", ""))
     try:
         clip = review.undo(clip_id=pk, by=cast(User, request.user))
-    except TrackError as error:
+    except DomainError as error:
         return _refusal(request, source, error)
-    said = _("Taken back: {title}.").format(title=title_of(clip))
+    text = _("Taken back: {title}.").format(title=title_of(clip))
     if not _by_script(request):
-        messages.success(request, said)
+        messages.success(request, text)
         return redirect(f"{reverse('training:review')}?of={source}&clip={pk}")
     shown = _cards(request, for_cards(Clip.objects.filter(pk=pk)), source)
     return JsonResponse(
-        {**_answer(request, source, [*request.POST.getlist("have"), str(pk)]), "text": said}
+        {**_answer(request, source, [*request.POST.getlist("have"), str(pk)]), "text": text}
         | {"back": [_html(request, card) for card in shown]}
     )
 
@@ -125,7 +125,7 @@ def _digest(request: HttpRequest, pk: UUID) -> str | None:
 @cache_control(private=True, max_age=_WEEK)
 @etag(_digest)
 def picture(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Draw the mel spectrogram of a clip from its features; browsers keep it, as these never change."""
+    """Draw the mel spectrogram of a clip from its features, with caching, as these never change."""
     clip = get_object_or_404(Clip.objects.visible_to(request.user).only("features"), pk=pk)
     try:
         db = read_features(clip).db
@@ -161,14 +161,14 @@ def _ids(values: Iterable[str]) -> list[UUID]:
     return found
 
 
-def _wish(request: HttpRequest, pk: UUID) -> Wish:
-    """Read a decision from the form: ``relabel:rock`` names the genre along with it."""
+def _requested(request: HttpRequest, pk: UUID) -> DecisionRequest:
+    """Read a decision from the form; ``relabel:rock`` contains the genre."""
     name, _colon, slug = request.POST.get("decision", "").partition(":")
     if name not in DECISIONS:
         raise TrainingError("unknown_decision")
     genre = Genre.objects.filter(slug=slug.replace("\0", "")).first() if name == "relabel" else None
     status, _dot, label = request.POST.get("seen", "").partition(".")
-    return Wish(
+    return DecisionRequest(
         clip_id=pk,
         decision=name,
         genre=genre,
@@ -177,7 +177,7 @@ def _wish(request: HttpRequest, pk: UUID) -> Wish:
     )
 
 
-def _said(clip: Clip, source: str) -> str:
+def _outcome_text(clip: Clip, source: str) -> str:
     title, genre = title_of(clip), clip.genre.display_name
     if clip.status == Clip.Status.REJECTED:
         return _("Rejected: {title}.").format(title=title)
@@ -186,11 +186,11 @@ def _said(clip: Clip, source: str) -> str:
     return _("Approved: {title}, {genre}.").format(title=title, genre=genre)
 
 
-def _refusal(request: HttpRequest, source: str, error: TrackError) -> HttpResponse:
+def _refusal(request: HttpRequest, source: str, error: DomainError) -> HttpResponse:
     if not _by_script(request):
         messages.error(request, error.message)
         return redirect(f"{reverse('training:review')}?of={source}")
-    # What somebody else settled, or took away, is off this page's list; anything else is tried again.
+    # A clip that somebody else decided about or withdrew leaves the list; other errors can be retried.
     settled = error.code in ("already_reviewed", "changed_meanwhile", "clip_gone", "not_reviewable")
     body = _answer(request, source, request.POST.getlist("have"))
     return JsonResponse(
@@ -200,7 +200,7 @@ def _refusal(request: HttpRequest, source: str, error: TrackError) -> HttpRespon
 
 
 def _answer(request: HttpRequest, source: str, known: list[str]) -> dict[str, Any]:
-    """Give what the page's script needs to go on: cards that it lacks, and how things stand."""
+    """Return the cards that the page lacks, and the counts."""
     cards = _cards(request, wanted(source, without=_ids(known))[:AHEAD], source)
     standing = _standing(request, source)
     return {
@@ -221,7 +221,7 @@ def _html(request: HttpRequest, card: Card) -> str:
 
 
 def _shared() -> dict[str, Any]:
-    """Give what every card offers: genres by key, and the usual reasons to reject."""
+    """Return the context shared by all cards: genres by key, and the usual reasons to reject."""
     reasons = (
         _("No music, or hardly any."),
         _("The sound is too poor."),

@@ -1,4 +1,4 @@
-"""What a curator is shown of one clip: its sound, what was said of it, and what speaks for another label."""
+"""Cards of the review page: a clip's sound, its label, and evidence for another label."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.services.features import FeaturesError, read_features
 
 QUEUE, DOUBTS = "queue", "doubts"
 SOURCES = (QUEUE, DOUBTS)
-# One key each; the zero stands after the nine as it does on a keyboard.
+# One key each; zero follows nine as on a keyboard.
 PICK_KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
 _BARS = 4
 _LEAST_SHARE = 0.02
@@ -30,16 +30,16 @@ _LEAST_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One clip, ready to be judged.
+    """One clip, prepared for review.
 
     Attributes
     ----------
     bars : list of Bar
-        What the model found likeliest, and in any case the clip's own label.
-    hears : Bar or None
-        The likeliest of them, where the model was asked.
+        The most probable predicted genres, and always the clip's own label.
+    predicted : Bar or None
+        The most probable of them, if there is a prediction.
     peaks : list of int
-        Outline of the sound, lowest and highest in turn; empty where its features are gone.
+        Outline of the sound, minima and maxima in turn; empty if its features are missing.
     """
 
     clip: Clip
@@ -51,12 +51,12 @@ class Card:
     suspected: Genre | None
 
     @property
-    def hears(self) -> Bar | None:
+    def predicted(self) -> Bar | None:
         return max(self.bars, key=lambda bar: bar.share) if self.bars else None
 
     @property
     def agrees(self) -> bool:
-        return self.hears is not None and self.hears.genre.slug == self.clip.genre.slug
+        return self.predicted is not None and self.predicted.genre.slug == self.clip.genre.slug
 
     @property
     def title(self) -> str:
@@ -76,20 +76,20 @@ class Card:
         return list(pictures.mel_axis(PatchParams().sample_rate))
 
     @property
-    def said(self) -> str:
-        """What is read out when the card comes up."""
+    def announcement(self) -> str:
+        """Text that a screen reader announces when the card is shown."""
         label = self.clip.genre.display_name
         if self.suspected is not None:
             return gettext("{title}. Approved as {label}; the other clips say {other}.").format(
                 title=self.title, label=label, other=self.suspected.display_name
             )
-        if self.hears is None:
+        if self.predicted is None:
             return gettext("{title}. Said to be {label}.").format(title=self.title, label=label)
         return gettext("{title}. Said to be {label}; the classifier hears {other}, {share}.").format(
             title=self.title,
             label=label,
-            other=self.hears.genre.display_name,
-            share=percent(self.hears.share),
+            other=self.predicted.genre.display_name,
+            share=percent(self.predicted.share),
         )
 
 
@@ -98,12 +98,12 @@ def title_of(clip: Clip) -> str:
 
 
 def clips_of(source: str) -> ClipQuerySet:
-    """Give the clips that are to be looked at, in that order."""
+    """Return the clips to review, in order."""
     return Clip.objects.suspicious() if source == DOUBTS else Clip.objects.to_review()
 
 
 def for_cards(clips: ClipQuerySet) -> ClipQuerySet:
-    """Fetch with each clip what its card says."""
+    """Prefetch what the cards of clips show."""
     return clips.select_related(
         "genre",
         "contributed_genre",
@@ -130,7 +130,7 @@ def card_of(clip: Clip, source: str, genre_of: GenreOf) -> Card:
 
 
 def bars_of(clip: Clip, genre_of: GenreOf) -> list[Bar]:
-    """Give the likeliest genres of the model's opinion, and the clip's own label after them if it is none."""
+    """Give the likeliest predicted genres, and the clip's own label after them if it is none."""
     shares: dict[str, float] = clip.opinion
     percents = whole_percents(shares)
     ranked = sorted(shares, key=lambda label: -shares[label])
@@ -141,7 +141,7 @@ def bars_of(clip: Clip, genre_of: GenreOf) -> list[Bar]:
 
 
 def picks(genres: Iterable[Genre]) -> list[tuple[str, Genre]]:
-    """Give each genre the key that picks it; those after the thirty-sixth have none."""
+    """Assign to each genre the key that picks it; genres after the thirty-sixth have none."""
     keys = iter(PICK_KEYS)
     return [(next(keys, ""), genre) for genre in genres]
 
@@ -156,5 +156,5 @@ def _outline(clip: Clip) -> tuple[list[int], float]:
 
 
 def wanted(source: str, *, without: Iterable[Any] = ()) -> QuerySet[Clip]:
-    """Give the clips that are to be looked at, but for those that the page has."""
+    """Return the clips to review, except those that the page has already."""
     return for_cards(clips_of(source).exclude(pk__in=list(without)))

@@ -1,4 +1,4 @@
-"""Clips as a list: to filter, to decide about several at once, and those whose label is in doubt."""
+"""Lists of clips: filters, bulk decisions, and clips with doubtful labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.errors import training_sentence
 from training.models import Clip, Dataset, LabelCheck
 from training.models.clips import ClipQuerySet
 from training.services import health, review
-from training.services.review import DECISIONS, MOST_AT_ONCE, Outcome, Seen, Wish
+from training.services.review import DECISIONS, MOST_AT_ONCE, DecisionRequest, Outcome, Seen
 
 PER_PAGE = 50
 REOPEN = "reopen"
@@ -34,7 +34,7 @@ _MOST_WORDS = 8
 
 
 class ListForm(forms.Form):
-    """Which clips a list shows. What makes no sense is left out, not refused."""
+    """Filters of a list of clips. Invalid values are ignored, not refused."""
 
     q = forms.CharField(required=False, max_length=200, label=gettext_lazy("Search"))
     status = forms.ChoiceField(
@@ -74,34 +74,34 @@ class ListForm(forms.Form):
             field.widget.attrs["class"] = "form-control" if name == "q" else "form-select"
         self.is_valid()
 
-    def asked(self, name: str) -> str:
+    def value_of(self, name: str) -> str:
         return str(self.cleaned_data.get(name) or "")
 
     @property
     def narrows(self) -> bool:
-        return any(self.asked(name) for name in self.fields if name != "status")
+        return any(self.value_of(name) for name in self.fields if name != "status")
 
     @property
     def query(self) -> str:
         kept = QueryDict(mutable=True)
-        kept.update({name: self.asked(name) for name in self.fields if self.asked(name)})
+        kept.update({name: self.value_of(name) for name in self.fields if self.value_of(name)})
         return kept.urlencode()
 
     def apply(self, clips: ClipQuerySet) -> ClipQuerySet:
-        status = self.asked("status") or Clip.Status.PENDING
+        status = self.value_of("status") or Clip.Status.PENDING
         shown = ("pending", "approved", "rejected") if status == "all" else (status,)
         clips = clips.filter(status__in=shown)
-        if slug := self.asked("genre"):
+        if slug := self.value_of("genre"):
             clips = clips.filter(genre__slug=slug)
-        if person := self.asked("contributor"):
+        if person := self.value_of("contributor"):
             clips = clips.filter(contributor=int(person))
-        if dataset := self.asked("dataset"):
+        if dataset := self.value_of("dataset"):
             clips = clips.filter(dataset=int(dataset))
-        if self.asked("mark") == "duplicates":
+        if self.value_of("mark") == "duplicates":
             clips = clips.filter(Q(duplicate_of__isnull=False) | Q(duplicates__isnull=False)).distinct()
-        if self.asked("mark") == "leaks":
+        if self.value_of("mark") == "leaks":
             clips = clips.filter(leaks=True)
-        for word in self.asked("q").split()[:_MOST_WORDS]:
+        for word in self.value_of("q").split()[:_MOST_WORDS]:
             clips = clips.filter(Q(title__icontains=word) | Q(artist__icontains=word))
         if status == Clip.Status.PENDING:
             return clips.order_by(F("disputed").desc(nulls_last=True), "created", "pk")
@@ -109,7 +109,7 @@ class ListForm(forms.Form):
 
 
 def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
-    """Fetch with each clip what its row says, in one query."""
+    """Join what the rows of clips show, in one query."""
     return clips.select_related(
         "genre", "contributed_genre", "contributor", "dataset", "duplicate_of", "reviewed_by"
     ).defer("embedding", "duplicate_of__embedding", "duplicate_of__opinion")
@@ -119,14 +119,14 @@ def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
 @curator_required
 @never_cache
 def clips(request: HttpRequest) -> HttpResponse:
-    """Show the clips that were asked for, those that wait unless another state is."""
+    """Show the filtered clips; without a state, those that wait for review."""
     form = ListForm(request.GET)
     found = form.apply(for_rows(Clip.objects.all()))
     context = {
         "form": form,
         "genres": Genre.objects.all(),
         "here": "list",
-        "reopens": form.asked("status") in (Clip.Status.APPROVED, Clip.Status.REJECTED),
+        "reopens": form.value_of("status") in (Clip.Status.APPROVED, Clip.Status.REJECTED),
         **page_of(cast(Any, found), request, per_page=PER_PAGE, filters=form.query),
     }
     template = "training/review/results.html" if wants_results(request) else "training/review/list.html"
@@ -137,16 +137,16 @@ def clips(request: HttpRequest) -> HttpResponse:
 @curator_required
 @never_cache
 def doubts(request: HttpRequest) -> HttpResponse:
-    """Show the approved clips whose label the others speak against, and how the last check went."""
+    """Show the approved clips with doubtful labels, and the result of the last check."""
     latest = LabelCheck.objects.select_related("version").first()
-    # The page asks while a check goes on; it hears of what has changed only.
+    # The page polls while a check runs; an unchanged state is not sent again.
     if latest and latest.is_active and request.GET.get("seen") == latest.status and wants_results(request):
         return HttpResponse(status=204)
     found = for_rows(Clip.objects.suspicious())
     context = {
         "genres": Genre.objects.all(),
         "here": "doubts",
-        # What is polled for is not what the list is fetched by afterwards.
+        # The links of the list must not contain the parameters of the poll.
         "address": request.path if "seen" in request.GET else "",
         "check": latest,
         "failure": training_sentence(latest.error_code) if latest and latest.error_code else "",
@@ -160,7 +160,7 @@ def doubts(request: HttpRequest) -> HttpResponse:
 @require_POST
 @curator_required
 def check(request: HttpRequest) -> HttpResponse:
-    """Have all labels checked in the background; a check that waits or runs already is enough."""
+    """Have all labels checked in the background, unless a check waits or runs already."""
     health.request_check(by=cast(User, request.user))
     if request.headers.get("HX-Request") == "true":
         return _tell(_("The labels are being checked."), clips_changed=True)
@@ -171,7 +171,7 @@ def check(request: HttpRequest) -> HttpResponse:
 @require_POST
 @curator_required
 def bulk(request: HttpRequest) -> HttpResponse:
-    """Decide about the chosen clips, each by itself, and say what came of it."""
+    """Decide about the chosen clips independently, and report the outcomes."""
     by = cast(User, request.user)
     action = request.POST.get("action", "")
     chosen = list(_chosen(request).items())[:MOST_AT_ONCE]
@@ -189,8 +189,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     elif action in DECISIONS:
         reason = request.POST.get("reason", "") if action == "reject" else ""
         outcomes = review.decide_many(
-            wishes=[
-                Wish(clip_id=pk, decision=action, genre=genre, reason=reason, seen=seen)
+            requests=[
+                DecisionRequest(clip_id=pk, decision=action, genre=genre, reason=reason, seen=seen)
                 for pk, seen in chosen
             ],
             by=by,
@@ -203,14 +203,14 @@ def bulk(request: HttpRequest) -> HttpResponse:
 @require_POST
 @curator_required
 def bulk_undo(request: HttpRequest) -> HttpResponse:
-    """Take the decisions about several clips back."""
+    """Undo the decisions about several clips."""
     ids = list(_chosen(request))[:MOST_AT_ONCE]
     outcomes = review.undo_many(clip_ids=ids, by=cast(User, request.user))
     return _reply(request, _summary("undo", outcomes), outcomes, undoable=False)
 
 
 def _chosen(request: HttpRequest) -> dict[UUID, Seen]:
-    """Read the chosen clips, each with how it stood in the list: ``id.status.genre``."""
+    """Read the chosen clips, each with its state in the list: ``id.status.genre``."""
     chosen: dict[UUID, Seen] = {}
     for value in request.POST.getlist("clip"):
         key, _dot, seen = value.partition(".")
@@ -225,16 +225,16 @@ def _chosen(request: HttpRequest) -> dict[UUID, Seen]:
 def _summary(action: str, outcomes: Sequence[Outcome]) -> str:
     done = sum(outcome.error is None for outcome in outcomes)
     if action == "approve":
-        said = ngettext("%d clip is approved.", "%d clips are approved.", done)
+        text = ngettext("%d clip is approved.", "%d clips are approved.", done)
     elif action == "reject":
-        said = ngettext("%d clip is rejected.", "%d clips are rejected.", done)
+        text = ngettext("%d clip is rejected.", "%d clips are rejected.", done)
     elif action == "relabel":
-        said = ngettext("%d clip is relabelled.", "%d clips are relabelled.", done)
+        text = ngettext("%d clip is relabelled.", "%d clips are relabelled.", done)
     elif action == REOPEN:
-        said = ngettext("%d clip waits for review again.", "%d clips wait for review again.", done)
+        text = ngettext("%d clip waits for review again.", "%d clips wait for review again.", done)
     else:
-        said = ngettext("%d decision is taken back.", "%d decisions are taken back.", done)
-    parts = [said % done] if done else []
+        text = ngettext("%d decision is taken back.", "%d decisions are taken back.", done)
+    parts = [text % done] if done else []
     refused = [outcome.error for outcome in outcomes if outcome.error is not None]
     parts += [error.message for error in refused[:1]]
     if more := len(refused) - 1 if refused else 0:

@@ -1,4 +1,4 @@
-"""Training runs: what one would find, the form that starts one, and a page that shows how it gets on."""
+"""Training runs: the preflight report, the form that starts one, and its progress page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from training.services import preflight, runs
 
 Kind, Status = TrainingRun.Kind, TrainingRun.Status
 
-# Who waits longer than this is told why, if the reason is known.
+# After this time the page says why it takes long, if the reason is known.
 PATIENCE = timedelta(seconds=12)
 _PER_PAGE = 20
 _FIELD_OF = {
@@ -44,7 +44,7 @@ _FIELD_OF = {
 
 
 class StartForm(forms.Form):
-    """The few parameters of a run."""
+    """The parameters of a run."""
 
     kind = forms.ChoiceField(
         label=gettext_lazy("Kind of run"), choices=Kind.choices, widget=forms.RadioSelect, initial=Kind.QUICK
@@ -84,11 +84,11 @@ class StartForm(forms.Form):
 @curator_required
 @never_cache
 def list_runs(request: HttpRequest) -> HttpResponse:
-    """Show all runs and what the next one would find; with POST, start it."""
+    """Show all runs and the preflight report; with POST, start a run."""
     form = StartForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and (started := _start(request, form)):
         return started
-    found = preflight.collect(**_asked(form))
+    found = preflight.collect(**_queried(form))
     page = Paginator(
         TrainingRun.objects.visible_to(request.user).select_related("requested_by", "candidate"), _PER_PAGE
     ).get_page(request.GET.get("page"))
@@ -97,16 +97,16 @@ def list_runs(request: HttpRequest) -> HttpResponse:
 
 
 def _start(request: HttpRequest, form: StartForm) -> HttpResponse | None:
-    wish = form.cleaned_data
-    quick = wish["kind"] == Kind.QUICK
+    fields = form.cleaned_data
+    quick = fields["kind"] == Kind.QUICK
     try:
         run, made = runs.request_run(
             by=cast(User, request.user),
-            kind=wish["kind"],
-            # What the page hides for a quick run is not asked for.
-            architecture="" if quick else wish["architecture"],
-            epochs=None if quick else wish["epochs"],
-            seed=wish["seed"] or 0,
+            kind=fields["kind"],
+            # The page hides these fields for a quick run.
+            architecture="" if quick else fields["architecture"],
+            epochs=None if quick else fields["epochs"],
+            seed=fields["seed"] or 0,
         )
     except TrainingError as error:
         form.add_error(_FIELD_OF.get(error.code), error.message)
@@ -120,15 +120,15 @@ def _start(request: HttpRequest, form: StartForm) -> HttpResponse | None:
 @curator_required
 @never_cache
 def what_is_there(request: HttpRequest) -> HttpResponse:
-    """Give what a run would find to a form that has changed."""
+    """Return the preflight report for a changed form."""
     form = StartForm(request.GET)
     form.is_valid()
-    found = preflight.collect(**_asked(form))
+    found = preflight.collect(**_queried(form))
     return render(request, "training/runs/preflight.html", {**_preflight_context(found), "form": form})
 
 
-def _asked(form: StartForm) -> dict[str, Any]:
-    """Read what a full run is asked about; what makes no sense is left out."""
+def _queried(form: StartForm) -> dict[str, Any]:
+    """Read the parameters of the report on a full run; invalid values are ignored."""
     asked = getattr(form, "cleaned_data", {})
     return {"architecture": asked.get("architecture") or "", "epochs": asked.get("epochs")}
 
@@ -145,7 +145,7 @@ def _preflight_context(found: preflight.Preflight) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a kind of run would find, in words."""
+    """The preflight report on one kind of run, in words."""
 
     report: preflight.Report
     genres: dict[str, Genre]
@@ -167,7 +167,7 @@ class Shown:
 @curator_required
 @never_cache
 def run(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show a run, whatever its state."""
+    """Show a run in any state."""
     return render(request, "training/runs/run.html", {"shown": Progress.of(_run(request, pk))})
 
 
@@ -175,7 +175,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
 @curator_required
 @never_cache
 def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Say how a run gets on to a page that asks while it goes on; nothing (204) where nothing changed."""
+    """Return the progress to a page that polls while the run goes on; 204 if nothing changed."""
     try:
         shown = Progress.of(_run(request, pk))
     except Http404:
@@ -191,7 +191,7 @@ def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
 @curator_required
 @never_cache
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Ask whether to cancel a run; with POST, do it."""
+    """Ask for confirmation to cancel a run; with POST, cancel it."""
     chosen = _run(request, pk)
     if request.method == "POST":
         if not runs.cancel_run(run=chosen):
@@ -203,12 +203,12 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run as its page shows it.
+    """A run prepared for its page.
 
     Attributes
     ----------
     steps : list of (TrainingRun.Step, str)
-        Every step, with "done", "now" or "" for those to come.
+        Every step, with "done", "now" or "" for later ones.
     curves : list of dict
         Figures by epoch.
     log : list of (datetime, str)
@@ -247,12 +247,12 @@ class Progress:
 
     @property
     def stage(self) -> str:
-        """What is worth saying aloud when it changes."""
+        """Text that a screen reader announces when it changes."""
         return f"{self.run.status}-{self.run.step}-{self.run.cancel_requested:d}-{self.no_worker:d}"
 
     @property
     def seen(self) -> str:
-        """What a page that shows this has heard."""
+        """The state shown, which the page sends with its next poll."""
         return f"{self.stage}/{self.run.progress:.4f}-{len(self.curves)}-{len(self.log)}"
 
     @property
@@ -261,12 +261,12 @@ class Progress:
 
     @property
     def left(self) -> str:
-        """About how long it still takes, in words; empty where nobody knows."""
+        """Estimated remaining time in words; empty if unknown."""
         return "" if self.run.eta_seconds is None else in_minutes(self.run.eta_seconds)
 
     @property
     def taken(self) -> str:
-        """How long it took."""
+        """Duration in words."""
         start, end = self.run.started_at, self.run.finished_at
         return in_minutes((end - start).total_seconds()) if start and end else ""
 
@@ -290,7 +290,7 @@ class Progress:
 
 
 def in_minutes(seconds: float) -> str:
-    """Give a rough duration in words."""
+    """Format a rough duration in words."""
     if seconds < 90:
         rounded = max(5 * round(seconds / 5), 5)
         return ngettext("{number} second", "{number} seconds", rounded).format(number=rounded)

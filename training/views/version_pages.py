@@ -1,4 +1,4 @@
-"""What the pages of versions show, made ready to be read by people."""
+"""Contexts of the pages of versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from classifier.models import Genre, ModelVersion
 from classifier.quality.card import Card, card_of
 from training import gate_messages
 from training.models import Clip, Promotion, TrainingRun
-from training.services.version_report import FROZEN, Figures, Report, figures_of, report_on
+from training.services.version_report import TEST, Figures, Report, figures_of, report_on
 from training.services.versions import LearntClips
 
 _UNLISTED_COLOUR = "#8a8d96"
@@ -25,7 +25,7 @@ NARROW_SPACE = "\u202f"
 
 
 class Genres:
-    """The genres by label, fetched once; one that the site does not list keeps its label as its name."""
+    """Genres by label, fetched once; a label without a genre is its own name."""
 
     def __init__(self) -> None:
         self._known = {genre.slug: genre for genre in Genre.objects.all()}
@@ -37,17 +37,17 @@ class Genres:
         return self(label).display_name
 
     def unlisted(self, labels: Iterable[str]) -> list[str]:
-        """Keep the labels that this site has no genre for."""
+        """Filter by labels for which this site has no genre."""
         return [label for label in labels if label not in self._known]
 
 
 def percent(share: float | None) -> str:
-    """Write a share as a percentage with one decimal, a dash where there is none."""
+    """Format a share as a percentage with one decimal, a dash for None."""
     return "–" if share is None else f"{number(100 * share, 1)}{NARROW_SPACE}%"
 
 
 def number(value: float, digits: int) -> str:
-    """Write a number with so many decimals, rounded: Django's own formatting cuts off."""
+    """Format a number, rounded to so many decimals; Django's own formatting truncates."""
     return number_format(round(value, digits), digits)
 
 
@@ -100,7 +100,7 @@ def rows_of(versions: list[ModelVersion], learnt: dict[int, LearntClips]) -> lis
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """A change of the version in service, and what the gate had said against it."""
+    """A change of the version in service, with the gate's objections."""
 
     promotion: Promotion
     objections: list[str]
@@ -114,16 +114,16 @@ def log_rows(promotions: QuerySet[Promotion], genres: Genres) -> list[LogRow]:
 def _objections(promotion: Promotion, genres: Genres) -> list[str]:
     if not promotion.overridden:
         return []
-    said = {
+    texts = {
         "not_measured": gettext("never measured on the same clips"),
         "worse": gettext("worse on the whole"),
         "genre_lost": gettext("loses %(genre)s"),
         "genre_gone": gettext("no longer knows %(genre)s"),
     }
     return [
-        said[refusal["code"]] % {"genre": genres.name(refusal.get("genre", "")).lower()}
+        texts[refusal["code"]] % {"genre": genres.name(refusal.get("genre", "")).lower()}
         for refusal in promotion.gate.get("refusals", [])
-        if refusal.get("code") in said
+        if refusal.get("code") in texts
     ]
 
 
@@ -141,7 +141,7 @@ class FigureRow:
 
 
 def figure_rows(before: Figures, after: Figures) -> list[FigureRow]:
-    """Set what was measured of two versions side by side."""
+    """Make the rows that compare the metrics of two versions."""
 
     def shares(name: str, explained: str, attribute: str) -> FigureRow:
         return _row(
@@ -224,7 +224,7 @@ def _signed(value: float, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class GenreRow:
-    """How one genre fares under both; shares are in whole percent."""
+    """Recall of one genre under both versions; shares are in whole percent."""
 
     genre: Genre
     change: GenreChange
@@ -250,7 +250,7 @@ class GenreRow:
 
 @dataclass(frozen=True, slots=True)
 class ClipRow:
-    """A clip that changed verdict. Its sound is there for clips of this site, not for the frozen test set."""
+    """A clip whose prediction changed. Clips of the test set have no sound here."""
 
     changed: ChangedClip
     name: str
@@ -261,12 +261,12 @@ class ClipRow:
 
     @property
     def is_frozen(self) -> bool:
-        return self.changed.name.startswith(FROZEN)
+        return self.changed.name.startswith(TEST)
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Everything the page shows of a candidate beside the version in service."""
+    """Context of the comparison of a candidate with the version in service."""
 
     report: Report
     words: str
@@ -293,7 +293,7 @@ class Beside:
 
 
 def beside(candidate: ModelVersion, champion: ModelVersion, genres: Genres) -> Beside:
-    """Hold a candidate against the champion, in words and tables."""
+    """Compare a candidate with the champion, in words and tables."""
     report = report_on(candidate, champion)
     result = report.result
     return Beside(
@@ -310,13 +310,13 @@ def beside(candidate: ModelVersion, champion: ModelVersion, genres: Genres) -> B
 
 def _clip_rows(changed: list[ChangedClip], genres: Genres) -> list[ClipRow]:
     names = {clip.name: clip.name.partition(":")[2] for clip in changed}
-    ids = [_uuid(names[clip.name]) for clip in changed if not clip.name.startswith(FROZEN)]
+    ids = [_uuid(names[clip.name]) for clip in changed if not clip.name.startswith(TEST)]
     sounds = Clip.objects.in_bulk([pk for pk in ids if pk is not None])
     return [
         ClipRow(
             changed=clip,
             name=names[clip.name],
-            clip=None if clip.name.startswith(FROZEN) else sounds.get(_uuid(names[clip.name])),
+            clip=None if clip.name.startswith(TEST) else sounds.get(_uuid(names[clip.name])),
             truth=genres(clip.truth),
             before=genres(clip.before.label),
             after=genres(clip.after.label),
@@ -333,6 +333,6 @@ def _uuid(text: str) -> UUID | None:
 
 
 def curves_of(run: TrainingRun | None) -> list[dict[str, Any]]:
-    """Give the figures after each epoch of a run, as its own page gives them; nothing where it had none."""
+    """Return the figures after each epoch of a run, as on its own page; empty if it had none."""
     columns = ("number", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
     return list(run.epoch_rows.values(*columns)) if run is not None else []

@@ -1,4 +1,4 @@
-"""Versions of the classifier: all of them, one beside the one in service, and what curators do with them."""
+"""Versions of the classifier: the list, the comparison with the one in service, and curators' actions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOG_LENGTH = 30
 
 
 def _curator(request: HttpRequest) -> User:
-    """Give who is signed in; only behind `curator_required`."""
+    """Return the user; only behind `curator_required`."""
     return cast(User, request.user)
 
 
@@ -42,7 +42,7 @@ def _version(request: HttpRequest, pk: int) -> ModelVersion:
 @require_safe
 @curator_required
 def versions(request: HttpRequest) -> HttpResponse:
-    """Show every version, which one answers, and who changed that when and why."""
+    """Show all versions, which one is in service, and the log of changes."""
     return _list(request)
 
 
@@ -66,7 +66,7 @@ def _list(request: HttpRequest, *, trouble: str = "", status: int = 200) -> Http
 @require_POST
 @curator_required
 def bring_in(request: HttpRequest) -> HttpResponse:
-    """Take a bundle of another site."""
+    """Import a bundle of another site."""
     sent = request.FILES.get("file")
     if sent is None:
         return _list(request, trouble=_("Choose a bundle first."), status=422)
@@ -85,7 +85,7 @@ def bring_in(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @curator_required
 def roll_back(request: HttpRequest) -> HttpResponse:
-    """Ask why (in a dialog, or as a page without a script), then go back to the version before."""
+    """Ask for the reason (in a dialog, or on a page without scripts), then roll back."""
     before = promotion.version_before()
     context: dict[str, Any] = {
         "champion": ModelVersion.objects.in_service(),
@@ -112,7 +112,7 @@ def roll_back(request: HttpRequest) -> HttpResponse:
 @require_safe
 @curator_required
 def version(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a version beside the one in service."""
+    """Show a version in comparison with the one in service."""
     return _page(request, _version(request, pk))
 
 
@@ -160,7 +160,7 @@ def promote(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @curator_required
 def bundle(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Give a version as a file, to be brought in on another site."""
+    """Send a version as a file that another site can import."""
     shown = _version(request, pk)
     try:
         return bundle_response(shown)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from classifier.core import networks
-from classifier.core.artifact import MODEL_FILE, ReleaseError, architecture_of, read_metadata
+from classifier.core.artifact import MODEL_FILE, ReleaseError, architecture_of, file_in, read_metadata
 from classifier.core.networks import WEIGHTS_FILE
 from classifier.core.patches import PatchParams
 from classifier.fitting.artifact import conversion
@@ -53,7 +53,7 @@ def load(folder: Path) -> Any:
     metadata = read_metadata(folder)
     if architecture_of(metadata) == "residual-cnn":
         return networks.load(folder)
-    path = folder / WEIGHTS_FILE
+    path = file_in(folder, WEIGHTS_FILE)
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

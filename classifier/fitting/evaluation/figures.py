@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.artifact import MODEL_FILES, Calibration, architecture_of
+from classifier.core.artifact import MODEL_FILES, Calibration, architecture_of, file_in
 from classifier.core.channels import ROBUSTNESS
 from classifier.core.dataset import Examples
 from classifier.core.features import extract
@@ -34,6 +34,7 @@ FIGURES: Final = (
     "test",
     "test_accuracy_at_60_percent_coverage",
     "test_predictions",
+    "test_truths",
     "test_channels",
     "robustness",
 )
@@ -102,7 +103,7 @@ def judge(
     Returns
     -------
     dict
-        The entries ``test``, ``test_predictions``, ``test_accuracy_at_60_percent_coverage``,
+        The entries ``test``, ``test_predictions``, ``test_truths``, ``test_accuracy_at_60_percent_coverage``,
         ``test_channels``, ``robustness``, ``frozen_sha256`` (of what was kept of the test clips for versions
         with another last layer), ``holdout``, ``holdout_predictions``, ``speed``, ``size`` as far as
         measured, and ``not_measured``: the reason by entry for the others.
@@ -121,7 +122,7 @@ def judge(
         },
     }
     missing: dict[str, str] = {}
-    if EVALUATION_FEATURES_FILE in {path.name for path in folder.iterdir()} and "test" in classifier.metadata:
+    if file_in(folder, EVALUATION_FEATURES_FILE).exists() and "test" in classifier.metadata:
         found |= {key: classifier.metadata[key] for key in FIGURES if key in classifier.metadata}
     elif test is None or not len(test.examples):
         missing["test"] = missing["robustness"] = "The clips of the frozen test set are not on this site."
@@ -155,6 +156,7 @@ def figures(heard: EvaluationOutputs, labels: Sequence[str], calibration: Calibr
         "test": measured(targets, clean, labels),
         "test_accuracy_at_60_percent_coverage": at_coverage(targets, clean),
         "test_predictions": predictions(heard.names, clean, labels),
+        "test_truths": {name: labels[target] for name, target in zip(heard.names, targets, strict=True)},
     }
     if heard.channels:
         verdicts, chosen = clean.argmax(axis=1), heard.channel_rows

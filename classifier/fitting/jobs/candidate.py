@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier import testset
 from classifier.core.artifact import METADATA_FILE, ReleaseError
 from classifier.core.dataset import Examples
 from classifier.core.inference import Classifier
@@ -133,21 +133,14 @@ def _replayed(replay: Replay, targets: Mapping[str, int]) -> list[str]:
     These are the clips of the set that a version was shipped with, and those of the site that the network
     itself was fitted on, which are known by their variants, as long as they are here under the same label.
     """
+    shipped = frozenset(testset.fitted().names)
     fitted = set(np.unique(replay.clip[replay.variant > 0]).tolist())
     label = dict(zip(replay.clip.tolist(), replay.targets.tolist(), strict=True))
     return [
         name
         for place, name in enumerate(replay.names)
-        if not is_clip_id(name) or (place in fitted and targets.get(name) == label.get(place))
+        if name in shipped or (place in fitted and targets.get(name) == label.get(place))
     ]
-
-
-def is_clip_id(name: str) -> bool:
-    """Tell a clip of a site, which goes by its id, from a clip of the set that a version was shipped with."""
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
 
 
 def _embeddings(

@@ -25,6 +25,7 @@ from classifier.core.artifact import (
     ReleaseError,
     architecture_of,
     backbone_of,
+    file_in,
     read_metadata,
 )
 from classifier.core.inference import softmax
@@ -158,9 +159,10 @@ def refit_head(
         "cross_validation": checked,
         "trained_on": _trained_on(metadata, remembered, targets, labels),
     }
-    if (base / EVALUATION_FEATURES_FILE).exists():
+    features = file_in(base, EVALUATION_FEATURES_FILE)
+    if features.exists():
         frozen = read_evaluation_features(base)
-        shutil.copyfile(base / EVALUATION_FEATURES_FILE, out / EVALUATION_FEATURES_FILE)
+        shutil.copyfile(features, out / EVALUATION_FEATURES_FILE)
         result["frozen_sha256"] = metadata["frozen_sha256"]
         result |= figures(from_evaluation_features(frozen, head), labels, calibration)
     (out / METADATA_FILE).write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -189,6 +189,7 @@ def _measure(
         "test": asdict(evaluate(test.targets, clean, labels)),
         "test_accuracy_at_60_percent_coverage": figures.at_coverage(test.targets, clean),
         "test_predictions": figures.predictions(material.test_names, clean, labels),
+        "test_truths": dict(zip(material.test_names, (labels[t] for t in test.targets), strict=True)),
         "test_channels": {name: row for name, row in channels.items() if len(ROBUSTNESS[name]) == 1},
         "robustness": figures.summary(channels),
         "outliers_refused": float(refused.mean()),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from classifier.core import dataset, networks
+from classifier.core.artifact import TRAINING_FOLDER
 from classifier.core.dataset import Examples
 from classifier.core.inference import MODEL_FILE, Network
 from classifier.core.networks import WEIGHTS_FILE, ResidualCnnParams
@@ -23,6 +24,7 @@ from classifier.fitting.data.feed import Feed, FeedParams
 from classifier.fitting.loop.epochs import EpochReport, FitParams, fit, use_threads
 from classifier.fitting.networks.descriptor_mlp import DescriptorMlpRecipe, fit_descriptor_mlp
 from classifier.fitting.release.records import OutOfFoldOutputs, ReleaseClips, write_records
+from classifier.releases import TRAINING_FILES
 
 EXPORT_TOLERANCE = 1e-4
 _WORTH_PACKING = 1000
@@ -275,6 +277,9 @@ def export(model: Any, path: Path, params: PatchParams) -> None:
 
 def _put_in_place(work: Path, out: Path) -> None:
     shutil.rmtree(work / "checkpoint")
+    (work / TRAINING_FOLDER).mkdir(exist_ok=True)
+    for name in TRAINING_FILES:
+        (work / name).replace(work / TRAINING_FOLDER / name)
     former = out.parent / f".{out.name}.former"
     if out.exists():
         out.replace(former)

@@ -64,7 +64,7 @@ class Command(BaseCommand):
             ) from None
 
     def _wait(self, keys: list[str]) -> None:
-        """Show how the workers get on, until every track has its verdict or its reason."""
+        """Show the progress of the workers until every track is done or failed."""
         tracks = Track.objects.filter(catalogue_key__in=keys)
         while True:
             counts = dict(tracks.values_list("status").annotate(Count("pk")).order_by())
@@ -80,7 +80,7 @@ class Command(BaseCommand):
             self.stderr.write(f"  {track.catalogue_key}: {track.error_code}")
 
     def _line(self, text: str, *, last: bool = False) -> None:
-        """Show progress on one line of a terminal, or now and then in a log."""
+        """Show progress on one line of a terminal, or at intervals in a log."""
         if sys.stdout.isatty():
             self.stdout.write(f"\r\033[K{text}", ending="\n" if last else "")
             self.stdout.flush()

@@ -1,4 +1,4 @@
-// Giving clips: files are gathered, each gets its genre, and they are sent together once the rights are confirmed.
+// Contributing clips: files are collected, each gets a genre, and they are sent once the rights are confirmed.
 
 import { startDropzone } from "../dropzone.js";
 import { fill, Job, Queue } from "../jobs.js";
@@ -57,7 +57,7 @@ class Draft extends Job {
   async measure(known) {
     const seconds = known ?? (await durationOf(this.url));
     this.part("length").textContent = seconds ? clock(seconds) : "";
-    // Where the browser cannot tell, the site will: it splits what is too long.
+    // If the browser cannot read the duration, the server splits what is too long.
     if (!seconds || seconds <= config.clipSeconds + 0.05) return;
     this.cut.dataset.duration = String(seconds);
     this.cut.hidden = false;
@@ -77,7 +77,7 @@ class Draft extends Job {
     this.genre.setAttribute("aria-invalid", String(Boolean(message)));
   }
 
-  // True where it can be sent; else what is missing is marked, and said.
+  // Returns whether it can be sent; else marks and announces what is missing.
   check() {
     this.mark(this.genre.value ? "" : text.noGenre);
     const fits = this.cutter ? this.cutter.check() : true;
@@ -93,7 +93,7 @@ class Draft extends Job {
     this.part("editor").hidden = !EDITABLE.includes(state);
     this.part("remove").hidden = !EDITABLE.includes(state);
     this.part("bar").hidden = EDITABLE.includes(state);
-    // What the file itself is to blame for is not sent again.
+    // A file that was refused for its content is not sent again.
     this.hopeless = false;
   }
 
@@ -155,15 +155,15 @@ function report() {
   document.getElementById("genre-for-all").hidden = waiting < 2;
   const words = waiting === 1 ? text.sendOne : fill(text.sendMany, { count: waiting });
   if (button.textContent !== words) button.textContent = words;
-  let said = "";
-  if (queue.pending) said = fill(text.progress, { done: sent, all: queue.jobs.length });
-  else if (sent && queue.count("refused")) said = fill(text.refused, { count: queue.count("refused") });
-  else if (sent && !waiting) said = text.finished;
-  if (summary.textContent !== said) summary.textContent = said;
+  let summaryText = "";
+  if (queue.pending) summaryText = fill(text.progress, { done: sent, all: queue.jobs.length });
+  else if (sent && queue.count("refused")) summaryText = fill(text.refused, { count: queue.count("refused") });
+  else if (sent && !waiting) summaryText = text.finished;
+  if (summary.textContent !== summaryText) summary.textContent = summaryText;
   document.getElementById("sent-all").hidden = sent === 0;
 }
 
-// Whether these can be sent. If not, the first thing that is missing gets the focus.
+// Returns whether these can be sent. If not, the first missing field gets the focus.
 function ready(chosen) {
   const wrong = chosen.filter((draft) => !draft.check());
   rightsError.hidden = rights.checked;

@@ -1,4 +1,4 @@
-// Choosing a part of a sound: by dragging on the waveform, or as two times, which say the same.
+// Choosing a part of a sound, by dragging on the waveform or by entering two times, which are kept in sync.
 import { Waveform } from "../track/waveform.js";
 import { label } from "../track/ruler.js";
 import { player } from "../player.js";
@@ -7,7 +7,7 @@ import RegionsPlugin from "../../vendor/wavesurfer/plugins/regions.esm.js";
 const STEP = 0.1;
 const LEAP = 1;
 
-// Reads "65.5", "1:05.5" or "1:05,5"; NaN where it is no time.
+// Parses "65.5", "1:05.5" or "1:05,5"; NaN if it is not a time.
 export function seconds(text) {
   const parts = text.trim().replace(",", ".").split(":");
   const last = parts.pop();
@@ -21,7 +21,7 @@ export function written(moment) {
 }
 
 export class Cutter {
-  // `sound` gives the waveform when it is first shown: {peaks, duration}, or null where there is none to show.
+  // `sound` is called when the waveform is first shown: returns {peaks, duration}, or null if there is none.
   constructor(root, { sound, play }) {
     Object.assign(this, { root, sound, play });
     this.least = Number(root.dataset.least);
@@ -51,13 +51,13 @@ export class Cutter {
     return this.root.querySelector("input[name=part]:checked")?.value === "cut";
   }
 
-  // What to send: nothing where the whole is to be split.
+  // The fields to send; empty if the whole sound is to be split.
   fields() {
     if (!this.chosen) return { part: "auto" };
     return { part: "cut", start: this.part("start").value, end: this.part("end").value };
   }
 
-  // Says what is wrong with the times; true where nothing is.
+  // Shows what is wrong with the times; returns whether they are valid.
   check() {
     if (!this.chosen) return true;
     const [start, end] = this.#times();
@@ -99,7 +99,7 @@ export class Cutter {
     if (this.endings.signal.aborted) return;
     this.duration = sound?.duration || this.duration;
     if (!this.part("end").value) {
-      // Whoever was quicker has said already where it starts.
+      // Keep a start that the user has entered meanwhile.
       const start = this.#times()[0] || 0;
       this.#write(start, Math.min(start + this.most, this.duration || start + this.most));
     }
@@ -109,7 +109,7 @@ export class Cutter {
     }
     this.wave = new Waveform(place, sound.peaks, sound.duration);
     const { surfer } = this.wave;
-    // Before it is ready its length is 0, and a part would shrink to nothing.
+    // Before it is ready its duration is 0, and a region would get no length.
     if (!surfer.getDuration()) await new Promise((resolve) => surfer.once("ready", resolve));
     const regions = surfer.registerPlugin(RegionsPlugin.create());
     const [start, end] = this.#times();
@@ -144,7 +144,7 @@ export class Cutter {
   #write(start, end) {
     for (const [name, moment] of Object.entries({ start, end })) {
       const field = this.part(name);
-      // Writing the same again would take away what is selected, under the hands of whoever types.
+      // Setting the same value again would remove the selection while the user types.
       if (field.value !== written(moment)) field.value = written(moment);
     }
     this.#measure();
@@ -178,7 +178,7 @@ export class Cutter {
     this.playing = this.play(start);
   }
 
-  // What is listened to ends where the part ends.
+  // Playback stops at the end of the part.
   #follow({ sound, time }) {
     if (!this.until || sound?.url !== this.playing) return;
     this.wave?.show(this.duration ? time / this.duration : 0);

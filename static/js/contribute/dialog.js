@@ -1,4 +1,4 @@
-// The part of a track to give away, chosen in the dialog on its page or on a page of its own.
+// Choosing the part of a track to contribute, in the dialog on its page or on a page of its own.
 import { player } from "../player.js";
 import { Cutter } from "./cutter.js";
 
@@ -31,7 +31,7 @@ function sweep() {
   }
 }
 
-// A request that would be refused for its times is not sent: they are marked where they stand.
+// A request with invalid times is not sent: the fields are marked.
 document.addEventListener("htmx:confirm", (event) => {
   const place = event.target.querySelector?.("[data-cut][data-track]");
   if (place && running.has(place) && !running.get(place).check()) event.preventDefault();

@@ -1,10 +1,10 @@
-// What a sound looks like, from its file: worked out in the browser, before anything is sent.
+// The waveform of a file, computed in the browser before it is sent.
 
 const SLICES = 600;
-// Enough to see beats by, and a twentieth of the memory that the sound would take as it is.
+// Enough to show beats, with a twentieth of the memory of the original rate.
 const RATE = 3000;
 
-// Gives {peaks, duration}, peaks as pairs of lowest and highest from -127 to 127; null where this browser cannot
+// Returns {peaks, duration}, peaks as pairs of minimum and maximum, -127 to 127; null if this browser cannot
 // decode the file.
 export async function peaksOf(file) {
   try {
@@ -33,7 +33,7 @@ function slices(samples) {
   return peaks;
 }
 
-// Gives a file's length in seconds without decoding it; null where this browser cannot tell.
+// Returns the duration of a file in seconds without decoding it; null if this browser cannot read it.
 export function durationOf(url) {
   return new Promise((resolve) => {
     const audio = new Audio();

@@ -1,14 +1,14 @@
-// Single keys, for hands that stay where they are. They are silent while somebody writes, or a dialog is open.
+// Keyboard shortcuts. They are off while a text field has the focus or a dialog is open.
 
 const WRITABLE = "input, textarea, select, [contenteditable]";
 
-// What a key means: its letter or digit, whatever alphabet the keyboard writes.
+// The letter or digit of a key, independent of the keyboard's alphabet.
 function meaning(event) {
   if (/^[a-z0-9?]$/i.test(event.key) || event.key === " " || event.key === "Escape") return event.key.toLowerCase();
   return /^(?:Key|Digit)(.)$/.exec(event.code)?.[1].toLowerCase() ?? event.key;
 }
 
-// `press` is given each key; what it does not know is left to the browser.
+// `press` is called with each key; unknown keys are left to the browser.
 export function listen(press) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.repeat || event.isComposing) return;
@@ -17,7 +17,7 @@ export function listen(press) {
     const key = meaning(event);
     const writes = event.target.closest?.(WRITABLE) && event.target.type !== "range";
     if (writes && key !== "Escape") return;
-    // The space bar presses the button that has the focus, and moves sliders' pages.
+    // The space bar activates the focused button and pages sliders.
     if (key === " " && event.target.closest?.("button, a, summary")) return;
     if (press(key)) event.preventDefault();
   });

@@ -1,4 +1,4 @@
-// The list of clips: says what came of a bulk decision, with the way back.
+// The list of clips: shows the outcome of a bulk decision, with a button to undo it.
 import { toast } from "../site.js";
 
 document.addEventListener("review-done", (event) => {

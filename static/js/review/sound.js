@@ -16,18 +16,18 @@ export function startSound(section) {
   const head = section.querySelector("[data-head]");
   const endings = new AbortController();
   const { signal } = endings;
-  // Where the sound would start, until it is the one that the player holds.
+  // The start position, until the player has loaded the sound.
   let waiting = 0;
 
   const mine = () => player.holds(track);
   const now = () => Math.min(mine() ? player.time : waiting, duration);
 
-  // What is only the music going on is not read out to who listens.
-  function show(asked = false) {
+  // Progress of the playback is not announced to screen readers.
+  function show(moved = false) {
     const share = duration > 0 ? now() / duration : 0;
     head.style.setProperty("--at", String(share));
     wave.show(share);
-    if (!asked && mine() && player.playing) return;
+    if (!moved && mine() && player.playing) return;
     axis.setAttribute("aria-valuenow", now().toFixed(1));
     axis.setAttribute(
       "aria-valuetext",

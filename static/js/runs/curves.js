@@ -7,7 +7,7 @@ const charts = new Map();
 const probe = document.createElement("i");
 let drawn = "";
 
-// A canvas knows no custom properties and no light-dark(): an element is asked what it makes of them.
+// A canvas does not resolve custom properties and light-dark(), so they are read from an element.
 function colour(name) {
   probe.style.color = `var(${name})`;
   return getComputedStyle(probe).color;

@@ -20,10 +20,10 @@ export function startAxis(section, data) {
   const zoom = new Zoom(section, duration, data.peaks.length / 2);
   const endings = new AbortController();
   const { signal } = endings;
-  // Where the sound would start, until it is the one that the player holds.
+  // The start position, until the player has loaded the sound.
   let waiting = 0;
   let shown = "";
-  let spoken = "";
+  let announced = "";
 
   const mine = () => player.holds(track);
   const now = () => Math.min(mine() ? player.time : waiting, duration);
@@ -34,30 +34,30 @@ export function startAxis(section, data) {
   const whole = duration < SHORT ? exact(duration) : clock(Math.round(duration));
 
   function genres(seconds, count) {
-    const heard = ribbon.at(seconds).slice(0, count);
-    if (!heard.length) return section.dataset.textSilent;
-    return heard.map(({ name, share: part }) => `${name} ${Math.round(part * 100)}\u202f%`).join(" · ");
+    const likeliest = ribbon.at(seconds).slice(0, count);
+    if (!likeliest.length) return section.dataset.textSilent;
+    return likeliest.map(({ name, share: part }) => `${name} ${Math.round(part * 100)}\u202f%`).join(" · ");
   }
 
-  // `asked` is whether a person moved: what is only the music going on is not read out to who listens.
-  function show(asked = false) {
+  // `moved` is whether the user moved: progress of the playback is not announced to screen readers.
+  function show(moved = false) {
     const seconds = now();
     const at = share(seconds);
     head.style.setProperty("--at", String(at));
     wave.show(at);
     axis.classList.toggle("is-playing", mine() && player.playing);
     const words = section.dataset.textPosition.replace("{time}", exact(seconds)).replace("{duration}", whole);
-    const heard = genres(seconds, 2);
-    const said = `${words}, ${heard}`;
-    if (said !== shown) {
-      shown = said;
-      readout.textContent = `${exact(seconds)} · ${heard}`;
+    const likeliest = genres(seconds, 2);
+    const value = `${words}, ${likeliest}`;
+    if (value !== shown) {
+      shown = value;
+      readout.textContent = `${exact(seconds)} · ${likeliest}`;
     }
     const listening = mine() && player.playing && document.activeElement === axis;
-    if (said !== spoken && (asked || !listening)) {
-      spoken = said;
+    if (value !== announced && (moved || !listening)) {
+      announced = value;
       axis.setAttribute("aria-valuenow", seconds.toFixed(1));
-      axis.setAttribute("aria-valuetext", said);
+      axis.setAttribute("aria-valuetext", value);
     }
   }
 
@@ -115,13 +115,13 @@ export function startAxis(section, data) {
   });
 
   for (const name of ["play", "pause", "time", "seek", "end"]) {
-    const heard = (event) => {
-      // The page's own play button starts the track too; what was chosen before no longer counts.
+    const likeliest = (event) => {
+      // The page's own play button starts the track too; forget the chosen position.
       if (mine()) waiting = 0;
       show();
       if (name === "time" && mine() && event.detail.playing) zoom.follow(share(now()));
     };
-    document.addEventListener(`player:${name}`, heard, { signal });
+    document.addEventListener(`player:${name}`, likeliest, { signal });
   }
 
   const ruler = part("ruler");

@@ -1,9 +1,9 @@
-// The genre over time: per segment a stack of every genre's share, the likeliest one in full colour.
+// The genre over time: per segment a stack of every genre's share, the most probable one in full colour.
 
 const WIDTH = 1000;
 const HEIGHT = 100;
 const THINNEST = 0.4;
-// All genres alike means that nothing was heard there.
+// Equal shares of all genres mean silence.
 const LEVEL = 2;
 
 export class Ribbon {
@@ -11,7 +11,7 @@ export class Ribbon {
     this.genres = genres;
     this.bounds = bounds;
     this.shares = shares;
-    // Genres stand in one order all along, so that each can be followed by eye.
+    // The order of the genres is constant, so that each can be followed over time.
     this.winners = shares.map((row) => {
       const most = Math.max(...row);
       return most - Math.min(...row) < LEVEL ? -1 : row.indexOf(most);
@@ -19,7 +19,7 @@ export class Ribbon {
     this.#draw(svg);
   }
 
-  // The likeliest genres at a moment, as {name, colour, share} with a share of one; none where it is silent.
+  // The most probable genres at a moment, as {name, colour, share} with shares from 0 to 1; none if it is silent.
   at(seconds) {
     const place = this.#segment(seconds);
     if (place < 0 || this.winners[place] < 0) return [];

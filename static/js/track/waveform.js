@@ -1,5 +1,5 @@
-// The waveform, drawn by wavesurfer.js from the peaks that the worker measured. The sound itself belongs to
-// the site's one player, so wavesurfer has no media: the axis tells it how far the sound has come.
+// The waveform, drawn by wavesurfer.js from the worker's peaks. The site's player plays the sound, so
+// wavesurfer has no media: the axis sets its progress.
 import WaveSurfer from "../../vendor/wavesurfer/wavesurfer.esm.js";
 
 const LOUDEST = 127;

@@ -2,11 +2,11 @@
 
 const MOST = 16;
 const FEWEST_SECONDS = 5;
-// Wider than this, waveform and pictures have nothing more to show.
+// At a greater width, waveform and pictures show no more detail.
 const WIDEST_SLICE = 4;
 
 export class Zoom {
-  // `slices` is how many the waveform was measured in.
+  // `slices` is the number of slices of the waveform.
   constructor(section, duration, slices) {
     this.scroller = section.querySelector("[data-scroll]");
     this.lanes = section.querySelector("[data-lanes]");
@@ -32,7 +32,7 @@ export class Zoom {
     scroller.scrollLeft = middle * scroller.scrollWidth - scroller.clientWidth / 2;
   }
 
-  // `at` is a share of the whole. Turns the page, as it were, when the playhead leaves it.
+  // `at` is a share of the whole. Scrolls by a page when the playhead leaves the visible part.
   follow(at) {
     const { scroller } = this;
     if (this.factor === 1) return;

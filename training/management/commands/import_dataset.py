@@ -14,7 +14,7 @@ from django.db.models import Count
 from classifier.registry import NoClassifierError
 from library.services import queue
 from training.models import Clip, Dataset
-from training.services import imports, layouts, opinions
+from training.services import imports, layouts, predictions
 
 _LOG_EVERY_SECONDS = 10
 
@@ -90,7 +90,7 @@ class Command(BaseCommand):
             )
 
     def _wait(self, into: Dataset) -> None:
-        """Show how the workers get on with checking, until every clip is accepted or has its reason."""
+        """Show the progress of the checks until every clip is accepted or has an error."""
         clips = Clip.objects.filter(dataset=into)
         while True:
             counts = dict(clips.order_by().values_list("status").annotate(Count("pk")))
@@ -110,17 +110,17 @@ class Command(BaseCommand):
         clips = Clip.objects.filter(dataset=into, embedding=None).exclude(features="").select_related("genre")
         total = clips.count()
         try:
-            done = opinions.refresh(
+            done = predictions.refresh(
                 clips.iterator(chunk_size=100),
                 on_clip=lambda count: self._line(f"Listened to {count}/{total}", last=count == total),
             )
         except NoClassifierError as error:
-            self.stderr.write(f"No opinions yet: {error}")
+            self.stderr.write(f"No predictions yet: {error}")
         else:
             self.stdout.write(f"{done} clips compared with the classifier in service.")
 
     def _line(self, text: str, *, last: bool = False) -> None:
-        """Show progress on one line of a terminal, or now and then in a log."""
+        """Show progress on one line of a terminal, or at intervals in a log."""
         if sys.stdout.isatty():
             self.stdout.write(f"\r\033[K{text}", ending="\n" if last else "")
             self.stdout.flush()

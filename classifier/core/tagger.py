@@ -1,0 +1,347 @@
+"""A pre-trained tagger in service: a track's sound -> tags and embeddings of patches spread over it.
+
+It has its own spectrogram, at 16 kHz with short frames. Nothing here imports TensorFlow; the files are made
+by `classifier.fitting.tagger` when the platform is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import sys
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.core import filters
+from classifier.core.inference import sigmoid
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.intp]
+
+FORMAT_VERSION: Final = 1
+METADATA_FILE: Final = "tagger.json"
+
+SAMPLE_RATE: Final = 16_000
+N_FFT: Final = 512
+HOP_LENGTH: Final = 256
+N_MELS: Final = 96
+PATCH_FRAMES: Final = 187
+PATCH_SECONDS: Final = PATCH_FRAMES * HOP_LENGTH / SAMPLE_RATE
+MOST_PATCHES: Final = 24
+"""Of one track, however long."""
+EVERY: Final[Mapping[str, int]] = {"mtt": 3}
+"""A network that costs more, and whose tags matter less, is given every third patch."""
+
+MSD_TAGS: Final = (
+    *("rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s"),
+    *("alternative rock", "jazz", "beautiful", "metal", "chillout", "male vocalists", "classic rock", "soul"),
+    *("indie rock", "mellow", "electronica", "80s", "folk", "90s", "chill", "instrumental", "punk", "oldies"),
+    *("blues", "hard rock", "ambient", "acoustic", "experimental", "female vocalist", "guitar", "hip-hop"),
+    *("70s", "party", "country", "easy listening", "sexy", "catchy", "funk", "electro", "heavy metal"),
+    *("progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy"),
+)
+MTT_TAGS: Final = (
+    *("guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano"),
+    *("ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male", "singing"),
+    *(
+        "vocals",
+        "no vocals",
+        "harpsichord",
+        "loud",
+        "quiet",
+        "flute",
+        "woman",
+        "male vocal",
+        "no vocal",
+        "pop",
+    ),
+    *("soft", "sitar", "solo", "man", "classic", "choir", "voice", "new age", "dance", "male voice"),
+    *("female vocal", "beats", "harp", "cello", "no voice", "weird", "country", "metal", "female voice"),
+    "choral",
+)
+
+_PHASE_TAPS = 32
+_KAISER_BETA = 9.0
+_CUTOFF = 0.955
+
+
+class TaggerError(ValueError):
+    """The tagger's files cannot be used; the message says why in one sentence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchTags:
+    """What one network gives for n patches.
+
+    Attributes
+    ----------
+    logits
+        (n, n_tags) float32; each tag's sigmoid is its probability, tags do not exclude each other.
+    embedding
+        (n, 200) float32, the penultimate layer.
+    pooled
+        (n, n_pooled) float32: the maximum over the frames of every channel that lives, then the mean.
+    """
+
+    logits: FloatArray
+    embedding: FloatArray
+    pooled: FloatArray
+
+    @property
+    def probabilities(self) -> FloatArray:
+        """(n, n_tags) float32."""
+        return sigmoid(self.logits).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TagOutput:
+    """What the taggers give for one track.
+
+    Attributes
+    ----------
+    start
+        (n,) seconds at which each patch of `PATCH_SECONDS` begins.
+    level
+        (n,) float32: root mean square of each patch's samples.
+    networks
+        By name, ``msd`` and ``mtt``.
+    asked
+        Of each network, places of the patches that it was given.
+    """
+
+    start: NDArray[np.float64]
+    level: FloatArray
+    networks: Mapping[str, PatchTags]
+    asked: Mapping[str, IntArray]
+
+
+class LiteRtTagger:
+    """One LiteRT network. Safe to share between threads and to carry through a fork."""
+
+    def __init__(self, model: bytes) -> None:
+        self._model = model
+        self._local = threading.local()
+
+    def run(self, patches: FloatArray) -> PatchTags:
+        """Outputs for (n, PATCH_FRAMES, N_MELS) log-mel patches, n at least 1."""
+        runner = self._runner()
+        rows = [runner(log_mel=patch[np.newaxis, :, :, np.newaxis]) for patch in patches]
+        return PatchTags(*(np.concatenate([row[key] for row in rows]) for key in PatchTags.__slots__))
+
+    def _runner(self) -> Any:
+        if getattr(self._local, "pid", None) != os.getpid():
+            from ai_edge_litert.interpreter import Interpreter
+
+            self._local.interpreter = Interpreter(model_content=self._model, num_threads=1)
+            self._local.runner = self._local.interpreter.get_signature_runner()
+            self._local.pid = os.getpid()
+        return self._local.runner
+
+
+class Tagger:
+    """The taggers of one folder, verified and ready. Safe to share between threads.
+
+    Attributes
+    ----------
+    tags
+        Names of the outputs of each network.
+    version
+        Names the weights: outputs with the same version agree within the tolerance of the conversion.
+    """
+
+    def __init__(
+        self, networks: Mapping[str, LiteRtTagger], tags: Mapping[str, tuple[str, ...]], version: str
+    ) -> None:
+        self.networks = dict(networks)
+        self.tags = dict(tags)
+        self.version = version
+
+    @classmethod
+    def load(cls, folder: Path) -> Tagger:
+        """Read the folder that `classifier.fitting.tagger` wrote.
+
+        Raises
+        ------
+        TaggerError
+            It is not there, not whole, or not what its metadata say.
+        """
+        try:
+            metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+            if metadata["format_version"] != FORMAT_VERSION:
+                raise TaggerError(f"The tagger has format version {metadata['format_version']}.")
+            entries: dict[str, Any] = {str(name): entry for name, entry in metadata["networks"].items()}
+            digests = {name: str(entry["sha256"]) for name, entry in entries.items()}
+            weights = "".join(str(entry["checkpoint_sha256"]) for entry in entries.values())
+            tags = {name: tuple(map(str, entry["tags"])) for name, entry in entries.items()}
+            models = {name: (folder / model_file(name)).read_bytes() for name in entries}
+        except TaggerError:
+            raise
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise TaggerError(f"The tagger cannot be read: {error!r}.") from error
+        for name, model in models.items():
+            if hashlib.sha256(model).hexdigest() != digests[name]:
+                raise TaggerError(f"The file of the tagger {name} does not match the hash in its metadata.")
+        networks = {name: LiteRtTagger(model) for name, model in models.items()}
+        return cls(networks, tags, hashlib.sha256(weights.encode()).hexdigest()[:12])
+
+    def tag(
+        self,
+        samples: FloatArray,
+        *,
+        sample_rate: int = 22_050,
+        most: int = MOST_PATCHES,
+        networks: Collection[str] | None = None,
+    ) -> TagOutput:
+        """Tag patches spread evenly over a track.
+
+        Parameters
+        ----------
+        samples
+            (n_samples,) mono; at its own level, for the network knows loudness.
+        sample_rate
+            22,050 or 16,000 Hz.
+        most
+            Largest number of patches.
+        networks
+            Which to ask; all where None.
+        """
+        cut = patches_of(samples, sample_rate=sample_rate, most=most)
+        wanted = self.networks if networks is None else networks
+        every = {name: EVERY.get(name, 1) for name in self.networks if name in wanted}
+        asked = {
+            name: np.arange(min(n // 2, len(cut.start) - 1), len(cut.start), n) for name, n in every.items()
+        }
+        given = {name: self.networks[name].run(cut.log_mel[places]) for name, places in asked.items()}
+        return TagOutput(start=cut.start, level=cut.level, networks=given, asked=asked)
+
+
+def default_folder() -> Path:
+    """Where an installation keeps the taggers: beside the packages of the environment that runs."""
+    return Path(sys.prefix, "share", "genreweb", "tagger")
+
+
+def model_file(name: str) -> str:
+    """Name of the LiteRT file of a network."""
+    return f"{name}.tflite"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CutPatches:
+    """Inputs of the networks: (n, PATCH_FRAMES, N_MELS) log-mel; (n,) starts in seconds; (n,) RMS."""
+
+    log_mel: FloatArray
+    start: NDArray[np.float64]
+    level: FloatArray
+
+
+def patches_of(samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHES) -> CutPatches:
+    """Cut and transform only those stretches of a track that are going to be tagged.
+
+    A track shorter than a patch is repeated until it fills one, as in training.
+
+    Raises
+    ------
+    ValueError
+        The track is empty or the rate is another one.
+    """
+    if samples.ndim != 1 or samples.size == 0:
+        raise ValueError("samples must be a non-empty array of one dimension")
+    if sample_rate not in (22_050, SAMPLE_RATE):
+        raise ValueError(f"samples at {sample_rate} Hz cannot be tagged")
+    shortest = math.ceil(PATCH_FRAMES * HOP_LENGTH * sample_rate / SAMPLE_RATE)
+    if samples.size < shortest:
+        samples = np.tile(samples, -(-shortest // samples.size))
+    n_samples = samples.size * SAMPLE_RATE // sample_rate
+    first_frames = patch_starts(1 + n_samples // HOP_LENGTH, most=most)
+    log_mel = np.empty((len(first_frames), PATCH_FRAMES, N_MELS), np.float32)
+    level = np.empty(len(first_frames), np.float32)
+    for i, frame in enumerate(first_frames):
+        begin = int(frame) * HOP_LENGTH - N_FFT // 2
+        part = _resampled(samples, sample_rate, begin, begin + (PATCH_FRAMES - 1) * HOP_LENGTH + N_FFT)
+        log_mel[i] = log_mel_of(part)
+        level[i] = np.sqrt(np.square(part).mean())
+    return CutPatches(log_mel=log_mel, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
+
+
+def patch_starts(n_frames: int, *, most: int = MOST_PATCHES) -> IntArray:
+    """First frames of the patches of a track of at least PATCH_FRAMES frames.
+
+    They lie side by side, centred, as long as there are no more than `most`; else evenly spread, each in the
+    middle of its part of the track.
+    """
+    count = max(1, min(n_frames // PATCH_FRAMES, most))
+    part = max(n_frames, PATCH_FRAMES) / count
+    return np.asarray(np.floor((np.arange(count) + 0.5) * part - PATCH_FRAMES / 2), dtype=np.intp)
+
+
+def log_mel_of(samples: FloatArray) -> FloatArray:
+    """``log10(1 + 10000 power)`` of a mel spectrogram without padding.
+
+    Parameters
+    ----------
+    samples
+        (N_FFT + (n - 1) HOP_LENGTH,) at SAMPLE_RATE.
+
+    Returns
+    -------
+    (n, N_MELS) float32, as librosa 0.11's ``melspectrogram(center=False)``.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP_LENGTH]
+    spectrum = np.fft.rfft(frames * filters.hann(N_FFT), axis=1)
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    mel: FloatArray = power @ filters.mel(SAMPLE_RATE, N_FFT, N_MELS).T
+    mel *= np.float32(10_000.0)
+    return np.asarray(np.log1p(mel) * np.float32(1 / math.log(10)), np.float32)
+
+
+def _resampled(samples: FloatArray, sample_rate: int, begin: int, end: int) -> FloatArray:
+    """Samples `begin` to `end` at SAMPLE_RATE, zero beyond the ends of the track."""
+    if sample_rate == SAMPLE_RATE:
+        return _slice(samples, begin, end)
+    basis, up, down = _resampling(sample_rate)
+    first, last = begin // up, -(-end // up)
+    taps = basis.shape[0] - down
+    part = _slice(samples, first * down - taps // 2, last * down + taps - taps // 2)
+    blocks = np.lib.stride_tricks.sliding_window_view(part, basis.shape[0])[::down]
+    out = (np.ascontiguousarray(blocks) @ basis).reshape(-1)
+    return out[begin - first * up : end - first * up]
+
+
+def _slice(samples: FloatArray, begin: int, end: int) -> FloatArray:
+    part = samples[max(begin, 0) : max(min(end, samples.size), 0)]
+    if part.size == end - begin:
+        return part
+    padded = np.zeros(end - begin, np.float32)
+    offset = max(-begin, 0)
+    padded[offset : offset + part.size] = part
+    return padded
+
+
+@lru_cache(maxsize=2)
+def _resampling(sample_rate: int) -> tuple[FloatArray, int, int]:
+    """A matrix (down + taps, up) that gives `up` samples at SAMPLE_RATE of `down` and their surroundings.
+
+    Each column is a low-pass filter, a sinc under a Kaiser window (Smith, Digital Audio Resampling, 2002),
+    centred where its sample lies.
+    """
+    common = math.gcd(sample_rate, SAMPLE_RATE)
+    up, down = SAMPLE_RATE // common, sample_rate // common
+    ratio = up / down
+    half = math.ceil(_PHASE_TAPS / ratio)
+    taps = 2 * half
+    place = np.arange(up) / ratio + half
+    offset = np.arange(down + taps)[:, np.newaxis] - place
+    cutoff = _CUTOFF * ratio
+    window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(1.0 - (offset / half) ** 2, 0.0))) / np.i0(_KAISER_BETA)
+    basis = np.where(np.abs(offset) <= half, cutoff * np.sinc(cutoff * offset) * window, 0.0)
+    return basis.astype(np.float32), up, down

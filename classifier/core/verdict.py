@@ -1,0 +1,264 @@
+"""The verdict on a track: the platform's network, a head on the tagger's embedding, and the tags, joined.
+
+The probabilities of the three are joined by a weighted geometric mean (a logarithmic opinion pool; Genest and
+Zidek, Combining Probability Distributions, 1986). Weights, temperature and thresholds were chosen on songs
+that no part of it was fitted on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.core import artifact
+from classifier.core.inference import softmax
+from classifier.core.tagger import MSD_TAGS, MTT_TAGS, TagOutput
+
+FloatArray = NDArray[np.floating[Any]]
+Float64 = NDArray[np.float64]
+
+HEAD_FILE: Final = "tagger_head.npz"
+
+GENRE_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "blues": ("blues",),
+    "classical": tuple(
+        f"mtt:{tag}"
+        for tag in ("classical", "opera", "violin", "cello", "harpsichord", "choir", "choral", "strings")
+    ),
+    "country": ("country",),
+    "hiphop": ("hip-hop",),
+    "jazz": ("jazz",),
+    "metal": ("metal", "heavy metal"),
+    "pop": ("pop",),
+    "rock": ("rock", "alternative rock", "indie rock", "classic rock", "hard rock", "punk"),
+}
+"""Tags that mean a genre, the strongest of which counts: MSD's, or MTT's where so marked. MSD's have none for
+classical music, and neither has one for disco or reggae."""
+
+STYLE_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "electronic": ("electronic", "electronica", "electro", "dance"),
+    "house": ("house",),
+    "ambient": ("ambient", "chillout", "chill"),
+    "folk": ("folk",),
+    "soul": ("soul", "rnb"),
+    "funk": ("funk",),
+    "experimental": ("experimental",),
+}
+"""Tags of styles that are none of GTZAN's genres."""
+
+_LEAST = 1e-6
+_LEAST_TAG = 1e-3
+_SILENT = 0.01  # of the loudest patch: 40 dB below it
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictParams:
+    """How the parts are joined.
+
+    Attributes
+    ----------
+    network, head, tags
+        Exponents of the probabilities.
+    untagged
+        Strength that a genre without tags is taken to have: where every tag is weaker, such genres gain.
+    temperature
+        Divides the logarithm of the joined probabilities.
+    unsure_below
+        A verdict with a lower confidence is marked unsure.
+    none_below
+        Where `Verdict.inside` is lower too, the track is said to be none of the genres.
+    """
+
+    network: float = 0.3
+    head: float = 0.5
+    tags: float = 1.0
+    untagged: float = 0.05
+    temperature: float = 0.8
+    unsure_below: float = 0.33
+    none_below: float = 0.11
+
+
+DEFAULT_PARAMS: Final = VerdictParams()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackTags:
+    """What the tagger gives for a whole track.
+
+    Attributes
+    ----------
+    strengths
+        Probability of each tag by name, MTT's with the prefix ``mtt:``; the mean over the patches.
+    row
+        (n_features,) float32, what the head is fitted on: MSD's pooled channels and embedding, means over
+        the patches.
+    """
+
+    strengths: Mapping[str, float]
+    row: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on a track.
+
+    Attributes
+    ----------
+    label
+        The likeliest genre, also where `unsure` or `style` says that it should not be relied on.
+    probabilities
+        By label, summing to 1.
+    inside
+        0 to 1: strength of the likeliest genre's tags, as a share of it and of all tags of styles that are
+        none of the labels. Half is much: those are many.
+    confidence
+        The likeliest genre's probability times `inside`: ranks verdicts by how far they can be relied on, and
+        is no probability itself.
+    unsure
+        The confidence is too low.
+    style
+        The strongest style that is none of the labels, where such styles clearly outweigh; else None.
+    """
+
+    label: str
+    probabilities: Mapping[str, float]
+    inside: float
+    confidence: float
+    unsure: bool
+    style: str | None
+
+
+class TaggerHead:
+    """A last layer on the tagger's features: which genre, of those that it was fitted on."""
+
+    def __init__(self, weights: FloatArray, biases: FloatArray, labels: Sequence[str], tagger: str) -> None:
+        self.weights = np.asarray(weights, np.float32)
+        self.biases = np.asarray(biases, np.float32)
+        self.labels = tuple(labels)
+        self.tagger = tagger
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> TaggerHead:
+        """Read what `classifier.fitting.tagger_head` wrote; anybody may have made it.
+
+        Raises
+        ------
+        ReleaseError
+            It is something else.
+        """
+        what = "The tagger's head"
+        arrays = artifact.arrays_from(content, what=what)
+        artifact.shaped(arrays, {"weights": ("d", "n"), "biases": ("n",), "metadata": ()}, what=what)
+        try:
+            metadata = json.loads(str(arrays["metadata"]))
+            labels, tagger = metadata["labels"], metadata["tagger"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise artifact.ReleaseError(f"{what} does not say what it is for.") from error
+        fits = isinstance(labels, list) and len(labels) == len(set(map(str, labels))) == len(arrays["biases"])
+        if not (fits and all(isinstance(label, str) for label in labels) and isinstance(tagger, str)):
+            raise artifact.ReleaseError(f"{what} does not name its genres.")
+        return cls(arrays["weights"], arrays["biases"], labels, tagger)
+
+    def probabilities(self, row: FloatArray) -> dict[str, float]:
+        """By label, summing to 1, for a (n_features,) row.
+
+        Raises
+        ------
+        ValueError
+            The row has another length.
+        """
+        if row.shape != (len(self.weights),):
+            raise ValueError(f"expected ({len(self.weights)},), got {row.shape}")
+        values = softmax(row @ self.weights + self.biases)
+        return {label: float(p) for label, p in zip(self.labels, values, strict=True)}
+
+
+def pool_tags(output: TagOutput) -> TrackTags:
+    """Join the patches of a track; those that are 40 dB softer than the loudest have no say."""
+    strengths: dict[str, float] = {}
+    for name, tags, prefix in (("msd", MSD_TAGS, ""), ("mtt", MTT_TAGS, "mtt:")):
+        if name in output.networks:
+            means = _mean(output, name, output.networks[name].probabilities)
+            strengths |= {f"{prefix}{tag}": float(p) for tag, p in zip(tags, means, strict=True)}
+    msd = output.networks["msd"]
+    row = np.concatenate([_mean(output, "msd", msd.pooled), _mean(output, "msd", msd.embedding)])
+    return TrackTags(strengths, row.astype(np.float32))
+
+
+def _mean(output: TagOutput, name: str, values: FloatArray) -> FloatArray:
+    level = output.level[output.asked[name]]
+    return np.asarray(values[level >= _SILENT * level.max()].mean(axis=0))
+
+
+def join(
+    network: Mapping[str, float],
+    tags: TrackTags,
+    head: TaggerHead | None = None,
+    params: VerdictParams = DEFAULT_PARAMS,
+) -> Verdict:
+    """Join what the platform's network says with what the tagger says.
+
+    Parameters
+    ----------
+    network
+        Calibrated probabilities by label: which labels there are. A label that has the name of a style, as a
+        site's own genre *folk* would, takes that style's tags.
+    head
+        Labels it does not know keep what the network gives them.
+    """
+    labels = list(network)
+    own = np.array([network[label] for label in labels], np.float64)
+    evidence = np.array([_evidence(label, tags.strengths, params) for label in labels])
+    pooled = params.network * np.log(np.maximum(own, _LEAST)) + params.tags * np.log(evidence)
+    if head is not None:
+        known = _head_probabilities(head.probabilities(tags.row), labels, own)
+        pooled = pooled + params.head * np.log(np.maximum(known, _LEAST))
+    probabilities = softmax(pooled / params.temperature)
+    best = int(probabilities.argmax())
+    styles = {
+        style: [tags.strengths[tag] for tag in names]
+        for style, names in STYLE_TAGS.items()
+        if style not in labels
+    }
+    against = sum(sum(strengths) for strengths in styles.values())
+    supported = evidence[best]
+    if _tags_of(labels[best], tags.strengths) == ():
+        supported = max(supported, 0.5 * probabilities[best])
+    inside = float(supported / (supported + against))
+    confidence = float(probabilities[best]) * inside
+    unsure = confidence < params.unsure_below
+    outweighed = unsure and inside < params.none_below and bool(styles)
+    return Verdict(
+        label=labels[best],
+        probabilities={label: float(p) for label, p in zip(labels, probabilities, strict=True)},
+        inside=inside,
+        confidence=confidence,
+        unsure=unsure,
+        style=max(styles, key=lambda style: max(styles[style])) if outweighed else None,
+    )
+
+
+def _tags_of(label: str, strengths: Mapping[str, float]) -> tuple[str, ...]:
+    names = GENRE_TAGS.get(label) or STYLE_TAGS.get(label, ())
+    return tuple(name for name in names if name in strengths)
+
+
+def _evidence(label: str, strengths: Mapping[str, float], params: VerdictParams) -> float:
+    """The strongest of a label's tags, or what is assumed where there is none."""
+    names = _tags_of(label, strengths)
+    return max(_LEAST_TAG, *(strengths[name] for name in names)) if names else params.untagged
+
+
+def _head_probabilities(given: Mapping[str, float], labels: Sequence[str], own: Float64) -> Float64:
+    """The head's probabilities in the order of `labels`; what it does not know takes the network's."""
+    known = np.array([label in given for label in labels])
+    values = np.array([given.get(label, 0.0) for label in labels])
+    total = values.sum()
+    if total > 0:
+        values *= (1.0 - own[~known].sum()) / total
+    return np.where(known, values, own)
