@@ -82,7 +82,7 @@ def read_examples(
     DatasetError
         The table is missing or there is no sound.
     """
-    chosen = _chosen(data, labels)
+    chosen = chosen_clips(data, labels)
     if not chosen:
         raise DatasetError(f"There is no sound of the train and validation parts in {data}.")
     rows = []
@@ -99,7 +99,7 @@ def read_examples(
     )
 
 
-def _chosen(data: Path, labels: Sequence[str]) -> list[tuple[Path, str, bool]]:
+def chosen_clips(data: Path, labels: Sequence[str]) -> list[tuple[Path, str, bool]]:
     """Files of clips of the right parts: path, genre, and whether it is only an excerpt."""
     try:
         with (data / "tracks.csv").open(newline="", encoding="utf-8") as file:
