@@ -1,8 +1,8 @@
 """Simulated recordings of music through a microphone, from which the head on the tagger's features learns.
 
-The loudspeaker, the room and the levels follow real recordings of known clips, in which music explains a median
-of 12 to 20 % of the power between 1 and 6 kHz and 2 to 3 % of that under 500 Hz. Talk is made by espeak-ng, or
-by modulated noise where that is not installed.
+The loudspeaker, the room and the levels follow real recordings of known clips, in which music explains
+a median of 12 to 20 % of the power between 1 and 6 kHz and 2 to 3 % of that under 500 Hz. Talk is made by
+espeak-ng, or by modulated noise where that is not installed.
 """
 
 from __future__ import annotations
