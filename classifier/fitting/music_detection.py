@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from classifier.core.tagger import Tagger
 from classifier.core.verdict import pool_tags
 from classifier.fitting.data.outliers import SYNTHESISERS
 from classifier.fitting.data.recordings import echoing, voices
+from classifier.fitting.tagger_head import chosen_clips
 
 FloatArray = NDArray[np.float32]
 Samples = NDArray[np.float64]
@@ -44,7 +45,9 @@ class DetectorRecipe:
         How many examples of talk, of several voices at once, of synthetic sounds, and of each folder of
         recorded ones.
     level_db
-        Range of the peak levels.
+        Range of the peak levels of other sounds.
+    music_db
+        Range of the gains of music in `quieter_music`.
     """
 
     inverse_penalty: float = 0.003
@@ -53,6 +56,7 @@ class DetectorRecipe:
     synthetic: int = 100
     recorded: int = 6
     level_db: tuple[float, float] = (-24.0, -1.0)
+    music_db: tuple[float, float] = (-34.0, -6.0)
 
 
 def other_sounds(
@@ -69,18 +73,40 @@ def other_sounds(
     for place, voice in enumerate(talk):
         yield _levelled(echoing(voice, rng, longest=0.9) if place % 2 else voice, rng, recipe)
     n = SAMPLE_RATE * SOUND_SECONDS
-    for _ in range(recipe.crowds):
-        chosen = rng.choice(len(talk), min(int(rng.integers(2, 9)), len(talk)), replace=False)
-        crowd = sum(np.resize(talk[i], n) * 10 ** (rng.normal(0, 4) / 20) for i in chosen)
-        yield _levelled(echoing(np.asarray(crowd), rng, longest=0.9), rng, recipe)
     for place in range(recipe.synthetic):
         yield _levelled(SYNTHESISERS[place % len(SYNTHESISERS)](n, SAMPLE_RATE, rng), rng, recipe)
-    for source in sorted(path for path in folder.iterdir() if path.is_dir()) if folder else ():
+    sources = sorted(path for path in folder.iterdir() if path.is_dir()) if folder else []
+    crowd = list(talk)
+    for source in sources:
         files = sorted(path for path in source.rglob("*") if path.suffix.lower() in _ENDINGS)
-        for _ in range(recipe.recorded if files else 0):
-            joined = _joined(files, rng)
-            if joined is not None:
-                yield _levelled(joined, rng, recipe)
+        joined = [sound for _ in range(recipe.recorded) if (sound := _joined(files, rng)) is not None]
+        yield from (_levelled(sound, rng, recipe) for sound in joined)
+        crowd += joined[:1]
+    for _ in range(recipe.crowds):
+        chosen = rng.choice(len(crowd), min(int(rng.integers(2, 9)), len(crowd)), replace=False)
+        mixed = sum(np.resize(crowd[i], n) * 10 ** (rng.normal(0, 4) / 20) for i in chosen)
+        yield _levelled(echoing(np.asarray(mixed), rng, longest=0.9), rng, recipe)
+
+
+def quieter_music(
+    data: Path,
+    labels: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    every: int = 2,
+    recipe: DetectorRecipe = DetectorRecipe(),
+) -> Iterator[FloatArray]:
+    """Music at low levels, without which the detector takes whatever is quiet for something else.
+
+    Parameters
+    ----------
+    every
+        Of how many clips of a data folder one is taken; of each the first seconds.
+    """
+    for path, _, _ in chosen_clips(data, labels)[::every]:
+        with path.open("rb") as file:
+            samples = decode(file, limits=_LIMITS).samples[: SAMPLE_RATE * 4]
+        yield samples * np.float32(10 ** (rng.uniform(*recipe.music_db) / 20))
 
 
 def fit_detector(
@@ -145,7 +171,7 @@ def _joined(files: list[Path], rng: np.random.Generator) -> Samples | None:
     """Random ones of the files one after the other; None where none of some can be read."""
     parts: list[Samples] = []
     wanted = SAMPLE_RATE * SOUND_SECONDS
-    for _ in range(100):
+    for _ in range(100 if files else 0):
         if sum(map(len, parts)) >= wanted:
             break
         try:

@@ -16,7 +16,13 @@ from classifier.core.artifact import ReleaseError
 from classifier.core.audio import SAMPLE_RATE
 from classifier.core.music_detection import DETECTOR_FILE, DetectionParams, MusicDetector, assess
 from classifier.fitting.data.recordings import simulated_recording, voices
-from classifier.fitting.music_detection import DetectorRecipe, fit_detector, other_sounds, write_detector
+from classifier.fitting.music_detection import (
+    DetectorRecipe,
+    fit_detector,
+    other_sounds,
+    quieter_music,
+    write_detector,
+)
 
 FloatArray = NDArray[np.float32]
 FEW = DetectorRecipe(voices=3, crowds=2, synthetic=5, recorded=2)
@@ -112,8 +118,25 @@ def test_other_sounds_are_talk_noise_and_what_a_folder_holds(tmp_path: Path) -> 
     peaks = [20 * np.log10(np.abs(sound).max()) for sound in sounds]
     assert min(peaks) >= -24.1
     assert max(peaks) <= -0.9
-    spectrum = np.abs(np.fft.rfft(sounds[-1]))
-    assert np.fft.rfftfreq(sounds[-1].size, 1 / SAMPLE_RATE)[spectrum.argmax()] == pytest.approx(1000, abs=5)
+    recorded = sounds[FEW.voices + FEW.synthetic]
+    spectrum = np.abs(np.fft.rfft(recorded))
+    assert np.fft.rfftfreq(recorded.size, 1 / SAMPLE_RATE)[spectrum.argmax()] == pytest.approx(1000, abs=5)
+
+
+def test_music_is_taken_at_low_levels_too_and_never_from_the_test_part(tmp_path: Path) -> None:
+    folder = tmp_path / "audio" / "jazz"
+    folder.mkdir(parents=True)
+    rows = ["name,genre,filtered_split"]
+    for number, part in enumerate(["train", "valid", "test", "train"]):
+        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+        soundfile.write(folder / f"jazz.0000{number}.wav", tone, SAMPLE_RATE)
+        rows.append(f"jazz.0000{number},jazz,{part}")
+    (tmp_path / "tracks.csv").write_text("\n".join(rows) + "\n")
+    sounds = list(quieter_music(tmp_path, ["jazz"], np.random.default_rng(0), every=1))
+    assert len(sounds) == 3
+    gains = [20 * np.log10(np.abs(sound).max() / 0.5) for sound in sounds]
+    assert all(-34.5 <= gain <= -5.5 for gain in gains)
+    assert len({round(gain, 3) for gain in gains}) == 3
 
 
 def test_voices_differ_and_have_unit_power() -> None:
