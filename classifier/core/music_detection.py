@@ -41,7 +41,7 @@ class DetectionParams:
         As `doubtful_below`, of the score after that.
     """
 
-    no_music_below: float = -0.7
+    no_music_below: float = -1.0
     doubtful_below: float = 0.0
     enhance_below: float = 1.0
     enhanced_below: float = 0.0
