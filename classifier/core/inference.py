@@ -24,7 +24,7 @@ from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
 from classifier.core.prediction import Prediction, Segment
-from classifier.core.tagger import Tagger, TagOutput
+from classifier.core.tagger import CutPatches, Tagger, TagOutput
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 
@@ -90,6 +90,10 @@ class Classifier:
         """Tag (n_samples,) mono samples at 22,050 Hz; None where the version does not use the tagger."""
         return None if self._tagger is None else self._tagger.tag(samples)
 
+    def tag_patches(self, cut: CutPatches) -> TagOutput | None:
+        """Tag patches that are already cut; None where the version does not use the tagger."""
+        return None if self._tagger is None else self._tagger.tag_patches(cut)
+
     def predict(
         self,
         mel_power: FloatArray,
@@ -130,7 +134,9 @@ class Classifier:
             return own
         return self.ensemble.refine(own, tagged)
 
-    def predict_stored(self, db: FloatArray, *, summary: FloatArray | None = None) -> Prediction | None:
+    def predict_stored(
+        self, db: FloatArray, *, summary: FloatArray | None = None, tagged: TagOutput | None = None
+    ) -> Prediction | None:
         """Classify a clip of which only its features were kept; None where those are not enough.
 
         Parameters
@@ -139,12 +145,15 @@ class Classifier:
             (n_mels, n_columns) decibels, relative to any reference.
         summary
             (57,) the clip's summary features.
+        tagged
+            Of the same clip; without it, the prediction is the network's own.
         """
         cut = self.stretches(db, summary=summary)
         if cut is None:
             return None
         duration = db.shape[1] * self.patch_params.column_seconds
-        return self.read(self.network.run(cut.inputs), cut, duration=duration)
+        own = self.read(self.network.run(cut.inputs), cut, duration=duration)
+        return own if tagged is None or self.ensemble is None else self.ensemble.refine(own, tagged)
 
     def stretches(self, db: FloatArray, *, summary: FloatArray | None = None) -> Patches | None:
         """Inputs of the network for a clip of which only its features were kept; see `predict_stored`."""

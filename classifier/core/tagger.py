@@ -222,7 +222,16 @@ class Tagger:
         networks
             Which to ask; all where None.
         """
-        cut = patches_of(samples, sample_rate=sample_rate, most=most)
+        return self.tag_patches(patches_of(samples, sample_rate=sample_rate, most=most), networks=networks)
+
+    def tag_patches(self, cut: CutPatches, *, networks: Collection[str] | None = None) -> TagOutput:
+        """Tag patches that are already cut, of one track, in order.
+
+        Parameters
+        ----------
+        networks
+            Which to ask; all where None.
+        """
         wanted = self.networks if networks is None else networks
         every = {name: EVERY.get(name, 1) for name in self.networks if name in wanted}
         asked = {
@@ -291,6 +300,32 @@ def patches_of(samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHE
         log_mel[i] = log_mel_of(part)
         level[i] = np.sqrt(np.square(part).mean())
     return CutPatches(log_mel=log_mel, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
+
+
+def patches_of_spectrogram(log_mel: FloatArray, *, most: int = MOST_PATCHES) -> CutPatches:
+    """Cut the patches of a track of which only its spectrogram was kept.
+
+    Their level is that of the mel bands, which is comparable within the track only.
+
+    Parameters
+    ----------
+    log_mel
+        (n_frames, N_MELS) ``log10(1 + 10000 power)``, frames of N_FFT samples at SAMPLE_RATE centred
+        HOP_LENGTH apart from the first sample on.
+
+    Raises
+    ------
+    ValueError
+        It has another shape or no frame.
+    """
+    if log_mel.ndim != 2 or log_mel.shape[1] != N_MELS or not len(log_mel):
+        raise ValueError(f"expected (n_frames, {N_MELS}), got {log_mel.shape}")
+    if len(log_mel) < PATCH_FRAMES:
+        log_mel = np.tile(log_mel, (-(-PATCH_FRAMES // len(log_mel)), 1))
+    first_frames = patch_starts(len(log_mel), most=most)
+    cut = np.stack([log_mel[frame : frame + PATCH_FRAMES] for frame in first_frames]).astype(np.float32)
+    level = np.sqrt(np.expm1(cut * np.float32(math.log(10))).mean(axis=(1, 2)))
+    return CutPatches(log_mel=cut, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
 
 
 def patch_starts(n_frames: int, *, most: int = MOST_PATCHES) -> IntArray:

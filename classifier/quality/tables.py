@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from classifier import version_files
 from classifier.claims import is_count, is_interval, is_share
 from classifier.models import ModelVersion
-from classifier.releases import evaluation, real_channels
+from classifier.releases import evaluation, outside, real_channels
 from classifier.version_files import StoredFile
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,14 @@ def evaluation_of(version: ModelVersion) -> Table | None:
 def real_channels_of(version: ModelVersion) -> Table | None:
     """Read the figures of a version on degraded sound; None where it has none of its own network."""
     return _table(version, real_channels.JSON_FILE, real_channels.FORMAT_VERSION, _is_real_channels)
+
+
+def outside_of(version: ModelVersion) -> Table | None:
+    """Read the figures of a version on other music and sounds; None where it has none of its own answers."""
+    content = _table(version, outside.JSON_FILE, outside.FORMAT_VERSION, _is_outside)
+    # The head, weights and thresholds decide as well as the network does.
+    same = content is not None and content.get("identity") == outside.identity_of(version.metadata)
+    return content if same else None
 
 
 def _table(
@@ -102,3 +110,76 @@ def _is_part(part: object) -> bool:
             for row in rows
         )
     )
+
+
+def _is_outside(content: Table) -> bool:
+    parts = content.get("parts")
+    return (
+        isinstance(parts, dict)
+        and bool(parts)
+        and (content.get("tagger") is None or isinstance(content["tagger"], str))
+        and all(_OUTSIDE_PARTS[name](part) for name, part in parts.items() if name in _OUTSIDE_PARTS)
+    )
+
+
+def _is_modern(part: object) -> bool:
+    if not isinstance(part, dict) or not _is_answered(part.get("genres")):
+        return False
+    others, alone, by_genre = part.get("others"), part.get("network_alone"), part.get("by_genre")
+    return (
+        _is_answered(others)
+        and all(_is_figure(group.get("none_said")) for group in (part["genres"], others))
+        and (alone is None or (isinstance(alone, dict) and _is_answered(alone.get("genres"))))
+        and isinstance(by_genre, dict)
+        and len(by_genre) <= _MOST_ROWS
+        and all(
+            isinstance(row, dict) and is_count(row.get("n")) and is_share(row.get("right"))
+            for row in by_genre.values()
+        )
+    )
+
+
+def _is_microphone(part: object) -> bool:
+    return (
+        isinstance(part, dict)
+        and _is_answered(part)
+        and all(is_count(part.get(name)) for name in ("recordings", "clips"))
+    )
+
+
+def _is_non_music(part: object) -> bool:
+    rows = [part[name] for name in ("speech", "sounds") if name in part] if isinstance(part, dict) else []
+    return bool(rows) and all(
+        isinstance(row, dict)
+        and is_count(row.get("n"))
+        and all(row.get(name) and _is_figure(row[name]) for name in ("sure", "no_music"))
+        for row in rows
+    )
+
+
+def _is_filtered_sound(part: object) -> bool:
+    return isinstance(part, dict) and all(
+        _is_answered(part.get(name)) for name in ("joined", "network_alone")
+    )
+
+
+_OUTSIDE_PARTS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "modern": _is_modern,
+    "microphone": _is_microphone,
+    "non-music": _is_non_music,
+    "filtered-sound": _is_filtered_sound,
+}
+
+
+def _is_answered(row: object) -> bool:
+    """Whether a row tells how many tracks were right, sure, and right when sure."""
+    return (
+        isinstance(row, dict)
+        and all(is_count(row.get(name)) for name in ("n", "groups"))
+        and all(_is_figure(row.get(name)) for name in ("right", "sure", "right_when_sure"))
+    )
+
+
+def _is_figure(value: object) -> bool:
+    """Whether a value is a share with its interval and the number that it is of, or None: of nothing."""
+    return value is None or (isinstance(value, dict) and is_interval(value) and is_count(value.get("n")))

@@ -9,6 +9,7 @@ from typing import Any
 from classifier.core.networks import member_count
 from classifier.core.patches import PatchParams
 from classifier.fitting.artifact.card_text import interval, percent
+from classifier.fitting.artifact.outside_text import card_section
 
 _TEMPLATE = Path(__file__).with_name("release_card.md")
 
@@ -39,13 +40,26 @@ def _networks(metadata: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def model_card(metadata: Mapping[str, Any]) -> str:
+_NOTHING_ELSE = """Nothing else was used: no pre-trained
+network, no other music."""
+_TAGGER_TOO = """The network saw no other music. Its verdict is joined
+with a pre-trained tagger, MSD_musicnn and MTT_musicnn (Pons and Serra, 2019), which was trained on other
+music, and with a linear layer on the tagger's output that was fitted on the sound of the same clips."""
+_TAGGER_RIGHTS = """
+The tagger's weights are not part of this release: they come from the package musicnn
+(ISC licence) when the platform is installed, and were trained by others on the Million Song Dataset and
+MagnaTagATune."""
+
+
+def model_card(metadata: Mapping[str, Any], *, outside: Mapping[str, Any] | None = None) -> str:
     """Markdown text of the model card (after Mitchell et al., Model Cards for Model Reporting, 2019).
 
     Parameters
     ----------
     metadata
         Of a release, complete.
+    outside
+        Figures outside the training set, as `classifier.releases.outside` reads them.
     """
     test, valid, calibration = metadata["test"], metadata["validation"], metadata["calibration"]
     patches, channels = PatchParams(**metadata["patches"]), metadata["test_channels"]
@@ -89,4 +103,7 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         agreement=percent(robustness["agreement"]),
         agreement_or_unsure=percent(robustness["agreement_or_unsure"]),
         refused=percent(metadata["outliers_refused"]),
+        nothing_else=_TAGGER_TOO if metadata.get("ensemble") else _NOTHING_ELSE,
+        outside=card_section(outside),
+        tagger_rights=_TAGGER_RIGHTS if metadata.get("ensemble") else "",
     )

@@ -21,6 +21,7 @@ from classifier.fitting.evaluation.calibration import fit_temperature
 from classifier.fitting.evaluation.runner import Cell, Outcome, Workspace, logits_of
 from classifier.fitting.evaluation.text import PROTOCOL_WORDS, markdown
 from classifier.fitting.methods import METHODS
+from classifier.releases import outside
 from classifier.releases.evaluation import FORMAT_VERSION, JSON_FILE, MARKDOWN_FILE, read
 
 FloatArray = NDArray[np.floating[Any]]
@@ -70,7 +71,9 @@ def table(workspace: Workspace, *, carry: Iterable[Path | None] = ()) -> dict[st
 def write(content: Mapping[str, Any], folder: Path) -> None:
     """Write both files of a table into a release folder."""
     text = json.dumps(content, indent=1, allow_nan=False)
-    for name, written in ((JSON_FILE, text + "\n"), (MARKDOWN_FILE, markdown(content))):
+    found = outside.read_valid(folder, read_metadata(folder))
+    words = markdown(content, content["release"], outside=found)
+    for name, written in ((JSON_FILE, text + "\n"), (MARKDOWN_FILE, words)):
         partial = folder / f".{name}.partial"
         partial.write_text(written, encoding="utf-8")
         partial.replace(folder / name)

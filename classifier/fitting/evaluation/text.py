@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from classifier.fitting.artifact.card_text import percent
+from classifier.fitting.artifact.outside_text import evaluation_section
 
 PROTOCOL_WORDS: Final[Mapping[str, str]] = {
     "filtered": "The artist-disjoint, fault-filtered partition of Kereliuk, Sturm and Larsen (2015): fitted "
@@ -39,13 +40,29 @@ _FOREWORD: Final = (
 )
 
 
-def markdown(content: Mapping[str, Any]) -> str:
-    """The same table for people, a section per protocol."""
-    lines = [
-        f"# Evaluation: {content['release']}",
-        "",
-        *_wrapped(_FOREWORD),
-    ]
+def markdown(
+    content: Mapping[str, Any] | None, release: str, *, outside: Mapping[str, Any] | None = None
+) -> str:
+    """The same table for people, a section per protocol, and one of the figures outside the set.
+
+    Parameters
+    ----------
+    content
+        The table; None where methods were not compared.
+    release
+        Its name.
+    outside
+        As `classifier.releases.outside` reads it.
+    """
+    lines = [f"# Evaluation: {release}"]
+    lines += ["", *_wrapped(_FOREWORD)] if content else []
+    lines += evaluation_section(outside)
+    lines += _protocols(content) if content else []
+    return "\n".join(lines) + "\n"
+
+
+def _protocols(content: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
     for protocol, words in content["protocols"].items():
         rows = [row for row in content["results"] if row["protocol"] == protocol]
         lines += ["", f"## {protocol}", "", *_wrapped(words), ""]
@@ -63,7 +80,7 @@ def markdown(content: Mapping[str, Any]) -> str:
             for row in rows:
                 lines += [f"{content['methods'][row['method']]['title']}:", "", *_confusion(row), ""]
             lines.pop()
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _summary(content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:

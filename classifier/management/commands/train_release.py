@@ -13,6 +13,7 @@ from classifier.core import tagger
 from classifier.core.dataset import DatasetError
 from classifier.core.errors import ReleaseError
 from classifier.fitting.artifact.export import ExportError
+from classifier.fitting.evaluation.outside import measuring
 from classifier.fitting.loop.reports import EpochReport
 from classifier.fitting.networks.recipe import Recipe
 from classifier.fitting.release import ensemble
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             else:
                 ensemble.with_network_of(former, out)
             self._join(out, options["data"])
+            self._measure(out, options["data"])
         except (DatasetError, ExportError, ReleaseError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {out}; its MODEL_CARD.md says how good it is."))
@@ -71,6 +73,18 @@ class Command(BaseCommand):
     def _report_clip(self, done: int, total: int) -> None:
         if done % 50 == 0 or done == total:
             self.stdout.write(f"head on the tagger  {done}/{total} clips")
+
+    def _measure(self, out: Path, data: Path) -> None:
+        """Measure the release on other music and recordings, where there are any."""
+        found = measuring.present(data)
+        if not found:
+            self.stdout.write("No other music lies beside the data: `manage.py evaluate --help` tells which.")
+            return
+        measuring.measure(out, measuring.Sources(data), found, on_progress=self._report_tracks)
+
+    def _report_tracks(self, protocol: str, done: int, total: int) -> None:
+        if done == total:
+            self.stdout.write(f"{protocol}: {total} measured")
             self.stdout.flush()
 
     def _report(self, network: str, report: EpochReport) -> None:

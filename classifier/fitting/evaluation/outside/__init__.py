@@ -1,0 +1,1 @@
+"""Measuring a version as it answers, on music and sounds outside the set that it was fitted on."""
