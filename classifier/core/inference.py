@@ -23,7 +23,7 @@ from classifier.core.artifact import (
 from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
-from classifier.core.prediction import Prediction, Segment
+from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.tagger import Tagger, TagOutput
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
@@ -130,7 +130,9 @@ class Classifier:
             return own
         return self.ensemble.refine(own, tagged)
 
-    def predict_stored(self, db: FloatArray, *, summary: FloatArray | None = None) -> Prediction | None:
+    def predict_stored(
+        self, db: FloatArray, *, summary: FloatArray | None = None, tags: TrackTags | None = None
+    ) -> Prediction | None:
         """Classify a clip of which only its features were kept; None where those are not enough.
 
         Parameters
@@ -139,12 +141,18 @@ class Classifier:
             (n_mels, n_columns) decibels, relative to any reference.
         summary
             (57,) the clip's summary features.
+        tags
+            Of the clip, by the tagger that the version is joined with; those of another one are not used. The
+            tagger itself need not be installed.
         """
         cut = self.stretches(db, summary=summary)
         if cut is None:
             return None
         duration = db.shape[1] * self.patch_params.column_seconds
-        return self.read(self.network.run(cut.inputs), cut, duration=duration)
+        own = self.read(self.network.run(cut.inputs), cut, duration=duration)
+        if tags is None or self.ensemble is None or not self.ensemble.takes(tags):
+            return own
+        return self.ensemble.refine_stored(own, tags)
 
     def stretches(self, db: FloatArray, *, summary: FloatArray | None = None) -> Patches | None:
         """Inputs of the network for a clip of which only its features were kept; see `predict_stored`."""

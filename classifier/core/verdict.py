@@ -25,6 +25,8 @@ FloatArray = NDArray[np.floating[Any]]
 Float64 = NDArray[np.float64]
 
 HEAD_FILE: Final = "tagger_head.npz"
+HEAD_REPLAY_FILE: Final = "tagger_replay.npz"
+"""What a head is fitted on anew, beside new clips: read by further training only."""
 
 GENRE_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
     "blues": ("blues",),
