@@ -82,7 +82,7 @@ class Ensemble:
         return replace(self._joined(own, tags), timeline=self._timeline(own, output, tags))
 
     def refine_stored(self, own: Prediction, tags: TrackTags) -> Prediction:
-        """Join the network's prediction with what was kept of the tagger's output; only where `takes` allows it.
+        """Join the network's prediction with the stored output of the tagger; only where `takes` allows it.
 
         Each segment of the timeline is joined with the tags of the whole track.
         """
