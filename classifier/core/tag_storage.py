@@ -24,7 +24,7 @@ def to_array(tags: TrackTags) -> NDArray[np.float16]:
     """
     strengths = [tags.strengths.get(name, np.nan) for name in (*MSD_TAGS, *_MTT_NAMES)]
     values = np.concatenate([np.asarray(strengths, np.float32), tags.row])
-    return np.clip(values, -_MOST, _MOST).astype(np.float16)
+    return np.asarray(np.clip(values, -_MOST, _MOST), np.float16)
 
 
 def from_array(values: NDArray[np.floating[Any]], *, version: str) -> TrackTags:

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 
 from classifier import registry
 from classifier.core import tag_storage, tagger
+from classifier.core.audio import decode
 from classifier.core.ensemble import entry_for
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import DEFAULT_PARAMS
@@ -195,11 +196,10 @@ def test_a_clip_that_is_withdrawn_while_it_is_tagged_stays_away(
     installed: Tagger, owner: User, genres: Genres
 ) -> None:
     clip = make_clip(owner, genres["blues"])
-    real = tagging.decode
 
     def meanwhile(*given: Any, **named: Any) -> Any:
         withdraw(clip=clip)
-        return real(*given, **named)
+        return decode(*given, **named)
 
     with mock.patch("training.services.tagging.decode", meanwhile):
         assert tagging.fill_in() == 0

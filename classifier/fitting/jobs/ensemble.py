@@ -79,7 +79,7 @@ def _copy_replay(base: Path, out: Path) -> str:
 def _width(stored: HeadExamples | None, head: TaggerHead | None) -> int | None:
     """Features of a row, where it is known."""
     if stored is not None:
-        return stored.rows.shape[1]
+        return int(stored.rows.shape[1])
     return None if head is None else len(head.weights)
 
 
