@@ -66,9 +66,30 @@ class Ensemble:
         """Whether the tagger gives the features that the head was fitted on."""
         return tagger.version == self.tagger_version
 
+    def takes(self, tags: TrackTags) -> bool:
+        """Whether a track's stored tags are of the tagger that the head was fitted on, and fit the head."""
+        fits_head = self.head is None or len(tags.row) == len(self.head.weights)
+        return tags.version == self.tagger_version and fits_head
+
     def refine(self, own: Prediction, output: TagOutput) -> Prediction:
-        """Join the network's prediction for a track with the tagger's output for the same track."""
+        """Join the network's prediction for a track with the tagger's output for the same track.
+
+        Where the head is for rows of another length, as an invalid one may be, it stays the network's own.
+        """
         tags = pool_tags(output, version=self.tagger_version)
+        if not self.takes(tags):
+            return own
+        return replace(self._joined(own, tags), timeline=self._timeline(own, output, tags))
+
+    def refine_stored(self, own: Prediction, tags: TrackTags) -> Prediction:
+        """Join the network's prediction with the stored output of the tagger; only where `takes` allows it.
+
+        Each segment of the timeline is joined with the tags of the whole track.
+        """
+        timeline = [self._segment(segment, tags) for segment in own.timeline]
+        return replace(self._joined(own, tags), timeline=timeline)
+
+    def _joined(self, own: Prediction, tags: TrackTags) -> Prediction:
         verdict = join(own.probabilities, tags, self.head, self.params)
         return replace(
             own,
@@ -76,10 +97,15 @@ class Ensemble:
             confidence=verdict.probabilities[verdict.label],
             unsure=verdict.unsure or not own.music,
             probabilities=dict(verdict.probabilities),
-            timeline=self._timeline(own, output, tags),
             tags=tags,
             style=verdict.style if own.music else None,
         )
+
+    def _segment(self, segment: Segment, tags: TrackTags) -> Segment:
+        if _is_undecided(segment):
+            return segment
+        verdict = join(segment.probabilities, tags, self.head, self.params)
+        return replace(segment, probabilities=dict(verdict.probabilities))
 
     def _timeline(self, own: Prediction, output: TagOutput, tags: TrackTags) -> list[Segment]:
         """Join each segment with the patch of the tagger that is nearest to it and with the whole track."""
@@ -87,21 +113,26 @@ class Ensemble:
         centres = np.array([(segment.start + segment.end) / 2 for segment in own.timeline])
         nearest = np.abs(centres[:, np.newaxis] - output.centre[np.newaxis, :]).argmin(axis=1)
         return [
-            segment
-            if _is_undecided(segment)
-            else replace(
-                segment,
-                probabilities=dict(
-                    join(segment.probabilities, near[place], self.head, self.params).probabilities
-                ),
-            )
-            for segment, place in zip(own.timeline, nearest, strict=True)
+            self._segment(segment, near[place]) for segment, place in zip(own.timeline, nearest, strict=True)
         ]
 
 
-def entry_for(params: VerdictParams, *, tagger: str, head_sha256: str | None) -> dict[str, Any]:
-    """The entry ``ensemble`` of a version's metadata."""
-    return {"params": asdict(params), "tagger": tagger, "head_sha256": head_sha256}
+def entry_for(
+    params: VerdictParams, *, tagger: str, head_sha256: str | None, replay_sha256: str | None = None
+) -> dict[str, Any]:
+    """The entry ``ensemble`` of a version's metadata.
+
+    Parameters
+    ----------
+    replay_sha256
+        Of the file of `classifier.fitting.head_replay`; None where the version has none.
+    """
+    return {
+        "params": asdict(params),
+        "tagger": tagger,
+        "head_sha256": head_sha256,
+        "replay_sha256": replay_sha256,
+    }
 
 
 def _params(entry: object) -> VerdictParams:

@@ -23,8 +23,13 @@ from classifier.core.artifact import (
 from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
+<<<<<<< HEAD
 from classifier.core.prediction import Prediction, Segment
 from classifier.core.tagger import CutPatches, Tagger, TagOutput
+=======
+from classifier.core.prediction import Prediction, Segment, TrackTags
+from classifier.core.tagger import Tagger, TagOutput
+>>>>>>> wip/teach
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 
@@ -135,7 +140,11 @@ class Classifier:
         return self.ensemble.refine(own, tagged)
 
     def predict_stored(
+<<<<<<< HEAD
         self, db: FloatArray, *, summary: FloatArray | None = None, tagged: TagOutput | None = None
+=======
+        self, db: FloatArray, *, summary: FloatArray | None = None, tags: TrackTags | None = None
+>>>>>>> wip/teach
     ) -> Prediction | None:
         """Classify a clip of which only its features were kept; None where those are not enough.
 
@@ -145,15 +154,27 @@ class Classifier:
             (n_mels, n_columns) decibels, relative to any reference.
         summary
             (57,) the clip's summary features.
+<<<<<<< HEAD
         tagged
             Of the same clip; without it, the prediction is the network's own.
+=======
+        tags
+            Of the clip, by the tagger that the version is joined with; those of another one are not used. The
+            tagger itself need not be installed.
+>>>>>>> wip/teach
         """
         cut = self.stretches(db, summary=summary)
         if cut is None:
             return None
         duration = db.shape[1] * self.patch_params.column_seconds
         own = self.read(self.network.run(cut.inputs), cut, duration=duration)
+<<<<<<< HEAD
         return own if tagged is None or self.ensemble is None else self.ensemble.refine(own, tagged)
+=======
+        if tags is None or self.ensemble is None or not self.ensemble.takes(tags):
+            return own
+        return self.ensemble.refine_stored(own, tags)
+>>>>>>> wip/teach
 
     def stretches(self, db: FloatArray, *, summary: FloatArray | None = None) -> Patches | None:
         """Inputs of the network for a clip of which only its features were kept; see `predict_stored`."""

@@ -59,12 +59,15 @@ class HeadExamples:
         (n,) places in `labels`.
     shares
         (n,) how much each counts among those of its genre.
+    names
+        Of the n clips; () where they have none.
     """
 
     rows: FloatArray
     targets: IntArray
     shares: NDArray[np.float64]
     labels: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 def read_examples(
@@ -96,6 +99,7 @@ def read_examples(
         targets=np.array([labels.index(genre) for _, genre, _ in chosen], np.intp),
         shares=np.array([recipe.excerpt if short else 1.0 for _, _, short in chosen]),
         labels=tuple(labels),
+        names=tuple(path.stem for path, _, _ in chosen),
     )
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.core.artifact import METADATA_FILE, read_metadata
+from classifier.core.artifact import METADATA_FILE, TRAINING_FOLDER, read_metadata
 from classifier.core.ensemble import METADATA_KEY, entry_for
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import DEFAULT_PARAMS, VerdictParams
 from classifier.fitting.artifact.metadata import write_metadata
 from classifier.fitting.artifact.release_card import model_card
+from classifier.fitting.head_replay import write_head_replay
 from classifier.fitting.tagger_head import fit_head, read_examples, write_head
 
 OnClip = Callable[[int, int], None]
@@ -48,7 +49,15 @@ def add_ensemble(
     counts = np.bincount(examples.targets, minlength=len(examples.labels)).tolist()
     head = fit_head(examples, tagger=tagger.version)
     stored = write_head(head, folder, trained_on=dict(zip(examples.labels, counts, strict=True)))
-    entry = entry_for(params, tagger=tagger.version, head_sha256=stored["sha256"])
+    training = folder / TRAINING_FOLDER
+    entry = entry_for(
+        params,
+        tagger=tagger.version,
+        head_sha256=stored["sha256"],
+        replay_sha256=write_head_replay(
+            examples, training if training.is_dir() else folder, tagger=tagger.version
+        ),
+    )
     entry["trained_on"] = stored["trained_on"]
     write_metadata(folder, {**metadata, METADATA_KEY: entry}, card=model_card)
 
