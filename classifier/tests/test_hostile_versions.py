@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classifier.core import inference
+from classifier.core import architectures
 from classifier.core.artifact import arrays_from
 from classifier.core.baseline_models import N_MFCC
 from classifier.core.errors import ReleaseError
@@ -176,6 +176,6 @@ class Constant:
 def test_answers_that_are_no_verdict_are_found(
     network: Constant, sensible: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "Network", lambda _content: network)
+    monkeypatch.setattr(architectures, "Network", lambda _content: network)
     with contextlib.nullcontext() if sensible else pytest.raises(ReleaseError, match="is no verdict"):
         verify(current_release())
