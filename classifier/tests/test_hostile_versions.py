@@ -14,7 +14,6 @@ import pytest
 from classifier.core import architectures
 from classifier.core.artifact import arrays_from
 from classifier.core.baseline_models import N_MFCC
-from classifier.core.ensemble import METADATA_KEY
 from classifier.core.errors import ReleaseError
 from classifier.core.inference import Classifier
 from classifier.core.outputs import NetworkOutput
@@ -22,10 +21,10 @@ from classifier.core.verification import MOST_DIMENSIONS, verify
 from classifier.releases import current_release
 
 
-def release_metadata() -> dict[str, Any]:
-    """Metadata of the release less its ensemble, whose head is a file that these versions lack."""
+def metadata_of_network() -> dict[str, Any]:
+    """The metadata of the release's network alone, without what it is joined with."""
     metadata: dict[str, Any] = json.loads((current_release() / "metadata.json").read_text())
-    del metadata[METADATA_KEY]
+    del metadata["ensemble"]
     return metadata
 
 
@@ -37,7 +36,7 @@ def version(folder: Path, **arrays: Any) -> Path:
 
 
 def with_model(folder: Path, content: bytes, **changed: Any) -> Path:
-    metadata = release_metadata() | {
+    metadata = metadata_of_network() | {
         "architecture": "mfcc-knn",
         "sha256": hashlib.sha256(content).hexdigest(),
         **changed,
@@ -146,7 +145,7 @@ def test_patches_that_would_take_all_memory_are_refused(tmp_path: Path) -> None:
 
 def test_a_network_that_does_not_run_is_found_by_trying_it(tmp_path: Path) -> None:
     content = b"TFL3 but not really"
-    metadata = release_metadata() | {"sha256": hashlib.sha256(content).hexdigest()}
+    metadata = metadata_of_network() | {"sha256": hashlib.sha256(content).hexdigest()}
     (tmp_path / "model.tflite").write_bytes(content)
     (tmp_path / "metadata.json").write_text(json.dumps(metadata))
     Classifier.load(tmp_path)

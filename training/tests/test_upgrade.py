@@ -84,6 +84,12 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_release(root, RETIRED, inner=False)
     current = write_release(root, CURRENT, inner=True)
     monkeypatch.setattr(history, "ROOT", root)
+    # Its network is another one than the rows', so nothing is rebuilt from it.
+    other = tmp_path / "other"
+    other.mkdir()
+    metadata = json.loads((current / "metadata.json").read_text()) | {"sha256": "1" * 64}
+    (other / "metadata.json").write_text(json.dumps(metadata))
+    monkeypatch.setattr(history, "current_release", lambda: other)
     monkeypatch.setattr(releases, "current_release", lambda: current)
     return root
 
@@ -228,6 +234,21 @@ class folder_itself:  # noqa: N801  # in the place of a function
 
     def __exit__(self, *_error: object) -> None:
         pass
+
+
+def test_a_release_with_the_network_of_the_current_one_is_rebuilt_from_it(
+    program: Path, release_row: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = release_row(OLD, day=0, is_in_service=True)
+    # As 2026.11.5, whose network 2026.12 joins with the tagger.
+    alone = {key: value for key, value in row.metadata.items() if key != "ensemble"}
+    type(row).objects.filter(pk=row.pk).update(metadata=alone)
+    monkeypatch.setattr(history, "current_release", lambda: program / history.FOLDER / CURRENT)
+    migrate()
+    old = ModelVersion.objects.get(pk=row.pk)
+    assert old.fault == ""
+    assert registry.load(old).name == OLD
+    assert set(old.files) > TRAINING_FILES
 
 
 def test_a_folder_that_holds_another_network_is_not_taken(program: Path, release_row: Rows) -> None:
