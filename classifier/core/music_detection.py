@@ -14,8 +14,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core import artifact
-from classifier.core.inference import sigmoid
+from classifier.core.activations import sigmoid
+from classifier.core.arrays import arrays_from, shaped
+from classifier.core.errors import ReleaseError
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -97,14 +98,14 @@ class MusicDetector:
             It is something else.
         """
         what = "The music detector"
-        arrays = artifact.arrays_from(content, what=what)
-        artifact.shaped(arrays, {"weights": ("d",), "bias": (), "metadata": ()}, what=what)
+        arrays = arrays_from(content, what=what)
+        shaped(arrays, {"weights": ("d",), "bias": (), "metadata": ()}, what=what)
         try:
             tagger = json.loads(str(arrays["metadata"]))["tagger"]
         except (ValueError, KeyError, TypeError) as error:
-            raise artifact.ReleaseError(f"{what} does not say what it is for.") from error
+            raise ReleaseError(f"{what} does not say what it is for.") from error
         if not isinstance(tagger, str):
-            raise artifact.ReleaseError(f"{what} does not say what it is for.")
+            raise ReleaseError(f"{what} does not say what it is for.")
         return cls(arrays["weights"], float(arrays["bias"]), tagger)
 
     def score(self, row: FloatArray) -> float:

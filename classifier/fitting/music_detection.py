@@ -142,7 +142,8 @@ def fit_detector(
 
 def rows_of(sounds: Iterator[FloatArray], tagger: Tagger, *, most: int = 2) -> FloatArray:
     """(n, n_features) features of sounds, from few patches each."""
-    return np.stack([pool_tags(tagger.tag(sound, networks=("msd",), most=most)).row for sound in sounds])
+    tagged = (tagger.tag(sound, networks=("msd",), most=most) for sound in sounds)
+    return np.stack([pool_tags(output, version=tagger.version).row for output in tagged])
 
 
 def write_detector(

@@ -92,4 +92,5 @@ def _row(
     begin = int(rng.integers(max(len(samples) - length, 0) + 1))
     excerpt = samples[begin : begin + length].astype(np.float64)
     heard = enhance(simulated_recording(excerpt, crowd, rng).astype(np.float32))
-    return pool_tags(tagger.tag(heard, networks=("msd",), most=1)).row
+    output = tagger.tag(heard, networks=("msd",), most=1)
+    return pool_tags(output, version=tagger.version).row

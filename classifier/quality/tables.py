@@ -125,10 +125,12 @@ def _is_outside(content: Table) -> bool:
 def _is_modern(part: object) -> bool:
     if not isinstance(part, dict) or not _is_answered(part.get("genres")):
         return False
-    others, alone, by_genre = part.get("others"), part.get("network_alone"), part.get("by_genre")
+    genres, others = part["genres"], part.get("others")
+    alone, by_genre = part.get("network_alone"), part.get("by_genre")
     return (
-        _is_answered(others)
-        and all(_is_figure(group.get("none_said")) for group in (part["genres"], others))
+        isinstance(others, dict)
+        and _is_answered(others)
+        and all(_is_figure(group.get("none_said")) for group in (genres, others))
         and (alone is None or (isinstance(alone, dict) and _is_answered(alone.get("genres"))))
         and isinstance(by_genre, dict)
         and len(by_genre) <= _MOST_ROWS

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from classifier.core import tagger as taggers
 from classifier.core.audio import decode
+from classifier.core.dataset import DatasetError
 from classifier.core.ensemble import entry_for
 from classifier.core.inference import Classifier, Prediction
 from classifier.core.tagger import N_MELS, Tagger, TaggerError, patches_of_spectrogram
@@ -288,7 +289,7 @@ def test_the_test_part_is_looked_at_once_unless_asked(release: Path, data: Path,
     # Three of the four clips have sound.
     assert (part["clips"], content["test_looks"], content["tagger"]) == (3, 1, installed.version)
     assert part["by_genre"]["blues"]["n"] == 2
-    with pytest.raises(measuring.DatasetError, match="second look"):
+    with pytest.raises(DatasetError, match="second look"):
         measure(release, data, "filtered-sound", tagger=installed)
     assert measure(release, data, "filtered-sound", tagger=installed, again=True)["test_looks"] == 2
     # The joint verdict on songs differs from the network's own, which is kept beside it.
