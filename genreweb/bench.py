@@ -24,6 +24,7 @@ from genreweb.trial import Site
 REPOSITORY = Path(__file__).resolve().parent.parent
 UPLOADS = 30
 AT_ONCE = 8
+CHECK_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,44 @@ class Row:
 
 
 def measure() -> list[Row]:
-    """Measure uploads one after another, several at once, and the memory of a worker afterwards."""
-    sounds = variants(UPLOADS + AT_ONCE + 1)
+    """Measure uploads one by one and several at once, and a worker's memory then and after a clip."""
+    sounds = variants(UPLOADS + AT_ONCE + 2)
     with Site() as site:
+        contributed = sounds.pop()
         cold = waited(site, sounds.pop())
         alone = [waited(site, sounds.pop()) for _ in range(UPLOADS)]
         started = time.perf_counter()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             together = list(pool.map(lambda sound: waited(site, sound), sounds))
         whole = time.perf_counter() - started
-        memory = max(process.memory_info().rss for process in site.workers()) / 2**20
+        memory = resident(site)
+        check(site, contributed)
+        memory_after_clip = resident(site)
     return [
         Row("first upload after the start", "s", cold, cold),
         Row("upload to result, idle worker", "s", statistics.median(alone), percentile(alone, 95)),
         Row(f"upload to result, {AT_ONCE} at once", "s", statistics.median(together), whole),
         Row("analysis worker, resident", "MiB", memory, memory),
+        Row("analysis worker, after a contributed clip", "MiB", memory_after_clip, memory_after_clip),
     ]
+
+
+def resident(site: Site) -> float:
+    """Give the resident memory of the largest process of the analysis worker, in MiB."""
+    return max(process.memory_info().rss for process in site.workers()) / 2**20
+
+
+def check(site: Site, sound: bytes) -> None:
+    """Contribute a clip and wait until the worker has checked it."""
+    status, clip = site.upload(sound, wait=0, to="/api/v1/clips/", fields={"genre": "rock", "rights": "true"})
+    if status not in (http.HTTPStatus.CREATED, http.HTTPStatus.ACCEPTED):
+        raise SystemExit(f"A clip was not accepted: {status} {clip}")
+    deadline = time.monotonic() + CHECK_SECONDS
+    while clip["status"] == "checking" and time.monotonic() < deadline:
+        time.sleep(0.2)
+        _, clip = site.request("GET", f"/api/v1/clips/{clip['id']}/")
+    if clip["status"] != "pending":
+        raise SystemExit(f"A clip was not checked: {clip}")
 
 
 def waited(site: Site, sound: bytes) -> float:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -132,12 +132,23 @@ class Site:
         return self.request(method, path, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
     def upload(
-        self, sound: bytes, *, name: str = "sound.mp3", wait: int = 30, to: str = "/api/v1/tracks/"
+        self,
+        sound: bytes,
+        *,
+        name: str = "sound.mp3",
+        wait: int = 30,
+        to: str = "/api/v1/tracks/",
+        fields: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
-        """Send `sound` as a new track and wait at most `wait` seconds for its result."""
+        """Send `sound` as a new track, or to another address with more fields; wait for its result."""
         boundary = secrets.token_hex(16)
+        more = "".join(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+            for key, value in (fields or {}).items()
+        )
         body = (
-            (
+            more.encode()
+            + (
                 f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
                 "Content-Type: application/octet-stream\r\n\r\n"
             ).encode()

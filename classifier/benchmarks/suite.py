@@ -11,16 +11,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from classifier.benchmarks import sounds
+from classifier.core import tagger
 from classifier.core.analysis import analyse
 from classifier.core.audio import decode
 from classifier.core.inference import Classifier
 from classifier.core.summary import summarise
 from classifier.releases import current_release
+
+if TYPE_CHECKING:
+    from classifier.benchmarks.plain import PlainImplementation
 
 STEPS = ("decode", "features", "classify", "pictures")
 _COLD_ROUNDS = 5
@@ -29,10 +33,11 @@ _COLD_ROUNDS = 5
 _MEMORY_PROGRAM = """
 import resource, sys
 from pathlib import Path
+from classifier.core import tagger
 from classifier.core.analysis import analyse
 from classifier.core.inference import Classifier
 from classifier.releases import current_release
-classifier = Classifier.load(current_release())
+classifier = Classifier.load(current_release(), tagger=tagger.installed())
 for path in sys.argv[1:]:
     with open(path, "rb") as file:
         analyse(file, classifier=classifier)
@@ -58,37 +63,52 @@ class Row(TypedDict):
 
 def run(*, rounds: int, with_plain: bool, longest: float) -> Iterator[Row]:
     """Yield every figure as soon as it is measured; ``longest`` is in minutes."""
-    classifier = Classifier.load(current_release())
-    song = sounds.mp3(30.0)
-
-    def core() -> dict[str, float]:
-        return analyse(io.BytesIO(song), classifier=classifier).timings
-
-    calls = {"core": core}
+    classifiers = {"": Classifier.load(current_release(), tagger=tagger.installed())}
+    if classifiers[""].uses_tagger:
+        classifiers = {
+            ", with the tagger": classifiers[""],
+            ", network alone": Classifier.load(current_release()),
+        }
+    plain = None
     if with_plain:
         from classifier.benchmarks.plain import PlainImplementation
 
         plain = PlainImplementation()
-        calls["plain"] = lambda: plain.analyse(song)
-    # Alternating, so that both are subject to the same disturbances.
-    measured = _measure(calls, rounds)
-    totals, steps = measured["core"]
-    plain_totals, plain_steps = measured.get("plain", ([], {}))
-
-    yield _row("30 s mp3, decode to result with pictures", "ms", totals, plain_totals, scale=1e3)
-    for step in STEPS:
-        yield _row(f"  {step}", "ms", steps[step], plain_steps.get(step, []), scale=1e3)
-    if plain_totals:
-        yield _row("30 s mp3, plain implementation", "ms", plain_totals, [], scale=1e3)
-
+    song = sounds.mp3(30.0)
+    yield from _analyses("30 s mp3", song, classifiers, plain, rounds=rounds)
     yield _summary_features(song, rounds=max(3, rounds // 6), with_plain=with_plain)
 
     if longest >= 4:
-        long_song = sounds.mp3(240.0)
-        long_call = {"core": lambda: analyse(io.BytesIO(long_song), classifier=classifier).timings}
-        totals, _ = _measure(long_call, max(3, rounds // 4))["core"]
-        yield _row("4 min mp3, decode to result with pictures", "ms", totals, [], scale=1e3)
+        yield from _analyses("4 min mp3", sounds.mp3(240.0), classifiers, plain, rounds=max(3, rounds // 6))
     yield from _processes(song, longest=longest)
+
+
+def _analyses(
+    title: str,
+    song: bytes,
+    classifiers: dict[str, Classifier],
+    plain: PlainImplementation | None,
+    *,
+    rounds: int,
+) -> Iterator[Row]:
+    """Measure whole analyses of one file, and the steps of the first of the classifiers."""
+
+    def call(classifier: Classifier) -> Callable[[], dict[str, float]]:
+        return lambda: analyse(io.BytesIO(song), classifier=classifier).timings
+
+    calls = {name: call(classifier) for name, classifier in classifiers.items()}
+    if plain is not None:
+        calls["plain"] = lambda: plain.analyse(song)
+    # Alternating, so that all are subject to the same disturbances.
+    measured = _measure(calls, rounds)
+    plain_totals, plain_steps = measured.pop("plain", ([], {}))
+    for place, (name, (totals, steps)) in enumerate(measured.items()):
+        yield _row(f"{title}, decode to result{name}", "ms", totals, plain_totals, scale=1e3)
+        if place == 0:
+            for step in STEPS:
+                yield _row(f"  {step}", "ms", steps[step], plain_steps.get(step, []), scale=1e3)
+    if plain_totals:
+        yield _row(f"{title}, plain implementation", "ms", plain_totals, [], scale=1e3)
 
 
 def _summary_features(song: bytes, *, rounds: int, with_plain: bool) -> Row:

@@ -55,19 +55,8 @@ MSD_TAGS: Final = (
 MTT_TAGS: Final = (
     *("guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano"),
     *("ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male", "singing"),
-    *(
-        "vocals",
-        "no vocals",
-        "harpsichord",
-        "loud",
-        "quiet",
-        "flute",
-        "woman",
-        "male vocal",
-        "no vocal",
-        "pop",
-    ),
-    *("soft", "sitar", "solo", "man", "classic", "choir", "voice", "new age", "dance", "male voice"),
+    *("vocals", "no vocals", "harpsichord", "loud", "quiet", "flute", "woman", "male vocal", "no vocal"),
+    *("pop", "soft", "sitar", "solo", "man", "classic", "choir", "voice", "new age", "dance", "male voice"),
     *("female vocal", "beats", "harp", "cello", "no voice", "weird", "country", "metal", "female voice"),
     "choral",
 )

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+<<<<<<< HEAD
 from classifier.core import fingerprint, tagger
 from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
 from classifier.core.features import extract
 from classifier.core.patches import PatchParams, columns_db
 from classifier.core.summary import summarise
 from classifier.core.verdict import pool_tags
+=======
+from classifier import summaries
+from classifier.core import fingerprint
+from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
+from classifier.core.features import extract
+from classifier.core.patches import PatchParams, columns_db
+>>>>>>> wip/measure
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS
 from training.services.features import ClipFeatures, quantise
 
@@ -108,7 +116,7 @@ def prepare_piece(
     return PreparedPiece(
         span=span,
         sound=encode_playback(file, limits=limits, start=span.start, end=span.end),
-        features=quantise(columns_db(mel_power, _PARAMS), summarise(part).astype(np.float32)),
+        features=quantise(columns_db(mel_power, _PARAMS), summaries.shared.summarise(part)),
         query=fingerprint.from_power(mel_power, _PARAMS),
         prediction=prediction,
         tags=pool_tags(output, version=installed.version) if installed and output else None,
