@@ -151,7 +151,7 @@ def test_a_full_run_gives_a_version_that_is_joined(
     assert version.metadata["ensemble"]["params"] == joined.metadata["ensemble"]["params"]
     head = head_of(version)
     assert head.labels == ("blues", "rock")
-    assert head.probabilities(tags_for(installed, 0).row)["rock"] > 0.9
+    assert head.probabilities(tags_for(installed, 0).row)["rock"] > 0.7
 
 
 def test_a_job_takes_the_tags_of_the_right_tagger_only(

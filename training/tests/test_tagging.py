@@ -90,7 +90,7 @@ def test_a_checked_clip_keeps_its_tags_and_is_predicted_with_them(
 def test_a_version_that_is_not_joined_answers_alone_and_the_tags_are_kept(
     installed: Tagger, owner: User, genres: Genres
 ) -> None:
-    put_into_service(make_version("alone"))
+    put_into_service(make_version("alone", ensemble=None))
 
     clip = checked(owner, genres["blues"])
 
@@ -102,7 +102,7 @@ def test_the_next_version_predicts_from_the_tags(
     joined: ModelVersion, installed: Tagger, owner: User, genres: Genres
 ) -> None:
     clip = checked(owner, genres["blues"])
-    alone = put_into_service(make_version("alone"))
+    alone = put_into_service(make_version("alone", ensemble=None))
     assert predictions.refresh(Clip.objects.all()) == 1
     clip.refresh_from_db()
     assert clip.opinion_version == alone
