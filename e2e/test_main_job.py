@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from e2e.conftest import MUSIC
 from genreweb.trial import REPOSITORY, Site
@@ -143,6 +143,41 @@ def test_a_recording_comes_from_the_microphone_to_a_verdict(person: OpenPage) ->
         open_result.click()
     expect_result(page)
     expect(page.locator("[data-sound]")).to_have_attribute("data-duration", re.compile(r"^[34]\."))
+
+
+def test_the_recorder_says_while_recording_whether_the_music_is_clear(person: OpenPage) -> None:
+    page = person(permissions=["microphone"])
+    page.goto("/record/")
+    with page.expect_response("**/api/v1/classify/", timeout=60_000) as answered:
+        page.get_by_role("button", name="Start recording").click()
+    assert answered.value.status == 200
+    assert "probabilities" in answered.value.json()
+    expect(page.locator("#clarity")).not_to_be_empty()
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.locator("#clarity")).to_be_empty()
+    expect(page.locator("#take-list li")).to_have_count(1)
+
+
+def test_the_recorder_asks_for_a_nearer_microphone_and_can_be_told_not_to_listen(person: OpenPage) -> None:
+    page = person(permissions=["microphone"])
+    asked = []
+
+    def mostly_talk(route: Route) -> None:
+        asked.append(route.request.method)
+        route.fulfill(json={"label": "rock", "unsure": True, "reason": "talk_and_noise"})
+
+    page.route("**/api/v1/classify/", mostly_talk)
+    page.goto("/record/")
+    page.get_by_role("button", name="Start recording").click()
+    expect(page.locator("#clarity")).to_contain_text("hold the microphone nearer", timeout=20_000)
+    page.get_by_role("button", name="Stop recording").click()
+    assert asked == ["POST"]
+
+    page.get_by_label("Tell me while I record").uncheck()
+    page.get_by_role("button", name="Start recording").click()
+    page.wait_for_timeout(8000)
+    page.get_by_role("button", name="Stop recording").click()
+    assert asked == ["POST"]
 
 
 def test_somebody_elses_track_is_not_there(person: OpenPage, open_page: OpenPage, sounds: Path) -> None:

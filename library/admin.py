@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from classifier.models import Genre
 from library.errors import sentence
-from library.models import Analysis, Track
+from library.models import LONG_COLUMNS, Analysis, Track
 from library.services.tracks import analyse_again, delete_tracks
 
 
@@ -59,7 +59,7 @@ class AnalysisInline(admin.TabularInline[Analysis, Track]):
             super()
             .get_queryset(request)
             .select_related("model_version")
-            .defer("descriptor", "embedding", "timeline", "peaks", "model_version__metadata")
+            .defer(*LONG_COLUMNS, "model_version__metadata")
         )
 
     @admin.display(description=_("confidence"))
@@ -186,6 +186,8 @@ class TrackAdmin(admin.ModelAdmin[Track]):
             return None
         if not track.current.genre:
             return str(_("no music"))
+        if track.current.style:
+            return str(_("none of the genres: %(style)s") % {"style": track.current.style})
         return f"{track.current.genre}{' ?' if track.current.unsure else ''}"
 
     @admin.display(description=_("confidence"), ordering="current__confidence", empty_value="–")

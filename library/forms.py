@@ -8,12 +8,18 @@ from django import forms
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from classifier import tag_words
 from classifier.models import Genre
-from library.models import TITLE_LENGTH, Track, TrackQuerySet
+from library.models import TITLE_LENGTH, Track, TrackQuerySet, strength_column
+from library.moods import STRENGTHS
 from library.services.tracks import clean_title
 
-UNSURE, NO_MUSIC = "unsure", "no-music"
+UNSURE, NO_MUSIC, NO_GENRE = "unsure", "no-music", "none-of-the-genres"
 UNFINISHED = "unfinished"
+BY_TAG = "tag"
+
+
+_NEWEST = ["-created", "id"]
 
 
 class TitleForm(forms.Form):
@@ -30,11 +36,12 @@ class HistoryForm(forms.Form):
     """Filters and order of a user's tracks. Invalid values are ignored, not refused."""
 
     SORTS: ClassVar[dict[str, tuple[Any, list[Any]]]] = {
-        "": (_("Newest"), ["-created", "id"]),
+        "": (_("Newest"), _NEWEST),
         "oldest": (_("Oldest"), ["created", "id"]),
         "title": (_("Title"), ["title", "id"]),
         "genre": (_("Genre"), [F("current__genre").asc(nulls_last=True), "-current__confidence", "id"]),
         "longest": (_("Longest"), [F("duration").desc(nulls_last=True), "id"]),
+        BY_TAG: (_("Strength of the tag"), []),
     }
     STATES: ClassVar[dict[str, tuple[Any, Q]]] = {
         UNFINISHED: (_("In progress"), Q(status__in=[Track.Status.QUEUED, Track.Status.RUNNING])),
@@ -49,6 +56,12 @@ class HistoryForm(forms.Form):
         required=False,
         choices=[("", _("All states")), *((key, name) for key, (name, _q) in STATES.items())],
     )
+    tag = forms.ChoiceField(label=_("Tag"), required=False)
+    strength = forms.ChoiceField(
+        label=_("Strength of the tag"),
+        required=False,
+        choices=[(key, name) for key, (name, _least) in STRENGTHS.items()],
+    )
     sort = forms.ChoiceField(
         label=_("Order"), required=False, choices=[(key, name) for key, (name, _order) in SORTS.items()]
     )
@@ -62,8 +75,12 @@ class HistoryForm(forms.Form):
                 ("", _("All genres")),
                 *((genre.slug, genre.display_name) for genre in genres),
                 (UNSURE, _("Unsure")),
+                (NO_GENRE, _("None of the genres")),
                 (NO_MUSIC, _("No music found")),
             ],
+        )
+        self.fields["tag"] = forms.ChoiceField(
+            label=_("Tag"), required=False, choices=[("", _("All tags")), *tag_words.choices()]
         )
         for name, bound in self.fields.items():
             bound.widget.attrs["class"] = "form-control" if name == "q" else "form-select"
@@ -75,7 +92,7 @@ class HistoryForm(forms.Form):
     @property
     def narrows(self) -> bool:
         """Whether a filter is set, so that an empty list does not mean an empty library."""
-        return any(self.value_of(name) for name in ("q", "genre", "state"))
+        return any(self.value_of(name) for name in ("q", "genre", "state", "tag"))
 
     def apply(self, tracks: TrackQuerySet) -> TrackQuerySet:
         for word in self.value_of("q").split()[:8]:
@@ -84,11 +101,19 @@ class HistoryForm(forms.Form):
             )
         genre = self.value_of("genre")
         if genre == UNSURE:
-            tracks = tracks.filter(current__unsure=True).exclude(current__genre="")
+            tracks = tracks.filter(current__unsure=True, current__style="").exclude(current__genre="")
+        elif genre == NO_GENRE:
+            tracks = tracks.filter(current__isnull=False).exclude(current__style="")
         elif genre == NO_MUSIC:
             tracks = tracks.filter(current__genre="")
         elif genre:
             tracks = tracks.filter(current__genre=genre, current__unsure=False)
         if state := self.value_of("state"):
             tracks = tracks.filter(self.STATES[state][1])
-        return tracks.order_by(*self.SORTS[self.value_of("sort")][1])
+        if tag := self.value_of("tag"):
+            tracks = tracks.with_tag(tag, at_least=STRENGTHS[self.value_of("strength")][1])
+        sort = self.value_of("sort")
+        if sort == BY_TAG:
+            # Without a tag there is no strength to sort by.
+            return tracks.order_by(f"-{strength_column(tag)}", "id") if tag else tracks.order_by(*_NEWEST)
+        return tracks.order_by(*self.SORTS[sort][1])

@@ -95,13 +95,14 @@ def _track(track: Track) -> dict[str, Any]:
 def _analysis(analysis: Analysis) -> dict[str, Any]:
     shown = (
         *("created", "feature_version", "descriptor_version", "genre", "confidence", "unsure"),
-        *("probabilities", "timeline"),
+        *("probabilities", "timeline", "style", "tags", "tag_version"),
     )
     return {
         **{name: getattr(analysis, name) for name in shown},
         "model_version": str(analysis.model_version),
         "descriptor": _numbers(analysis.descriptor),
         "embedding": _numbers(analysis.embedding),
+        "tag_embedding": _numbers(analysis.tag_embedding),
         "explanation": analysis.requested_explanation.summary if analysis.requested_explanation else None,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from library.views import actions, catalogue, history, home, reanalysis, record, track, upload
+from library.views import actions, catalogue, history, home, moods, reanalysis, record, track, upload
 
 app_name = "library"
 
@@ -23,7 +23,10 @@ urlpatterns = [
     path("tracks/<uuid:pk>/why/", track.why, name="track-why"),
     path("tracks/<uuid:pk>/data.json", track.data, name="track-data"),
     path("tracks/<uuid:pk>/timeline.csv", track.timeline, name="track-timeline"),
+    path("tracks/<uuid:pk>/tags.csv", track.tags, name="track-tags"),
     path("catalogue/", catalogue.browse, name="catalogue"),
+    path("moods/", moods.moods, name="moods"),
+    path("moods/<slug:slug>/", moods.mood, name="mood"),
     path("reanalyses/<slug:scope>/watch/", reanalysis.watch, name="reanalysis-watch"),
     path("reanalyses/<slug:scope>/begin/", reanalysis.begin, name="reanalysis-begin"),
     path("reanalyses/<int:pk>/", reanalysis.changes, name="reanalysis"),

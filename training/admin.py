@@ -68,7 +68,7 @@ class RelabelForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, required=False)
 
 
-_LONG = ("embedding", "fingerprint", "opinion")
+_LONG = ("embedding", "fingerprint", "opinion", "tags")
 _OF_THE_PREDICTION = ("opinion_version", "prediction_text", "disputed", "suspicion", "suspected_genre")
 _OF_THE_CLIP = (
     *("id", "contributor", "dataset", "dataset_key", "part", "repetition_group", "track", "origin"),
@@ -114,7 +114,7 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
             super()
             .get_queryset(request)
             .select_related("genre", "contributor", "dataset", "duplicate_of")
-            .defer("embedding", "fingerprint", *(f"duplicate_of__{name}" for name in _LONG))
+            .defer("embedding", "fingerprint", "tags", *(f"duplicate_of__{name}" for name in _LONG))
         )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

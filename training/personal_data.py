@@ -14,6 +14,7 @@ from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
 from library.personal_data import folder_name
 from training.models import Clip, Receipt
+from training.services import clip_tags
 from training.services.clips import delete_clips
 from training.services.states import state_of, versions_of, with_versions
 
@@ -60,7 +61,9 @@ def _clip(clip: Clip) -> dict[str, Any]:
         *("id", "created", "title", "artist", "comment", "rights_confirmed_at", "start", "end", "duration"),
         *("sha256", "size", "error_code", "reason", "reviewed_at", "leaks", "leaks_into", "opinion"),
         *("heard_music", "disputed", "suspicion", "suspected_genre", "feature_version"),
+        "tagger_version",
     )
+    tags = clip_tags.tags_of(clip)
     return {
         **{name: getattr(clip, name) for name in shown},
         "status": state_of(clip),
@@ -71,6 +74,8 @@ def _clip(clip: Clip) -> dict[str, Any]:
         "used_in": versions_of(clip),
         "embedding": None if clip.embedding is None else [float(value) for value in clip.embedding],
         "fingerprint": clip.fingerprint,
+        "tags": dict(tags.strengths) if tags else None,
+        "tag_features": tags.row.tolist() if tags else None,
     }
 
 

@@ -6,7 +6,17 @@ from uuid import UUID
 
 from celery import shared_task
 
-from training.services import checking, claims, duplicates, health, run_storage, runs, tidying, worker
+from training.services import (
+    checking,
+    claims,
+    duplicates,
+    health,
+    run_storage,
+    runs,
+    tagging,
+    tidying,
+    worker,
+)
 
 _YEARS = 10 * 365 * 24 * 3600
 
@@ -20,6 +30,7 @@ def check_clip(clip_id: str) -> None:
 def sweep_clips() -> None:
     checking.sweep()
     duplicates.fill_in()
+    tagging.fill_in()
 
 
 @shared_task

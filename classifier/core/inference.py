@@ -23,7 +23,7 @@ from classifier.core.artifact import (
 from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
-from classifier.core.prediction import Prediction, Segment
+from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.tagger import CutPatches, Tagger, TagOutput
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
@@ -135,7 +135,12 @@ class Classifier:
         return self.ensemble.refine(own, tagged)
 
     def predict_stored(
-        self, db: FloatArray, *, summary: FloatArray | None = None, tagged: TagOutput | None = None
+        self,
+        db: FloatArray,
+        *,
+        summary: FloatArray | None = None,
+        tagged: TagOutput | None = None,
+        tags: TrackTags | None = None,
     ) -> Prediction | None:
         """Classify a clip of which only its features were kept; None where those are not enough.
 
@@ -146,14 +151,23 @@ class Classifier:
         summary
             (57,) the clip's summary features.
         tagged
-            Of the same clip; without it, the prediction is the network's own.
+            The tagger's output for the same clip.
+        tags
+            The same where only its mean over the clip was kept; that of another tagger is not used, and the
+            tagger itself need not be installed. Without either, the prediction is the network's own.
         """
         cut = self.stretches(db, summary=summary)
         if cut is None:
             return None
         duration = db.shape[1] * self.patch_params.column_seconds
         own = self.read(self.network.run(cut.inputs), cut, duration=duration)
-        return own if tagged is None or self.ensemble is None else self.ensemble.refine(own, tagged)
+        if self.ensemble is None:
+            return own
+        if tagged is not None:
+            return self.ensemble.refine(own, tagged)
+        if tags is not None and self.ensemble.takes(tags):
+            return self.ensemble.refine_stored(own, tags)
+        return own
 
     def stretches(self, db: FloatArray, *, summary: FloatArray | None = None) -> Patches | None:
         """Inputs of the network for a clip of which only its features were kept; see `predict_stored`."""

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 _ABOVE_FLOOR_DB = 0.01
+NEARLY_SILENT_DB = 40.0
+"""A stretch this far under the level of its track is nearly silent: a fade-out, or the noise of a room."""
+_TRACK_LEVEL_PERCENTILE = 90.0
 
 PATCH_VERSION = 1
 
@@ -73,7 +76,8 @@ class Patches:
     inputs
         (n_patches, n_mels, n_columns) float32, between floor_db / ceiling_db and 1.
     sounding
-        (n_patches,) share of each patch's columns that are not silent; valid if the decibels are absolute.
+        (n_patches,) share of each patch's columns that are not silent; valid if the decibels are absolute. 0
+        also for a patch that is nearly silent beside the rest of its track.
     start, end
         (n_patches,) position of each patch in the track, in seconds. A track shorter than one patch has a
         single patch that ends where the track does.
@@ -190,11 +194,13 @@ def cut(db: FloatArray, params: PatchParams) -> Patches:
     windows = np.lib.stride_tricks.sliding_window_view(filled, params.n_columns, axis=1)
     inputs = normalise(windows[:, starts].transpose(1, 0, 2), params)
     windows = np.lib.stride_tricks.sliding_window_view(sounding, params.n_columns)
+    share = windows[starts].mean(axis=1, dtype=np.float32)
+    share[nearly_silent(filled, starts, params)] = 0.0
     seconds = np.asarray(starts * params.column_seconds, dtype=np.float64)
     width = min(total, params.n_columns) * params.column_seconds
     return Patches(
         inputs=inputs,
-        sounding=windows[starts].mean(axis=1, dtype=np.float32),
+        sounding=share,
         start=seconds,
         end=seconds + width,
     )
@@ -209,6 +215,31 @@ def _sounding(db: FloatArray, params: PatchParams) -> NDArray[np.bool_]:
     audible = loudest >= params.silence_db
     above_floor = audible & (loudest > db.min() + _ABOVE_FLOOR_DB)
     return np.asarray(above_floor if above_floor.any() else audible)
+
+
+def nearly_silent(db: FloatArray, starts: NDArray[np.intp], params: PatchParams) -> NDArray[np.bool_]:
+    """Which patches are `NEARLY_SILENT_DB` or more under the level of their track.
+
+    Of each patch only the middle half counts, for that is what it stands for in the timeline: a fade-out is
+    not excused by the end of the loud part before it. The track's level is a high percentile of its columns,
+    which a few knocks do not raise.
+
+    Parameters
+    ----------
+    db
+        (n_mels, n_columns) decibels, n_columns at least that of a patch.
+    starts
+        (n_patches,) first columns.
+
+    Returns
+    -------
+    (n_patches,) bool
+    """
+    power = db_to_power(db).mean(axis=0, dtype=np.float64)
+    quarter = params.n_columns // 4
+    middle = np.lib.stride_tricks.sliding_window_view(power, params.n_columns)[starts, quarter : 3 * quarter]
+    limit = np.percentile(power, _TRACK_LEVEL_PERCENTILE) * 10 ** (-NEARLY_SILENT_DB / 10)
+    return np.asarray(middle.mean(axis=1) <= limit)
 
 
 def _starts(total: int, first: int, params: PatchParams) -> NDArray[np.intp]:

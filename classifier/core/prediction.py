@@ -63,6 +63,9 @@ class Prediction:
         (n_embedding,) float32 of the version's own network, pooled like the verdict.
     tags
         The tagger's output; None where there is no tagger or the version does not use one.
+    reason
+        Why no genre is sure, where the sound is why: ``no_music``, or ``talk_and_noise`` that are louder than
+        the music; else None.
     style
         The strongest style that is none of the labels, where such styles clearly outweigh; else None.
     """
@@ -76,6 +79,7 @@ class Prediction:
     embedding: NDArray[np.float32]
     tags: TrackTags | None = None
     style: str | None = None
+    reason: str | None = None
 
     def likely(self, k: int = 3) -> list[str]:
         """The genres to name when unsure: the best two, then, up to `k`, those at least half as probable."""

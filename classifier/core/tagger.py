@@ -61,6 +61,9 @@ MTT_TAGS: Final = (
     "choral",
 )
 
+_FIRST_TREBLE_BAND = 78
+"""The first mel band whose centre is well above 4 kHz (4.5 kHz)."""
+_NARROW = 0.01
 _PHASE_TAPS = 32
 _KAISER_BETA = 9.0
 _CUTOFF = 0.955
@@ -108,12 +111,15 @@ class TagOutput:
         By name, ``msd`` and ``mtt``.
     asked
         Of each network, places of the patches that it was given.
+    narrow
+        Whether there is nothing above 4 kHz, as on a telephone.
     """
 
     start: NDArray[np.float64]
     level: FloatArray
     networks: Mapping[str, PatchTags]
     asked: Mapping[str, IntArray]
+    narrow: bool = False
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -227,7 +233,15 @@ class Tagger:
             name: np.arange(min(n // 2, len(cut.start) - 1), len(cut.start), n) for name, n in every.items()
         }
         given = {name: self.networks[name].run(cut.log_mel[places]) for name, places in asked.items()}
-        return TagOutput(start=cut.start, level=cut.level, networks=given, asked=asked)
+        return TagOutput(
+            start=cut.start, level=cut.level, networks=given, asked=asked, narrow=_is_narrow(cut.log_mel)
+        )
+
+
+def _is_narrow(log_mel: FloatArray) -> bool:
+    """Whether the mel bands above 4 kHz are empty beside the others."""
+    treble = float(log_mel[:, :, _FIRST_TREBLE_BAND:].mean())
+    return treble < _NARROW * float(log_mel[:, :, :_FIRST_TREBLE_BAND].mean())
 
 
 @lru_cache(maxsize=1)

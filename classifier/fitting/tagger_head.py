@@ -59,12 +59,15 @@ class HeadExamples:
         (n,) places in `labels`.
     shares
         (n,) how much each counts among those of its genre.
+    names
+        Of the n clips; () where they have none.
     """
 
     rows: FloatArray
     targets: IntArray
     shares: NDArray[np.float64]
     labels: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 def read_examples(
@@ -82,7 +85,7 @@ def read_examples(
     DatasetError
         The table is missing or there is no sound.
     """
-    chosen = _chosen(data, labels)
+    chosen = chosen_clips(data, labels)
     if not chosen:
         raise DatasetError(f"There is no sound of the train and validation parts in {data}.")
     rows = []
@@ -96,10 +99,11 @@ def read_examples(
         targets=np.array([labels.index(genre) for _, genre, _ in chosen], np.intp),
         shares=np.array([recipe.excerpt if short else 1.0 for _, _, short in chosen]),
         labels=tuple(labels),
+        names=tuple(path.stem for path, _, _ in chosen),
     )
 
 
-def _chosen(data: Path, labels: Sequence[str]) -> list[tuple[Path, str, bool]]:
+def chosen_clips(data: Path, labels: Sequence[str]) -> list[tuple[Path, str, bool]]:
     """Files of clips of the right parts: path, genre, and whether it is only an excerpt."""
     try:
         with (data / "tracks.csv").open(newline="", encoding="utf-8") as file:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from classifier.core.artifact import ReleaseError, file_in, read_metadata
 from classifier.core.networks import WEIGHTS_FILE
+from classifier.core.verdict import HEAD_REPLAY_FILE
 
 __all__ = [
     "EVALUATION_FEATURES_FILE",
@@ -35,7 +36,7 @@ __all__ = [
 CURRENT = "2026.12"
 REPLAY_FILE = "replay.npz"
 EVALUATION_FEATURES_FILE = "frozen.npz"
-TRAINING_FILES = frozenset({WEIGHTS_FILE, REPLAY_FILE, EVALUATION_FEATURES_FILE})
+TRAINING_FILES = frozenset({WEIGHTS_FILE, REPLAY_FILE, HEAD_REPLAY_FILE, EVALUATION_FEATURES_FILE})
 """Read by further training and evaluation only: serving does not wait for them."""
 
 FloatArray = NDArray[np.float32]

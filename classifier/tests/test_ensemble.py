@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from classifier.core.artifact import read_metadata, read_model
 from classifier.core.ensemble import Ensemble, entry_for
 from classifier.core.errors import ReleaseError
-from classifier.core.prediction import Prediction, Segment
+from classifier.core.inference import Classifier
+from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.tagger import MSD_TAGS, PATCH_SECONDS, PatchTags, TagOutput
-from classifier.core.verdict import DEFAULT_PARAMS, HEAD_FILE
+from classifier.core.verdict import DEFAULT_PARAMS, HEAD_FILE, TaggerHead, pool_tags
+from classifier.releases import current_release
 
 LABELS = ("jazz", "metal", "rock")
 
@@ -140,3 +143,50 @@ def test_an_entry_that_makes_no_sense_is_refused(changes: dict[str, Any], tmp_pa
 def test_a_missing_head_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="cannot be read"):
         Ensemble.load(tmp_path, metadata_with())
+
+
+def stored_tags(tag: str, *, version: str = "v") -> TrackTags:
+    """What was kept of a track that is sure of one tag."""
+    return pool_tags(tagged(tag, tag), version=version)
+
+
+def test_a_stored_clip_is_joined_as_its_sound_is() -> None:
+    of_sound = ensemble().refine(prediction("metal", "rock"), tagged("jazz", "jazz"))
+
+    of_features = ensemble().refine_stored(prediction("metal", "rock"), stored_tags("jazz"))
+
+    assert of_features.label == of_sound.label == "jazz"
+    assert of_features.probabilities == pytest.approx(of_sound.probabilities)
+    assert of_features.timeline[1].probabilities == pytest.approx(of_sound.timeline[1].probabilities)
+
+
+def test_tags_of_another_tagger_or_for_another_head_do_not_fit() -> None:
+    headed = Ensemble(TaggerHead.from_bytes(head_bytes()), DEFAULT_PARAMS, "v")
+
+    assert ensemble().takes(stored_tags("jazz"))
+    assert not ensemble().takes(stored_tags("jazz", version="w"))
+    assert not headed.takes(stored_tags("jazz"))
+    # A head of an invalid version does not stop an analysis.
+    own = prediction("metal")
+    assert headed.refine(own, tagged("jazz")) is own
+
+
+def test_a_version_predicts_a_stored_clip_with_tags_that_fit() -> None:
+    shipped = current_release()
+    metadata = read_metadata(shipped)
+    network = read_model(shipped, metadata)
+    joined = Classifier(model=network, metadata=metadata, ensemble=ensemble())
+    alone = Classifier(model=network, metadata=metadata)
+    db = np.random.default_rng(0).uniform(-60, 0, (128, 80)).astype(np.float32)
+
+    own = alone.predict_stored(db, tags=stored_tags("jazz"))
+    with_tags = joined.predict_stored(db, tags=stored_tags("jazz"))
+    other_tagger = joined.predict_stored(db, tags=stored_tags("jazz", version="w"))
+
+    assert own is not None
+    assert with_tags is not None
+    assert other_tagger is not None
+    assert with_tags.probabilities["jazz"] > max(own.probabilities["jazz"], 0.5)
+    assert with_tags.tags is not None
+    assert other_tagger.probabilities == own.probabilities
+    assert own.tags is other_tagger.tags is None

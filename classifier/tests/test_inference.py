@@ -110,6 +110,21 @@ def test_silence_around_music_does_not_change_the_verdict(classifier: Classifier
     assert padded.timeline[0].probabilities["blues"] == pytest.approx(0.1)
 
 
+def test_a_nearly_silent_part_has_no_genre_and_no_voice(classifier: Classifier) -> None:
+    loud = riff(20.0)
+    rng = np.random.default_rng(1)
+    faint = rng.normal(0, 10 ** (-50 / 20) * np.std(loud), 20 * RATE)
+    alone = predict_clips(classifier, loud)
+    prediction = predict_clips(classifier, np.concatenate([loud, faint]))
+    tail = [segment for segment in prediction.timeline if segment.start > 22]
+    assert len(tail) > 4
+    for segment in tail:
+        assert max(segment.probabilities.values()) == pytest.approx(0.1)
+    assert max(prediction.timeline[2].probabilities.values()) > 0.15
+    assert prediction.label == alone.label
+    assert prediction.confidence == pytest.approx(alone.confidence, abs=0.2)
+
+
 def _white_noise(t: NDArray[np.float64]) -> NDArray[np.float64]:
     return 0.2 * np.random.default_rng(11).normal(size=len(t))
 

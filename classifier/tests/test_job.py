@@ -65,6 +65,8 @@ CLIPS = RunClips(
     groups=np.array(["one", "", "two"]),
     seen=np.array([True, False, False]),
     embeddings=np.zeros((3, 0), np.float32),
+    tags=np.zeros((3, 0), np.float16),
+    taggers=np.array(["", "", ""]),
 )
 
 

@@ -106,3 +106,36 @@ def test_silence_before_the_music_moves_no_patch(level: float) -> None:
     assert full.sum() == len(plain.inputs)
     assert moved.sounding[0] < 1
     np.testing.assert_allclose(moved.start[full] - plain.start, 50 * PARAMS.column_seconds, atol=0.2)
+
+
+def _with_quiet_end(decibels: float) -> tuple[FloatArray, PatchParams]:
+    """Forty seconds of sound, of which the second half is quieter."""
+    power = spectrogram(1720)
+    power[:, 860:] *= 10 ** (decibels / 10)
+    return power, PatchParams()
+
+
+def test_a_nearly_silent_part_does_not_sound() -> None:
+    cut = patches.from_power(*_with_quiet_end(-50))
+    centre = (cut.start + cut.end) / 2
+    boundary = 860 * 512 / 22_050
+    assert (cut.sounding[centre > boundary + 1.3] == 0).all()
+    assert (cut.sounding[centre < boundary - 1.3] == 1).all()
+
+
+def test_a_quiet_part_of_music_still_sounds() -> None:
+    assert (patches.from_power(*_with_quiet_end(-30)).sounding == 1).all()
+
+
+def test_a_knock_silences_nothing() -> None:
+    power = spectrogram(860)
+    power[:, 400:404] *= 1e6
+    cut = patches.from_power(power, PatchParams())
+    assert (cut.sounding > 0.9).all()
+
+
+def test_sparse_beats_are_not_nearly_silent() -> None:
+    power = spectrogram(1720)
+    quiet = np.arange(1720) % 40 >= 4
+    power[:, quiet] *= 1e-5
+    assert (patches.from_power(power, PatchParams()).sounding > 0).all()

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from classifier import testset
 from classifier.core import tagger
 from classifier.core.dataset import DatasetError
+from classifier.core.inference import Classifier
 from classifier.core.tagger import Tagger, TaggerError
-from classifier.core.verdict import HEAD_FILE, TaggerHead
+from classifier.core.verdict import HEAD_FILE, HEAD_REPLAY_FILE, TaggerHead
+from classifier.fitting.head_replay import read_head_replay
+from classifier.fitting.release.ensemble import add_ensemble
 from classifier.fitting.tagger_head import HeadExamples, HeadRecipe, fit_head, read_examples, write_head
+from classifier.releases import current_release, read_metadata
 
 LABELS = ("blues", "disco", "metal")
 
@@ -126,6 +132,45 @@ def test_clips_of_the_train_and_validation_parts_are_read(tmp_path: Path) -> Non
     head = fit_head(read, tagger=installed.version)
     assert head.labels == ("blues", "metal")
     assert head.probabilities(read.rows[0])["blues"] > 0.5
+
+
+def test_a_release_keeps_the_examples_of_its_head(tmp_path: Path) -> None:
+    try:
+        installed = Tagger.load(tagger.default_folder())
+    except TaggerError as error:
+        pytest.skip(f"the tagger is not installed: {error}")
+    release = tmp_path / "release"
+    shutil.copytree(current_release(), release)
+
+    add_ensemble(release, data=write_data(tmp_path / "data"), tagger=installed)
+
+    entry = read_metadata(release)["ensemble"]
+    stored = read_head_replay(release, entry)
+    assert stored is not None
+    assert sorted(stored.names) == ["blues.00000", "blues.00001", "metal.00000"]
+    assert {stored.labels[target] for target in stored.targets} == {"blues", "metal"}
+    assert (release / "training" / HEAD_REPLAY_FILE).exists()
+    assert not (release / HEAD_REPLAY_FILE).exists()
+    assert Classifier.load(release, tagger=installed).uses_tagger
+
+
+def test_the_shipped_examples_are_of_the_train_and_validation_parts() -> None:
+    release = current_release()
+    entry = read_metadata(release)["ensemble"]
+
+    stored = read_head_replay(release, entry)
+
+    assert stored is not None
+    assert set(stored.names) <= set(testset.fitted().names)
+    assert not set(stored.names) & set(testset.shipped().names)
+    head = fit_head(stored, tagger=entry["tagger"])
+    shipped = Classifier.load(release).ensemble
+    assert shipped is not None
+    assert shipped.head is not None
+    # At half precision they give the head that ships.
+    for row in stored.rows[::50]:
+        assert head.probabilities(row) == pytest.approx(shipped.head.probabilities(row), abs=0.01)
+    assert (release / "training" / HEAD_REPLAY_FILE).stat().st_size < 1_500_000
 
 
 def test_a_folder_without_sound_or_table_is_said(tmp_path: Path) -> None:

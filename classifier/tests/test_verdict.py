@@ -176,6 +176,25 @@ def test_an_added_genre_leaves_the_order_of_the_others_as_it_is() -> None:
     )
 
 
+def test_the_tags_of_another_genre_count_against_an_added_one() -> None:
+    labels = (*GENRES, "trot")
+    leans = leaning("trot", 0.4, labels)
+
+    assert join(leans, tags(pop=0.05)).label == "trot"
+    assert join(leans, tags(pop=0.9)).label == "pop"
+
+
+def test_an_added_genre_is_sure_only_where_it_is_clearly_likelier() -> None:
+    labels = (*GENRES, "trot")
+    heard = replace(tags(pop=0.1), row=row(len(GENRES), 11))
+
+    sure = join(leaning("trot", 0.8, labels), heard, head(labels))
+    doubtful = join(leaning("trot", 0.3, labels), replace(tags(pop=0.2), row=row(GENRES.index("pop"), 11)))
+
+    assert (sure.label, sure.unsure) == ("trot", False)
+    assert doubtful.unsure
+
+
 def test_a_row_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
         head().probabilities(np.zeros(3, np.float32))

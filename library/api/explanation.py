@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from library.api.access import NotReady, readable_track
 from library.api.serializers import FailureSerializer
 from library.errors import TrackError, sentence
-from library.models import Analysis, Explanation, Track
+from library.models import LONG_COLUMNS, Analysis, Explanation, Track
 from library.services import explanations
 
 SIDES = {"for": "for", "against": "against"}
@@ -143,7 +143,7 @@ class ExplanationView(APIView):
 
 def _analysis(request: Request, pk: UUID) -> Analysis:
     tracks = Track.objects.select_related("current__explanation").defer(
-        "current__descriptor", "current__embedding", "current__timeline", "current__peaks"
+        *(f"current__{name}" for name in LONG_COLUMNS)
     )
     analysis = readable_track(request, pk, among=tracks).current
     if analysis is None:

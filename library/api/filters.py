@@ -8,10 +8,11 @@ import django_filters
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated, ValidationError
 
+from classifier.core.tags import NOTABLE, TAGS
 from classifier.models import Genre
-from library.models import Track, TrackQuerySet
+from library.models import Track, TrackQuerySet, strength_column
 
 MINE, CATALOGUE, ALL = "mine", "catalogue", "all"
 
@@ -22,6 +23,8 @@ _ORDERS: dict[str, F | Func] = {
     "genre": Coalesce(F("labelled_genre__slug"), NullIf(F("current__genre"), Value(""))),
     "confidence": F("current__confidence"),
 }
+_BY_TAG = "tag:"
+_MOST_TAGS = 5
 
 
 class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped package
@@ -29,8 +32,15 @@ class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped pa
 
     def filter(self, qs: TrackQuerySet, value: list[str] | None) -> TrackQuerySet:
         orders = []
+        column: F | Func
         for name in value or ["-created"]:
-            column = _ORDERS[name.removeprefix("-")]
+            plain = name.removeprefix("-")
+            if plain.startswith(_BY_TAG):
+                slug = plain.removeprefix(_BY_TAG)
+                qs = qs.with_strength(slug)
+                column = F(strength_column(slug))
+            else:
+                column = _ORDERS[plain]
             descends = name.startswith("-")
             orders.append(column.desc(nulls_last=True) if descends else column.asc(nulls_last=True))
         return qs.order_by(*orders, "pk")
@@ -57,7 +67,23 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
     search = django_filters.CharFilter(
         method="by_words", label="Words that the title, the artist or the file name hold, all of them."
     )
-    ordering = _Order(fields=[(name, name) for name in _ORDERS])
+    tag = django_filters.MultipleChoiceFilter(
+        choices=[(slug, slug) for slug in TAGS],
+        method="by_tags",
+        label=f"A tag that is strong in the track; up to {_MOST_TAGS} may be given, all of them must be.",
+    )
+    min_strength = django_filters.NumberFilter(
+        method="keep",
+        min_value=NOTABLE,
+        max_value=1,
+        label=f"How strong `tag` must be, {NOTABLE:g} (unless said otherwise) to 1: the share of reference "
+        "songs in which the tag is weaker.",
+    )
+    ordering = _Order(
+        fields=[(name, name) for name in (*_ORDERS, *(f"{_BY_TAG}{slug}" for slug in TAGS))],
+        label="By `tag:mellow` the weakest come first, by `-tag:mellow` the strongest; tracks in which the "
+        "tag is not strong come last.",
+    )
 
     class Meta:
         model = Track
@@ -88,6 +114,14 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         return queryset.filter(
             Q(labelled_genre__in=value) | Q(labelled_genre__isnull=True, current__genre__in=slugs)
         )
+
+    def by_tags(self, queryset: TrackQuerySet, name: str, value: list[str]) -> TrackQuerySet:
+        if len(value) > _MOST_TAGS:
+            raise ValidationError({"tag": [_("No more than %(most)d tags at once.") % {"most": _MOST_TAGS}]})
+        given = self.form.cleaned_data["min_strength"]
+        for slug in value:
+            queryset = queryset.with_tag(slug, at_least=NOTABLE if given is None else float(given))
+        return queryset
 
     def by_words(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
         user: Any = self.request.user

@@ -8,9 +8,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from classifier.core.tags import Strengths, in_order
+from classifier.core.verdict import STYLE_TAGS
 from classifier.models import Genre
 from library.errors import sentence
 from library.models import TITLE_LENGTH, Analysis, Track
+
+_TAGS = serializers.DictField(child=serializers.DictField(child=serializers.FloatField()))
+_STYLES = ", ".join(STYLE_TAGS) + "."
 
 UPLOAD_SOURCES = [choice for choice in Track.Source.choices if choice[0] != Track.Source.CATALOGUE]
 
@@ -39,6 +44,16 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
     probabilities = serializers.SerializerMethodField(help_text="By genre, summing to 1.")
     model_version = serializers.CharField(source="model_version.name", read_only=True)
     stale = serializers.SerializerMethodField(help_text="Whether another version is in service by now.")
+    style = serializers.SerializerMethodField(  # type: ignore[assignment]  # a field, not DRF's own attribute
+        help_text="The style of a track that is none of the classifier's genres, else null: " + _STYLES
+    )
+    tags = serializers.SerializerMethodField(
+        help_text="The strength of each tag by group: the share of reference songs in which it is weaker. "
+        "Empty where the analysis was made without a tagger."
+    )
+    tag_version = serializers.SerializerMethodField(
+        help_text="What the tags were made with; strengths of one version can be compared. Null without tags."
+    )
 
     class Meta:
         model = Analysis
@@ -51,6 +66,9 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
             "probabilities",
             "model_version",
             "stale",
+            "style",
+            "tags",
+            "tag_version",
             "created",
         )
         read_only_fields = fields
@@ -66,6 +84,16 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
 
     def get_stale(self, analysis: Analysis) -> bool:
         return not analysis.model_version.is_in_service
+
+    def get_style(self, analysis: Analysis) -> str | None:
+        return analysis.style or None
+
+    @extend_schema_field(_TAGS)
+    def get_tags(self, analysis: Analysis) -> Strengths:
+        return in_order(analysis.tags)
+
+    def get_tag_version(self, analysis: Analysis) -> str | None:
+        return analysis.tag_version or None
 
 
 class AnalysisSerializer(AnalysisSummarySerializer):
@@ -234,7 +262,31 @@ class AnswerSerializer(serializers.Serializer[Any]):
     confidence = serializers.FloatField()
     unsure = serializers.BooleanField()
     probabilities = serializers.DictField(child=serializers.FloatField(), help_text="Summing to 1.")
+    style = serializers.CharField(  # type: ignore[assignment]  # a field, not DRF's own attribute
+        allow_null=True, help_text="Where the sound is none of the classifier's genres, else null: " + _STYLES
+    )
+    tags = serializers.DictField(
+        child=serializers.DictField(child=serializers.FloatField()),
+        help_text="The strength of each tag by group; empty without a tagger.",
+    )
+    tag_version = serializers.CharField(allow_null=True)
     model_version = serializers.CharField()
+
+
+class MoodSerializer(serializers.Serializer[Any]):
+    """A mood that music is recommended for."""
+
+    slug = serializers.CharField()
+    name = serializers.CharField(help_text="In the language of the request.")
+    meaning = serializers.CharField()
+    tracks = serializers.URLField(help_text="The list of tracks.")
+
+
+class MoodTrackSerializer(serializers.Serializer[Any]):
+    """A track that is recommended for a mood."""
+
+    strength = serializers.FloatField(help_text="The share of reference songs in which the mood is weaker.")
+    track = TrackSummarySerializer(source="*")
 
 
 class NeighbourSerializer(serializers.Serializer[Any]):

@@ -39,7 +39,7 @@ class SimilarView(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         """Return the most similar tracks among those you may see; 409 before the first analysis."""
         tracks = Track.objects.select_related("current").defer(
-            "current__embedding", "current__timeline", "current__peaks"
+            "current__embedding", "current__tag_embedding", "current__timeline", "current__peaks"
         )
         track = readable_track(request, pk, among=tracks)
         parameters = SimilarParameters(data=request.query_params)

@@ -28,7 +28,7 @@ from library.api.serializers import (
     TrackSummarySerializer,
     UploadSerializer,
 )
-from library.models import Track, TrackQuerySet
+from library.models import LONG_COLUMNS, Track, TrackQuerySet
 from library.services.tracks import add_track, analyse_again, delete_tracks, rename
 
 PREFER = OpenApiParameter(
@@ -56,7 +56,8 @@ APPLIED = OpenApiParameter(
 def whole_tracks() -> TrackQuerySet:
     """Query for single tracks: with their timelines, in one query."""
     return Track.objects.select_related("labelled_genre", "current__model_version").defer(
-        "current__descriptor", "current__embedding", "current__peaks", "current__model_version__metadata"
+        *(f"current__{name}" for name in LONG_COLUMNS if name != "timeline"),
+        "current__model_version__metadata",
     )
 
 

@@ -6,6 +6,7 @@ from django.urls import path
 
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
+from library.api.moods import MoodListView, MoodTrackListView
 from library.api.pictures import PicturesView
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.similar import SimilarView
@@ -21,5 +22,7 @@ urlpatterns = [
     path("reanalyses/", ReanalysisListView.as_view(), name="reanalyses"),
     path("reanalyses/<int:pk>/", ReanalysisView.as_view(), name="reanalysis"),
     path("reanalyses/<int:pk>/steer/", ReanalysisSteerView.as_view(), name="reanalysis-steer"),
+    path("moods/", MoodListView.as_view(), name="moods"),
+    path("moods/<slug:mood>/tracks/", MoodTrackListView.as_view(), name="mood-tracks"),
     path("classify/", ClassifyView.as_view(), name="classify"),
 ]

@@ -18,6 +18,7 @@ from genreweb.jobs import Claim, Failure
 from library.models import Analysis, Track
 from library.services import queue
 from library.services.jobs import SoundJobs
+from library.services.tags import index_tags, tag_fields
 from library.services.tracks import describe, limits
 
 
@@ -77,6 +78,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         timeline=[_segment(segment) for segment in prediction.timeline],
         descriptor=result.descriptor,
         embedding=prediction.embedding,
+        **tag_fields(prediction),
         peaks=result.peaks.ravel().tolist(),
         ticks={
             name: [[round(tick.position, 4), tick.label] for tick in picture.ticks]
@@ -102,6 +104,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
             # The track's row is locked first: a deletion waits for us, or we find it gone.
             claim.lock()
             analysis.save(force_insert=True)
+            index_tags(analysis)
             claim.must_update(
                 status=Track.Status.DONE,
                 step="",

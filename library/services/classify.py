@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from classifier import registry
 from classifier.core.analysis import classify as classify_sound
 from classifier.core.audio import AudioError
+from classifier.core.tags import Strengths, calibrated, version_of
 from library.errors import TrackError
 from library.models import safe_suffix
 from library.services import queue
@@ -36,6 +37,9 @@ class Answer:
     confidence: float
     unsure: bool
     probabilities: dict[str, float]
+    style: str | None
+    tags: Strengths
+    tag_version: str | None
     model_version: str
 
 
@@ -84,5 +88,8 @@ def answer(*, name: str) -> dict[str, Any]:
         "confidence": prediction.confidence,
         "unsure": prediction.unsure,
         "probabilities": prediction.probabilities,
+        "style": prediction.style,
+        "tags": calibrated(prediction.tags.strengths) if prediction.tags else {},
+        "tag_version": version_of(prediction.tags) if prediction.tags else None,
         "model_version": loaded.version.name,
     }

@@ -19,11 +19,13 @@ from rest_framework.test import APIClient
 
 from classifier import registry
 from classifier.core.chroma import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
+from classifier.core.tags import TAGS, Strengths
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import CURATORS, ApiToken, User
 from library.models import Analysis, Track
 from library.services.analysis import analyse_track
+from library.services.tags import index_tags
 from library.services.tracks import add_track
 from library.tests.sounds import chords, wav
 from library.tests.storages import stored_names
@@ -177,11 +179,20 @@ def queued_track(db: None) -> Callable[..., Track]:
     return make
 
 
+def grouped(strengths: dict[str, float]) -> Strengths:
+    """Put strengths by tag into their groups, as an analysis holds them."""
+    groups: Strengths = {}
+    for slug, strength in strengths.items():
+        groups.setdefault(TAGS[slug].group, {})[slug] = strength
+    return groups
+
+
 @pytest.fixture
 def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
     """Make a track with a made-up analysis, without a classifier.
 
-    Its descriptor points in the direction of `angle` degrees, so that distances are known.
+    Its descriptor points in the direction of `angle` degrees, so that distances are known. `tags` are
+    strengths by tag, as a tagger would have given; `style` makes it none of the genres.
     """
 
     def make(
@@ -191,6 +202,8 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
         confidence: float = 0.82,
         unsure: bool = False,
         angle: float = 0.0,
+        tags: dict[str, float] | None = None,
+        style: str = "",
         **fields: Any,
     ) -> Track:
         track = queued_track(owner, **{"duration": 3.0, "sample_rate": 22050, "channels": 1, **fields})
@@ -205,7 +218,10 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
             descriptor_version=DESCRIPTOR_VERSION,
             genre=genre,
             confidence=confidence,
-            unsure=unsure,
+            unsure=unsure or bool(style),
+            style=style,
+            tags=grouped(tags or {}),
+            tag_version="test-1" if tags else "",
             probabilities=probabilities,
             timeline=[
                 {"start": 0.0, "end": 1.5, "probabilities": probabilities},
@@ -218,6 +234,7 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
         for name in Analysis.PICTURES:
             getattr(analysis, name).save(f"{name}.webp", ContentFile(b"RIFFwebp"), save=False)
         analysis.save(force_insert=True)
+        index_tags(analysis)
         track.status, track.current, track.finished_at = Track.Status.DONE, analysis, timezone.now()
         track.save(update_fields=["status", "current", "finished_at"])
         return track

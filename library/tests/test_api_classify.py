@@ -39,7 +39,11 @@ def test_a_sound_gets_its_label_and_is_not_kept(client: Client, stored: Stored) 
         response = client.post(CLASSIFY, {"file": upload(sound, name)})
         assert response.status_code == 200, response.json()
         body = response.json()
-        assert set(body) == {"label", "confidence", "unsure", "probabilities", "model_version"}
+        assert set(body) == {
+            *("label", "confidence", "unsure", "probabilities", "model_version"),
+            *("style", "tags", "tag_version"),
+        }
+        assert bool(body["tags"]) is (body["tag_version"] is not None)
         assert list(body["probabilities"]) == LABELS
         assert sum(body["probabilities"].values()) == pytest.approx(1, abs=1e-4)
         assert body["confidence"] == pytest.approx(max(body["probabilities"].values()))

@@ -30,6 +30,21 @@ def test_it_carries_the_sites_limits_and_sentences(client: Client, owner: User, 
     assert "at least 2 s" in given["text"]["too_short"]
 
 
+def test_it_can_ask_while_recording_whether_the_music_is_clear(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    page = client.get(reverse("library:record")).content.decode()
+    found = re.search(r'<script id="record-settings" type="application/json">(.*?)</script>', page)
+    assert found is not None
+    given = json.loads(found.group(1))
+    assert given["clarityUrl"] == reverse("api:classify")
+    assert "hold the microphone nearer" in given["text"]["talk_and_noise"]
+    assert "quiet" in given["text"]
+    assert 'id="clarity"' in page
+    assert 'id="clarity-on" checked' in page
+    # Takes are said to stay in the browser: what leaves it before must be said too.
+    assert "It keeps none of it." in page
+
+
 @pytest.mark.django_db
 def test_it_is_for_people_with_an_account(client: Client) -> None:
     page = client.get(reverse("library:record"))

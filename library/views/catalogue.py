@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Q, Value
+from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -14,8 +14,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from classifier import tag_words
+from classifier.core.tags import TAGS
 from classifier.models import Genre
-from library.models import Reanalysis, Track, TrackQuerySet
+from library.forms import BY_TAG
+from library.models import Reanalysis, Track, TrackQuerySet, strength_column
+from library.moods import STRENGTHS
 from library.templatetags import sound
 from library.views import reanalysis
 from library.views.paging import page_of, wants_results
@@ -30,6 +34,7 @@ SORTS: dict[str, tuple[str | Promise, list[Any]]] = {
     "genre": (_("By genre"), ["shown", "title", "id"]),
     "newest": (_("Newest first"), ["-created", "id"]),
     "longest": (_("Longest first"), [F("duration").desc(nulls_last=True), "id"]),
+    BY_TAG: (_("By strength of the tag"), []),
 }
 
 
@@ -39,6 +44,8 @@ class Filters:
 
     q: str
     genre: str
+    tag: str
+    strength: str
     sort: str
 
     @classmethod
@@ -47,12 +54,26 @@ class Filters:
         sort = query.get("sort", "")
         # PostgreSQL does not store NUL in text.
         q, genre = (query.get(name, "").replace("\0", "").strip()[:200] for name in ("q", "genre"))
-        return cls(q=q, genre=genre, sort=sort if sort in SORTS else "")
+        tag, strength = query.get("tag", ""), query.get("strength", "")
+        return cls(
+            q=q,
+            genre=genre,
+            tag=tag if tag in TAGS else "",
+            strength=strength if strength in STRENGTHS else "",
+            sort=sort if sort in SORTS else "",
+        )
+
+    @property
+    def order(self) -> list[Any]:
+        if self.sort != BY_TAG:
+            return SORTS[self.sort][1]
+        # Without a tag there is no strength to sort by.
+        return [f"-{strength_column(self.tag)}", "title", "id"] if self.tag else SORTS[""][1]
 
     def query(self, **changed: str) -> str:
         """Return the same filters, with changes, as a query string."""
         kept = QueryDict(mutable=True)
-        values = {"q": self.q, "genre": self.genre, "sort": self.sort, **changed}
+        values = {name: getattr(self, name) for name in self.__slots__} | changed
         kept.update({name: value for name, value in values.items() if value})
         return kept.urlencode()
 
@@ -75,17 +96,21 @@ def browse(request: HttpRequest) -> HttpResponse:
     """
     filters = Filters.of(request)
     catalogue = Track.objects.in_catalogue()
-    found = _search(catalogue.filter(current__isnull=False), filters.q).annotate(
-        shown=Coalesce("labelled_genre__slug", "current__genre", Value(""))
+    # What is none of the genres is not listed under the nearest.
+    heard = Case(When(current__style="", then=F("current__genre")), default=Value(""))
+    found = _search(catalogue.filter(current__isnull=False), filters).annotate(
+        shown=Coalesce("labelled_genre__slug", heard, Value(""))
     )
     counts: dict[str, int] = dict(found.order_by().values_list("shown").annotate(Count("pk")))
     if filters.genre:
         found = found.filter(shown="" if filters.genre == NO_GENRE else filters.genre)
     tracks = found.with_verdict().select_related("labelled_genre", "current__model_version")
-    tracks = tracks.order_by(*SORTS[filters.sort][1])
+    tracks = tracks.order_by(*filters.order)
     context = {
         "search": filters,
         "sorts": [(key, name) for key, (name, _order) in SORTS.items()],
+        "tags": tag_words.choices(),
+        "strengths": [(key, name) for key, (name, _least) in STRENGTHS.items()],
         **page_of(tracks, request, per_page=PER_PAGE, filters=filters.query()),
         "chips": _chips(request, filters, counts),
         "all_count": sum(counts.values()),
@@ -98,9 +123,11 @@ def browse(request: HttpRequest) -> HttpResponse:
     return render(request, "library/catalogue.html", context)
 
 
-def _search(tracks: TrackQuerySet, q: str) -> TrackQuerySet:
-    for word in q.split()[:_MOST_WORDS]:
+def _search(tracks: TrackQuerySet, filters: Filters) -> TrackQuerySet:
+    for word in filters.q.split()[:_MOST_WORDS]:
         tracks = tracks.filter(Q(title__icontains=word) | Q(artist__icontains=word))
+    if filters.tag:
+        tracks = tracks.with_tag(filters.tag, at_least=STRENGTHS[filters.strength][1])
     return tracks
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -64,7 +65,22 @@ def record_settings() -> dict[str, Any]:
     }
 
 
+def clarity_settings() -> dict[str, Any]:
+    """Give what the recorder needs to say, while it records, whether the music is clear."""
+    return {
+        "clarityUrl": reverse("api:classify"),
+        "text": {
+            "clear": _("The music is clear."),
+            "not_clear_yet": _("The music is not clear enough yet: keep recording."),
+            "talk_and_noise": _("Mostly talk and noise: hold the microphone nearer."),
+            "no_music_yet": _("No music heard yet: hold the microphone nearer."),
+        },
+    }
+
+
 @login_required
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
-    return render(request, "library/record.html", {"record_settings": record_settings()})
+    recorder, clarity = record_settings(), clarity_settings()
+    merged = {**recorder, **clarity, "text": {**recorder["text"], **clarity["text"]}}
+    return render(request, "library/record.html", {"record_settings": merged})

@@ -17,6 +17,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from classifier.core.tags import in_order
 from library.api.serializers import TrackSerializer
 from library.errors import sentence
 from library.models import Track
@@ -121,6 +122,22 @@ def timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
     return response
 
 
+@require_safe
+def tags(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Return the strengths of all tags as CSV."""
+    track = _analysed(request, pk)
+    analysis = track.current
+    if analysis is None or not analysis.tags:
+        raise Http404
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, f"{track.title} tags.csv")
+    table = csv.writer(response)
+    table.writerow(["group", "tag", "strength"])
+    for group, strengths in in_order(analysis.tags).items():
+        table.writerows([group, slug, strength] for slug, strength in strengths.items())
+    return response
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Progress of an unfinished analysis.
@@ -159,7 +176,7 @@ def _track(request: HttpRequest, pk: UUID) -> Track:
     track = (
         Track.objects.visible_to(request.user)
         .select_related("labelled_genre", "current", "current__model_version", "current__explanation")
-        .defer("current__embedding")
+        .defer("current__embedding", "current__tag_embedding")
         .filter(pk=pk)
         .first()
     )

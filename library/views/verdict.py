@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext, gettext_lazy
 
+from classifier.core.ensemble import METADATA_KEY as ENSEMBLE
 from classifier.models import Genre
 from library.models import Analysis
 
@@ -112,6 +113,12 @@ class Verdict:
     @property
     def sure(self) -> bool:
         return self.analysis.music and not self.analysis.unsure
+
+    @property
+    def lacks_tagger(self) -> bool:
+        """Whether the version in service uses the tagger, which was missing when the track was analysed."""
+        analysis = self.analysis
+        return not (analysis.tag_version or self.stale) and ENSEMBLE in analysis.model_version.metadata
 
     @property
     def likely_percent(self) -> int:

@@ -1,5 +1,6 @@
 // The recorder: permission, level, start, pause, resume, stop. The page decides what to do with a recording.
 
+import { Clarity } from "./clarity.js";
 import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microphone.js";
 import { clock, player } from "./player.js";
 import { Wave } from "./wave.js";
@@ -26,6 +27,8 @@ let reportedAt = 0;
 let config = null;
 let text = null;
 let keep = null;
+let clarity = null;
+let soFar = null;
 
 function elapsed() {
   return length + (state === "recording" ? (performance.now() - since) / 1000 : 0);
@@ -74,6 +77,9 @@ async function start() {
   const chunks = [];
   const started = new Date();
   media = new MediaRecorder(microphone.stream, { ...(type && { mimeType: type }), audioBitsPerSecond: BIT_RATE });
+  soFar = [() => new Blob(chunks, { type: media.mimeType.split(";")[0] || "audio/webm" }), ending];
+  if (element("clarity-on")?.checked) clarity?.begin();
+  else clarity?.end();
   media.addEventListener("dataavailable", (event) => event.data.size && chunks.push(event.data));
   media.addEventListener("stop", () => finish(chunks, ending, started));
   media.addEventListener("error", () => {
@@ -113,6 +119,7 @@ function stop() {
   if (state !== "recording" && state !== "paused") return;
   length = elapsed();
   become("idle");
+  clarity?.end();
   cancelAnimationFrame(frame);
   if (media.state !== "inactive") media.stop();
   microphone.close();
@@ -149,6 +156,7 @@ function draw(now) {
     if (decibels > LOUD) say(text.loud);
     else if (now - audibleAt > PATIENCE * 1000) say(text.quiet);
     else say(text.recording);
+    clarity?.update(elapsed(), ...soFar);
   }
   if (elapsed() >= config.maxSeconds) {
     complain("limit");
@@ -179,6 +187,7 @@ export function startRecorder(settings, keeper) {
   config = settings;
   text = settings.text;
   keep = keeper;
+  if (config.clarityUrl) clarity = new Clarity(config, (words) => (element("clarity").textContent = words));
   element("start").addEventListener("click", start);
   element("pause").addEventListener("click", pause);
   element("resume").addEventListener("click", resume);

@@ -51,3 +51,15 @@ document.addEventListener("htmx:afterSwap", (event) => {
     document.querySelector("[data-rename-open]")?.focus();
   }
 });
+
+// Escape hides the words of a tag until the pointer or the focus comes back (WCAG 1.4.13).
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const tag of document.querySelectorAll("[data-tags] dd:is(:hover, :focus-within)")) tag.dataset.dismissed = "";
+});
+for (const left of ["pointerout", "focusout"]) {
+  document.addEventListener(left, (event) => {
+    const tag = event.target.closest?.("[data-tags] dd");
+    if (tag && !tag.contains(event.relatedTarget)) delete tag.dataset.dismissed;
+  });
+}

@@ -191,6 +191,10 @@ class Clip(models.Model):
     opinion = models.JSONField(_("its probabilities"), default=dict, blank=True)
     embedding = VectorField(_("its embedding"), null=True, blank=True)
     heard_music = models.BooleanField(_("heard music in it"), null=True, blank=True)
+    # The tagger's output in the format of `classifier.core.tag_storage`; null without a tagger, and for clips
+    # that came without sound. With a version but no tags: the sound could not be tagged.
+    tags = models.BinaryField(null=True, blank=True)
+    tagger_version = models.CharField(max_length=40, blank=True, default="", editable=False)
     # 1 minus the predicted probability of the label.
     disputed = models.FloatField(_("how much it disagrees"), null=True, blank=True)
     # The same by a model that was fitted without this clip, for the label that it had then.
@@ -252,6 +256,11 @@ class Clip(models.Model):
                 fields=["created"],
                 condition=Q(fingerprint__isnull=True) & ~Q(features=""),
                 name="clip_without_fingerprint",
+            ),
+            models.Index(
+                fields=["tagger_version"],
+                condition=Q(status__in=["pending", "approved"]) & ~Q(sound=""),
+                name="clip_by_tagger",
             ),
             models.Index(fields=["-disputed"], condition=Q(status="pending"), name="clip_most_disputed"),
             models.Index(fields=["-suspicion"], condition=Q(status="approved"), name="clip_most_suspicious"),

@@ -254,7 +254,7 @@ def _verify(folder: Path) -> None:
 def _same(metadata: dict[str, Any]) -> ModelVersion | None:
     """Find the version that answers as this one does."""
     for version in ModelVersion.objects.filter(sha256=metadata["sha256"]).order_by("pk"):
-        alike = ("labels", "calibration", "patches", "architecture")
+        alike = ("labels", "calibration", "patches", "architecture", "ensemble")
         if all(version.metadata.get(key) == metadata.get(key) for key in alike):
             return version
     return None

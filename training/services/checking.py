@@ -21,7 +21,7 @@ from genreweb.jobs import Claim, Failure
 from library.services.jobs import SoundJobs
 from training.errors import TrainingError
 from training.models import Clip
-from training.services import duplicates, predictions, queue
+from training.services import clip_tags, duplicates, predictions, queue
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS, clip_limits, remove_files
 from training.services.features import pack_features
 from training.services.pieces import PreparedPiece, Span, divide, prepare_piece
@@ -166,6 +166,8 @@ def _keep(clip: Clip, piece: PreparedPiece, loaded: registry.Loaded | None, writ
     written.append(str(clip.features.name))
     clip.size, clip.duration = len(piece.sound), piece.span.seconds
     clip.features_sha256, clip.feature_version = piece.features.sha256, FeatureParams().version
+    if piece.tags is not None:
+        clip_tags.assign(clip, piece.tags)
     if loaded is not None and piece.prediction is not None:
         predictions.assign(clip, piece.prediction, loaded)
     trusted = clip.dataset is not None and clip.dataset.trusted
@@ -174,6 +176,7 @@ def _keep(clip: Clip, piece: PreparedPiece, loaded: registry.Loaded | None, writ
 
 _KEPT = (
     *("sound", "size", "duration", "features", "features_sha256", "feature_version", "status"),
+    *clip_tags.FIELDS,
     *predictions.FIELDS,
     *duplicates.FIELDS,
 )

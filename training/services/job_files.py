@@ -13,13 +13,15 @@ import numpy as np
 from django.utils import timezone
 
 from classifier import version_files
+from classifier.core import tag_storage
 from classifier.core.artifact import ReleaseError, backbone_of
+from classifier.core.ensemble import METADATA_KEY
 from classifier.fitting.data.feature_store import FeatureStore
 from classifier.fitting.jobs.clips import TRAINED_ON, RunClips
 from classifier.fitting.jobs.description import JobDescription, JobFolder
 from classifier.models import ModelVersion
 from training.models import DatasetSnapshot, SnapshotClip, TrainingRun
-from training.services import preflight, run_storage
+from training.services import clip_tags, preflight, run_storage
 from training.services.child import thread_count
 
 log = logging.getLogger(__name__)
@@ -110,11 +112,13 @@ def _clips(
     """Give the clips that are still there, and the number of those that are not."""
     place = {key: row for row, key in enumerate(features.keys)}
     target = {label: number for number, label in enumerate(labels)}
+    tagger = _tagger_of(base)
     seen = _trained_on_by(base)
     rows = snapshot.entries.select_related("clip", "clip__opinion_version").order_by("clip_key")
-    unneeded = () if with_embeddings else ("clip__embedding",)
+    unneeded = [*(() if with_embeddings else ("clip__embedding",)), *(() if tagger else ("clip__tags",))]
     rows = rows.defer("clip__opinion", "clip__comment", *unneeded)
     kept = [entry for entry in rows if entry.clip is not None and entry.features_sha256 in place]
+    tags = _stack([_tags(entry, tagger) for entry in kept])
     clips = RunClips(
         rows=np.array([place[entry.features_sha256] for entry in kept], dtype=np.int64),
         targets=np.array([target.get(entry.genre, -1) for entry in kept], dtype=np.int64),
@@ -127,6 +131,8 @@ def _clips(
         groups=np.array([entry.group for entry in kept], dtype=np.str_),
         seen=np.array([entry.clip_key in seen for entry in kept], dtype=np.bool_),
         embeddings=_stack([_embedding(entry, base) if with_embeddings else None for entry in kept]),
+        tags=tags.astype(np.float16),
+        taggers=np.where(np.isfinite(tags[:, -1:]).any(axis=1), tagger, ""),
     )
     return clips, snapshot.entries.count() - len(kept)
 
@@ -148,6 +154,20 @@ def _embedding(entry: SnapshotClip, base: ModelVersion | None) -> Any:
         return None
     same = backbone_of(clip.opinion_version.metadata | {"sha256": clip.opinion_version.sha256})
     return clip.embedding if same == backbone_of(base.metadata | {"sha256": base.sha256}) else None
+
+
+def _tagger_of(base: ModelVersion | None) -> str:
+    """Version of the tagger that the version in service is joined with; '' where it is joined with none."""
+    entry = base.metadata.get(METADATA_KEY) if base is not None else None
+    return str(entry.get("tagger", "")) if isinstance(entry, dict) else ""
+
+
+def _tags(entry: SnapshotClip, tagger: str) -> Any:
+    """Give the stored output of this tagger for a clip."""
+    if not tagger or entry.clip is None or entry.clip.tagger_version != tagger:
+        return None
+    tags = clip_tags.tags_of(entry.clip)
+    return None if tags is None else tag_storage.to_array(tags)
 
 
 def _trained_on_by(base: ModelVersion | None) -> set[Any]:

@@ -8,17 +8,27 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+<<<<<<< HEAD
+from classifier.core import fingerprint, tagger
+from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
+from classifier.core.features import extract
+from classifier.core.patches import PatchParams, columns_db
+from classifier.core.summary import summarise
+from classifier.core.verdict import pool_tags
+=======
 from classifier import summaries
 from classifier.core import fingerprint
 from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
 from classifier.core.features import extract
 from classifier.core.patches import PatchParams, columns_db
+>>>>>>> wip/measure
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS
 from training.services.features import ClipFeatures, quantise
 
 if TYPE_CHECKING:
     from classifier.core.fingerprint import Query
     from classifier.core.inference import Classifier, Prediction
+    from classifier.core.prediction import TrackTags
 
 FloatArray = NDArray[np.float32]
 
@@ -56,6 +66,8 @@ class PreparedPiece:
         Its fingerprint, to search for duplicates among the clips and in the test set.
     prediction
         None if no classifier is in service.
+    tags
+        None if no tagger is installed.
     """
 
     span: Span
@@ -63,6 +75,7 @@ class PreparedPiece:
     features: ClipFeatures
     query: Query
     prediction: Prediction | None
+    tags: TrackTags | None
 
 
 def divide(duration: float) -> list[Span]:
@@ -94,12 +107,19 @@ def prepare_piece(
     mel_power = extract(part).mel_power
     if _sounding_seconds(mel_power) < min(LEAST_SECONDS, span.seconds / 2):
         return None
+    installed = tagger.installed()
+    output = installed.tag(part) if installed else None
+    prediction = None
+    if classifier is not None:
+        tagged = output if classifier.uses_tagger else None
+        prediction = classifier.predict(mel_power, duration=span.seconds, samples=part, tagged=tagged)
     return PreparedPiece(
         span=span,
         sound=encode_playback(file, limits=limits, start=span.start, end=span.end),
         features=quantise(columns_db(mel_power, _PARAMS), summaries.shared.summarise(part)),
         query=fingerprint.from_power(mel_power, _PARAMS),
-        prediction=classifier.predict(mel_power, duration=span.seconds, samples=part) if classifier else None,
+        prediction=prediction,
+        tags=pool_tags(output, version=installed.version) if installed and output else None,
     )
 
 

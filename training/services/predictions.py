@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from classifier import registry
 from training.models import Clip
+from training.services.clip_tags import tags_of
 from training.services.features import FeaturesError, read_features
 
 if TYPE_CHECKING:
     from classifier.core.inference import Classifier, Prediction
+    from classifier.core.prediction import TrackTags
     from training.services.features import ClipFeatures
 
 log = logging.getLogger(__name__)
@@ -19,15 +21,20 @@ log = logging.getLogger(__name__)
 _BATCH = 50
 
 
-def predict(features: ClipFeatures, classifier: Classifier) -> Prediction:
-    """Give a classifier's prediction from stored features, the same as from the clip's sound.
+def predict(features: ClipFeatures, classifier: Classifier, tags: TrackTags | None = None) -> Prediction:
+    """Give a classifier's prediction from what was kept of a clip, the same as from the clip's sound.
+
+    Parameters
+    ----------
+    tags
+        The tagger's output for the clip, if it was kept.
 
     Raises
     ------
     FeaturesError
         What was kept of the clip is not what this classifier works on.
     """
-    prediction = classifier.predict_stored(features.db, summary=features.summary)
+    prediction = classifier.predict_stored(features.db, summary=features.summary, tags=tags)
     if prediction is None:
         raise FeaturesError(
             f"{classifier.name} needs summary features, and there was no sound to have them of"
@@ -59,7 +66,7 @@ def refresh(clips: Iterable[Clip], *, on_clip: Callable[[int], None] | None = No
         if clip.opinion_version_id == loaded.version.pk and clip.embedding is not None:
             continue
         try:
-            assign(clip, predict(read_features(clip), loaded.classifier), loaded)
+            assign(clip, predict(read_features(clip), loaded.classifier, tags_of(clip)), loaded)
         except FeaturesError as error:
             log.warning("clip %s: %s", clip.pk, error)
             continue

@@ -216,7 +216,7 @@ def last_decision(*, by: User) -> ClipDecision | None:
         mine.filter(clip__isnull=False)
         .exclude(Exists(later))
         .select_related("clip", "genre_after")
-        .defer("clip__embedding")
+        .defer("clip__embedding", "clip__tags")
         .first()
     )
 
@@ -232,7 +232,7 @@ def _locked(clip_id: UUID) -> Clip:
     clip = (
         Clip.objects.select_for_update(of=("self",))
         .select_related("genre", "contributed_genre")
-        .defer("embedding")
+        .defer("embedding", "tags")
         .filter(pk=clip_id)
         .first()
     )

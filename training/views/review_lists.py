@@ -112,7 +112,7 @@ def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
     """Join what the rows of clips show, in one query."""
     return clips.select_related(
         "genre", "contributed_genre", "contributor", "dataset", "duplicate_of", "reviewed_by"
-    ).defer("embedding", "duplicate_of__embedding", "duplicate_of__opinion")
+    ).defer("embedding", "tags", *(f"duplicate_of__{name}" for name in ("embedding", "opinion", "tags")))
 
 
 @require_safe

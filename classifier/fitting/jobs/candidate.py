@@ -17,6 +17,7 @@ from classifier.fitting.architectures import FITTERS
 from classifier.fitting.data.feature_store import FeatureStore
 from classifier.fitting.jobs.clips import TRAINED_ON, RunClips
 from classifier.fitting.jobs.description import JobDescription, JobFolder
+from classifier.fitting.jobs.ensemble import write_ensemble
 from classifier.fitting.jobs.holdout import predict_row
 from classifier.fitting.loop.reports import OnEpoch
 from classifier.fitting.loop.task import FitTask, ShouldStop, StoppedError
@@ -65,6 +66,8 @@ def fit_candidate(
         _fit_full(job, clips, features, folder=folder, control=control)
     elif job.base is not None:
         _fit_quick(job, job.base, clips, features, folder=folder, control=control)
+    control.check_stopped()
+    write_ensemble(job, clips, folder.result)
 
 
 def _fit_quick(

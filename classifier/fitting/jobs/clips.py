@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.core import tag_storage
 from classifier.core.dataset import Examples
+from classifier.core.prediction import TrackTags
 from classifier.fitting.data.feature_store import FeatureStore
 
 TRAINED_ON = ("train", "valid")
@@ -34,6 +36,11 @@ class RunClips:
         Whether the version in service was trained on it.
     embeddings
         (n, n_embedding) by the network in service; rows of NaN where there is none. May be (n, 0).
+    tags
+        (n, n_values) the tagger's output as `core.tag_storage` keeps it; rows of NaN where there is none. May
+        be (n, 0).
+    taggers
+        Version of the tagger that made each row of `tags`; '' where there is none.
     """
 
     rows: NDArray[np.int64]
@@ -45,6 +52,8 @@ class RunClips:
     groups: NDArray[np.str_]
     seen: NDArray[np.bool_]
     embeddings: NDArray[np.float32]
+    tags: NDArray[np.float16]
+    taggers: NDArray[np.str_]
 
     @classmethod
     def read(cls, path: Path) -> RunClips:
@@ -60,6 +69,11 @@ class RunClips:
     def on(self, *sides: str) -> NDArray[np.intp]:
         """Places of the clips on these sides whose label the version has."""
         return np.flatnonzero(np.isin(self.sides, sides) & (self.targets >= 0))
+
+    def tags_of(self, place: int) -> TrackTags | None:
+        """What is kept of the tagger's output for a clip; None where there is nothing."""
+        version = str(self.taggers[place])
+        return tag_storage.from_array(self.tags[place], version=version) if version else None
 
     def examples(self, features: FeatureStore, places: NDArray[np.intp]) -> Examples:
         """The features and targets of the clips at some places."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from classifier.core.artifact import read_metadata
 from classifier.core.inference import Classifier, Prediction
+from classifier.core.prediction import TrackTags
 from classifier.fitting.artifact.metadata import amend_metadata
 from classifier.fitting.data.feature_store import FeatureStore
 from classifier.fitting.evaluation.outputs import Clips
@@ -56,7 +57,7 @@ def predict_holdout(
     folder: JobFolder,
     check_stopped: Callable[[], None],
 ) -> dict[str, Any]:
-    """Predict the held-out clips by the candidate and by the champion.
+    """Predict the held-out clips by the candidate and by the champion, as they would answer on their sound.
 
     Returns
     -------
@@ -70,22 +71,30 @@ def predict_holdout(
     predictions: dict[str, dict[str, Any]] = {}
     for place in np.flatnonzero(clips.sides == "holdout").tolist():
         check_stopped()
-        row = int(clips.rows[place])
+        row, tags = int(clips.rows[place]), clips.tags_of(place)
         entry: dict[str, Any] = {
             "genre": str(clips.genres[place]),
-            "candidate": _verdict(predict_row(candidate, features, row)),
+            "candidate": _verdict(predict_row(candidate, features, row, tags)),
         }
         if champion is not None and not clips.seen[place]:
-            entry["champion"] = _verdict(predict_row(champion, features, row))
+            entry["champion"] = _verdict(predict_row(champion, features, row, tags))
         predictions[str(clips.keys[place])] = entry
     return {"holdout": {"champion": job.base_pk, "clips": predictions}}
 
 
-def predict_row(classifier: Classifier, features: FeatureStore, row: int) -> Prediction | None:
-    """Predict one row of a feature store; None where it lacks the features that the classifier needs."""
+def predict_row(
+    classifier: Classifier, features: FeatureStore, row: int, tags: TrackTags | None = None
+) -> Prediction | None:
+    """Predict one row of a feature store; None where it lacks the features that the classifier needs.
+
+    Parameters
+    ----------
+    tags
+        Of the same clip; without them a version that is joined with the tagger gives its network's own.
+    """
     summary = features.summary[row]
     known = None if np.isnan(summary).any() else summary
-    return classifier.predict_stored(features.db(row), summary=known)
+    return classifier.predict_stored(features.db(row), summary=known, tags=tags)
 
 
 def _verdict(prediction: Prediction | None) -> list[Any] | None:

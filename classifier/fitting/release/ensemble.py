@@ -7,18 +7,22 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from classifier.core.artifact import METADATA_FILE, read_metadata
+from classifier.core.artifact import METADATA_FILE, TRAINING_FOLDER, read_metadata
 from classifier.core.ensemble import METADATA_KEY, entry_for
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import DEFAULT_PARAMS, VerdictParams
+from classifier.fitting import music_detection
 from classifier.fitting.artifact.metadata import write_metadata
 from classifier.fitting.artifact.release_card import model_card
-from classifier.fitting.tagger_head import fit_head, read_examples, write_head
+from classifier.fitting.head_replay import write_head_replay
+from classifier.fitting.tagger_head import HeadExamples, fit_head, read_examples, write_head
 
 OnClip = Callable[[int, int], None]
+_DETECTOR_SEED: Final = 7
 
 
 def has_sound(data: Path) -> bool:
@@ -32,11 +36,19 @@ def add_ensemble(
     data: Path,
     tagger: Tagger,
     params: VerdictParams = DEFAULT_PARAMS,
+    other_sounds: Path | None = None,
     on_clip: OnClip = lambda done, total: None,
 ) -> None:
-    """Fit a head on the sound of a data folder and join the release in `folder` with the tagger.
+    """Fit a head and a detector of music, and join the release in `folder` with the tagger.
 
     The network and its figures stay as they are.
+
+    Parameters
+    ----------
+    data
+        Data folder with sound.
+    other_sounds
+        Folder of recorded sounds that are not music, one folder for each source.
 
     Raises
     ------
@@ -48,9 +60,31 @@ def add_ensemble(
     counts = np.bincount(examples.targets, minlength=len(examples.labels)).tolist()
     head = fit_head(examples, tagger=tagger.version)
     stored = write_head(head, folder, trained_on=dict(zip(examples.labels, counts, strict=True)))
-    entry = entry_for(params, tagger=tagger.version, head_sha256=stored["sha256"])
+    training = folder / TRAINING_FOLDER
+    entry = entry_for(
+        params,
+        tagger=tagger.version,
+        head_sha256=stored["sha256"],
+        replay_sha256=write_head_replay(
+            examples, training if training.is_dir() else folder, tagger=tagger.version
+        ),
+        detector_sha256=_write_detector(folder, data, tagger, examples, other_sounds),
+    )
     entry["trained_on"] = stored["trained_on"]
     write_metadata(folder, {**metadata, METADATA_KEY: entry}, card=model_card)
+
+
+def _write_detector(
+    folder: Path, data: Path, tagger: Tagger, examples: HeadExamples, other_sounds: Path | None
+) -> str:
+    """Fit the detector of music beside a head, store it and give its hash."""
+    rng = np.random.default_rng(_DETECTOR_SEED)
+    quieter = music_detection.quieter_music(data, examples.labels, rng)
+    music = np.concatenate([examples.rows, music_detection.rows_of(quieter, tagger)])
+    other = music_detection.rows_of(music_detection.other_sounds(rng, folder=other_sounds), tagger)
+    detector = music_detection.fit_detector(music, other, tagger=tagger.version)
+    counts = {"music": len(music), "other": len(other)}
+    return str(music_detection.write_detector(detector, folder, trained_on=counts)["sha256"])
 
 
 def with_network_of(former: Path, out: Path) -> None:

@@ -33,6 +33,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--network-of", type=Path, help="take the network of this release folder instead of fitting one"
         )
+        parser.add_argument(
+            "--other-sounds",
+            type=Path,
+            help="folder of recorded sounds that are not music, a folder each",
+        )
         parser.add_argument("--epochs", type=int, default=Recipe().fit.epochs)
         parser.add_argument("--threads", type=int, default=2, help="CPU threads to use (default: 2)")
 
@@ -55,20 +60,22 @@ class Command(BaseCommand):
                 )
             else:
                 ensemble.with_network_of(former, out)
-            self._join(out, options["data"])
+            self._join(out, options["data"], options["other_sounds"])
             self._measure(out, options["data"])
         except (DatasetError, ExportError, ReleaseError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {out}; its MODEL_CARD.md says how good it is."))
 
-    def _join(self, out: Path, data: Path) -> None:
+    def _join(self, out: Path, data: Path, other_sounds: Path | None) -> None:
         """Join the release with the tagger, where both the tagger and sound to fit a head on are there."""
         installed = tagger.installed()
         if installed is None or not ensemble.has_sound(data):
             missing = "no sound in the data folder" if installed else "no tagger in this environment"
             self.stderr.write(f"The release is the network alone: there is {missing}.")
             return
-        ensemble.add_ensemble(out, data=data, tagger=installed, on_clip=self._report_clip)
+        ensemble.add_ensemble(
+            out, data=data, tagger=installed, other_sounds=other_sounds, on_clip=self._report_clip
+        )
 
     def _report_clip(self, done: int, total: int) -> None:
         if done % 50 == 0 or done == total:

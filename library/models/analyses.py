@@ -1,0 +1,151 @@
+"""Analyses: what one version of the classifier found in a track."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import HnswIndex, VectorField
+
+from classifier.core.chroma import DESCRIPTOR_SIZE
+from classifier.core.tags import outstanding
+from classifier.models import ModelVersion
+from library.keys import picture_key
+from library.models.tracks import Track
+
+if TYPE_CHECKING:
+    from library.models.explanations import Explanation
+
+TAG_EMBEDDING_SIZE = 200
+
+
+class Analysis(models.Model):
+    """The result of one version of the classifier for one track. Never changed; newer ones are added."""
+
+    track = models.ForeignKey(Track, models.CASCADE, related_name="analyses", verbose_name=_("track"))
+    model_version = models.ForeignKey(
+        ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model version")
+    )
+    feature_version = models.CharField(_("feature version"), max_length=40)
+    descriptor_version = models.CharField(_("descriptor version"), max_length=40)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+
+    # Empty if no music was found.
+    genre = models.CharField(_("genre"), max_length=40, blank=True)
+    confidence = models.FloatField(_("confidence"))
+    unsure = models.BooleanField(_("unsure"))
+    probabilities = models.JSONField(_("probabilities"))
+    timeline = models.JSONField(_("genre over time"))
+
+    # Strength by group and tag as `classifier.core.tags.calibrated` gives it; empty without a tagger.
+    tags = models.JSONField(_("tags"), default=dict, blank=True)
+    tag_version = models.CharField(_("version of the tags"), max_length=40, blank=True)
+    # The strongest style where the track is none of the classifier's genres, else empty.
+    style = models.CharField(_("style that is none of the genres"), max_length=40, blank=True)
+
+    descriptor = VectorField(_("chroma descriptor"), dimensions=DESCRIPTOR_SIZE)
+    embedding = VectorField(_("embedding"), null=True)
+    tag_embedding = VectorField(_("embedding of the tagger"), dimensions=TAG_EMBEDDING_SIZE, null=True)
+
+    # Pairs of minimum and maximum amplitude, -127 to 127, over the whole track.
+    peaks = models.JSONField(_("waveform peaks"))
+    spectrogram = models.FileField(_("spectrogram"), upload_to=picture_key, max_length=200)
+    mel = models.FileField(_("mel spectrogram"), upload_to=picture_key, max_length=200)
+    chroma = models.FileField(_("chromagram"), upload_to=picture_key, max_length=200)
+    mfcc = models.FileField(_("MFCC"), upload_to=picture_key, max_length=200)
+    ticks = models.JSONField(_("axis marks of the pictures"), default=dict)
+    timings = models.JSONField(_("seconds per step"), default=dict)
+
+    PICTURES = ("spectrogram", "mel", "chroma", "mfcc")
+
+    class Meta:
+        ordering = ["-created"]
+        verbose_name = _("analysis")
+        verbose_name_plural = _("analyses")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tags={}, tag_version="") | (~Q(tags={}) & ~Q(tag_version="")),
+                name="tags_have_a_version",
+            ),
+            models.CheckConstraint(
+                condition=Q(style="") | (Q(unsure=True) & ~Q(genre="")),
+                name="style_is_of_music_and_unsure",
+            ),
+        ]
+        indexes = [
+            HnswIndex(
+                name="analysis_descriptor_hnsw",
+                fields=["descriptor"],
+                m=16,
+                ef_construction=64,
+                opclasses=["vector_l2_ops"],
+            ),
+            models.Index(fields=["genre"], name="analysis_by_genre"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.genre or '—'} ({self.confidence:.0%})"
+
+    @property
+    def music(self) -> bool:
+        """Whether any music was found."""
+        return bool(self.genre)
+
+    @property
+    def known_genres(self) -> int:
+        """Number of genres that the classifier could name."""
+        return len(self.probabilities)
+
+    @property
+    def outstanding_tags(self) -> dict[str, list[str]]:
+        """The few tags that describe the track best, by group."""
+        return outstanding(self.tags)
+
+    @property
+    def likely(self) -> list[tuple[str, float]]:
+        """The two or three most probable labels, the most probable first."""
+        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        return [item for place, item in enumerate(ranked[:3]) if place < 2 or item[1] >= 0.15]
+
+    @property
+    def files(self) -> list[Any]:
+        return [getattr(self, name) for name in self.PICTURES]
+
+    @property
+    def requested_explanation(self) -> Explanation | None:
+        """The explanation, if anybody has requested one."""
+        try:
+            return self.explanation
+        except ObjectDoesNotExist:
+            return None
+
+
+class NotableTag(models.Model):
+    """A tag that is strong in a track's current analysis: what lists are filtered and sorted by.
+
+    The strengths of all tags are kept in the analysis. These rows hold the strong ones alone and of the
+    current analysis alone, so that an index on the tag and its strength answers with the strongest first.
+    """
+
+    track = models.ForeignKey(
+        Track, models.CASCADE, related_name="notable_tags", db_index=False, verbose_name=_("track")
+    )
+    tag = models.CharField(_("tag"), max_length=24)
+    strength = models.FloatField(_("strength"))
+
+    class Meta:
+        verbose_name = _("notable tag")
+        verbose_name_plural = _("notable tags")
+        constraints = [
+            models.UniqueConstraint(fields=["track", "tag"], name="one_strength_per_track_and_tag"),
+            models.CheckConstraint(
+                condition=Q(strength__gte=0) & Q(strength__lte=1), name="strength_of_tag_is_a_share"
+            ),
+        ]
+        indexes = [models.Index(fields=["tag", "-strength", "track"], name="notable_tag_by_strength")]
+
+    def __str__(self) -> str:
+        return f"{self.tag} {self.strength:.2f}"

@@ -1,0 +1,237 @@
+"""Tracks: sounds that were uploaded, recorded or imported."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MaxLengthValidator
+from django.db import models
+from django.db.models import F, FilteredRelation, Q
+from django.db.models.fields.files import FieldFile
+from django.utils.translation import gettext_lazy as _
+
+from classifier.core.tags import TAGS
+from classifier.models import Genre
+from library.keys import rendition_key, sound_key
+
+if TYPE_CHECKING:
+    from genreweb.accounts.models import User
+    from library.models.analyses import Analysis
+
+TITLE_LENGTH = 200
+LONG_COLUMNS = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
+"""Columns of an analysis that lists do not need."""
+
+
+def strength_column(slug: str) -> str:
+    """Name of the column that holds the strength of a tag.
+
+    Raises
+    ------
+    KeyError
+        There is no such tag.
+    """
+    return f"strength_of_{TAGS[slug].slug.replace('-', '_')}"
+
+
+class TrackQuerySet(models.QuerySet["Track"]):
+    def visible_to(self, user: User | AnonymousUser) -> TrackQuerySet:
+        """Filter by what `user` may see: the catalogue, and their own tracks."""
+        public = Q(visibility=Track.Visibility.CATALOGUE)
+        if not user.is_authenticated:
+            return self.filter(public)
+        return self.filter(public | Q(owner=user))
+
+    def owned_by(self, user: User | AnonymousUser) -> TrackQuerySet:
+        """Filter by what `user` may change: their own tracks."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def in_catalogue(self) -> TrackQuerySet:
+        return self.filter(visibility=Track.Visibility.CATALOGUE)
+
+    def with_verdict(self) -> TrackQuerySet:
+        """Join each track's current analysis, without its long columns."""
+        return self.select_related("current", "current__model_version").defer(
+            *(f"current__{name}" for name in LONG_COLUMNS)
+        )
+
+    def with_tag(self, slug: str, *, at_least: float) -> TrackQuerySet:
+        """Filter by a tag's strength, which is then the column `strength_column(slug)`."""
+        relation = f"with_{strength_column(slug)}"
+        joined = self._with_tag_rows(slug, relation).filter(**{f"{relation}__strength__gte": at_least})
+        return joined.annotate(**{strength_column(slug): F(f"{relation}__strength")})
+
+    def with_strength(self, slug: str) -> TrackQuerySet:
+        """Add a tag's strength as the column `strength_column(slug)`: null where it is not notable."""
+        relation = f"of_{strength_column(slug)}"
+        return self._with_tag_rows(slug, relation).annotate(
+            **{strength_column(slug): F(f"{relation}__strength")}
+        )
+
+    def _with_tag_rows(self, slug: str, relation: str) -> TrackQuerySet:
+        return self.annotate(
+            **{relation: FilteredRelation("notable_tags", condition=Q(notable_tags__tag=slug))}
+        )
+
+
+class Track(models.Model):
+    """A sound that was uploaded, recorded or imported."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("being analysed")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    class Step(models.TextChoices):
+        DECODE = "decode", _("decoding the sound")
+        FEATURES = "features", _("measuring its spectrum")
+        CLASSIFY = "classify", _("listening for the genre")
+        PICTURES = "pictures", _("drawing the pictures")
+        SAVE = "save", _("finding similar tracks")
+
+    class Visibility(models.TextChoices):
+        PRIVATE = "private", _("private")
+        CATALOGUE = "catalogue", _("in the catalogue")
+
+    class Source(models.TextChoices):
+        UPLOAD = "upload", _("uploaded")
+        RECORDING = "recording", _("recorded")
+        CATALOGUE = "catalogue", _("imported")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tracks",
+        verbose_name=_("owner"),
+    )
+    visibility = models.CharField(
+        _("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE
+    )
+    source = models.CharField(_("source"), max_length=10, choices=Source.choices, default=Source.UPLOAD)
+    title = models.CharField(_("title"), max_length=TITLE_LENGTH)
+    artist = models.CharField(_("artist"), max_length=TITLE_LENGTH, blank=True)
+    licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
+    labelled_genre = models.ForeignKey(
+        Genre,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("genre given by the catalogue"),
+    )
+    # Names are for display only: no file is opened, stored or served by them.
+    original_name = models.TextField(
+        _("original file name"), blank=True, validators=[MaxLengthValidator(1000)]
+    )
+    catalogue_key = models.CharField(  # noqa: DJ001  # null is "not imported"; two such are not the same place
+        _("place in the catalogue"), max_length=500, null=True, blank=True
+    )
+
+    sound = models.FileField(_("sound"), upload_to=sound_key, max_length=200)
+    rendition = models.FileField(_("what browsers play"), upload_to=rendition_key, max_length=200, blank=True)
+    sha256 = models.CharField(_("SHA-256 of the file"), max_length=64)
+    size = models.PositiveBigIntegerField(_("size in bytes"))
+    duration = models.FloatField(_("duration in seconds"), null=True, blank=True)
+    sample_rate = models.PositiveIntegerField(_("sample rate in Hz"), null=True, blank=True)
+    channels = models.PositiveSmallIntegerField(_("channels"), null=True, blank=True)
+    codec = models.CharField(_("codec"), max_length=40, blank=True)
+    container = models.CharField(_("container"), max_length=60, blank=True)
+
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
+    step = models.CharField(_("step"), max_length=10, choices=Step.choices, blank=True)
+    # Counts claims. A worker's result is stored only if this is still its attempt.
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    # Attempts since the last request of a person; the sweeper gives up after too many.
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    error_params = models.JSONField(_("error details"), default=dict, blank=True)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    queued_at = models.DateTimeField(_("queued at"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    # An analysis is deleted only with its track: the constraint is checked at the end of that transaction.
+    current = models.OneToOneField(
+        "Analysis",
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("current analysis"),
+    )
+
+    objects = TrackQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created", "id"]
+        verbose_name = _("track")
+        verbose_name_plural = _("tracks")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "sha256"],
+                condition=Q(owner__isnull=False),
+                name="one_track_per_owner_and_content",
+            ),
+            models.UniqueConstraint(fields=["catalogue_key"], name="one_track_per_catalogue_place"),
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running", "done", "failed"]), name="track_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="done") | Q(current__isnull=False), name="done_track_has_analysis"
+            ),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False) | Q(visibility="catalogue"), name="private_track_has_owner"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-created"], name="track_by_owner"),
+            models.Index(fields=["visibility", "title"], name="track_by_visibility"),
+            models.Index(
+                fields=["status", "heartbeat_at"],
+                condition=Q(status__in=["queued", "running"]),
+                name="track_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (self.Status.DONE, self.Status.FAILED)
+
+    @property
+    def is_in_catalogue(self) -> bool:
+        return self.visibility == self.Visibility.CATALOGUE
+
+    @property
+    def shown_genre(self) -> str:
+        """The label to show beside the title: the catalogue's, else the predicted one, else ''."""
+        if self.labelled_genre is not None:
+            return self.labelled_genre.slug
+        return self.current.genre if self.current is not None else ""
+
+    def former_analyses(self) -> models.QuerySet[Analysis]:
+        """Analyses before the current one, the newest first, without the long columns."""
+        return (
+            self.analyses.exclude(pk=self.current_id or 0)
+            .select_related("model_version")
+            .defer(*LONG_COLUMNS, "model_version__metadata")
+        )
+
+    @property
+    def playable(self) -> FieldFile:
+        """The file to play: the sound, or its rendition if browsers cannot play the sound."""
+        return self.rendition or self.sound
+
+    @property
+    def player_url(self) -> str:
+        """An expiring link to the file to play."""
+        return str(self.playable.url)

@@ -1,0 +1,195 @@
+"""Runs on a version that is joined with the tagger: what they teach its head, and what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from classifier.core import tagger
+from classifier.core.inference import Classifier, read_metadata
+from classifier.core.prediction import TrackTags
+from classifier.core.tagger import Tagger
+from classifier.core.verdict import HEAD_FILE, HEAD_REPLAY_FILE, TaggerHead, pool_tags
+from classifier.fitting.head_replay import read_head_replay
+from classifier.fitting.jobs.ensemble import LEAST_EXAMPLES
+from classifier.models import Genre, ModelVersion
+from classifier.synthesis.chiptune import chiptune
+from classifier.version_files import folder
+from genreweb.accounts.models import User
+from training.models import Clip, DatasetSnapshot
+from training.services import clip_tags, job_files
+from training.services.clips import delete_clips
+from training.services.features import pack
+from training.tests.job_files import clip_of, finish, make_run, teach
+from training.tests.test_run_results import SECONDS, log_mel
+from training.tests.versions import put_into_service
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("training_dir")]
+
+TAUGHT, OTHERS = 30, 15
+
+
+@pytest.fixture(scope="module")
+def installed() -> Tagger:
+    found = tagger.installed()
+    if found is None:
+        pytest.skip("the tagger is not installed")
+    return found
+
+
+@pytest.fixture
+def joined(classifier_in_service: ModelVersion, installed: Tagger) -> ModelVersion:
+    """The shipped version."""
+    assert classifier_in_service.metadata["ensemble"]["tagger"] == installed.version
+    assert HEAD_REPLAY_FILE in classifier_in_service.files
+    return classifier_in_service
+
+
+def tags_for(installed: Tagger, seed: int) -> TrackTags:
+    return pool_tags(installed.tag(chiptune(seed, SECONDS)), version=installed.version)
+
+
+def chiptunes(genre: Genre, owner: User, installed: Tagger | None, seeds: Sequence[int]) -> list[Clip]:
+    """Approved clips; without a tagger as they were checked before there was one."""
+    clips = []
+    for seed in seeds:
+        clip = clip_of(pack(log_mel(seed)), genre, seed=seed, contributor=owner)
+        if installed is not None:
+            clip_tags.assign(clip, tags_for(installed, seed))
+        clips.append(clip)
+    return Clip.objects.bulk_create(clips)
+
+
+def quick(base: ModelVersion) -> ModelVersion:
+    put_into_service(base)
+    run = finish(make_run(kind="quick", architecture="residual-cnn"))
+    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
+    assert run.candidate is not None
+    return run.candidate
+
+
+def head_of(version: ModelVersion) -> TaggerHead:
+    with folder(version) as path:
+        loaded = Classifier.load(path)
+    assert loaded.ensemble is not None
+    assert loaded.ensemble.head is not None
+    return loaded.ensemble.head
+
+
+def test_a_quick_run_teaches_network_and_head_and_forgets_what_was_withdrawn(
+    joined: ModelVersion, installed: Tagger, owner: User
+) -> None:
+    genre = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
+    chiptunes(genre, owner, installed, range(TAUGHT))
+
+    first = quick(joined)
+
+    assert first.labels == [*joined.labels, "chiptune"]
+    assert {HEAD_FILE, HEAD_REPLAY_FILE} <= set(first.files)
+    with folder(first) as path:
+        assert first.metadata == read_metadata(path)
+        classifier = Classifier.load(path)
+        replay = read_head_replay(path, first.metadata["ensemble"])
+    assert replay is not None
+    assert set(replay.labels) == set(joined.labels)
+    found = 0
+    for seed in range(TAUGHT, TAUGHT + OTHERS):
+        prediction = classifier.predict_stored(log_mel(seed), tags=tags_for(installed, seed))
+        assert prediction is not None
+        assert prediction.tags is not None
+        found += prediction.label == "chiptune"
+    assert found >= 0.9 * OTHERS
+    # The held-out clips were predicted as their sound would be.
+    said = first.run.judgement["holdout"]["clips"]
+    assert said
+    for clip in Clip.objects.filter(pk__in=list(said)):
+        expected = classifier.predict_stored(
+            log_mel(int(clip.title.split()[1])), tags=clip_tags.tags_of(clip)
+        )
+        assert expected is not None
+        label, sure = max(expected.probabilities.items(), key=lambda item: item[1])
+        assert said[str(clip.pk)]["candidate"] == [label, pytest.approx(sure, abs=0.02)]
+
+    # Taught again on top, with most of the clips withdrawn: too few are left for the head.
+    delete_clips(Clip.objects.exclude(pk__in=list(Clip.objects.values_list("pk", flat=True)[:10])))
+    Clip.objects.update(tags=None, tagger_version="")
+    second = quick(first)
+    assert second.labels == first.labels
+    assert "chiptune" in head_of(first).labels
+    assert set(head_of(second).labels) == set(joined.labels)
+
+
+def test_clips_without_tags_teach_the_network_alone(
+    joined: ModelVersion, installed: Tagger, owner: User
+) -> None:
+    genre = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
+    chiptunes(genre, owner, None, range(TAUGHT - LEAST_EXAMPLES + 1))
+    chiptunes(genre, owner, installed, range(TAUGHT - LEAST_EXAMPLES + 1, TAUGHT))
+
+    candidate = quick(joined)
+
+    assert "chiptune" in candidate.labels
+    assert set(head_of(candidate).labels) == set(joined.labels)
+
+
+def test_a_full_run_gives_a_version_that_is_joined(
+    joined: ModelVersion, genres: dict[str, Genre], installed: Tagger, owner: User
+) -> None:
+    teach(genres, contributor=owner)
+    for clip in Clip.objects.filter(genre__slug="rock"):
+        clip_tags.assign(clip, tags_for(installed, 0))
+        clip.save(update_fields=["tags", "tagger_version"])
+
+    run = finish(make_run(architecture="residual-cnn", epochs=1))
+
+    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
+    version = run.candidate
+    assert version is not None
+    assert version.labels == ["blues", "rock"]
+    assert version.metadata["ensemble"]["params"] == joined.metadata["ensemble"]["params"]
+    head = head_of(version)
+    assert head.labels == ("blues", "rock")
+    assert head.probabilities(tags_for(installed, 0).row)["rock"] > 0.7
+
+
+def test_a_job_takes_the_tags_of_the_right_tagger_only(
+    joined: ModelVersion, genres: dict[str, Genre], installed: Tagger, owner: User
+) -> None:
+    clips = teach(genres, names=("blues",), each=4, contributor=owner)
+    good, other, damaged, none = sorted(clips, key=lambda clip: clip.pk)
+    for clip in (good, other, damaged):
+        clip_tags.assign(clip, tags_for(installed, 1))
+    other.tagger_version = "another"
+    damaged.tags = b"damaged"
+    Clip.objects.bulk_update(clips, clip_tags.FIELDS)
+    snapshot = DatasetSnapshot.objects.create(digest="0" * 64, counts={})
+    for clip in clips:
+        snapshot.entries.create(
+            clip=clip, clip_key=clip.pk, features_sha256=clip.features_sha256, genre="blues", split="train"
+        )
+    store = _Keys([clip.features_sha256 for clip in clips])
+
+    given, _withdrawn = job_files._clips(snapshot, store, ["blues"], base=joined, with_embeddings=False)  # type: ignore[arg-type]
+
+    assert dict(zip(given.keys.tolist(), given.taggers.tolist(), strict=True)) == {
+        str(good.pk): installed.version,
+        str(other.pk): "",
+        str(damaged.pk): "",
+        str(none.pk): "",
+    }
+    tags = given.tags_of(given.keys.tolist().index(str(good.pk)))
+    assert tags is not None
+    assert np.abs(tags.row - tags_for(installed, 1).row).max() < 0.1
+    ModelVersion.objects.filter(pk=joined.pk).update(metadata={"name": "x"})
+    joined.refresh_from_db()
+    alone, _ = job_files._clips(snapshot, store, ["blues"], base=joined, with_embeddings=False)  # type: ignore[arg-type]
+    assert set(alone.taggers.tolist()) == {""}
+
+
+class _Keys:
+    """A feature store, as far as its keys go."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = keys
