@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,8 @@ from classifier.core.summary import COLUMNS
 from classifier.fitting.evaluation import runner, table
 from classifier.fitting.evaluation.runner import Cell, Outcome, Progress, Workspace
 from classifier.fitting.methods import METHODS, Average
-from classifier.releases import current_release
 from classifier.tests.datasets import write_dataset
+from classifier.tests.shipped import network_alone
 
 PARTS = ("train", "train", "train", "valid", "test")
 
@@ -45,11 +44,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """The shipped release without a table of its own."""
-    folder = tmp_path / "release"
-    folder.mkdir()
-    for name in ("metadata.json", "model.tflite"):
-        shutil.copy(current_release() / name, folder)
-    return folder
+    return network_alone(tmp_path / "release")
 
 
 @pytest.fixture

@@ -24,9 +24,10 @@ from classifier.fitting.artifact.outside_text import card_section, evaluation_se
 from classifier.fitting.evaluation.outside import figures, measuring, speech
 from classifier.fitting.evaluation.outside.figures import Answers, counted_share, range_without_each, share
 from classifier.fitting.evaluation.outside.measuring import Sources
-from classifier.releases import current_release, outside
+from classifier.releases import outside
 from classifier.tests import sounds
 from classifier.tests.datasets import write_dataset
+from classifier.tests.shipped import network_alone
 
 
 def prediction(label: str | None, *, unsure: bool = False, style: str | None = None) -> Prediction:
@@ -94,11 +95,7 @@ def test_leaving_each_artist_out_tells_who_carries_the_figure() -> None:
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    folder = tmp_path / "release"
-    folder.mkdir()
-    for name in ("metadata.json", "model.tflite"):
-        shutil.copy(current_release() / name, folder)
-    return folder
+    return network_alone(tmp_path / "release")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from classifier.fitting.evaluation import real_channels
 from classifier.models import ModelVersion
 from classifier.quality import robustness
 from classifier.quality.robustness import robustness_of
-from classifier.releases import current_release
 from classifier.releases.real_channels import JSON_FILE
 from classifier.tests import sounds
 from classifier.tests.datasets import write_dataset
+from classifier.tests.shipped import network_alone
 from classifier.tests.stored import put_file
 from training.services.releases import sync_release
 
@@ -48,11 +47,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    folder = tmp_path / "release"
-    folder.mkdir()
-    for name in ("metadata.json", "model.tflite"):
-        shutil.copy(current_release() / name, folder)
-    return folder
+    return network_alone(tmp_path / "release")
 
 
 def run(data: Path, release: Path, *words: str) -> dict[str, Any]:
