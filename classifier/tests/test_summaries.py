@@ -35,7 +35,8 @@ def test_the_figures_are_those_of_the_function_and_one_process_computes_them(
     first, second = sounds.tune(3.0), sounds.noise(2.0)
     for samples in (first, second):
         found = summariser.summarise(samples)
-        assert (found.shape, found.dtype) == ((len(COLUMNS),), np.float32)
+        assert found.shape == (len(COLUMNS),)
+        assert found.dtype == np.float32
         np.testing.assert_allclose(found, summarise(samples).astype(np.float32), rtol=1e-5, atol=1e-6)
     assert len(children()) == 1
     with pytest.raises(ValueError, match="non-empty"):

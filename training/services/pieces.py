@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
+from classifier import summaries
 from classifier.core import fingerprint, tagger
 from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
 from classifier.core.features import extract
 from classifier.core.patches import PatchParams, columns_db
-from classifier.core.summary import summarise
 from classifier.core.verdict import pool_tags
-=======
-from classifier import summaries
-from classifier.core import fingerprint
-from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
-from classifier.core.features import extract
-from classifier.core.patches import PatchParams, columns_db
->>>>>>> wip/measure
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS
 from training.services.features import ClipFeatures, quantise
 
