@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from classifier.core import filters
 from classifier.core.activations import sigmoid
+from classifier.core.resampling import TAGGER_RATE, resampled
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ IntArray = NDArray[np.intp]
 FORMAT_VERSION: Final = 1
 METADATA_FILE: Final = "tagger.json"
 
-SAMPLE_RATE: Final = 16_000
+SAMPLE_RATE: Final = TAGGER_RATE
 N_FFT: Final = 512
 HOP_LENGTH: Final = 256
 N_MELS: Final = 96
@@ -64,9 +65,6 @@ MTT_TAGS: Final = (
 _FIRST_TREBLE_BAND = 78
 """The first mel band whose centre is well above 4 kHz (4.5 kHz)."""
 _NARROW = 0.01
-_PHASE_TAPS = 32
-_KAISER_BETA = 9.0
-_CUTOFF = 0.955
 
 
 class TaggerError(ValueError):
@@ -299,7 +297,7 @@ def patches_of(samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHE
     level = np.empty(len(first_frames), np.float32)
     for i, frame in enumerate(first_frames):
         begin = int(frame) * HOP_LENGTH - N_FFT // 2
-        part = _resampled(samples, sample_rate, begin, begin + (PATCH_FRAMES - 1) * HOP_LENGTH + N_FFT)
+        part = resampled(samples, sample_rate, begin, begin + (PATCH_FRAMES - 1) * HOP_LENGTH + N_FFT)
         log_mel[i] = log_mel_of(part)
         level[i] = np.sqrt(np.square(part).mean())
     return CutPatches(log_mel=log_mel, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
@@ -361,46 +359,3 @@ def log_mel_of(samples: FloatArray) -> FloatArray:
     mel: FloatArray = power @ filters.mel(SAMPLE_RATE, N_FFT, N_MELS).T
     mel *= np.float32(10_000.0)
     return np.asarray(np.log1p(mel) * np.float32(1 / math.log(10)), np.float32)
-
-
-def _resampled(samples: FloatArray, sample_rate: int, begin: int, end: int) -> FloatArray:
-    """Samples `begin` to `end` at SAMPLE_RATE, zero beyond the ends of the track."""
-    if sample_rate == SAMPLE_RATE:
-        return _slice(samples, begin, end)
-    basis, up, down = _resampling(sample_rate)
-    first, last = begin // up, -(-end // up)
-    taps = basis.shape[0] - down
-    part = _slice(samples, first * down - taps // 2, last * down + taps - taps // 2)
-    blocks = np.lib.stride_tricks.sliding_window_view(part, basis.shape[0])[::down]
-    out = (np.ascontiguousarray(blocks) @ basis).reshape(-1)
-    return out[begin - first * up : end - first * up]
-
-
-def _slice(samples: FloatArray, begin: int, end: int) -> FloatArray:
-    part = samples[max(begin, 0) : max(min(end, samples.size), 0)]
-    if part.size == end - begin:
-        return part
-    padded = np.zeros(end - begin, np.float32)
-    offset = max(-begin, 0)
-    padded[offset : offset + part.size] = part
-    return padded
-
-
-@lru_cache(maxsize=2)
-def _resampling(sample_rate: int) -> tuple[FloatArray, int, int]:
-    """A matrix (down + taps, up) that gives `up` samples at SAMPLE_RATE of `down` and their surroundings.
-
-    Each column is a low-pass filter, a sinc under a Kaiser window (Smith, Digital Audio Resampling, 2002),
-    centred where its sample lies.
-    """
-    common = math.gcd(sample_rate, SAMPLE_RATE)
-    up, down = SAMPLE_RATE // common, sample_rate // common
-    ratio = up / down
-    half = math.ceil(_PHASE_TAPS / ratio)
-    taps = 2 * half
-    place = np.arange(up) / ratio + half
-    offset = np.arange(down + taps)[:, np.newaxis] - place
-    cutoff = _CUTOFF * ratio
-    window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(1.0 - (offset / half) ** 2, 0.0))) / np.i0(_KAISER_BETA)
-    basis = np.where(np.abs(offset) <= half, cutoff * np.sinc(cutoff * offset) * window, 0.0)
-    return basis.astype(np.float32), up, down

@@ -22,6 +22,7 @@ from classifier.fitting.head_replay import read_head_replay, write_head_replay
 from classifier.fitting.jobs.clips import RunClips
 from classifier.fitting.jobs.description import JobDescription, Kind
 from classifier.fitting.jobs.ensemble import LEAST_EXAMPLES, write_ensemble
+from classifier.fitting.music_detection import fit_detector, write_detector
 from classifier.fitting.tagger_head import HeadExamples, fit_head, write_head
 from classifier.releases import current_release
 
@@ -208,6 +209,24 @@ def test_without_the_stored_examples_the_head_in_service_stays(base: Path, out: 
 
     assert head_in(out).labels == OLD
     assert (out / HEAD_FILE).read_bytes() == (base / HEAD_FILE).read_bytes()
+
+
+@pytest.mark.parametrize("with_examples", [True, False])
+def test_the_music_detector_in_service_is_passed_on(base: Path, out: Path, *, with_examples: bool) -> None:
+    rows = np.stack([row_of(label, number) for label in OLD for number in range(EACH)])
+    detector = fit_detector(rows + 5, rows, tagger="v")
+    stored = write_detector(detector, base, trained_on={})
+    entry = {**read_metadata(base)["ensemble"], "detector_sha256": stored["sha256"]}
+    if not with_examples:
+        entry["replay_sha256"] = None
+    amend_metadata(base, ensemble=entry)
+
+    write_ensemble(job(base), run_clips(*taught()), out)
+
+    joined = Ensemble.load(out, read_metadata(out))
+    assert joined is not None
+    assert joined.detector is not None
+    assert joined.detector.score(rows[0]) == pytest.approx(detector.score(rows[0]), rel=1e-4)
 
 
 def test_a_full_run_has_a_head_for_its_own_labels(base: Path, out: Path) -> None:

@@ -57,10 +57,14 @@ def test_functions_are_short() -> None:
 
 # --- cycles ---------------------------------------------------------------------------------------------
 def import_graph() -> dict[str, set[str]]:
-    """Give for each module of the project those that it imports, at module level or inside functions."""
+    """Give for each module of the project those that it imports when it runs, also inside functions."""
     known = {name for name in sources() if ".tests" not in name and not name.startswith(("e2e", "tools"))}
     return {
-        name: {module for imported in imports(name, sources()[name]) if (module := _module(imported, known))}
+        name: {
+            module
+            for imported in imports(name, sources()[name], for_type_checkers=False)
+            if (module := _module(imported, known))
+        }
         - {name}
         for name in known
     }

@@ -15,6 +15,10 @@ from library.errors import sentence
 from library.models import TITLE_LENGTH, Analysis, Track
 
 _TAGS = serializers.DictField(child=serializers.DictField(child=serializers.FloatField()))
+_REASONS = (
+    "Why no genre is sure, where the sound is why: `no_music`, or `talk_and_noise` that are louder than the "
+    "music; else null."
+)
 _STYLES = ", ".join(STYLE_TAGS) + "."
 
 UPLOAD_SOURCES = [choice for choice in Track.Source.choices if choice[0] != Track.Source.CATALOGUE]
@@ -47,6 +51,7 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
     style = serializers.SerializerMethodField(  # type: ignore[assignment]  # a field, not DRF's own attribute
         help_text="The style of a track that is none of the classifier's genres, else null: " + _STYLES
     )
+    reason = serializers.SerializerMethodField(help_text=_REASONS)
     tags = serializers.SerializerMethodField(
         help_text="The strength of each tag by group: the share of reference songs in which it is weaker. "
         "Empty where the analysis was made without a tagger."
@@ -67,6 +72,7 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
             "model_version",
             "stale",
             "style",
+            "reason",
             "tags",
             "tag_version",
             "created",
@@ -87,6 +93,9 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
 
     def get_style(self, analysis: Analysis) -> str | None:
         return analysis.style or None
+
+    def get_reason(self, analysis: Analysis) -> str | None:
+        return analysis.reason or None
 
     @extend_schema_field(_TAGS)
     def get_tags(self, analysis: Analysis) -> Strengths:
@@ -265,6 +274,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     style = serializers.CharField(  # type: ignore[assignment]  # a field, not DRF's own attribute
         allow_null=True, help_text="Where the sound is none of the classifier's genres, else null: " + _STYLES
     )
+    reason = serializers.CharField(allow_null=True, help_text=_REASONS)
     tags = serializers.DictField(
         child=serializers.DictField(child=serializers.FloatField()),
         help_text="The strength of each tag by group; empty without a tagger.",

@@ -45,6 +45,8 @@ class Analysis(models.Model):
     tag_version = models.CharField(_("version of the tags"), max_length=40, blank=True)
     # The strongest style where the track is none of the classifier's genres, else empty.
     style = models.CharField(_("style that is none of the genres"), max_length=40, blank=True)
+    # Why no genre is sure, where the sound is why: a code of `classifier.core.music_detection`.
+    reason = models.CharField(_("reason of doubt"), max_length=20, blank=True)
 
     descriptor = VectorField(_("chroma descriptor"), dimensions=DESCRIPTOR_SIZE)
     embedding = VectorField(_("embedding"), null=True)

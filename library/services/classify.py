@@ -38,6 +38,7 @@ class Answer:
     unsure: bool
     probabilities: dict[str, float]
     style: str | None
+    reason: str | None
     tags: Strengths
     tag_version: str | None
     model_version: str
@@ -89,6 +90,7 @@ def answer(*, name: str) -> dict[str, Any]:
         "unsure": prediction.unsure,
         "probabilities": prediction.probabilities,
         "style": prediction.style,
+        "reason": prediction.reason,
         "tags": calibrated(prediction.tags.strengths) if prediction.tags else {},
         "tag_version": version_of(prediction.tags) if prediction.tags else None,
         "model_version": loaded.version.name,

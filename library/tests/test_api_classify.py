@@ -41,7 +41,7 @@ def test_a_sound_gets_its_label_and_is_not_kept(client: Client, stored: Stored) 
         body = response.json()
         assert set(body) == {
             *("label", "confidence", "unsure", "probabilities", "model_version"),
-            *("style", "tags", "tag_version"),
+            *("style", "reason", "tags", "tag_version"),
         }
         assert bool(body["tags"]) is (body["tag_version"] is not None)
         assert list(body["probabilities"]) == LABELS

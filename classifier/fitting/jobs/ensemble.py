@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from classifier.core.artifact import architecture, file_in, file_sha256, read_metadata
-from classifier.core.ensemble import METADATA_KEY, Ensemble, entry_for
+from classifier.core.ensemble import METADATA_KEY, Ensemble
+from classifier.core.music_detection import DETECTOR_FILE
 from classifier.core.verdict import HEAD_FILE, HEAD_REPLAY_FILE, TaggerHead
 from classifier.fitting.artifact.metadata import amend_metadata
 from classifier.fitting.head_replay import merge, read_head_replay, without_rare
@@ -55,25 +56,32 @@ def write_ensemble(job: JobDescription, clips: RunClips, out: Path) -> None:
     described = write_head(
         head, out, trained_on={label: int(n) for label, n in zip(job.labels, counts, strict=True) if n}
     )
-    joined = entry_for(
-        ensemble.params,
-        tagger=ensemble.tagger_version,
-        head_sha256=described["sha256"],
-        replay_sha256=_copy_replay(job.base, out) if stored is not None else None,
-    )
-    amend_metadata(out, **{METADATA_KEY: joined})
+    joined = {
+        **entry,
+        "head_sha256": described["sha256"],
+        "trained_on": described["trained_on"],
+        # Only the clips of a release are passed on, never those of a site.
+        "replay_sha256": None if stored is None else _copy(HEAD_REPLAY_FILE, job.base, out),
+    }
+    _write_entry(joined, job.base, out)
 
 
 def _keep_head(base: Path, out: Path, entry: Mapping[str, Any]) -> None:
     if entry.get("head_sha256"):
-        shutil.copyfile(file_in(base, HEAD_FILE), out / HEAD_FILE)
+        _copy(HEAD_FILE, base, out)
+    _write_entry(entry, base, out)
+
+
+def _write_entry(entry: Mapping[str, Any], base: Path, out: Path) -> None:
+    if entry.get("detector_sha256"):
+        _copy(DETECTOR_FILE, base, out)
     amend_metadata(out, **{METADATA_KEY: dict(entry)})
 
 
-def _copy_replay(base: Path, out: Path) -> str:
-    """Only the clips of a release are passed on, never those of a site."""
-    shutil.copyfile(file_in(base, HEAD_REPLAY_FILE), out / HEAD_REPLAY_FILE)
-    return file_sha256(out / HEAD_REPLAY_FILE)
+def _copy(name: str, base: Path, out: Path) -> str:
+    """Copy a file of the version in service; give its SHA-256."""
+    shutil.copyfile(file_in(base, name), out / name)
+    return file_sha256(out / name)
 
 
 def _width(stored: HeadExamples | None, head: TaggerHead | None) -> int | None:
