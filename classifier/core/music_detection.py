@@ -36,16 +36,10 @@ class DetectionParams:
         No music is found below it.
     doubtful_below
         Below it, what is heard is mostly something else: no genre is sure.
-    enhance_below
-        Below it, `classifier.core.enhancement.enhance` makes the genre easier to recognise.
-    enhanced_below
-        As `doubtful_below`, of the score after that.
     """
 
     no_music_below: float = -1.0
     doubtful_below: float = 0.0
-    enhance_below: float = 1.0
-    enhanced_below: float = 0.0
 
 
 DEFAULT_PARAMS: Final = DetectionParams()
@@ -61,8 +55,6 @@ class Audibility:
         Of music.
     music
         Whether any was found.
-    enhance
-        Whether the verdict should be taken from the enhanced sound.
     reason
         Why the verdict must be unsure whatever the genres' probabilities are; None where nothing speaks
         against it.
@@ -70,7 +62,6 @@ class Audibility:
 
     probability: float
     music: bool
-    enhance: bool
     reason: Reason | None
 
 
@@ -125,26 +116,12 @@ class MusicDetector:
         return float(sigmoid(np.array(self.score(row))))
 
 
-def assess(
-    score: float, enhanced_score: float | None = None, params: DetectionParams = DEFAULT_PARAMS
-) -> Audibility:
-    """Say what a score means.
-
-    Parameters
-    ----------
-    score
-        `MusicDetector.score` of the sound as it is.
-    enhanced_score
-        Of the enhanced sound, where that was asked for.
-    """
+def assess(score: float, params: DetectionParams = DEFAULT_PARAMS) -> Audibility:
+    """Interpret a score of `MusicDetector.score`."""
     music = score >= params.no_music_below
-    enhance = music and score < params.enhance_below
-    drowned = score < params.doubtful_below or (
-        enhance and enhanced_score is not None and enhanced_score < params.enhanced_below
-    )
+    drowned = score < params.doubtful_below
     return Audibility(
         probability=float(sigmoid(np.array(score))),
         music=music,
-        enhance=enhance,
         reason="no_music" if not music else "talk_and_noise" if drowned else None,
     )

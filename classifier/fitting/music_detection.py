@@ -22,14 +22,20 @@ from classifier.core.music_detection import DETECTOR_FILE, MusicDetector
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import pool_tags
 from classifier.fitting.data.outliers import SYNTHESISERS
-from classifier.fitting.data.recordings import echoing, voices
+from classifier.fitting.data.talk import echoing, voices
 from classifier.fitting.tagger_head import chosen_clips
+from classifier.synthesis import styles
+from classifier.synthesis.chiptune import chiptune
 
 FloatArray = NDArray[np.float32]
 Samples = NDArray[np.float64]
 
 SOUND_SECONDS: Final = 12
 _LIMITS = AudioLimits(min_duration=0.05)
+_TUNES = (
+    *(chiptune, styles.dance, chiptune, styles.ambient),
+    *(chiptune, styles.waltz, styles.rock, styles.nocturne),
+)
 _ENDINGS = frozenset({".oga", ".ogg", ".wav", ".flac", ".mp3", ".au", ".opus"})
 
 
@@ -44,6 +50,8 @@ class DetectorRecipe:
     voices, crowds, synthetic, recorded
         How many examples of talk, of several voices at once, of synthetic sounds, and of each folder of
         recorded ones.
+    tunes
+        How many examples of generated music.
     level_db
         Range of the peak levels of other sounds.
     music_db
@@ -55,6 +63,7 @@ class DetectorRecipe:
     crowds: int = 40
     synthetic: int = 100
     recorded: int = 6
+    tunes: int = 160
     level_db: tuple[float, float] = (-24.0, -1.0)
     music_db: tuple[float, float] = (-34.0, -6.0)
 
@@ -107,6 +116,15 @@ def quieter_music(
         with path.open("rb") as file:
             samples = decode(file, limits=_LIMITS).samples[: SAMPLE_RATE * 4]
         yield samples * np.float32(10 ** (rng.uniform(*recipe.music_db) / 20))
+
+
+def synthetic_music(
+    rng: np.random.Generator, *, recipe: DetectorRecipe = DetectorRecipe()
+) -> Iterator[FloatArray]:
+    """Generated tunes at many levels: without them music of plain synthesiser tones is taken for noise."""
+    for place in range(recipe.tunes):
+        make = _TUNES[place % len(_TUNES)]
+        yield _levelled(make(int(rng.integers(10_000, 1_000_000)), SOUND_SECONDS), rng, recipe)
 
 
 def fit_detector(

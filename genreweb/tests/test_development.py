@@ -58,7 +58,7 @@ def test_changed_code_is_loaded(site: DevelopmentSite) -> None:
         urllib.request.urlopen(f"{site.address}/nowhere/")
     assert refused.value.code == 404
     assert "DEBUG = True" in refused.value.read().decode()
-    source = REPOSITORY / "library" / "models.py"
+    source = REPOSITORY / "library" / "models" / "tracks.py"
     times = source.stat()
     before = {words: youngest(site, *words) for words in (("runserver",), ("celery", "analysis"))}
     assert all(before.values())

@@ -80,7 +80,10 @@ def _write_detector(
     """Fit the detector of music beside a head, store it and give its hash."""
     rng = np.random.default_rng(_DETECTOR_SEED)
     quieter = music_detection.quieter_music(data, examples.labels, rng)
-    music = np.concatenate([examples.rows, music_detection.rows_of(quieter, tagger)])
+    tunes = music_detection.synthetic_music(rng)
+    music = np.concatenate(
+        [examples.rows, music_detection.rows_of(quieter, tagger), music_detection.rows_of(tunes, tagger)]
+    )
     other = music_detection.rows_of(music_detection.other_sounds(rng, folder=other_sounds), tagger)
     detector = music_detection.fit_detector(music, other, tagger=tagger.version)
     counts = {"music": len(music), "other": len(other)}
