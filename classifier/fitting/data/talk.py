@@ -1,4 +1,4 @@
-"""Talk to fit the detector of music on: spoken by espeak-ng, or modulated noise where that is not installed."""
+"""Talk to fit the detector of music on: spoken by espeak-ng, or modulated noise where it is not installed."""
 
 from __future__ import annotations
 
