@@ -166,7 +166,11 @@ class Site:
             return []
         found = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
-            command = child.cmdline()
+            # Workers start short-lived processes; one may end in this moment.
+            try:
+                command = child.cmdline()
+            except psutil.NoSuchProcess:
+                continue
             if "--queues" in command and queue in command[command.index("--queues") + 1].split(","):
                 found.append(child)
         return found
