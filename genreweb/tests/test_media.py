@@ -15,6 +15,9 @@ from django.test import Client
 
 from genreweb.storage import SignedFileSystemStorage
 
+# A page that is not found names the classifier in service.
+pytestmark = pytest.mark.django_db
+
 BODY = bytes(range(256)) * 8
 
 

@@ -67,7 +67,10 @@ def release_files(**metadata: Any) -> dict[str, bytes]:
     merged = {**json.loads((shipped / "metadata.json").read_text()), **metadata}
     return {
         "metadata.json": json.dumps({k: v for k, v in merged.items() if v is not None}).encode(),
-        **{name: (shipped / name).read_bytes() for name in ("model.tflite", "tagger_head.npz")},
+        **{
+            name: (shipped / name).read_bytes()
+            for name in ("model.tflite", "tagger_head.npz", "music_detector.npz")
+        },
     }
 
 

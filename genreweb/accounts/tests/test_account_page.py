@@ -67,12 +67,12 @@ def test_asks_the_database_as_often_for_many_tokens_as_for_one(
     client = browser(person)
     ApiToken.objects.create(user=person, name="first")
     client.get(URL)
-    # The session, its person, their tokens, whether they curate and their news.
-    with django_assert_num_queries(5):
+    # The session, its person, their tokens, whether they curate, their news and the classifier in the footer.
+    with django_assert_num_queries(6):
         client.get(URL)
     for number in range(20):
         ApiToken.objects.create(user=person, name=f"token {number}")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert client.get(URL).content.decode().count("token ") >= 20
 
 
