@@ -135,7 +135,9 @@ def _put_in_place(work: Path, out: Path) -> None:
     shutil.rmtree(work / "checkpoint")
     (work / TRAINING_FOLDER).mkdir(exist_ok=True)
     for name in TRAINING_FILES:
-        (work / name).replace(work / TRAINING_FOLDER / name)
+        # The examples of the tagger's head are written when the release is joined with the tagger.
+        if (work / name).exists():
+            (work / name).replace(work / TRAINING_FOLDER / name)
     former = out.parent / f".{out.name}.former"
     if out.exists():
         out.replace(former)
