@@ -90,4 +90,5 @@ def test_pairs_of_channels_are_one_row(client: Client) -> None:
     assert "2 pairs" in card.channels[-1].name
     page = client.get(reverse("classifier:quality")).content.decode()
     assert "An echoing room" in page
-    assert ">None<" not in page
+    # The page says “None of the ten” of music; no figure may be missing.
+    assert "None" not in page.replace("None of the ten", "")
