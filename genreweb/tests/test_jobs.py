@@ -115,6 +115,8 @@ def test_who_finishes_under_the_lock_is_not_swept_away(jobs: Jobs) -> None:
 
 def somebody_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
+        # Within a transaction PostgreSQL shows the activity of the first look again.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND wait_event_type = 'Lock'"
