@@ -4,10 +4,9 @@ from library.keys import explanation_key, picture_key, rendition_key, safe_suffi
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.explanations import Explanation
 from library.models.reanalyses import Reanalysis
-from library.models.tracks import LONG_COLUMNS, TITLE_LENGTH, Track, TrackQuerySet, strength_column
+from library.models.tracks import TITLE_LENGTH, Track, TrackQuerySet, strength_column
 
 __all__ = [
-    "LONG_COLUMNS",
     "TAG_EMBEDDING_SIZE",
     "TITLE_LENGTH",
     "Analysis",

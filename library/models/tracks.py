@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.core.tags import TAGS
 from classifier.models import Genre
+from genreweb.long_columns import JoiningQuerySet
 from library.keys import rendition_key, sound_key
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from library.models.analyses import Analysis
 
 TITLE_LENGTH = 200
-LONG_COLUMNS = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
-"""Columns of an analysis that lists do not need."""
 
 
 def strength_column(slug: str) -> str:
@@ -37,7 +36,7 @@ def strength_column(slug: str) -> str:
     return f"strength_of_{TAGS[slug].slug.replace('-', '_')}"
 
 
-class TrackQuerySet(models.QuerySet["Track"]):
+class TrackQuerySet(JoiningQuerySet["Track"]):
     def visible_to(self, user: User | AnonymousUser) -> TrackQuerySet:
         """Filter by what `user` may see: the catalogue, and their own tracks."""
         public = Q(visibility=Track.Visibility.CATALOGUE)
@@ -53,10 +52,8 @@ class TrackQuerySet(models.QuerySet["Track"]):
         return self.filter(visibility=Track.Visibility.CATALOGUE)
 
     def with_verdict(self) -> TrackQuerySet:
-        """Join each track's current analysis, without its long columns."""
-        return self.select_related("current", "current__model_version").defer(
-            *(f"current__{name}" for name in LONG_COLUMNS)
-        )
+        """Join each track's current analysis and its version."""
+        return self.select_related("current__model_version")
 
     def with_tag(self, slug: str, *, at_least: float) -> TrackQuerySet:
         """Filter by a tag's strength, which is then the column `strength_column(slug)`."""
@@ -218,13 +215,10 @@ class Track(models.Model):
             return self.labelled_genre.slug
         return self.current.genre if self.current is not None else ""
 
-    def former_analyses(self) -> models.QuerySet[Analysis]:
+    def former_analyses(self) -> JoiningQuerySet[Analysis]:
         """Analyses before the current one, the newest first, without the long columns."""
-        return (
-            self.analyses.exclude(pk=self.current_id or 0)
-            .select_related("model_version")
-            .defer(*LONG_COLUMNS, "model_version__metadata")
-        )
+        former = self.analyses.exclude(pk=self.current_id or 0).select_related("model_version")
+        return former.without_long_columns()
 
     @property
     def playable(self) -> FieldFile:
