@@ -19,7 +19,8 @@ from drf_spectacular.generators import SchemaGenerator
 @cache
 def known_parameters() -> dict[tuple[str, str], frozenset[str]]:
     """Give the query parameters of every operation, by route and method in lower case."""
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    schema: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return {
         (_without_names(path), method): frozenset(
             parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"

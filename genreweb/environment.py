@@ -19,6 +19,7 @@ import dj_database_url
 import dj_email_url
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 _FALSE = {"0", "false", "no", "off", "n", "f"}
@@ -233,7 +234,7 @@ def _truth(value: str) -> bool:
     raise ValueError("which is neither true nor false")
 
 
-def _at_least(number: Any, least: Any) -> Any:
+def _at_least(number: N, least: N) -> N:
     if number < least:
         raise ValueError(f"which is less than {least:g}")
     return number

@@ -143,12 +143,14 @@ def site(
         analysis.tag_embedding = rng.normal(size=TAG_EMBEDDING_SIZE)
         analysis.save()
         summary = {"bands": [0.0, 11025.0], "slices": [0.0, 3.0], "effects": [[0.125] * 40] * 20}
-        parts = {f"{what}_{side}": [] for what in ("bands", "moments") for side in ("for", "against")}
+        parts: dict[str, list[Any]] = {
+            f"{what}_{side}": [] for what in ("bands", "moments") for side in ("for", "against")
+        }
         Explanation.objects.create(
             analysis=analysis, summary=summary | parts, status="done", picture="map.webp"
         )
     Analysis.objects.create(**_copy(Analysis.objects.get(track=tracks[0])))
-    clips = []
+    clips: list[Any] = []
     for number in range(3 * ROWS):
         clip = make_clip(
             staff,
