@@ -272,10 +272,13 @@ ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Genreweb] "
-# One form sent is one attempt; failed ones are counted per account besides. Reset letters cost a mailbox.
+# One form sent is one attempt. Failed ones are counted by account and address together, so that nobody locks
+# others out; and more slowly by account alone, against guesses from many addresses: more an hour than one
+# address has. Reset letters cost a mailbox.
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
     "login_failed": "10/m/ip,5/5m/key",
+    "login_failed_of_account": "100/h/key",
     "signup": "20/m/ip",
     "reset_password": "20/m/ip,5/m/key",
 }

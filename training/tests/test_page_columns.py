@@ -143,9 +143,8 @@ def site(
         analysis.tag_embedding = rng.normal(size=TAG_EMBEDDING_SIZE)
         analysis.save()
         summary = {"bands": [0.0, 11025.0], "slices": [0.0, 3.0], "effects": [[0.125] * 40] * 20}
-        parts: dict[str, list[Any]] = {
-            f"{what}_{side}": [] for what in ("bands", "moments") for side in ("for", "against")
-        }
+        sides = ("bands_for", "bands_against", "moments_for", "moments_against")
+        parts: dict[str, list[Any]] = {side: [] for side in sides}
         Explanation.objects.create(
             analysis=analysis, summary=summary | parts, status="done", picture="map.webp"
         )
