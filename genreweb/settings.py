@@ -182,6 +182,14 @@ STATICFILES_DIRS = [
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
+# --- quotas ---------------------------------------------------------------------------------------------
+# Of each person, unless the administration gives them others; 0 is no limit.
+QUOTA_TRACKS = env.int("QUOTA_TRACKS", 10_000)
+QUOTA_MB = env.int("QUOTA_MB", 50_000)
+QUOTA_DAILY_MINUTES = env.int("QUOTA_DAILY_MINUTES", 6_000)
+STORAGE_RESERVE_BYTES = env.int("STORAGE_RESERVE_MB", 500) * 2**20
+"""Free space that uploads leave: a database on a full disk stops the whole site."""
+
 # --- sound: what is let in ------------------------------------------------------------------------------
 AUDIO_MIN_SECONDS = env.float("AUDIO_MIN_SECONDS", 1.0)
 AUDIO_MAX_SECONDS = env.float("AUDIO_MAX_SECONDS", 20 * 60.0)

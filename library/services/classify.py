@@ -18,6 +18,7 @@ from classifier import registry
 from classifier.core.analysis import classify as classify_sound
 from classifier.core.audio import AudioError
 from classifier.core.tags import Strengths, calibrated, version_of
+from genreweb.free_space import has_room
 from library.errors import TrackError
 from library.models import safe_suffix
 from library.services import queue
@@ -53,6 +54,8 @@ def classify(*, file: File[bytes], name: str) -> Answer:
         If the file cannot be accepted, or no worker responds in time.
     """
     examine(file)
+    if not has_room(file.size):
+        raise TrackError("storage_full")
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
         pending = queue.send_scratch(scratch, expires=WAIT_SECONDS)
