@@ -21,6 +21,7 @@ from genreweb.api_schema import SCHEMA
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
 from genreweb.environment import Environment
+from genreweb.installed import INSTALLED_APPS, MIDDLEWARE  # noqa: F401  # settings of these names
 from genreweb.schedule import beat_schedule
 
 # Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
@@ -57,49 +58,6 @@ ROOT_URLCONF = "genreweb.urls"
 WSGI_APPLICATION = "genreweb.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS: list[str] = []
-
-INSTALLED_APPS = [
-    "genreweb.apps.GenrewebConfig",
-    "genreweb.accounts.apps.AccountsConfig",
-    "classifier.apps.ClassifierConfig",
-    "library.apps.LibraryConfig",
-    "training.apps.TrainingConfig",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.humanize",
-    "django.contrib.postgres",
-    "whitenoise.runserver_nostatic",
-    "genreweb.apps.StaticFilesConfig",
-    "django.forms",
-    "allauth",
-    "allauth.account",
-    "django_filters",
-    "django_htmx",
-    "rest_framework",
-    "knox",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "csp",
-]
-
-MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
-    "genreweb.api_queries.KnownParametersMiddleware",
-]
 
 TEMPLATES = [
     {
