@@ -1,4 +1,4 @@
-"""``make audit``: weaknesses are found where a list can be had, and nothing fails or hangs where it cannot."""
+"""``make audit`` finds weaknesses where a list can be had; where not, nothing fails or hangs."""
 
 from __future__ import annotations
 
@@ -53,31 +53,31 @@ WEAK = {"name": "jinja2", "version": "2.10", "vulns": [{"id": "PYSEC-2019-217"}]
 UNKNOWN = {"name": "genreweb", "skip_reason": "not found"}
 
 
+NONE_IN_NODE = '{"vulnerabilities": {}}'
+ONE_IN_NODE = '{"vulnerabilities": {"htmx.org": {"severity": "high"}}}'
+AWAY = '{"error": {"code": "ENOTFOUND"}}'
+
+
 @pytest.mark.parametrize(
-    ("python", "node", "expected"),
+    ("lists", "told"),
     [
-        (dependencies(SOUND), '{"vulnerabilities": {}}', (0, "Python packages: no known")),
-        (dependencies(SOUND, WEAK), '{"vulnerabilities": {}}', (1, "jinja2 2.10: PYSEC-2019-217")),
-        (
-            dependencies(SOUND),
-            '{"vulnerabilities": {"htmx.org": {"severity": "high"}}}',
-            (1, "htmx.org: high"),
-        ),
-        (dependencies(UNKNOWN), "", (0, "skipped: no list of weaknesses can be had: none of the packages")),
-        ("", '{"error": {"code": "ENOTFOUND"}}', (0, "skipped: no list of weaknesses can be had (no route")),
+        ((dependencies(SOUND), NONE_IN_NODE), (0, "Python packages: no known")),
+        ((dependencies(SOUND, WEAK), NONE_IN_NODE), (1, "jinja2 2.10: PYSEC-2019-217")),
+        ((dependencies(SOUND), ONE_IN_NODE), (1, "htmx.org: high")),
+        ((dependencies(UNKNOWN), AWAY), (0, "skipped: no list of weaknesses can be had: none of the")),
+        (("", AWAY), (0, "skipped: no list of weaknesses can be had (no route to host)")),
     ],
 )
 def test_what_is_found_and_what_cannot_be_looked_up(
     audit: ModuleType,
     answers: Answers,
     capsys: pytest.CaptureFixture[str],
-    python: str,
-    node: str,
-    expected: tuple[int, str],
+    lists: tuple[str, str],
+    told: tuple[int, str],
 ) -> None:
-    answers(python, node)
-    assert audit.main() == expected[0]
-    assert expected[1] in capsys.readouterr().out
+    answers(*lists)
+    assert audit.main() == told[0]
+    assert told[1] in capsys.readouterr().out
 
 
 def test_a_network_that_does_not_answer_holds_nobody_up(audit: ModuleType) -> None:
