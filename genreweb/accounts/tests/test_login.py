@@ -86,7 +86,7 @@ def test_right_passwords_are_not_counted(client: Client, person: User, settings:
 def test_one_address_alone_cannot_close_an_account_to_all(settings: Settings) -> None:
     def per_hour(limit: str) -> float:
         (rate,) = [rate for rate in parse_rates(settings.ACCOUNT_RATE_LIMITS[limit]) if rate.per == "key"]
-        return rate.amount / rate.duration * 3600
+        return float(rate.amount / rate.duration * 3600)
 
     assert per_hour("login_failed") < per_hour("login_failed_of_account")
 
