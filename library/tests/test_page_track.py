@@ -110,6 +110,17 @@ def test_an_unsure_verdict_names_the_two_or_three_likely_genres_and_says_why(
     assert f"Blues, {round(100 * shares['blues'])}" not in text
 
 
+def test_an_unsure_verdict_that_leans_to_one_genre_says_so(
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
+) -> None:
+    track = done_track(owner, unsure=True)
+    change_verdict(track, probabilities={label: 0.64 if label == "blues" else 0.04 for label in LABELS})
+    text = words(page(owner_client, track))
+    assert "Unsure: blues or classical" in text
+    assert "Blues has 64 % of the probability, but little in the sound supports it." in text
+    assert "stands out. Music" not in text
+
+
 def test_where_no_music_was_found_no_genre_is_named(
     owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:

@@ -121,6 +121,11 @@ class Verdict:
         return not (analysis.tag_version or self.stale) and ENSEMBLE in analysis.model_version.metadata
 
     @property
+    def leans(self) -> bool:
+        """Whether one genre has most of the probability."""
+        return self.top.share > 0.5
+
+    @property
     def likely_percent(self) -> int:
         """Sum of the percentages of the likely genres."""
         return sum(bar.percent for bar in self.likely)
