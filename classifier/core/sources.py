@@ -299,6 +299,38 @@ def size_of(file: BinaryIO) -> int:
     return size
 
 
+def _open(reader: _Reader, *, metadata_errors: str = "replace") -> InputContainer:
+    return av.open(
+        reader,
+        mode="r",
+        container_options=_OPEN_OPTIONS,
+        metadata_errors=metadata_errors,
+        io_open=_refuse,
+        buffer_size=2**16,
+    )
+
+
+@contextmanager
+def open_container(file: BinaryIO, *, metadata_errors: str) -> Iterator[InputContainer]:
+    """Open a file for its metadata, under the same restrictions as for its sound.
+
+    Raises
+    ------
+    FFmpegError, ValueError
+        If FFmpeg cannot read it.
+    OSError
+        If reading the file object fails.
+    """
+    file.seek(0)
+    reader = _Reader(file)
+    try:
+        with _open(reader, metadata_errors=metadata_errors) as container:
+            yield container
+    finally:
+        if reader.failure is not None:
+            raise reader.failure
+
+
 @contextmanager
 def open_source(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Iterator[Source]:
     """Open ``file`` (seekable, binary) from its start.
@@ -323,14 +355,7 @@ def open_source(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Iter
 
     reader = _Reader(file)
     try:
-        container = av.open(
-            reader,
-            mode="r",
-            container_options=_OPEN_OPTIONS,
-            metadata_errors="replace",
-            io_open=_refuse,
-            buffer_size=2**16,
-        )
+        container = _open(reader)
     except (FFmpegError, ValueError) as error:
         if reader.failure is not None:
             raise reader.failure from None

@@ -1,6 +1,6 @@
 """Tracks, their analyses, explanations and re-analyses."""
 
-from library.keys import explanation_key, picture_key, rendition_key, safe_suffix, sound_key
+from library.keys import cover_key, explanation_key, picture_key, rendition_key, safe_suffix, sound_key
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.explanations import Explanation
 from library.models.reanalyses import Reanalysis
@@ -16,6 +16,7 @@ __all__ = [
     "Reanalysis",
     "Track",
     "TrackQuerySet",
+    "cover_key",
     "explanation_key",
     "picture_key",
     "rendition_key",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.core.tags import TAGS
 from classifier.models import Genre
-from library.keys import rendition_key, sound_key
+from library.keys import cover_key, rendition_key, sound_key
 
 if TYPE_CHECKING:
     from genreweb.accounts.models import User
@@ -117,6 +117,10 @@ class Track(models.Model):
     source = models.CharField(_("source"), max_length=10, choices=Source.choices, default=Source.UPLOAD)
     title = models.CharField(_("title"), max_length=TITLE_LENGTH)
     artist = models.CharField(_("artist"), max_length=TITLE_LENGTH, blank=True)
+    album = models.CharField(_("album"), max_length=TITLE_LENGTH, blank=True)
+    year = models.PositiveSmallIntegerField(_("year"), null=True, blank=True)
+    # Anybody's words, to be shown and searched; never taken for a label.
+    tagged_genre = models.CharField(_("genre named in the file"), max_length=TITLE_LENGTH, blank=True)
     licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
     labelled_genre = models.ForeignKey(
         Genre,
@@ -134,8 +138,14 @@ class Track(models.Model):
         _("place in the catalogue"), max_length=500, null=True, blank=True
     )
 
+    # Size and modification time of the file that was imported: equal, they tell that it has not changed.
+    file_stamp = models.CharField(_("size and time of the imported file"), max_length=50, blank=True)
+    # What the file's own tags say, by field of this model; null until they were read.
+    file_tags = models.JSONField(_("tags of the file"), null=True, blank=True)
+
     sound = models.FileField(_("sound"), upload_to=sound_key, max_length=200)
     rendition = models.FileField(_("what browsers play"), upload_to=rendition_key, max_length=200, blank=True)
+    cover = models.FileField(_("cover"), upload_to=cover_key, max_length=200, blank=True)
     sha256 = models.CharField(_("SHA-256 of the file"), max_length=64)
     size = models.PositiveBigIntegerField(_("size in bytes"))
     duration = models.FloatField(_("duration in seconds"), null=True, blank=True)

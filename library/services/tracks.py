@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files import File
@@ -20,7 +20,6 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from classifier.core.audio import AudioError, AudioInfo, AudioLimits, probe
-from classifier.models import Genre
 from genreweb.accounts.models import User
 from library.errors import TrackError
 from library.models import TITLE_LENGTH, Analysis, Explanation, Track, TrackQuerySet
@@ -134,9 +133,11 @@ def write(field: FieldFile, file: File[bytes], name: str) -> None:
         raise TrackError("unavailable") from error
 
 
-def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo, sha256: str) -> None:
-    """Replace the sound of a track and queue it; the old file is deleted on commit."""
-    old = [("sound", track.sound.name or ""), ("rendition", track.rendition.name or "")]
+def replace_sound(
+    *, track: Track, file: File[bytes], name: str, info: AudioInfo, sha256: str, **fields: Any
+) -> None:
+    """Replace the sound of a track, set further fields, and queue it; old files are deleted on commit."""
+    old = [(field, getattr(track, field).name or "") for field in ("sound", "rendition", "cover")]
     file.seek(0)
     describe(track, info)
     track.sound.save(name, file, save=False)
@@ -146,6 +147,9 @@ def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo
             Track.objects.filter(pk=track.pk).update(
                 sound=new,
                 rendition="",
+                cover="",
+                file_tags=None,
+                **fields,
                 sha256=sha256,
                 size=file.size,
                 status=Track.Status.QUEUED,
@@ -201,9 +205,9 @@ def delete_tracks(tracks: TrackQuerySet) -> int:
 
 def _stored_files(tracks: TrackQuerySet) -> Iterable[tuple[str, str]]:
     """Yield (field, storage key) of every file that belongs to `tracks`."""
-    for sound, rendition in tracks.values_list("sound", "rendition"):
-        yield "sound", sound
-        yield "rendition", rendition
+    fields = ("sound", "rendition", "cover")
+    for names in tracks.values_list(*fields):
+        yield from zip(fields, names, strict=True)
     for names in Analysis.objects.filter(track__in=tracks).values_list(*Analysis.PICTURES):
         for name in names:
             yield "picture", name
@@ -245,12 +249,3 @@ def title_from(name: str) -> str:
     shown = clean_name(name)
     stem = re.sub(r"\.[A-Za-z0-9]{1,5}\Z", "", shown)
     return clean_title(stem.replace("_", " ")) or gettext("Untitled")
-
-
-def genre_for(slug: str) -> Genre | None:
-    """Find the genre by the name used in a catalogue, ignoring case, spaces and hyphens."""
-    wanted = re.sub(r"[\s_-]+", "", slug).lower()
-    for genre in Genre.objects.all():
-        if wanted in (genre.slug.replace("-", ""), re.sub(r"[\s_-]+", "", genre.name).lower()):
-            return genre
-    return None
