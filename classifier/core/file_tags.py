@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import re
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -30,6 +32,11 @@ _MOST_CHARACTERS = 500
 _MOST_COVER_BYTES = 20 * 2**20
 # Decoded, 25 million pixels take 100 MB.
 _MOST_COVER_PIXELS = 25_000_000
+# What Pillow raises at damaged pictures. Not every exception: a worker's time limit is one too.
+_PICTURE_ERRORS = (
+    *(OSError, ValueError, TypeError, SyntaxError, LookupError, ArithmeticError, MemoryError, EOFError),
+    *(struct.error, zlib.error, Image.DecompressionBombError),
+)
 _IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _YEAR = re.compile(r"(?<!\d)(1\d{3}|20\d{2})(?!\d)", re.ASCII)
 
@@ -140,6 +147,6 @@ def _encoded(content: bytes) -> bytes | None:
         small.thumbnail((COVER_SIDE, COVER_SIDE))
         out = io.BytesIO()
         small.save(out, "WEBP", quality=80)
-    except Exception:  # noqa: BLE001  Pillow's decoders raise whatever a damaged picture leads to
+    except _PICTURE_ERRORS:
         return None
     return out.getvalue()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from library.models.analyses import Analysis
 
 TITLE_LENGTH = 200
+EARLIEST_YEAR, LATEST_YEAR = 1000, 2099
+_YEAR_DIGITS = 4
 LONG_COLUMNS = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
 """Columns of an analysis that lists do not need."""
 
@@ -35,6 +37,13 @@ def strength_column(slug: str) -> str:
         There is no such tag.
     """
     return f"strength_of_{TAGS[slug].slug.replace('-', '_')}"
+
+
+def holding(word: str) -> Q:
+    """Condition that what is shown of a track holds a word: title, artist, album, year, the file's genre."""
+    names = ("title", "artist", "album", "tagged_genre")
+    found = Q(*((f"{name}__icontains", word) for name in names), _connector=Q.OR)
+    return found | Q(year=int(word)) if len(word) == _YEAR_DIGITS and word.isdecimal() else found
 
 
 class TrackQuerySet(models.QuerySet["Track"]):
@@ -55,7 +64,7 @@ class TrackQuerySet(models.QuerySet["Track"]):
     def with_verdict(self) -> TrackQuerySet:
         """Join each track's current analysis, without its long columns."""
         return self.select_related("current", "current__model_version").defer(
-            *(f"current__{name}" for name in LONG_COLUMNS)
+            "file_tags", *(f"current__{name}" for name in LONG_COLUMNS)
         )
 
     def with_tag(self, slug: str, *, at_least: float) -> TrackQuerySet:

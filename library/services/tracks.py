@@ -1,4 +1,4 @@
-"""Tracks: add, rename, analyse again, delete."""
+"""Tracks: add, edit, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -166,13 +166,28 @@ def replace_sound(
         raise
 
 
-def rename(*, track: Track, title: str) -> Track:
-    """Change the title of a track; raises ValueError if it is empty."""
-    cleaned = clean_title(title)
-    if not cleaned:
-        raise ValueError(gettext("A track needs a title."))
-    track.title = cleaned
-    track.save(update_fields=["title"])
+def edit(*, track: Track, words: Mapping[str, Any], without_cover: bool = False) -> Track:
+    """Change the title, artist, album, year or genre in words of a track; remove its cover.
+
+    Raises
+    ------
+    ValueError
+        If the title is to be empty.
+    """
+    fields = []
+    for name, word in words.items():
+        cleaned = clean_title(word) if isinstance(word, str) else word
+        if name == "title" and not cleaned:
+            raise ValueError(gettext("A track needs a title."))
+        setattr(track, name, cleaned)
+        fields.append(name)
+    old = [("cover", track.cover.name or "")] if without_cover else []
+    if without_cover:
+        track.cover = ""
+        fields.append("cover")
+    with transaction.atomic():
+        track.save(update_fields=fields)
+        transaction.on_commit(lambda: _remove(old))
     return track
 
 
