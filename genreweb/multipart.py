@@ -17,18 +17,20 @@ from django.http import multipartparser
 # them from a browser, and 2,700 from a program that percent-encodes it (RFC 8187).
 MAX_HEAD_BYTES = 16 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
+# The stubs know only a part of it.
+_django: Any = multipartparser
 
 
-class _Parser(multipartparser.Parser):  # type: ignore[misc]  # untyped
+class _Parser(_django.Parser):  # type: ignore[misc]  # of type Any
     """Yield the parts of a form, each read to its end before the next one."""
 
     decode: Callable[[bytes], str]
 
     def __iter__(self) -> Iterator[Any]:
-        for part in multipartparser.InterBoundaryIter(self._stream, self._separator):
+        for part in _django.InterBoundaryIter(self._stream, self._separator):
             self._decode_head(part)
-            yield multipartparser.parse_boundary_stream(part, MAX_HEAD_BYTES)
-            multipartparser.exhaust(part)
+            yield _django.parse_boundary_stream(part, MAX_HEAD_BYTES)
+            _django.exhaust(part)
 
     def _decode_head(self, part: Any) -> None:
         """Write the head of a part in UTF-8, guessing what else it is in."""
@@ -50,6 +52,6 @@ def _name(parser: Any, file_name: str) -> str:
 def install(*, decode: Callable[[bytes], str]) -> None:
     """Repair the parser of this process; `decode` reads heads in whatever encoding they are."""
     _Parser.decode = staticmethod(decode)
-    multipartparser.MAX_TOTAL_HEADER_SIZE = MAX_HEAD_BYTES  # type: ignore[attr-defined]  # missing in the stubs
-    multipartparser.Parser = _Parser  # type: ignore[attr-defined]
-    multipartparser.MultiPartParser.sanitize_file_name = _name  # type: ignore[method-assign]
+    _django.MAX_TOTAL_HEADER_SIZE = MAX_HEAD_BYTES
+    _django.Parser = _Parser
+    _django.MultiPartParser.sanitize_file_name = _name

@@ -9,6 +9,7 @@ import zlib
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 from PIL import Image
 
 from classifier.core.file_tags import FileTags, read_file_tags
@@ -29,6 +30,7 @@ def tagged(container: str, codec: str, **words: str) -> bytes:
     with av.open(file, "w", format=container) as out:
         out.metadata.update(words)
         stream = out.add_stream(codec, rate=48000, layout="mono")
+        assert isinstance(stream, AudioStream)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 48000), np.int16), format="s16", layout="mono")
         frame.sample_rate = 48000
         resampler = av.AudioResampler(stream.format, "mono", 48000, frame_size=stream.frame_size)

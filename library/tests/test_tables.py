@@ -35,7 +35,8 @@ def test_headers_may_have_spaces_and_capitals(tmp_path: Path, header: str) -> No
         needed=("path",),
     )
     assert found.rows == [{"path": "a.mp3", "title": "A", "repetition_group": "7"}]
-    assert (found.columns, found.unknown) == ({"path", "title", "repetition_group"}, [])
+    assert found.columns == {"path", "title", "repetition_group"}
+    assert found.unknown == []
 
 
 def test_unknown_columns_are_named(tmp_path: Path) -> None:

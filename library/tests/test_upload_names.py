@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -15,6 +16,11 @@ from library.tests.sounds import wav
 
 TRACKS = "/api/v1/tracks/"
 FORM = "multipart/form-data; boundary=xx"
+
+
+def post(client: Any, address: str, body: bytes, **headers: str) -> Any:
+    """Send a body as it is."""
+    return client.generic("POST", address, body, content_type=FORM, headers=headers)
 
 
 def form(*parts: tuple[bytes, bytes]) -> bytes:
@@ -50,7 +56,7 @@ def test_any_name_is_taken(owner_api: APIClient, name: bytes, shown: str | None)
         (b'name="file"; filename="' + name + b'"', wav()),
         (b'name="source"', b"recording"),
     )
-    response = owner_api.generic("POST", TRACKS, body, content_type=FORM)
+    response = post(owner_api, TRACKS, body)
     assert response.status_code == 202, response.json()
     track = Track.objects.get()
     assert track.source == "recording"
@@ -60,9 +66,7 @@ def test_any_name_is_taken(owner_api: APIClient, name: bytes, shown: str | None)
 def test_the_page_takes_any_name(client: Client, owner: User) -> None:
     client.force_login(owner)
     body = form((b'name="file"; filename="' + "봄날.wav".encode("cp949") + b'"', wav()))
-    answer = client.generic(
-        "POST", "/upload/", body, content_type=FORM, headers={"Accept": "application/json"}
-    )
+    answer = post(client, "/upload/", body, Accept="application/json")
     assert answer.status_code == 201
     assert Track.objects.get().title == "봄날"
 
@@ -73,34 +77,30 @@ def test_parts_that_mean_nothing_are_skipped_to_their_end(owner_api: APIClient) 
         (b'name="note"; x="\xff"', b"z" * 100_000),
         (b'name="file"; filename="song.wav"', wav()),
     )
-    response = owner_api.generic("POST", TRACKS, body, content_type=FORM)
+    response = post(owner_api, TRACKS, body)
     assert response.status_code == 202, response.json()
     assert Track.objects.get().title == "song"
 
 
 def test_a_head_that_is_too_large_is_still_refused(owner_api: APIClient) -> None:
     body = form((b'name="file"; filename="' + b"a" * 20_000 + b'"', wav()))
-    response = owner_api.generic("POST", TRACKS, body, content_type=FORM)
+    response = post(owner_api, TRACKS, body)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "parse_error")
     assert not Track.objects.exists()
 
 
 def test_a_compressed_body_is_told_so(owner_api: APIClient, client: Client, owner: User) -> None:
     body = gzip.compress(form((b'name="file"; filename="song.wav"', wav())))
-    response = owner_api.generic(
-        "POST", TRACKS, body, content_type=FORM, headers={"Content-Encoding": "gzip"}
-    )
+    response = post(owner_api, TRACKS, body, **{"Content-Encoding": "gzip"})
     assert response.status_code == 415
     assert response["Accept-Encoding"] == "identity"
     error = json.loads(response.content)["error"]
     assert error["code"] == "unsupported_content_encoding"
     assert "gzip" in error["message"]
     client.force_login(owner)
-    page = client.generic("POST", "/upload/", body, content_type=FORM, headers={"Content-Encoding": "GZIP"})
+    page = post(client, "/upload/", body, **{"Content-Encoding": "GZIP"})
     assert (page.status_code, page["Content-Type"]) == (415, "text/plain; charset=utf-8")
     assert not Track.objects.exists()
     plain = form((b'name="file"; filename="song.wav"', wav()))
-    taken = owner_api.generic(
-        "POST", TRACKS, plain, content_type=FORM, headers={"Content-Encoding": "identity"}
-    )
+    taken = post(owner_api, TRACKS, plain, **{"Content-Encoding": "identity"})
     assert taken.status_code == 202

@@ -128,10 +128,19 @@ def _from_csv(path: Path) -> Listing[Entry]:
         if not any((place, genre, *row.values())):
             continue
         missing = "" if place and genre else f"row {number} has no {'genre' if place else 'path'}"
-        if "part" in row:
-            row["part"] = _part(row["part"])
-        sound = find(path.parent, place) if place else path
-        found.append(Entry(key=storable(place), genre=genre, path=sound, problem=missing, **row))
+        split = row.get("part")
+        found.append(
+            Entry(
+                key=storable(place),
+                genre=genre,
+                path=find(path.parent, place) if place else path,
+                title=row.get("title"),
+                artist=row.get("artist"),
+                part=None if split is None else _part(split),
+                repetition_group=row.get("repetition_group"),
+                problem=missing,
+            )
+        )
     return Listing(found, table.unknown)
 
 
