@@ -13,6 +13,10 @@ from collections.abc import Callable
 ENCODINGS = ("cp949", "cp932", "cp1251", "cp1252")
 """Korean, Japanese, Cyrillic and Western European Windows encodings; where two readings are equally likely,
 the first wins."""
+# Looked up now: Python imports an encoding on first use, which a confined process cannot do.
+_DECODERS = {
+    encoding: codecs.getincrementaldecoder(encoding) for encoding in (*ENCODINGS, "euc_kr", "latin-1")
+}
 
 _CERTAIN = 0.85
 _CERTAIN_LEAD = 0.3
@@ -100,7 +104,7 @@ def _readings(raw: bytes) -> list[tuple[float, str]]:
     """Give (plausibility from 0 to 1, text) of every encoding that reads `raw`, best first."""
     found = []
     for place, encoding in enumerate(ENCODINGS):
-        decoder = codecs.getincrementaldecoder(encoding)()
+        decoder = _DECODERS[encoding]()
         try:
             text = decoder.decode(raw, final=len(raw) != _ID3V1_BYTES)
         except UnicodeDecodeError:
