@@ -3,8 +3,8 @@
 The plain mean is what librosa and the data sets of the field use, and it is wrong for one kind of file: where
 one channel is inverted (a fault of mastering or of a cable) the channels cancel, and what a codec or a
 converter left of them is heard instead. A first pass gathers, per stretch of some seconds and per octave, how
-alike the channels are; where they cancel, a second pass inverts the channel back before the mean is taken, and
-in those octaves alone where it is inverted, since codecs lose the sign of high bands (intensity stereo).
+alike the channels are; where they cancel, a second pass inverts the channel back before the mean is taken,
+and in those octaves alone where it is inverted, since codecs lose the sign of high bands (intensity stereo).
 Everything else is the plain mean, bit by bit.
 
 The measure is the in-phase share 2 Re<a, b> / (<a, a> + <b, b>), the similarity of Avendano (Frequency-domain
@@ -33,12 +33,17 @@ BAND_EDGES = (40.0, 88.0, 177.0, 354.0, 707.0, 1414.0, 2828.0, 5657.0, 11025.0)
 
 # A whole recording of which this much is lost is inverted: long-term values of music are positive.
 _INVERTED = -0.3
+# So is one of which the bass is lost, which music has in the middle, and whose rest is too wide to tell.
+_N_BASS_BANDS = 2
+_INVERTED_BASS = -0.9
+_TOO_WIDE = 0.1
+_LEAST_BASS = 0.01
 # Less than half of a recording, which is told by half a minute of it.
 _INVERTED_PART = -0.5
 _STRETCHES_AROUND = 5
 # A stretch that differs from the rest of a recording, and an octave that does: wide music has both.
 _INVERTED_STRETCH = -0.9
-_UPRIGHT_STRETCH = 0.8
+_UPRIGHT_STRETCH = 0.5
 _INVERTED_BAND = -0.97
 _UPRIGHT_BAND = 0.5
 # Octaves fainter than this, of the loudest, say nothing.
@@ -141,9 +146,8 @@ def _gains(stretches: Float64) -> NDArray[np.int8]:
 
 def _signs(cross: Float64, power: Float64) -> NDArray[np.int8]:
     """Signs (n_stretches, n_bands) of a channel of which ``cross`` / ``power`` is the in-phase share."""
-    whole = _share(cross.sum(), power.sum())
     local = _share(cross.sum(axis=1), power.sum(axis=1))
-    if whole <= _INVERTED:
+    if _is_inverted(cross.sum(axis=0), power.sum(axis=0)):
         inverted = local < _UPRIGHT_STRETCH
     else:
         around = np.ones(min(_STRETCHES_AROUND, len(local)))
@@ -159,6 +163,15 @@ def _signs(cross: Float64, power: Float64) -> NDArray[np.int8]:
         other = share >= _UPRIGHT_BAND if sign < 0 else share <= _INVERTED_BAND
         signs[np.ix_(group, counts & other)] = -sign
     return signs
+
+
+def _is_inverted(cross: Float64, power: Float64) -> bool:
+    """Whether a channel is inverted by its cross-products and power (n_bands,) over a whole recording."""
+    whole = _share(cross.sum(), power.sum())
+    bass = power[:_N_BASS_BANDS].sum()
+    has_bass = bass > _LEAST_BASS * power.sum()
+    lost_bass = has_bass and _share(cross[:_N_BASS_BANDS].sum(), bass) <= _INVERTED_BASS
+    return bool(whole <= _INVERTED or (lost_bass and whole <= _TOO_WIDE))
 
 
 def _share(cross: Float64 | float, power: Float64 | float) -> Float64:

@@ -76,6 +76,8 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         unsure=prediction.unsure,
         probabilities=prediction.probabilities,
         timeline=[_segment(segment) for segment in prediction.timeline],
+        expected_duration=result.info.expected_duration,
+        damaged=result.info.damaged,
         descriptor=result.descriptor,
         embedding=prediction.embedding,
         **tag_fields(prediction),
