@@ -209,6 +209,8 @@ class _Output:
         self._resampler: AudioResampler | None = None
 
     def push(self, mono: Float32, rate: int) -> None:
+        if mono.size == 0:  # which FFmpeg's filters report as a lack of memory
+            return
         if rate != self._rate:
             self._flush()
             self._rate = rate

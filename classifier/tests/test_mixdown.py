@@ -135,6 +135,13 @@ def test_change_of_rate_between_inverted_sounds_keeps_every_second() -> None:
         assert likeness(part, SONG[::2]) > 0.95
 
 
+@pytest.mark.parametrize("n", [44100, 2 * BLOCK, 2 * BLOCK + 1, 3 * BLOCK - 1])
+def test_the_last_block_of_an_inverted_sound_may_be_of_any_length(n: int) -> None:
+    heard = decoded(stereo(SONG[:n], -SONG[:n]))
+    assert heard.size == decoded(stereo(SONG[:n], SONG[:n])).size
+    assert likeness(heard, decoded(stereo(SONG[:n], SONG[:n]))) > 0.9999
+
+
 def test_twenty_minutes_are_measured_in_a_megabyte() -> None:
     meter = PhaseMeter()
     block = stereo(SONG, -SONG)[:, :BLOCK]
