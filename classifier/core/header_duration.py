@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+
+from classifier.core.joined import PartReader
 
 # Formats whose headers, or indices, count samples; of others FFmpeg extrapolates from the first packets.
 _COUNTED = frozenset(
@@ -112,14 +113,14 @@ def is_near(claimed: float, duration: float) -> bool:
     return abs(claimed - duration) <= max(_TOLERANCE_SECONDS, _HEADER_TOLERANCE * duration)
 
 
-def claim_of(container: InputContainer, stream: AudioStream, file: BinaryIO, size: int) -> Claim | None:
+def claim_of(container: InputContainer, stream: AudioStream, file: PartReader, size: int) -> Claim | None:
     """Read what the header of an open file counts; None where it counts nothing that can be believed.
 
     Parameters
     ----------
     container, stream
         The open file and its audio stream.
-    file : binary file object
+    file : PartReader
         The same file; its position is kept.
     size : int
         In bytes.
@@ -144,7 +145,7 @@ def claim_of(container: InputContainer, stream: AudioStream, file: BinaryIO, siz
     return claim
 
 
-def _counted_duration(container: InputContainer, stream: AudioStream, file: BinaryIO) -> float | None:
+def _counted_duration(container: InputContainer, stream: AudioStream, file: PartReader) -> float | None:
     bit_rate = stream.codec_context.bit_rate
     if container.format.name == "wav" and stream.codec_context.name.startswith("pcm_") and bit_rate:
         # FFmpeg limits the length to the size of the file.
@@ -162,7 +163,7 @@ def _counted_duration(container: InputContainer, stream: AudioStream, file: Bina
     return own if whole is None else min(own, whole)
 
 
-def _mp3_claim(stream: AudioStream, file: BinaryIO) -> Claim | None:
+def _mp3_claim(stream: AudioStream, file: PartReader) -> Claim | None:
     """Read the counts of Xing's header, which is in the first frame."""
     file.seek(0)
     tag = file.read(_ID3_HEADER)
@@ -183,7 +184,7 @@ def _mp3_claim(stream: AudioStream, file: BinaryIO) -> Claim | None:
     return Claim(seconds, n_bytes if flags & _XING_BYTES else None)
 
 
-def _asf_claim(file: BinaryIO) -> Claim | None:
+def _asf_claim(file: PartReader) -> Claim | None:
     """Read the play duration, less the preroll (ASF specification, section 3.2)."""
     file.seek(0)
     head = file.read(_HEAD)
@@ -194,7 +195,7 @@ def _asf_claim(file: BinaryIO) -> Claim | None:
     return Claim(play / 1e7 - preroll / 1e3)
 
 
-def wav_data(file: BinaryIO) -> tuple[int, int] | None:
+def wav_data(file: PartReader) -> tuple[int, int] | None:
     """Find the place of the samples in a WAV file, and how many bytes of them its header counts."""
     file.seek(0)
     head = file.read(_HEAD)
@@ -207,7 +208,7 @@ def wav_data(file: BinaryIO) -> tuple[int, int] | None:
     return None
 
 
-def wav_is_understated(file: BinaryIO, size: int) -> bool:
+def wav_is_understated(file: PartReader, size: int) -> bool:
     """Whether samples go on after the end that a WAV file's header gives: no other chunk begins there."""
     data = wav_data(file)
     if data is None:
