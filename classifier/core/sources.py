@@ -2,7 +2,7 @@
 
 FFmpeg reads hundreds of formats, some of which (playlists, concatenations, streaming manifests) are
 instructions to open other files or addresses. Here it gets a stream of bytes without a name, may only use the
-demuxers and decoders listed below, and has neither a protocol nor a callback to open anything else.
+demuxers and decoders listed in `formats`, and has neither a protocol nor a callback to open anything else.
 """
 
 from __future__ import annotations
@@ -21,6 +21,14 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
+from classifier.core.formats import (
+    ASF_ENCRYPTION,
+    ASF_MAGIC,
+    ENCRYPTED_TAGS,
+    KNOWN_DECODERS,
+    MAGIC,
+    OPEN_OPTIONS,
+)
 from classifier.core.header_duration import (
     MIN_PLAUSIBLE_BIT_RATE,
     Claim,
@@ -72,46 +80,6 @@ AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
         "The file's audio format ({codec}) is not supported. Convert it to MP3, WAV or FLAC."
     ),
 }
-
-# FFmpeg's demuxer names. Left out on purpose: hls, dash, concat, sdp, rtsp, imf, image2, lavfi, devices, and
-# every other format that refers to files or addresses.
-FORMATS = (
-    "wav,w64,aiff,au,caf,voc,ircam,mp3,aac,ac3,eac3,amr,flac,ogg,mov,matroska,asf,xwma,ape,wv,tta,tak,"
-    "mpc,mpc8,dsf,qoa,avi,flv,mpegts,mpeg,truehd,dts"
-)
-
-DECODERS = (
-    "mp1float,mp1,mp2float,mp2,mp3float,mp3,aac,aac_latm,alac,flac,vorbis,opus,speex,ac3,eac3,dca,truehd,mlp,"
-    "amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,wmav1,wmav2,wmapro,wmalossless,wmavoice,ape,wavpack,"
-    "tta,tak,mpc7,mpc8,als,qoa,dsd_lsbf,dsd_lsbf_planar,dsd_msbf,dsd_msbf_planar,gsm,gsm_ms,mace3,mace6,"
-    "nellymoser,qdm2,g722,g726,pcm_alaw,pcm_mulaw,pcm_u8,pcm_s8,pcm_s8_planar,pcm_s16le,pcm_s16be,"
-    "pcm_s16le_planar,pcm_s16be_planar,pcm_u16le,pcm_u16be,pcm_s24le,pcm_s24be,pcm_s24le_planar,pcm_u24le,"
-    "pcm_u24be,pcm_s32le,pcm_s32be,pcm_s32le_planar,pcm_u32le,pcm_u32be,pcm_s64le,pcm_s64be,pcm_f16le,"
-    "pcm_f24le,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_bluray,pcm_dvd,adpcm_ms,adpcm_ima_wav,"
-    "adpcm_ima_qt,adpcm_yamaha,adpcm_swf"
-)
-_KNOWN_DECODERS = frozenset(DECODERS.split(","))
-
-_OPEN_OPTIONS = {
-    "format_whitelist": FORMATS,
-    "codec_whitelist": DECODERS,
-    "protocol_whitelist": "none",
-    "probesize": str(2 * 2**20),
-    "analyzeduration": "2000000",
-    "max_streams": "64",
-}
-
-_ASF_MAGIC = b"0&\xb2u"
-_MATROSKA_MAGIC = b"\x1aE\xdf\xa3"
-_MAGIC = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", _ASF_MAGIC, _MATROSKA_MAGIC)
-
-# GUIDs of the content encryption objects of an ASF header, in file order (ASF specification, section 10.2).
-_ASF_ENCRYPTION = (
-    bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
-    bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
-    bytes.fromhex("338505438169e6499b74ad12cb86d58c"),
-)
-_ENCRYPTED_TAGS = frozenset({"drms", "enca", "aavd", "p7m "})
 
 _MAX_DAMAGED_READS = 100
 # Rates outside this range are damage, and would be resampled into gigabytes.
@@ -349,11 +317,11 @@ def open_source(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Iter
 def _open_part(file: BinaryIO, begin: int, end: int) -> Iterator[_OpenPart]:
     reader = PartReader(file, begin, end)
     head = reader.read(2**16)
-    options = _OPEN_OPTIONS
+    options = OPEN_OPTIONS
     if head.startswith(b"RIFF") and wav_is_understated(reader, end - begin):
-        options = {**_OPEN_OPTIONS, "ignore_length": "1"}
+        options = {**OPEN_OPTIONS, "ignore_length": "1"}
     reader.seek(0)
-    if head.startswith(_ASF_MAGIC) and any(guid in head for guid in _ASF_ENCRYPTION):
+    if head.startswith(ASF_MAGIC) and any(guid in head for guid in ASF_ENCRYPTION):
         raise AudioError("encrypted")
     try:
         container = av.open(
@@ -367,7 +335,7 @@ def _open_part(file: BinaryIO, begin: int, end: int) -> Iterator[_OpenPart]:
     except (FFmpegError, ValueError) as error:
         if reader.failure is not None:
             raise reader.failure from None
-        known = head.startswith(_MAGIC) or head[4:8] == b"ftyp"
+        known = head.startswith(MAGIC) or head[4:8] == b"ftyp"
         raise AudioError("truncated" if known and "whitelist" not in str(error) else "not_audio") from error
     with container:
         if reader.failure is not None:
@@ -396,9 +364,9 @@ def _audio_stream(container: InputContainer) -> AudioStream:
     # A stream without a decoder has no context in PyAV, contrary to its annotations.
     if context is None:
         raise AudioError("unsupported", codec="unknown")
-    if stream.codec_tag in _ENCRYPTED_TAGS:
+    if stream.codec_tag in ENCRYPTED_TAGS:
         raise AudioError("encrypted")
-    if context.name not in _KNOWN_DECODERS:
+    if context.name not in KNOWN_DECODERS:
         raise AudioError("unsupported", codec=context.name)
     for other in container.streams:
         if other.index != stream.index:
