@@ -109,6 +109,14 @@ def analyse(
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Classification:
+    """The prediction for a file, and how much of the file it is about."""
+
+    info: AudioInfo
+    prediction: Prediction
+
+
 def classify(
     file: BinaryIO,
     *,
@@ -123,9 +131,27 @@ def classify(
     AudioError, OSError
         As for ``analyse``.
     """
+    return classify_file(file, classifier=classifier, limits=limits, params=params).prediction
+
+
+def classify_file(
+    file: BinaryIO,
+    *,
+    classifier: Classifier,
+    limits: AudioLimits = DEFAULT_LIMITS,
+    params: FeatureParams = DEFAULT_PARAMS,
+) -> Classification:
+    """Classify one track as ``classify`` does, and tell how much of it was decoded.
+
+    Raises
+    ------
+    AudioError, OSError
+        As for ``analyse``.
+    """
     audio = decode(file, limits=limits)
     mel_power = extract(audio.samples, params).mel_power
-    return classifier.predict(mel_power, duration=audio.info.duration, samples=audio.samples)
+    prediction = classifier.predict(mel_power, duration=audio.info.duration, samples=audio.samples)
+    return Classification(info=audio.info, prediction=prediction)
 
 
 class _Clock:

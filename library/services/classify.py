@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from classifier import registry
-from classifier.core.analysis import classify as classify_sound
+from classifier.core.analysis import classify_file
 from classifier.core.audio import AudioError
 from classifier.core.tags import Strengths, calibrated, version_of
 from library.errors import TrackError
@@ -31,8 +31,11 @@ WAIT_SECONDS = 90
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The prediction for a file that is not stored."""
+    """The prediction for a file that is not stored, and how much of the file was read."""
 
+    duration: float
+    expected_duration: float | None
+    damaged: bool
     label: str | None
     confidence: float
     unsure: bool
@@ -75,7 +78,7 @@ def answer(*, name: str) -> dict[str, Any]:
     try:
         loaded = registry.in_service()
         with default_storage.open(name) as file:
-            prediction = classify_sound(cast(BinaryIO, file), classifier=loaded.classifier, limits=limits())
+            found = classify_file(cast(BinaryIO, file), classifier=loaded.classifier, limits=limits())
     except AudioError as error:
         return {"error": {"code": error.code, "params": error.params}}
     except SoftTimeLimitExceeded:
@@ -84,7 +87,11 @@ def answer(*, name: str) -> dict[str, Any]:
         return {"error": {"code": "no_classifier", "params": {}}}
     except FileNotFoundError:
         return {"error": {"code": "busy", "params": {}}}
+    info, prediction = found.info, found.prediction
     return {
+        "duration": info.duration,
+        "expected_duration": info.expected_duration,
+        "damaged": info.damaged,
         "label": prediction.label,
         "confidence": prediction.confidence,
         "unsure": prediction.unsure,

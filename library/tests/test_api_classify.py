@@ -41,13 +41,19 @@ def test_a_sound_gets_its_label_and_is_not_kept(client: Client, stored: Stored) 
         body = response.json()
         assert set(body) == {
             *("label", "confidence", "unsure", "probabilities", "model_version"),
-            *("style", "reason", "tags", "tag_version"),
+            *("style", "reason", "tags", "tag_version", "duration", "expected_duration", "damaged"),
         }
         assert bool(body["tags"]) is (body["tag_version"] is not None)
         assert list(body["probabilities"]) == LABELS
         assert sum(body["probabilities"].values()) == pytest.approx(1, abs=1e-4)
         assert body["confidence"] == pytest.approx(max(body["probabilities"].values()))
         assert body["model_version"] == ModelVersion.objects.get().name
+        assert body["duration"] == pytest.approx(3.5, abs=0.6)
+        assert (body["expected_duration"], body["damaged"]) == (None, False)
+    whole = wav(chords(4))
+    cut = client.post(CLASSIFY, {"file": upload(whole[: len(whole) // 2])}).json()
+    assert cut["duration"] == pytest.approx(2, abs=0.01)
+    assert (cut["expected_duration"], cut["damaged"]) == (pytest.approx(4, abs=0.01), False)
     nothing = client.post(CLASSIFY, {"file": upload(silence())}).json()
     assert (nothing["label"], nothing["unsure"]) == (None, True)
     assert (Track.objects.count(), stored()) == (0, [])
