@@ -171,7 +171,7 @@ def test_overlapping_patches_reach_from_the_first_frame_to_the_last() -> None:
     assert len(tagger.patch_starts(100_000, most=24, step=31)) == 24
 
 
-def test_the_tagger_is_given_drowned_music_twice() -> None:
+def test_the_tagger_is_given_drowned_music_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     found = tagger.installed()
     if found is None:
         pytest.skip("the tagger is not installed")
@@ -179,11 +179,16 @@ def test_the_tagger_is_given_drowned_music_twice() -> None:
     from classifier.releases import current_release
 
     classifier = Classifier.load(current_release(), tagger=found)
-    drowned = 0.01 * sounds.tune(6.0) + 0.03 * sounds.noise(6.0)
-    clear = classifier.tag(sounds.tune(6.0))
+    assert classifier.ensemble is not None
+    assert classifier.ensemble.recording_head is not None
+    samples = sounds.tune(6.0)
+    monkeypatch.setattr(classifier.ensemble, "is_recording", lambda _output: True)
+    output = classifier.tag(samples)
+    assert output is not None
+    assert output.enhanced is not None
+    assert list(output.enhanced.networks) == ["msd"]
+    assert len(output.enhanced.start) > len(output.start)
+    monkeypatch.setattr(classifier.ensemble, "is_recording", lambda _output: False)
+    clear = classifier.tag(samples)
     assert clear is not None
     assert clear.enhanced is None
-    output = classifier.tag(drowned.astype(np.float32))
-    assert output is not None
-    assert classifier.ensemble is not None
-    assert (output.enhanced is not None) is classifier.ensemble.is_recording(output)
