@@ -185,6 +185,11 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 AUDIO_MIN_SECONDS = env.float("AUDIO_MIN_SECONDS", 1.0)
 AUDIO_MAX_SECONDS = env.float("AUDIO_MAX_SECONDS", 20 * 60.0)
 AUDIO_MAX_BYTES = env.int("AUDIO_MAX_MB", 100) * 2**20
+AUDIO_ANONYMOUS_MAX_SECONDS = min(AUDIO_MAX_SECONDS, env.float("AUDIO_ANONYMOUS_MAX_SECONDS", 5 * 60.0))
+AUDIO_ANONYMOUS_MAX_BYTES = min(AUDIO_MAX_BYTES, env.int("AUDIO_ANONYMOUS_MAX_MB", 25) * 2**20)
+"""Of people without an account, who may only have a sound classified."""
+REQUEST_MAX_BYTES = max(2**30, 2 * AUDIO_MAX_BYTES)
+"""Of a whole request, which may hold several files."""
 # Room for the form around the file; the file itself is measured by the service.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20

@@ -225,7 +225,8 @@ def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     memory = compose["services"]["analysis"]["command"].split("--max-memory-per-child ")[1].split()[0]
     assert memory == str(services.ANALYSIS_MEMORY_KIB)
     image = (REPOSITORY / "Dockerfile").read_text()
-    for flag in ("--worker-class gthread", "--preload", "--timeout 120", "--no-control-socket"):
+    worker = "--worker-class genreweb.web_worker.BufferingWorker"
+    for flag in (worker, "--preload", "--timeout 120", "--no-control-socket"):
         assert flag in image
         assert flag in " ".join(own["web"].command)
 
