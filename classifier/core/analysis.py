@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.core import pictures
-from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, decode
+from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, Decode, decode
 from classifier.core.chroma import DESCRIPTOR_VERSION, descriptor
 from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
 from classifier.core.pictures import Picture
@@ -58,6 +58,7 @@ def analyse(
     limits: AudioLimits = DEFAULT_LIMITS,
     params: FeatureParams = DEFAULT_PARAMS,
     on_step: Callable[[Step], None] | None = None,
+    decoder: Decode = decode,
 ) -> TrackAnalysis:
     """Decode a track, compute its features and descriptor, classify it and draw its pictures.
 
@@ -71,6 +72,8 @@ def analyse(
         Must equal those that ``classifier`` was trained with.
     on_step : callable, optional
         Called with the name of each step as it begins.
+    decoder : callable, optional
+        Decodes in place of `audio.decode`, in another process for example.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def analyse(
     """
     clock = _Clock(on_step)
     clock.begin("decode")
-    audio = decode(file, limits=limits)
+    audio = decoder(file, limits=limits)
     info = audio.info
     clock.begin("features")
     features = extract(audio.samples, params)
@@ -115,6 +118,7 @@ def classify(
     classifier: Classifier,
     limits: AudioLimits = DEFAULT_LIMITS,
     params: FeatureParams = DEFAULT_PARAMS,
+    decoder: Decode = decode,
 ) -> Prediction:
     """Classify one track without computing anything else.
 
@@ -123,7 +127,7 @@ def classify(
     AudioError, OSError
         As for ``analyse``.
     """
-    audio = decode(file, limits=limits)
+    audio = decoder(file, limits=limits)
     mel_power = extract(audio.samples, params).mel_power
     return classifier.predict(mel_power, duration=audio.info.duration, samples=audio.samples)
 
