@@ -1,7 +1,7 @@
 """Take from this process whatever decoding a sound does not need.
 
-Linux knows all of it; elsewhere the resource limits remain. What a kernel or a container does not allow is left
-out: each part is worth having alone.
+Linux knows all of it; elsewhere the resource limits remain. What a kernel or a container does not allow is
+left out: each part is worth having alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
@@ -56,10 +57,10 @@ def confine(*, descriptors: int) -> list[str]:
 def address_space() -> int:
     """Bytes of address space that this process has now; 0 where the system does not tell."""
     try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
+        pages = Path("/proc/self/statm").read_text().split()[0]
     except OSError:
         return 0
+    return int(pages) * resource.getpagesize()
 
 
 def limit_resources(*, seconds: int, address_space: int, file_size: int) -> None:

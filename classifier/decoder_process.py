@@ -1,7 +1,7 @@
 """The process in which sounds of strangers are decoded: it can read the one file it is given, and write one.
 
-It answers requests one after the other over a socket. A request is JSON with two descriptors, the sound and the
-output; an answer is JSON. `classifier.decoding` is the other side.
+It answers requests one after the other over a socket. A request is JSON with two descriptors, the sound and
+the output; an answer is JSON. `classifier.decoding` is the other side.
 """
 
 from __future__ import annotations

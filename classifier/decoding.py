@@ -1,7 +1,7 @@
 """Decode sounds of strangers in a confined process, so that what one of them breaks is the answer about it.
 
-A process is started when it is needed, answers one request after the other, and ends when there was nothing to
-do for a while. What it may use is limited by the system; what it takes too long for is ended from here.
+A process is started when it is needed, answers one request after the other, and ends when there was nothing
+to do for a while. What it may use is limited by the system; what it takes too long for is ended from here.
 """
 
 from __future__ import annotations
@@ -266,7 +266,9 @@ def _result(answer: Any, task: _Task) -> Any:
         refused = answer.get("refused")
         if isinstance(refused, dict) and refused.get("code") in AUDIO_ERROR_MESSAGES:
             params = refused.get("params")
-            if isinstance(params, dict) and all(isinstance(one, str | int | float) for one in params.values()):
+            if isinstance(params, dict) and all(
+                isinstance(one, str | int | float) for one in params.values()
+            ):
                 with contextlib.suppress(KeyError, ValueError, TypeError):
                     error = AudioError(refused["code"], **params)
                     raise error

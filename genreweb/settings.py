@@ -334,6 +334,10 @@ REST_FRAMEWORK = {
 }
 API_ANONYMOUS_CLASSIFY = env.bool("API_ANONYMOUS_CLASSIFY", True)
 """Whether people without an account may have a sound classified; it is not kept."""
+API_CLASSIFY_REQUESTS = env.int("API_CLASSIFY_REQUESTS", 4)
+"""How many requests per web process may wait for a sound to be classified; each holds one of its threads."""
+API_CLASSIFY_REQUESTS_EACH = env.int("API_CLASSIFY_REQUESTS_EACH", 2)
+"""How many of them may be of one person, or of one address where nobody is signed in."""
 API_WAITING_REQUESTS = env.int("API_WAITING_REQUESTS", 8)
 """How many requests per web process may wait for their track; each holds one of the server's threads."""
 REST_KNOX = {

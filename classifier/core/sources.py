@@ -63,8 +63,8 @@ AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
         "The file's audio format ({codec}) is not supported. Convert it to MP3, WAV or FLAC."
     ),
     "undecodable": gettext_noop(
-        "The file cannot be decoded: it takes too much time or memory, or ends the decoder. Export it again, as "
-        "MP3, WAV or FLAC, and retry."
+        "The file cannot be decoded: it takes too much time or memory, or ends the decoder. Export it again, "
+        "as MP3, WAV or FLAC, and retry."
     ),
 }
 
