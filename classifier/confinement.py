@@ -80,7 +80,7 @@ def limit_resources(*, seconds: int, address_space: int, file_size: int) -> None
 def _leave_network(libc: ctypes.CDLL) -> bool:
     """Move to a network without interfaces: as any user where that is allowed, else as root."""
     alone = _CLONE_NEWNET | _CLONE_NEWIPC
-    return libc.unshare(_CLONE_NEWUSER | alone) == 0 or libc.unshare(alone) == 0
+    return bool(libc.unshare(_CLONE_NEWUSER | alone) == 0 or libc.unshare(alone) == 0)
 
 
 def _keep_privileges_from_growing(libc: ctypes.CDLL) -> bool:
@@ -92,7 +92,7 @@ def _drop_capabilities(libc: ctypes.CDLL) -> bool:
     # A process in a new namespace of users has all of them there.
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
-    return hasattr(libc, "capset") and libc.capset(header, none) == 0
+    return hasattr(libc, "capset") and bool(libc.capset(header, none) == 0)
 
 
 def _lock_files(libc: ctypes.CDLL) -> bool:

@@ -72,7 +72,7 @@ def _probe(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, 
 
 def _decode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
     audio = decode(file, limits=limits)
-    _write(output, memoryview(np.ascontiguousarray(audio.samples, "<f4")).cast("B"))
+    _write(output, memoryview(np.ascontiguousarray(audio.samples, "<f4").view(np.uint8).data))
     fields = {field.name: getattr(audio, field.name) for field in dataclasses.fields(audio)}
     del fields["samples"]
     return {**fields, "info": dataclasses.asdict(audio.info)}

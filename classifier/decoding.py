@@ -181,7 +181,7 @@ class _Process:
             self._process = subprocess.Popen(  # noqa: S603  our own interpreter and arguments
                 [sys.executable, "-m", "classifier.decoder_process", str(idle_seconds)],
                 cwd=Path(__file__).resolve().parents[1],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 # No setting and no secret of the site. More threads would only take memory.
                 env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},

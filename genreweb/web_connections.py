@@ -165,6 +165,7 @@ class Connection(HTTPChannel):
 
     parser_class = Request
     error_task_class = RefusalTask
+    request: Request | None = None
     refused = False
     _lingers_until = 0.0
 
@@ -174,26 +175,26 @@ class Connection(HTTPChannel):
 
     @property
     def waits_since(self) -> float:
-        return float(self.last_activity if self.request is None else time.time() - self._taken())
+        return time.monotonic() - self._idle() if self.request is None else self.request.began
 
-    def _taken(self) -> float:
-        return time.monotonic() - float(self.request.began)
+    def _idle(self) -> float:
+        return time.time() - float(self.last_activity)
 
     def is_overdue(self) -> bool:
         """Whether the client has had its time."""
         if self._lingers_until:
             return time.monotonic() > self._lingers_until
-        idle = time.time() - float(self.last_activity)
         if self.total_outbufs_len:
-            return idle > SEND_SECONDS
+            return self._idle() > SEND_SECONDS
         if self.requests:
             return False
         request = self.request
         if request is None:
-            return idle > IDLE_SECONDS
+            return self._idle() > IDLE_SECONDS
+        taken = time.monotonic() - request.began
         if not request.headers_finished:
-            return self._taken() > HEAD_SECONDS
-        return self._taken() > BODY_SECONDS + request.body_bytes_received / BODY_BYTES_PER_SECOND
+            return taken > HEAD_SECONDS
+        return taken > BODY_SECONDS + int(request.body_bytes_received) / BODY_BYTES_PER_SECOND
 
     def received(self, data: bytes) -> bool:
         return False if self._lingers_until else bool(super().received(data))

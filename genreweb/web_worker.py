@@ -48,7 +48,8 @@ class BufferingWorker(Worker):
             # Connections are ended here, by `end_overdue`.
             channel_timeout=24 * 3600,
             max_request_header_size=MAX_HEAD_BYTES,
-            max_request_body_size=settings.REQUEST_MAX_BYTES,
+            # It may hold several files.
+            max_request_body_size=max(2**30, 2 * settings.AUDIO_MAX_BYTES),
             recv_bytes=MEMORY_BYTES,
             inbuf_overflow=MEMORY_BYTES,
             outbuf_overflow=2**20,

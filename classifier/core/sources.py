@@ -62,10 +62,7 @@ AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
     "unsupported": gettext_noop(
         "The file's audio format ({codec}) is not supported. Convert it to MP3, WAV or FLAC."
     ),
-    "undecodable": gettext_noop(
-        "The file cannot be decoded: it takes too much time or memory, or ends the decoder. Export it again, "
-        "as MP3, WAV or FLAC, and retry."
-    ),
+    "undecodable": gettext_noop("The file overtaxes or breaks the decoder. Export it again, as MP3 or WAV."),
 }
 
 # FFmpeg's demuxer names. Left out on purpose: hls, dash, concat, sdp, rtsp, imf, image2, lavfi, devices, and

@@ -265,14 +265,16 @@ def test_a_body_that_keeps_coming_has_longer(loop: Loop, monkeypatch: pytest.Mon
     head = b"POST / HTTP/1.1\r\nAuthorization: a\r\nContent-Length: 900000\r\n\r\n"
     with loop.client(head + b"a" * 500_000):
         (connection,) = loop.connections()
-        wait_until(lambda: loop.turn() and connection.request.body_bytes_received == 500_000)
+        request = connection.request
+        assert request is not None
+        wait_until(lambda: loop.turn() and request.body_bytes_received == 500_000)
         end_overdue(loop.connections(), most=10)
         assert loop.connections() == [connection]
 
 
 def test_where_there_are_too_many_the_oldest_go_first(loop: Loop) -> None:
     with loop.client(b"GET"), loop.client(b"GET"), loop.client(b"GET"):
-        oldest = sorted(loop.connections(), key=lambda one: one.request.began)
+        oldest = sorted(loop.connections(), key=lambda one: one.waits_since)
         end_overdue(loop.connections(), most=2)
         assert set(loop.connections()) == set(oldest[1:])
 

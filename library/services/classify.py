@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 SCRATCH = "scratch"
 WAIT_SECONDS = 90
 
+# Each waiting request holds one of the web server's threads.
 _places = Places(settings.API_CLASSIFY_REQUESTS, per_caller=settings.API_CLASSIFY_REQUESTS_EACH)
 
 
