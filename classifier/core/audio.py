@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ __all__ = [
     "AudioErrorCode",
     "AudioInfo",
     "AudioLimits",
+    "Decode",
     "decode",
     "encode_playback",
     "is_browser_playable",
@@ -69,6 +70,12 @@ class Audio:
     samples: Float32
     sample_rate: int = SAMPLE_RATE
     info: AudioInfo
+
+
+class Decode(Protocol):
+    """How a file is decoded: `decode`, or the same in another process."""
+
+    def __call__(self, file: BinaryIO, /, *, limits: AudioLimits) -> Audio: ...
 
 
 def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:

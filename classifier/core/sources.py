@@ -51,6 +51,7 @@ AudioErrorCode = Literal[
     "too_large",
     "encrypted",
     "unsupported",
+    "undecodable",
 ]
 
 
@@ -79,6 +80,7 @@ AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
     "unsupported": gettext_noop(
         "The file's audio format ({codec}) is not supported. Convert it to MP3, WAV or FLAC."
     ),
+    "undecodable": gettext_noop("The file overtaxes or breaks the decoder. Export it again, as MP3 or WAV."),
 }
 
 _MAX_DAMAGED_READS = 100
