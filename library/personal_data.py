@@ -110,7 +110,7 @@ def _track(track: Track) -> dict[str, Any]:
 def _analysis(analysis: Analysis) -> dict[str, Any]:
     shown = (
         *("created", "feature_version", "descriptor_version", "genre", "confidence", "unsure"),
-        *("probabilities", "timeline", "style", "tags", "tag_version"),
+        *("probabilities", "timeline", "style", "tags", "tag_version", "expected_duration", "damaged"),
     )
     return {
         **{name: getattr(analysis, name) for name in shown},

@@ -20,6 +20,8 @@ _REASONS = (
     "Why no genre is sure, where the sound is why: `no_music`, or `talk_and_noise` that are louder than the "
     "music; else null."
 )
+_EXPECTED = "Seconds that the file should hold, where only `duration` of them could be read; else null."
+_DAMAGED = "Whether passages within the file were left out; if not, what was read is its beginning."
 _STYLES = ", ".join(STYLE_TAGS) + "."
 
 UPLOAD_SOURCES = [choice for choice in Track.Source.choices if choice[0] != Track.Source.CATALOGUE]
@@ -57,6 +59,8 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
         help_text="The strength of each tag by group: the share of reference songs in which it is weaker. "
         "Empty where the analysis was made without a tagger."
     )
+    expected_duration = serializers.FloatField(read_only=True, allow_null=True, help_text=_EXPECTED)
+    damaged = serializers.BooleanField(read_only=True, help_text=_DAMAGED)
     tag_version = serializers.SerializerMethodField(
         help_text="What the tags were made with; strengths of one version can be compared. Null without tags."
     )
@@ -74,6 +78,8 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
             "stale",
             "style",
             "reason",
+            "expected_duration",
+            "damaged",
             "tags",
             "tag_version",
             "created",
@@ -297,6 +303,9 @@ class SoundSerializer(serializers.Serializer[Any]):
 class AnswerSerializer(serializers.Serializer[Any]):
     """The prediction for a sound that is not stored."""
 
+    duration = serializers.FloatField(help_text="Seconds that were read.")
+    expected_duration = serializers.FloatField(allow_null=True, help_text=_EXPECTED)
+    damaged = serializers.BooleanField(help_text=_DAMAGED)
     label = serializers.CharField(  # type: ignore[assignment]  # a field, not DRF's own attribute
         allow_null=True, help_text="Null where no music was found."
     )

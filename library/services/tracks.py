@@ -19,7 +19,8 @@ from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from classifier.core.audio import AudioError, AudioInfo, AudioLimits, probe
+from classifier import decoding
+from classifier.core.audio import AudioError, AudioInfo, AudioLimits
 from genreweb.accounts.models import User
 from library.errors import TrackError
 from library.models import TITLE_LENGTH, Analysis, Explanation, Track, TrackQuerySet
@@ -88,9 +89,14 @@ def examine(file: File[bytes], *, within: AudioLimits | None = None) -> tuple[Au
     stream = cast(BinaryIO, file)
     file.seek(0)
     try:
-        info = probe(stream, limits=within or limits())
+        info = decoding.shared.probe(stream, limits=within or limits())
     except AudioError as error:
         raise TrackError.of(error) from error
+    except decoding.DecoderBusyError as error:
+        raise TrackError("busy") from error
+    except decoding.DecoderLostError as error:
+        log.exception("an upload could not be looked at")
+        raise TrackError("unavailable") from error
     file.seek(0)
     digest = hashlib.sha256()
     while chunk := file.read(CHUNK):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("library", "0005_analysis_reason"),
+        ("library", "0006_analysis_expected_duration"),
     ]
 
     operations = [
