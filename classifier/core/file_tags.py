@@ -28,7 +28,7 @@ COVER_SUFFIX = ".webp"
 COVER_SIDE = 512
 """Longest side of a cover in pixels."""
 
-_MOST_CHARACTERS = 500
+MOST_CHARACTERS = 500
 _MOST_COVER_BYTES = 20 * 2**20
 # Decoded, 25 million pixels take 100 MB.
 _MOST_COVER_PIXELS = 25_000_000
@@ -112,7 +112,7 @@ def _words(container: InputContainer) -> dict[str, str]:
 
 def _plain(metadata: Mapping[str, str]) -> dict[str, str]:
     return {
-        name.casefold(): repair(text[:_MOST_CHARACTERS]).strip()
+        name.casefold(): repair(text[:MOST_CHARACTERS]).strip()
         for name, text in metadata.items()
         if text.strip()
     }
@@ -132,6 +132,16 @@ def _content(container: InputContainer, picture: Stream) -> bytes:
         if packet.stream.index == picture.index and 0 < packet.size <= _MOST_COVER_BYTES:
             return bytes(packet)
     return b""
+
+
+def load_picture_codecs() -> None:
+    """Import what Pillow imports on first use; a confined process cannot do it later."""
+    Image.init()
+    for file_format in _IMAGE_FORMATS:
+        sample = io.BytesIO()
+        # Large enough to be made smaller.
+        Image.new("RGB", (COVER_SIDE + 1, 1)).save(sample, file_format)
+        _encoded(sample.getvalue())
 
 
 def _encoded(content: bytes) -> bytes | None:

@@ -8,7 +8,8 @@ from typing import Any, BinaryIO, cast
 
 from django.core.files.base import ContentFile
 
-from classifier.core.file_tags import COVER_SUFFIX, read_file_tags
+from classifier import decoding
+from classifier.core.file_tags import COVER_SUFFIX
 from library.models import Track
 from library.services.tracks import clean_title, title_from
 
@@ -39,7 +40,7 @@ def read_tags(track: Track) -> Found | None:
     if track.file_tags is not None:
         return None
     with track.sound.open("rb") as file:
-        tags = read_file_tags(cast(BinaryIO, file))
+        tags = decoding.shared.file_tags(cast(BinaryIO, file))
     words = {
         "title": clean_title(tags.title),
         "artist": clean_title(tags.artist),
