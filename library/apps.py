@@ -8,7 +8,10 @@ class LibraryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from classifier.core.legacy_text import guess
+        from genreweb import multipart
         from genreweb.accounts import personal_data
         from library import personal_data as ours
 
         personal_data.register(ours)
+        multipart.install(decode=guess)

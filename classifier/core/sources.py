@@ -293,6 +293,39 @@ def size_of(file: BinaryIO) -> int:
     return size
 
 
+def _open(
+    reader: PartReader, *, options: dict[str, str] = OPEN_OPTIONS, metadata_errors: str = "replace"
+) -> InputContainer:
+    return av.open(
+        reader,
+        mode="r",
+        container_options=options,
+        metadata_errors=metadata_errors,
+        io_open=_refuse,
+        buffer_size=2**16,
+    )
+
+
+@contextmanager
+def open_container(file: BinaryIO, *, metadata_errors: str) -> Iterator[InputContainer]:
+    """Open a file for its metadata, under the same restrictions as for its sound.
+
+    Raises
+    ------
+    FFmpegError, ValueError
+        If FFmpeg cannot read it.
+    OSError
+        If reading the file object fails.
+    """
+    reader = PartReader(file, 0, size_of(file))
+    try:
+        with _open(reader, metadata_errors=metadata_errors) as container:
+            yield container
+    finally:
+        if reader.failure is not None:
+            raise reader.failure
+
+
 @contextmanager
 def open_source(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Iterator[Source]:
     """Open ``file`` (seekable, binary) from its start.
@@ -326,14 +359,7 @@ def _open_part(file: BinaryIO, begin: int, end: int) -> Iterator[_OpenPart]:
     if head.startswith(ASF_MAGIC) and any(guid in head for guid in ASF_ENCRYPTION):
         raise AudioError("encrypted")
     try:
-        container = av.open(
-            reader,
-            mode="r",
-            container_options=options,
-            metadata_errors="replace",
-            io_open=_refuse,
-            buffer_size=2**16,
-        )
+        container = _open(reader, options=options)
     except (FFmpegError, ValueError) as error:
         if reader.failure is not None:
             raise reader.failure from None

@@ -24,6 +24,7 @@ from classifier import decoding
 from classifier.core import audio, playback
 from classifier.core.audio import AudioError, AudioLimits
 from classifier.decoding import Decoder, DecoderLostError
+from classifier.tests.id3 import cover, frame, id3v2
 from classifier.tests.sounds import encode, tune
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the system has other means")
@@ -308,3 +309,16 @@ def _is_decoder(pid: int) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and "classifier.decoder_process" in process.cmdline()
     except psutil.NoSuchProcess:
         return False
+
+
+def test_tags_and_cover_are_read_in_the_confined_process(decoder: Decoder) -> None:
+    song = encode(tune(2.0), "mp3")
+    for file_format in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+        head = b"\0image/" + file_format.lower().encode() + b"\0\3\0"
+        picture = frame("APIC", head + cover(file_format, (900, 600)))
+        file = io.BytesIO(id3v2(frame("TIT2", b"\0" + "봄날".encode("cp949")), picture) + song)
+        tags = decoder.file_tags(file)
+        assert (tags.title, tags.year) == ("봄날", None)
+        assert tags.cover is not None, file_format
+        assert tags.cover[8:12] == b"WEBP"
+    assert decoder.file_tags(io.BytesIO(b"nothing")).title == ""

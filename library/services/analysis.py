@@ -17,6 +17,7 @@ from classifier.models import ModelVersion
 from genreweb.jobs import Claim, Failure
 from library.models import Analysis, Track
 from library.services import queue
+from library.services.file_tags import read_tags, tag_columns, write_cover
 from library.services.jobs import SoundJobs
 from library.services.tags import index_tags, tag_fields
 from library.services.tracks import describe, limits
@@ -92,8 +93,12 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         timings={step: round(seconds, 4) for step, seconds in result.timings.items()},
     )
     describe(track, result.info)
+    tags = read_tags(track)
     written: list[tuple[object, str]] = []
     try:
+        write_cover(track, tags)
+        if tags is not None and tags.cover is not None:
+            written.append((track.cover.storage, str(track.cover.name)))
         for name, picture in result.pictures.items():
             field = getattr(analysis, name)
             field.save(
@@ -120,6 +125,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
                 channels=track.channels,
                 codec=track.codec,
                 container=track.container,
+                **tag_columns(track, tags),
                 finished_at=timezone.now(),
             )
     except BaseException:
