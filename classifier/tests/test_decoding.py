@@ -195,7 +195,7 @@ def test_a_storage_that_fails_is_not_the_sounds_fault(decoder: Decoder) -> None:
 
 
 def test_a_process_ends_when_there_is_nothing_to_do_and_comes_back(song: bytes) -> None:
-    decoder = Decoder(size=1, idle_seconds=0.01)
+    decoder = Decoder(size=1, idle_seconds=1.0)
     for _ in range(2):
         process = process_of(decoder)
         assert process._process.wait(60) == 0
