@@ -152,6 +152,8 @@ STORAGE_RESERVE_BYTES = env.int("STORAGE_RESERVE_MB", 500) * 2**20
 AUDIO_MIN_SECONDS = env.float("AUDIO_MIN_SECONDS", 1.0)
 AUDIO_MAX_SECONDS = env.float("AUDIO_MAX_SECONDS", 20 * 60.0)
 AUDIO_MAX_BYTES = env.int("AUDIO_MAX_MB", 100) * 2**20
+AUDIO_ANONYMOUS_MAX_SECONDS = min(AUDIO_MAX_SECONDS, env.float("AUDIO_ANONYMOUS_MAX_SECONDS", 5 * 60.0))
+AUDIO_ANONYMOUS_MAX_BYTES = min(AUDIO_MAX_BYTES, env.int("AUDIO_ANONYMOUS_MAX_MB", 25) * 2**20)
 # Room for the form around the file; the file itself is measured by the service.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
@@ -299,6 +301,8 @@ REST_FRAMEWORK = {
 }
 API_ANONYMOUS_CLASSIFY = env.bool("API_ANONYMOUS_CLASSIFY", True)
 """Whether people without an account may have a sound classified; it is not kept."""
+API_CLASSIFY_REQUESTS = env.int("API_CLASSIFY_REQUESTS", 4)
+API_CLASSIFY_REQUESTS_EACH = env.int("API_CLASSIFY_REQUESTS_EACH", 2)
 API_WAITING_REQUESTS = env.int("API_WAITING_REQUESTS", 8)
 """How many requests per web process may wait for their track; each holds one of the server's threads."""
 REST_KNOX = {

@@ -80,7 +80,16 @@ class TrackForm(forms.ModelForm[Track]):
 
     class Meta:
         model = Track
-        fields = ("title", "artist", "licence", "visibility", "labelled_genre")
+        fields = (
+            "title",
+            "artist",
+            "album",
+            "year",
+            "tagged_genre",
+            "licence",
+            "visibility",
+            "labelled_genre",
+        )
 
     def clean_visibility(self) -> str:
         visibility: str = self.cleaned_data["visibility"]
@@ -116,8 +125,8 @@ class TrackAdmin(admin.ModelAdmin[Track]):
     )
     list_filter = ("status", "source", "visibility", PredictedGenreFilter, "current__unsure", "created")
     list_per_page = 50
-    search_fields = ("title", "artist", "original_name", "owner__email", "=id", "=sha256")
-    search_help_text = _("Title, artist, file name, owner’s e-mail address, id or SHA-256")
+    search_fields = ("title", "artist", "album", "original_name", "owner__email", "=id", "=sha256")
+    search_help_text = _("Title, artist, album, file name, owner’s e-mail address, id or SHA-256")
     # Counting all tracks for "3 of 120,000" would be the slowest query of the page.
     show_full_result_count = False
     actions = ("queue_again",)
@@ -130,7 +139,8 @@ class TrackAdmin(admin.ModelAdmin[Track]):
         *_OF_THE_ANALYSIS,
     )
     fieldsets = (
-        (None, {"fields": ("title", "artist", "owner", "visibility", "labelled_genre", "licence")}),
+        (None, {"fields": ("title", "artist", "album", "year", "tagged_genre", "owner", "visibility")}),
+        (_("Catalogue"), {"fields": ("labelled_genre", "licence")}),
         (_("Sound"), {"fields": ("player", "verdict", "pictures")}),
         (_("Analysis"), {"fields": _OF_THE_ANALYSIS}),
         (_("File"), {"fields": _OF_THE_FILE, "classes": ("collapse",)}),

@@ -1,4 +1,4 @@
-"""Errors of tracks: codes for programs and sentences for people."""
+"""Errors of tracks and genres: codes for programs and sentences for people."""
 
 from __future__ import annotations
 
@@ -74,6 +74,17 @@ class TrackError(DomainError):
     @classmethod
     def of(cls, error: AudioError) -> TrackError:
         return cls(error.code, error.params)
+
+
+class GenreError(DomainError):
+    """A genre that cannot be added."""
+
+    refusals: ClassVar[Mapping[str, Any]] = {
+        "genre_exists": gettext_lazy("There is a genre of that name already."),
+        "genre_unnamed": gettext_lazy("A genre needs a name with at least one letter or digit."),
+        "colour_invalid": gettext_lazy("A colour is written like #1b9e77."),
+    }
+    faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 
 
 def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:

@@ -33,8 +33,8 @@ _BIT_RATE = {1: 112_000, 2: 192_000}
 
 
 def is_browser_playable(info: AudioInfo) -> bool:
-    """Whether current browsers play this codec in this container."""
-    return any(info.codec in _PLAYABLE.get(name, ()) for name in info.container.split(","))
+    """Whether current browsers play this codec in this container, and can seek in it."""
+    return info.seekable and any(info.codec in _PLAYABLE.get(name, ()) for name in info.container.split(","))
 
 
 def encode_playback(

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from classifier.tests import sounds
+from classifier.tests import processes, sounds
 from classifier.tests.test_cli import ROOT, run
 
 
@@ -51,11 +51,7 @@ def first_line(process: subprocess.Popen[str]) -> bytes:
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "spawn_main" in " ".join(child.cmdline())
-    ]
+    return processes.children("spawn_main", of=process.pid)
 
 
 @pytest.mark.slow

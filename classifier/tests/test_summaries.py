@@ -13,7 +13,13 @@ import pytest
 from classifier import summaries
 from classifier.core.summary import COLUMNS, summarise
 from classifier.summaries import Summariser
-from classifier.tests import sounds
+from classifier.tests import processes, sounds
+
+
+@pytest.fixture(autouse=True)
+def none_of_another_test() -> None:
+    """End the process that an earlier test left waiting for more."""
+    summaries.shared.close()
 
 
 @pytest.fixture
@@ -24,9 +30,7 @@ def summariser() -> Iterator[Summariser]:
 
 
 def children() -> list[psutil.Process]:
-    return [
-        child for child in psutil.Process().children() if "classifier.summaries" in " ".join(child.cmdline())
-    ]
+    return processes.children("classifier.summaries")
 
 
 def test_the_figures_are_those_of_the_function_and_one_process_computes_them(

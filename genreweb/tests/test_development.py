@@ -10,9 +10,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
+from classifier.tests import processes
 from genreweb.embedded.development import development_services
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.embedded.preflight import Address
@@ -72,4 +72,4 @@ def test_changed_code_is_loaded(site: DevelopmentSite) -> None:
     assert "analysis  | " in site.output()
     assert "web       | " in site.output()
     assert site.end() == 0
-    assert [process for process in site.family() if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert [process for process in site.family() if processes.is_running(process)] == []

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import psutil
 import pytest
 
+from classifier.tests import processes
 from genreweb.embedded import paths
 from genreweb.embedded.engines import Borrowed
 from genreweb.tests.site import WatchedSite, environment, free_port, run_command
@@ -39,7 +40,8 @@ def test_starts_everything_and_leaves_nothing(site: WatchedSite, monkeypatch: py
     assert said["version"] == VERSION
     assert said["classifier"]
     assert f"http://127.0.0.1:{site.port}/" in site.output()
-    assert "createsuperuser" in site.output()
+    # It is the last thing that is said.
+    site.wait_until("note", lambda: "createsuperuser" in site.output())
     site.wait_until("scheduler", lambda: site.named("celery", "beat"))
     site.wait_until("training worker", lambda: site.named("celery", "training@"))
     assert site.named("gunicorn")
@@ -105,9 +107,9 @@ def test_killed_supervisor_leaves_nothing_and_the_next_one_starts(site: WatchedS
         second.wait_until_ready()
         second.wait_until_healthy()
         old = [
-            process.cmdline()
+            processes.command(process)
             for process in second.family()
-            if process.environ().get("PORT") == str(site.port)
+            if processes.environ(process).get("PORT") == str(site.port)
         ]
         assert old == []
         assert second.end(signal.SIGHUP) == 0

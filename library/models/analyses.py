@@ -49,6 +49,11 @@ class Analysis(models.Model):
     # Why no genre is sure, where the sound is why: a code of `classifier.core.music_detection`.
     reason = models.CharField(_("reason of doubt"), max_length=20, blank=True)
 
+    # Seconds that the file should hold, where less of it could be read.
+    expected_duration = models.FloatField(_("expected duration in seconds"), null=True, blank=True)
+    # Whether passages were left out, so that what was read is not just the beginning.
+    damaged = models.BooleanField(_("damaged passages were left out"), default=False)
+
     descriptor = VectorField(_("chroma descriptor"), dimensions=DESCRIPTOR_SIZE)
     embedding = VectorField(_("embedding"), null=True)
     tag_embedding = VectorField(_("embedding of the tagger"), dimensions=TAG_EMBEDDING_SIZE, null=True)
@@ -79,6 +84,10 @@ class Analysis(models.Model):
             models.CheckConstraint(
                 condition=Q(style="") | (Q(unsure=True) & ~Q(genre="")),
                 name="style_is_of_music_and_unsure",
+            ),
+            models.CheckConstraint(
+                condition=Q(damaged=False) | Q(expected_duration__isnull=False),
+                name="damaged_is_less_than_expected",
             ),
         ]
         indexes = [

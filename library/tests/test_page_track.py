@@ -68,6 +68,23 @@ def test_a_verdict_in_words_with_its_description_and_all_ten_shares(
     assert "--genre: #44aa99" in html
 
 
+@pytest.mark.parametrize(
+    ("damaged", "sentence"),
+    [
+        (False, "Only the first 2:10 of 4:00 could be read."),
+        (True, "Only 2:10 of 4:00 could be read: damaged passages were left out."),
+    ],
+)
+def test_how_much_of_a_file_could_be_read(
+    *, owner_client: Client, owner: User, done_track: Callable[..., Track], damaged: bool, sentence: str
+) -> None:
+    track = done_track(owner)
+    assert "could be read" not in words(page(owner_client, track))
+    Track.objects.filter(pk=track.pk).update(duration=130.4)
+    change_verdict(track, expected_duration=240.0, damaged=damaged)
+    assert sentence in words(page(owner_client, track))
+
+
 def test_the_time_axis_has_peaks_genres_and_the_links_of_four_pictures(
     owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
@@ -108,6 +125,18 @@ def test_an_unsure_verdict_names_the_two_or_three_likely_genres_and_says_why(
     assert said in text
     assert f"Together these have {round(100 * sum(shares.values()))} %" in text
     assert f"Blues, {round(100 * shares['blues'])}" not in text
+
+
+def test_an_unsure_verdict_that_leans_to_one_genre_says_so(
+    owner_client: Client, owner: User, done_track: Callable[..., Track]
+) -> None:
+    track = done_track(owner, unsure=True)
+    shares = {"blues": 0.64, "country": 0.2}
+    change_verdict(track, probabilities={label: shares.get(label, 0.02) for label in LABELS})
+    text = words(page(owner_client, track))
+    assert "Unsure: blues or country" in text
+    assert "Blues has 64 % of the probability, but little in the sound supports it." in text
+    assert "stands out. Music" not in text
 
 
 def test_where_no_music_was_found_no_genre_is_named(

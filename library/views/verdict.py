@@ -122,6 +122,11 @@ class Verdict:
         return self.uses_tagger and not (self.analysis.tag_version or self.stale)
 
     @property
+    def leans(self) -> bool:
+        """Whether one genre has most of the probability."""
+        return self.top.share > 0.5
+
+    @property
     def likely_percent(self) -> int:
         """Sum of the percentages of the likely genres."""
         return sum(bar.percent for bar in self.likely)

@@ -120,6 +120,8 @@ class Clip(models.Model):
         Dataset, models.CASCADE, null=True, blank=True, related_name="clips", verbose_name=_("dataset")
     )
     dataset_key = models.CharField(_("place in the dataset"), max_length=500, blank=True)
+    # Size and modification time of the file that was imported: equal, they tell that it has not changed.
+    file_stamp = models.CharField(_("size and time of the imported file"), max_length=50, blank=True)
     part = models.CharField(_("part"), max_length=5, choices=Part.choices, blank=True, default=Part.NONE)
     # The same for clips of one dataset that contain the same recording.
     repetition_group = models.CharField(_("repetition group"), max_length=80, blank=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from classifier.core.inference import Classifier
 from classifier.core.patches import PatchParams
 from classifier.models import Genre, ModelVersion
 from classifier.synthesis.chiptune import chiptune
+from classifier.tests import processes
 from classifier.version_files import folder
 from genreweb.accounts.models import User
 from library.models import Analysis, Track
@@ -96,9 +98,7 @@ def test_a_quick_run_teaches_an_eleventh_genre(classifier_in_service: ModelVersi
         assert 0 <= clip["candidate"][1] <= 1
     # Its memory is given back and its disk is empty.
     assert not {"tensorflow", "keras"} & (set(sys.modules) - loaded)
-    assert not [
-        one for one in psutil.Process().children() if "classifier.fitting.jobs.process" in one.cmdline()
-    ]
+    assert not processes.children("classifier.fitting.jobs.process")
     assert not run_storage.run_folder(run.pk).exists()
 
 
@@ -155,8 +155,10 @@ def test_the_process_leaves_a_core_to_others(
 
     def look_at(child: Child, *, look: Callable[[], None]) -> Any:
         for message in real(child, look=look):
-            process = psutil.Process(child._process.pid)
-            seen.append((process.nice(), process.environ()["OMP_NUM_THREADS"]))
+            # It may have ended after its last message.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(child._process.pid)
+                seen.append((process.nice(), process.environ()["OMP_NUM_THREADS"]))
             yield message
 
     monkeypatch.setattr(Child, "listen", look_at)

@@ -26,6 +26,7 @@ from pytest_django import Settings
 
 from classifier.fitting.data.feature_store import FeatureStore
 from classifier.models import Genre, ModelVersion
+from classifier.tests import processes
 from genreweb.accounts.models import User
 from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
 from training.services import claims, run_storage, runs, worker
@@ -204,11 +205,7 @@ def test_who_was_overtaken_at_the_end_leaves_nothing(
 
 # --- other processes -------------------------------------------------------------------------------------
 def children() -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if "classifier.fitting.jobs.process" in process.cmdline()
-    ]
+    return processes.children("classifier.fitting.jobs.process")
 
 
 def wait_for(what: str, condition: Callable[[], object], *, seconds: float = 120) -> None:
