@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from classifier.models import Genre
 from library.errors import sentence
-from library.models import LONG_COLUMNS, Analysis, Track
+from library.models import Analysis, Track
 from library.services.tracks import analyse_again, delete_tracks
 
 
@@ -55,12 +55,7 @@ class AnalysisInline(admin.TabularInline[Analysis, Track]):
     verbose_name_plural = _("analyses, the newest first")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Analysis]:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("model_version")
-            .defer(*LONG_COLUMNS, "model_version__metadata")
-        )
+        return Analysis.objects.select_related("model_version").without_long_columns()
 
     @admin.display(description=_("confidence"))
     def share(self, analysis: Analysis) -> str:

@@ -10,8 +10,10 @@ class LibraryConfig(AppConfig):
     def ready(self) -> None:
         from classifier.core.legacy_text import guess
         from genreweb import multipart
-        from genreweb.accounts import personal_data
+        from genreweb.accounts import personal_data, quotas
         from library import personal_data as ours
+        from library.services.quotas import kept
 
         personal_data.register(ours)
+        quotas.register(kept)
         multipart.install(decode=guess)

@@ -46,11 +46,28 @@ _SITE_MESSAGES = {
 }
 
 
+_QUOTA_MESSAGES = {
+    "quota_tracks": gettext_lazy(
+        "You may keep {most:g} tracks here. Delete some that you no longer need, or ask whoever runs this "
+        "site."
+    ),
+    "quota_bytes": gettext_lazy(
+        "You may keep {most:g} MB here, and this file would be more. Delete some that you no longer need, or "
+        "ask whoever runs this site."
+    ),
+    "quota_minutes": gettext_lazy(
+        "You may send {most:g} minutes of sound a day, and this would be more. Send it tomorrow, or ask "
+        "whoever runs this site."
+    ),
+}
+
+
 class TrackError(DomainError):
     """A request about a track that cannot be fulfilled."""
 
     refusals: ClassVar[Mapping[str, Any]] = {
-        code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()
+        **{code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()},
+        **_QUOTA_MESSAGES,
     }
     faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 

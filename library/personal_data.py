@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
@@ -28,9 +28,14 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
-        analyses = Prefetch("analyses", Analysis.objects.select_related("model_version", "explanation"))
+        analyses = Prefetch("analyses", _explained())
         for track in tracks.select_related("labelled_genre").prefetch_related(analyses):
             yield from _files(track)
+
+
+def _explained() -> QuerySet[Analysis]:
+    analyses = Analysis.objects.select_related("model_version", "explanation")
+    return analyses.with_columns("explanation__summary")
 
 
 def losses(user: User) -> list[str]:

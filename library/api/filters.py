@@ -12,6 +12,7 @@ from rest_framework.exceptions import NotAuthenticated, ValidationError
 
 from classifier.core.tags import NOTABLE, TAGS
 from classifier.models import Genre
+from genreweb.api_filters import InstantRangeFilter
 from library.models import EARLIEST_YEAR, LATEST_YEAR, Track, TrackQuerySet, holding, strength_column
 
 MINE, CATALOGUE, ALL = "mine", "catalogue", "all"
@@ -62,7 +63,7 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         label="A genre's slug: what the catalogue says, else what was heard.",
     )
     source = django_filters.MultipleChoiceFilter(choices=Track.Source.choices)
-    created = django_filters.IsoDateTimeFromToRangeFilter()
+    created = InstantRangeFilter()
     unsure = django_filters.BooleanFilter(field_name="current__unsure")
     search = django_filters.CharFilter(
         method="by_words",

@@ -28,7 +28,7 @@ from library.api.serializers import (
     UploadSerializer,
     WordsSerializer,
 )
-from library.models import LONG_COLUMNS, Track, TrackQuerySet
+from library.models import Track, TrackQuerySet
 from library.services.tracks import add_track, analyse_again, delete_tracks, edit
 
 PREFER = OpenApiParameter(
@@ -55,10 +55,8 @@ APPLIED = OpenApiParameter(
 
 def whole_tracks() -> TrackQuerySet:
     """Query for single tracks: with their timelines, in one query."""
-    return Track.objects.select_related("labelled_genre", "current__model_version").defer(
-        *(f"current__{name}" for name in LONG_COLUMNS if name != "timeline"),
-        "current__model_version__metadata",
-    )
+    tracks = Track.objects.select_related("labelled_genre", "current__model_version")
+    return tracks.with_columns("current__timeline")
 
 
 def listed_tracks() -> TrackQuerySet:

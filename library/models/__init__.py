@@ -7,7 +7,6 @@ from library.models.reanalyses import Reanalysis
 from library.models.tracks import (
     EARLIEST_YEAR,
     LATEST_YEAR,
-    LONG_COLUMNS,
     TITLE_LENGTH,
     Track,
     TrackQuerySet,
@@ -18,7 +17,6 @@ from library.models.tracks import (
 __all__ = [
     "EARLIEST_YEAR",
     "LATEST_YEAR",
-    "LONG_COLUMNS",
     "TAG_EMBEDDING_SIZE",
     "TITLE_LENGTH",
     "Analysis",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.core.tags import TAGS
 from classifier.models import Genre
+from genreweb.long_columns import JoiningQuerySet
 from library.keys import cover_key, rendition_key, sound_key
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 TITLE_LENGTH = 200
 EARLIEST_YEAR, LATEST_YEAR = 1000, 2099
 _YEAR_DIGITS = 4
-LONG_COLUMNS = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
-"""Columns of an analysis that lists do not need."""
 
 
 def strength_column(slug: str) -> str:
@@ -46,7 +45,7 @@ def holding(word: str) -> Q:
     return found | Q(year=int(word)) if len(word) == _YEAR_DIGITS and word.isdecimal() else found
 
 
-class TrackQuerySet(models.QuerySet["Track"]):
+class TrackQuerySet(JoiningQuerySet["Track"]):
     def visible_to(self, user: User | AnonymousUser) -> TrackQuerySet:
         """Filter by what `user` may see: the catalogue, and their own tracks."""
         public = Q(visibility=Track.Visibility.CATALOGUE)
@@ -62,10 +61,8 @@ class TrackQuerySet(models.QuerySet["Track"]):
         return self.filter(visibility=Track.Visibility.CATALOGUE)
 
     def with_verdict(self) -> TrackQuerySet:
-        """Join each track's current analysis, without its long columns."""
-        return self.select_related("current", "current__model_version").defer(
-            "file_tags", *(f"current__{name}" for name in LONG_COLUMNS)
-        )
+        """Join each track's current analysis and its version."""
+        return self.without_long_columns().select_related("current__model_version")
 
     def with_tag(self, slug: str, *, at_least: float) -> TrackQuerySet:
         """Filter by a tag's strength, which is then the column `strength_column(slug)`."""
@@ -188,6 +185,8 @@ class Track(models.Model):
 
     objects = TrackQuerySet.as_manager()
 
+    LONG_COLUMNS: ClassVar = ("file_tags",)
+
     class Meta:
         ordering = ["-created", "id"]
         verbose_name = _("track")
@@ -237,13 +236,10 @@ class Track(models.Model):
             return self.labelled_genre.slug
         return self.current.genre if self.current is not None else ""
 
-    def former_analyses(self) -> models.QuerySet[Analysis]:
+    def former_analyses(self) -> JoiningQuerySet[Analysis]:
         """Analyses before the current one, the newest first, without the long columns."""
-        return (
-            self.analyses.exclude(pk=self.current_id or 0)
-            .select_related("model_version")
-            .defer(*LONG_COLUMNS, "model_version__metadata")
-        )
+        former = self.analyses.exclude(pk=self.current_id or 0).select_related("model_version")
+        return former.without_long_columns()
 
     @property
     def playable(self) -> FieldFile:

@@ -22,7 +22,7 @@ _BATCH = 500
 
 def tidy() -> int:
     """Delete stored files older than GRACE that belong to no row; return their number."""
-    removed = tidy_folders(("sounds", "renditions", "covers", "pictures", SCRATCH), known=_known)
+    removed = tidy_folders(("sounds", "renditions", "covers", "pictures", SCRATCH, "healthz"), known=_known)
     return removed + version_files.tidy(grace=GRACE)
 
 

@@ -22,9 +22,10 @@ from django.utils.translation import gettext
 from classifier import decoding
 from classifier.core.audio import AudioError, AudioInfo, AudioLimits
 from genreweb.accounts.models import User
+from genreweb.free_space import has_room
 from library.errors import TrackError
 from library.models import TITLE_LENGTH, Analysis, Explanation, Track, TrackQuerySet
-from library.services import queue
+from library.services import queue, quotas
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ def add_track(
     known = Track.objects.filter(owner=owner, sha256=sha256).first()
     if known:
         return Added(known, duplicate=True)
+    quotas.check(user=owner, tracks=1, size=file.size, duration=info.duration)
     track = Track(
         owner=owner,
         title=clean_title(title) or title_from(name),
@@ -119,6 +121,8 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
     write(track.sound, file, name)
     try:
         with transaction.atomic():
+            if track.owner is not None:
+                quotas.take(user=track.owner, tracks=1, size=track.size, duration=track.duration)
             track.save(force_insert=True)
             queue.send_on_commit(track.id, bulk=bulk)
     except BaseException:
@@ -128,6 +132,8 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
 
 def write(field: FieldFile, file: File[bytes], name: str) -> None:
     """Write a file to the storage, without saving the row; raises TrackError if that fails."""
+    if not has_room(file.size):
+        raise TrackError("storage_full")
     file.seek(0)
     try:
         field.save(name, file, save=False)
