@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
+import numpy.fft  # NumPy imports it on first use, which is too late once the process is confined.
 
 from classifier import confinement
 from classifier.core.audio import SAMPLE_RATE, AudioError, AudioLimits, decode, encode_playback, probe

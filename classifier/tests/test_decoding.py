@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -26,6 +26,8 @@ from classifier.core.audio import AudioError, AudioLimits
 from classifier.decoding import Decoder, DecoderLostError
 from classifier.tests.id3 import cover, frame, id3v2
 from classifier.tests.sounds import encode, tune
+from classifier.tests.test_header_duration import claiming
+from classifier.tests.test_joined import CHAINS
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the system has other means")
 
@@ -73,6 +75,40 @@ def test_the_answers_are_those_of_this_process(decoder: Decoder, song: bytes, tm
         assert decoder.probe(file) == audio.probe(io.BytesIO(path.read_bytes()))
         # Whoever reads on reads on from where they were.
         assert file.read() == path.read_bytes()[10:]
+
+
+def inverted(kind: str) -> bytes:
+    """A file whose sides cancel."""
+    side = tune(3.0, rate=44_100)
+    return encode(np.stack((side, -side)), kind, rate=44_100, layout="stereo")
+
+
+UNUSUAL = {
+    "inverted mp3": lambda: inverted("mp3"),
+    "inverted wav": lambda: inverted("wav16"),
+    "chained": lambda: b"".join(CHAINS["rate and channels"]),
+    "four links": lambda: b"".join(CHAINS["four"]),
+    "joined mp3": lambda: encode(tune(2.0), "mp3") + encode(tune(3.0), "mp3"),
+    "overstated mp3": lambda: claiming("mp3", 2400.0),
+    "understated wav": lambda: claiming("wav16", 3.0),
+    "cut flac": lambda: encode(tune(5.0), "flac")[:40_000],
+    "cut m4a": lambda: encode(tune(5.0), "alac")[:-20_000],
+}
+
+
+def said_of(ask: Callable[[BinaryIO], object], content: bytes) -> object:
+    try:
+        answer = ask(io.BytesIO(content))
+    except AudioError as error:
+        return error.code
+    return getattr(answer, "info", answer)
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_unusual_file_gives_the_same_answers(decoder: Decoder, name: str) -> None:
+    content = UNUSUAL[name]()
+    for there, here in ((decoder.decode, audio.decode), (decoder.probe, audio.probe)):
+        assert said_of(there, content) == said_of(here, content)
 
 
 @pytest.mark.parametrize(
