@@ -14,6 +14,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Playwright,
+    expect,
     sync_playwright,
 )
 
@@ -24,6 +25,7 @@ SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 MUSIC = SHARED / "data" / "gtzan" / "audio"
 PATIENCE = 30_000
 """Milliseconds that a page may take to show what it must; a slow machine must not fail a test."""
+expect.set_options(timeout=PATIENCE)
 
 
 def _chromium() -> str:
