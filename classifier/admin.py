@@ -41,6 +41,15 @@ class GenreForm(forms.ModelForm[Genre]):
         return colour.lower()
 
 
+class PositionForm(forms.ModelForm[Genre]):
+    """The position of a genre, in the list of all."""
+
+    class Meta:
+        model = Genre
+        fields = ("position",)
+        widgets = {"position": forms.NumberInput(attrs={"aria-label": _("position")})}
+
+
 @admin.register(Genre)
 class GenreAdmin(admin.ModelAdmin[Genre]):
     """What the classifier's labels mean to people."""
@@ -49,6 +58,9 @@ class GenreAdmin(admin.ModelAdmin[Genre]):
     list_display = ("name", "slug", "swatch", "position", "summary")
     list_editable = ("position",)
     search_fields = ("slug", "name", "description")
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm[Genre]]:
+        return PositionForm
 
     def get_form(
         self, request: HttpRequest, obj: Genre | None = None, change: bool = False, **kwargs: Any

@@ -131,7 +131,9 @@ def test_a_wrong_verdict_is_corrected_on_the_page_of_a_track(
     expect(page.locator("#given")).to_contain_text("Waiting for review.", timeout=CHECKED)
 
 
-def test_long_files_are_asked_about_once(person: Callable[..., Page], long_sound: Path, tmp_path: Path) -> None:
+def test_long_files_are_asked_about_once(
+    person: Callable[..., Page], long_sound: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.wav"
     other.write_bytes(wav(chords(LONG, seed=12)))
     page = person()
