@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from genreweb.trial import REPOSITORY, Site
+from e2e.conftest import shell, sign_in
+from genreweb.trial import Site
 
 pytestmark = pytest.mark.e2e
 
@@ -39,20 +38,6 @@ print("STATES" + json.dumps({c.title: [c.status, c.genre.slug, c.reason] for c i
 """
 
 
-def shell(site: Site, code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "manage.py", "shell", "-c", code],
-        cwd=REPOSITORY,
-        env=site.environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def states(site: Site) -> dict[str, list[str]]:
     line = next(line for line in shell(site, STATES).splitlines() if line.startswith("STATES"))
     found: dict[str, list[str]] = json.loads(line.removeprefix("STATES"))
@@ -63,11 +48,7 @@ def states(site: Site) -> dict[str, list[str]]:
 def desk(open_page: Callable[..., Page], site: Site) -> Page:
     shell(site, MAKE.format(titles=TITLES))
     page = open_page()
-    page.goto("/accounts/login/")
-    page.locator("input[type=email]").fill(site.email)
-    page.locator("input[type=password]").fill(site.password)
-    page.locator("main form button[type=submit]").click()
-    page.wait_for_url(lambda url: "/accounts/" not in url)
+    sign_in(page, site)
     page.goto("/review/")
     return page
 
