@@ -68,7 +68,7 @@ class GenreAdmin(admin.ModelAdmin[Genre]):
         translated = type("TranslatedGenreForm", (GenreForm,), translation_fields())
         return super().get_form(request, obj, change=change, **{"form": translated, **kwargs})
 
-    def get_fields(self, request: HttpRequest, obj: Genre | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Genre | None = None) -> Any:
         return ["slug", "name", "description", *translation_fields(), "colour", "position"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Genre | None = None) -> tuple[str, ...]:

@@ -89,7 +89,8 @@ def page(request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=4)
 def _reference(_language: str) -> dict[str, Any]:
     # The schema holds sentences in the reader's language.
-    return reference(SchemaGenerator().get_schema(request=None, public=True))
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # drf-spectacular has no types
+    return reference(generator.get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
 
 
 def reference(schema: Schema) -> dict[str, Any]:

@@ -9,10 +9,15 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier.genre_translations import given_translations, other_languages, translation_fields
+from classifier.genre_translations import (
+    DESCRIPTION_LENGTH,
+    NAME_LENGTH,
+    given_translations,
+    other_languages,
+    translation_fields,
+)
 from classifier.models import Genre
 from library.models import TITLE_LENGTH
-from library.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH
 from training.models.clips import COMMENT_LENGTH
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS
 

@@ -11,12 +11,12 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier.genre_translations import other_languages
+from classifier.genre_translations import DESCRIPTION_LENGTH, NAME_LENGTH, other_languages
 from genreweb.accounts.models import User
 from library.api.genres import GenreListView
 from library.api.serializers import GenreSerializer
 from library.errors import GenreError
-from library.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH, add_genre
+from library.services.genres import add_genre
 from training.access import IsCurator
 
 _FIELD_OF = {"genre_unnamed": "name", "genre_exists": "name", "colour_invalid": "colour"}
