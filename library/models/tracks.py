@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from library.models.analyses import Analysis
 
 TITLE_LENGTH = 200
-LONG_COLUMNS = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
+LONG_COLUMNS = (
+    *("descriptor", "embedding", "tag_embedding", "timbre", "fingerprint"),
+    *("timeline", "peaks"),
+)
 """Columns of an analysis that lists do not need."""
 
 

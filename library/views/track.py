@@ -20,14 +20,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from classifier.core.tags import in_order
 from library.api.serializers import TrackSerializer
 from library.errors import sentence
-from library.models import Track
-from library.neighbours import neighbours
+from library.models import LONG_COLUMNS, Track
 from library.services import explanations, queue
 from library.templatetags import sound
+from library.views.neighbours import shown
 from library.views.verdict import GenreOf, Verdict, sound_data
 from library.views.why import PATIENCE, Why
 
 MOST_FORMER = 20
+_SHOWN_COLUMNS = ("timeline", "peaks")
 
 
 @require_safe
@@ -176,7 +177,7 @@ def _track(request: HttpRequest, pk: UUID) -> Track:
     track = (
         Track.objects.visible_to(request.user)
         .select_related("labelled_genre", "current", "current__model_version", "current__explanation")
-        .defer("current__embedding", "current__tag_embedding")
+        .defer(*(f"current__{name}" for name in LONG_COLUMNS if name not in _SHOWN_COLUMNS))
         .filter(pk=pk)
         .first()
     )
@@ -212,6 +213,6 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
         context["verdict"] = verdict
         context["why"] = Why.of(track.current, genre_of)
         context["sound_data"] = sound_data(verdict)
-        context["neighbours"] = neighbours(track=track, user=request.user)
+        context["similar"] = shown(request, track)
         context["former"] = track.former_analyses()[:MOST_FORMER]
     return context

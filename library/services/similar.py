@@ -1,0 +1,225 @@
+"""The tracks that are most similar to one, to several, or to a sound: one function for pages and programs.
+
+What is in the catalogue and what the asker keeps to themselves are looked for apart. The catalogue has an
+index of its own, in which nobody's private tracks lie, and the asker's own are compared one by one. So what
+others keep to themselves changes neither the answer nor how long it takes, and never are there fewer
+neighbours than exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Final, Literal
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import F, Q
+from pgvector import HalfVector
+from pgvector.django import L2Distance
+
+from classifier.core.lenses import DEFAULT, HARMONY, VERSION
+from genreweb.accounts.models import User
+from library.models import Track, TrackQuerySet
+from library.models.lenses import vector_column
+from library.services import lenses
+from library.services.lens_queries import COPY_WITHIN, LensQuery, same_recordings
+from library.services.reasons import BY_DESCRIPTOR, reasons
+
+MOST: Final = 50
+SPARE: Final = 20
+"""Fetched beyond what is asked for: the index answers nearly in order, and copies are left out."""
+
+_COPY_WITHIN_BY_DESCRIPTOR: Final = 0.1
+
+Notice = Literal["", "moving", "not_analysed", "few"]
+Viewer = User | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A similar track, its rank, its distance (0 is identical, 2 is opposite), and why it is similar."""
+
+    rank: int
+    distance: float
+    track: Track
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """The neighbours, the nearest first.
+
+    Attributes
+    ----------
+    lens
+        By which they were found.
+    notice
+        Why that is not the lens that was asked for: ``moving`` while older analyses are moved over to the
+        lenses, ``not_analysed`` where the track was analysed without what the lens needs, ``few`` where the
+        default lens knows fewer tracks than were asked for and harmony more; else empty.
+    """
+
+    lens: str
+    neighbours: tuple[Neighbour, ...]
+    notice: Notice = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Which tracks may be neighbours, besides that the asker may see them.
+
+    Attributes
+    ----------
+    genre
+        Only tracks with this label; all where empty.
+    exclude_artist
+        None by an artist of what is asked about.
+    one_per_artist
+        Of each artist the nearest only. Tracks without an artist are by different ones.
+    """
+
+    genre: str = ""
+    exclude_artist: bool = False
+    one_per_artist: bool = False
+
+
+def similar(
+    *,
+    viewer: Viewer,
+    query: LensQuery,
+    by: str | None = None,
+    k: int = 3,
+    conditions: Conditions = Conditions(),
+) -> Similar:
+    """Find the `k` tracks, `MOST` at most, that are nearest to `query` by a lens.
+
+    Never what the query is made of or a copy of it, be it the same file, another encoding or another cut, and
+    never what `viewer` may not see.
+
+    Parameters
+    ----------
+    by
+        One of `classifier.core.lenses.LENSES`; the blend where None. Harmony stands in where that lens knows
+        nothing of the query, and for the blend by default also where it knows fewer tracks than harmony.
+    """
+    search = _Search(viewer, query, min(k, MOST), conditions)
+    asked = by or DEFAULT
+    if not lenses.is_complete():
+        return search.answer(HARMONY, search.by_descriptor(), "moving")
+    if asked not in query.vectors:
+        return search.answer(HARMONY, search.by_lens(HARMONY), "not_analysed")
+    found = search.by_lens(asked)
+    if by is None and len(found) < search.k:
+        more = search.by_lens(HARMONY)
+        if len(more) > len(found):
+            return search.answer(HARMONY, more, "few")
+    return search.answer(asked, found, "")
+
+
+def artist_of(track: Track) -> str:
+    """The artist as tracks are told apart by; empty where it is not known."""
+    return track.artist.strip().casefold()
+
+
+Fetch = Callable[[int], tuple[list[Track], bool]]
+"""Gives the nearest tracks, so many at most, and whether there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    viewer: Viewer
+    query: LensQuery
+    k: int
+    conditions: Conditions
+
+    def answer(self, lens: str, tracks: Sequence[Track], notice: Notice) -> Similar:
+        compared = BY_DESCRIPTOR if notice == "moving" else lens
+        found = [
+            Neighbour(rank, _distance(track), track, reasons(self.query, track, compared, _distance(track)))
+            for rank, track in enumerate(tracks, start=1)
+        ]
+        return Similar(lens, tuple(found), notice)
+
+    def by_lens(self, lens: str) -> list[Track]:
+        if lens not in self.query.vectors:
+            return []
+        return self._nearest(lambda most: self._fetch(lens, most), within=COPY_WITHIN[lens])
+
+    def by_descriptor(self) -> list[Track]:
+        """By the column that all analyses have, compared one by one."""
+        if self.query.descriptor is None:
+            return []
+        return self._nearest(self._fetch_by_descriptor, within=_COPY_WITHIN_BY_DESCRIPTOR)
+
+    def _nearest(self, fetch: Fetch, *, within: float) -> list[Track]:
+        most = self.k + SPARE
+        while True:
+            tracks, exhausted = fetch(most)
+            kept = self._kept(tracks, within)
+            if exhausted or len(kept) >= self.k:
+                return kept[: self.k]
+            most *= 4
+
+    def _fetch_by_descriptor(self, most: int) -> tuple[list[Track], bool]:
+        tracks = (
+            self._allowed()
+            .filter(current__descriptor_version=self.query.descriptor_version)
+            .annotate(distance=L2Distance("current__descriptor", self.query.descriptor))
+            .order_by("distance")[:most]
+        )
+        return list(tracks), len(tracks) < most
+
+    def _fetch(self, lens: str, most: int) -> tuple[list[Track], bool]:
+        vector = HalfVector(self.query.vectors[lens])
+        column = L2Distance(vector_column(lens, "lenses__vector"), vector)
+        rows = self._allowed().filter(lenses__lens=lens, lenses__version=VERSION).annotate(distance=column)
+        public = rows.filter(lenses__public=True)
+        found = list(public.order_by("distance")[:most])
+        if len(found) < most:
+            # The index gives up after some thousand rows that the conditions refuse; a sum does not use it.
+            found = list(public.order_by(F("distance") + 0.0)[:most])
+        exhausted = len(found) < most
+        if self.viewer.is_authenticated:
+            own = list(
+                rows.filter(lenses__public=False, lenses__owner=self.viewer).order_by("distance")[:most]
+            )
+            exhausted = exhausted and len(own) < most
+            found = sorted([*found, *own], key=_distance)[:most]
+        return sorted(found, key=_distance), exhausted
+
+    def _allowed(self) -> TrackQuerySet:
+        tracks = (
+            Track.objects.visible_to(self.viewer)
+            .exclude(pk__in=self.query.tracks)
+            .exclude(sha256__in=self.query.hashes)
+            .with_verdict()
+            .select_related("labelled_genre", "current__model_version")
+        )
+        if slug := self.conditions.genre:
+            heard = Q(labelled_genre__isnull=True, current__genre=slug)
+            tracks = tracks.filter(Q(labelled_genre__slug=slug) | heard)
+        artists = [Q(artist__iexact=name) for name in self.query.artists if name]
+        if self.conditions.exclude_artist and artists:
+            tracks = tracks.exclude(reduce(or_, artists))
+        return tracks
+
+    def _kept(self, tracks: Sequence[Track], within: float) -> list[Track]:
+        """Without copies, and of each artist the nearest only where that is asked for."""
+        copies = same_recordings(self.query, [track for track in tracks if _distance(track) < within])
+        kept: list[Track] = []
+        hashes: set[str] = set()
+        artists: set[str] = set()
+        for track in tracks:
+            artist = artist_of(track) if self.conditions.one_per_artist else ""
+            if track.pk in copies or track.sha256 in hashes or artist in artists:
+                continue
+            kept.append(track)
+            hashes.add(track.sha256)
+            artists.update({artist} - {""})
+        return kept
+
+
+def _distance(track: Track) -> float:
+    return float(track.distance)  # type: ignore[attr-defined]  # annotated by the search
