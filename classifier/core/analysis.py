@@ -21,8 +21,8 @@ from classifier.core.timbre import timbre
 if TYPE_CHECKING:
     from classifier.core.inference import Classifier, Prediction
 
-FINGERPRINT_WORDS = 1546
-"""Two minutes from the middle of a track."""
+FINGERPRINT_WORDS = 773
+"""One minute from the middle of a track."""
 
 Step = Literal["decode", "features", "classify", "pictures"]
 

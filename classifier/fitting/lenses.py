@@ -45,7 +45,8 @@ FloatArray = NDArray[np.float32]
 
 WITHIN: Final = {SOUND: 0.5, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
 """How much of the covariance within songs is taken out; the rest is the identity."""
-_PART = "train"
+FITTED_ON: Final = "train"
+"""The part of the data set that the lenses are fitted on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +151,7 @@ def fit_all(
     DatasetError
         As `whole_clips`.
     """
-    clips = [row for row in whole_clips(data) if row["filtered_split"] == _PART]
+    clips = [row for row in whole_clips(data) if row["filtered_split"] == FITTED_ON]
     facts = []
     for done, row in enumerate(clips):
         facts.append(halves_of(Path(row["path"]), tagger))

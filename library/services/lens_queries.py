@@ -30,7 +30,7 @@ Words = NDArray[np.int32]
 # The first half of a clip is nearer to the whole one in 99 of 100 cases; by harmony in any key in 92.
 COPY_WITHIN: Final = {BLEND: 0.6, SOUND: 0.6, HARMONY: 0.9, HARMONY_ANY_KEY: 1.0, TIMBRE: 0.75, MOOD: 0.6}
 """By lens, the distance from which on tracks are not compared by their fingerprints."""
-MOST_COMPARED: Final = 10
+MOST_COMPARED: Final = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

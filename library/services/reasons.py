@@ -45,12 +45,12 @@ BY_DESCRIPTOR: Final = "descriptor"
 # 25 % nearer than the fourth; the same recording encoded twice is nearer than the first. Of the descriptors
 # it is 1 %, 25 % and 50 %.
 _DEGREES: Final[Mapping[str, tuple[tuple[str | Promise, ...], tuple[float, ...]]]] = {
-    BLEND: (_SIMILAR, (0.15, 0.56, 0.78, 1.24)),
-    SOUND: (_SOUND, (0.15, 0.52, 0.79, 1.28)),
+    BLEND: (_SIMILAR, (0.30, 0.56, 0.78, 1.24)),
+    SOUND: (_SOUND, (0.30, 0.52, 0.79, 1.28)),
     HARMONY: (_HARMONY, (0.25, 0.95, 1.10, 1.30)),
     HARMONY_ANY_KEY: (_HARMONY, (0.25, 0.91, 1.09, 1.30)),
     TIMBRE: (_TIMBRE, (0.20, 0.74, 0.94, 1.26)),
-    MOOD: (_MOOD, (0.05, 0.22, 0.45, 0.94)),
+    MOOD: (_MOOD, (0.10, 0.22, 0.45, 0.94)),
     BY_DESCRIPTOR: (_HARMONY, (0.03, 0.09, 0.16, 0.20)),
 }
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -14,13 +14,13 @@ from classifier.core import fingerprint
 from classifier.core.features import extract
 from classifier.core.lenses import SIZES, VERSION
 from classifier.models import Genre
+from classifier.synthesis import styles
 from genreweb.accounts.models import User
 from library.models import Analysis, Track, TrackLens
 from library.services import lenses
 from library.services.lens_queries import query_of
 from library.services.similar import Conditions, Similar, similar
 from library.tests.conftest import pointing
-from library.tests.sounds import chords
 
 pytestmark = pytest.mark.django_db
 
@@ -151,15 +151,12 @@ def test_not_this_artist_however_it_is_written(done_track: Make, owner: User) ->
 
 
 def test_other_encodings_and_cuts_are_left_out(done_track: Make, owner: User) -> None:
-    sound = chords(20, seed=1)
-    rng = np.random.default_rng(1)
+    sound = styles.rock(1)
+    cut = 0.4 * sound[22_050 * 3 + 700 :]
+    noisy_cut = cut + np.random.default_rng(1).normal(scale=0.003, size=len(cut))
     words = [
         fingerprint.words_of(extract(samples.astype(np.float32)).mel_power).tolist()
-        for samples in (
-            sound,
-            0.4 * sound[22_050 * 3 + 700 :] + 0.003 * rng.normal(size=len(sound) - 22_050 * 3 - 700),
-            chords(20, seed=2),
-        )
+        for samples in (sound, noisy_cut, styles.rock(2))
     ]
     asked = done_track(owner, title="asked", fingerprint=words[0])
     done_track(None, title="cut", angle=3, fingerprint=words[1])

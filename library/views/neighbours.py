@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from classifier import lens_words
 from classifier.core.lenses import HARMONY, LENSES
-from library import lens_words
-from library.lens_words import LensWords
+from classifier.lens_words import LensWords
 from library.models import Track
 from library.services.lens_queries import query_of
 from library.services.similar import Similar, similar
+
+NOTICES: Final = {
+    "moving": _(
+        "Older tracks are being prepared for the other ways of comparing. Until that is done, these are "
+        "found by harmony."
+    ),
+    "not_analysed": _(
+        "This track was analysed without what that comparison needs, so these are found by harmony. Analyse "
+        "the track again to change that."
+    ),
+    "few": _("Few of the other tracks can be compared so yet, so these are found by harmony."),
+}
+"""Why neighbours were found by harmony instead, by `library.services.similar.Similar.notice`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +64,7 @@ def shown(request: HttpRequest, track: Track) -> Shown:
     return Shown(
         found=found,
         choices=[lens_words.ALL[lens] for lens in known],
-        notice=lens_words.NOTICES.get(found.notice, ""),
+        notice=NOTICES.get(found.notice, ""),
     )
 
 

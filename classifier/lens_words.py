@@ -1,4 +1,4 @@
-"""The words of the lenses, as people read them."""
+"""The words of the lenses by which similar tracks are found, as people read them."""
 
 from __future__ import annotations
 
@@ -46,16 +46,3 @@ _WORDS: Final = {
     MOOD: (_("Mood"), _("Found by mood: how happy, sad, mellow or loud the music is.")),
 }
 ALL: Final = {slug: LensWords(slug, *_WORDS[slug]) for slug in LENSES}
-
-NOTICES: Final = {
-    "moving": _(
-        "Older tracks are being prepared for the other ways of comparing. Until that is done, these are "
-        "found by harmony."
-    ),
-    "not_analysed": _(
-        "This track was analysed without what that comparison needs, so these are found by harmony. Analyse "
-        "the track again to change that."
-    ),
-    "few": _("Few of the other tracks can be compared so yet, so these are found by harmony."),
-}
-"""Why neighbours were found by harmony instead, by `library.services.similar.Similar.notice`."""
