@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, Q
@@ -172,22 +172,24 @@ class _Search:
         return list(tracks), len(tracks) < most
 
     def _fetch(self, lens: str, most: int) -> tuple[list[Track], bool]:
-        vector = HalfVector(self.query.vectors[lens])
-        column = L2Distance(vector_column(lens, "lenses__vector"), vector)
-        rows = self._allowed().filter(lenses__lens=lens, lenses__version=VERSION).annotate(distance=column)
-        public = rows.filter(lenses__public=True)
+        public = self._by_lens(lens, lenses__public=True)
         found = list(public.order_by("distance")[:most])
         if len(found) < most:
             # The index gives up after some thousand rows that the conditions refuse; a sum does not use it.
             found = list(public.order_by(F("distance") + 0.0)[:most])
         exhausted = len(found) < most
         if self.viewer.is_authenticated:
-            own = list(
-                rows.filter(lenses__public=False, lenses__owner=self.viewer).order_by("distance")[:most]
-            )
-            exhausted = exhausted and len(own) < most
-            found = sorted([*found, *own], key=_distance)[:most]
-        return sorted(found, key=_distance), exhausted
+            own = self._by_lens(lens, lenses__public=False, lenses__owner=self.viewer)
+            nearest = list(own.order_by("distance")[:most])
+            exhausted = exhausted and len(nearest) < most
+            found += nearest
+        return sorted(found, key=_distance)[:most], exhausted
+
+    def _by_lens(self, lens: str, **rows: Any) -> TrackQuerySet:
+        # One call of filter(): a second one would join the rows of the lenses once more.
+        tracks = self._allowed().filter(lenses__lens=lens, lenses__version=VERSION, **rows)
+        vector = HalfVector(self.query.vectors[lens])
+        return tracks.annotate(distance=L2Distance(vector_column(lens, "lenses__vector"), vector))
 
     def _allowed(self) -> TrackQuerySet:
         tracks = (
@@ -196,6 +198,7 @@ class _Search:
             .exclude(sha256__in=self.query.hashes)
             .with_verdict()
             .select_related("labelled_genre", "current__model_version")
+            .defer("current__model_version__metadata")
         )
         if slug := self.conditions.genre:
             heard = Q(labelled_genre__isnull=True, current__genre=slug)
