@@ -11,7 +11,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,22 +40,26 @@ from classifier.core.tagger import Tagger, default_folder
 from classifier.core.tags import calibrated, version_of
 from classifier.core.timbre import timbre
 from classifier.core.verdict import pool_tags
+from classifier.fitting.data import sound_channels
 
 FloatArray = NDArray[np.float32]
 
-WITHIN: Final = {SOUND: 0.5, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
+WITHIN: Final = {SOUND: 0.9, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
 """How much of the covariance within songs is taken out; the rest is the identity."""
+ALTERED: Final = 1.5
+"""How much what an alteration changes counts beside what differs between the halves of a song."""
 FITTED_ON: Final = "train"
 """The part of the data set that the lenses are fitted on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Halves:
-    """What a lens is given of n clips and of the two halves of each: (n, size) arrays."""
+    """What a lens is given of n clips, of the two halves of each, and of altered ones: (n, size) arrays."""
 
     whole: FloatArray
     first: FloatArray
     second: FloatArray
+    altered: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 def facts_of(samples: FloatArray, tagger: Tagger | None) -> Facts:
@@ -76,13 +80,15 @@ def fit(lens: str, halves: Halves) -> Projection:
     """Fit a lens on clips of which both halves are known.
 
     Inputs are scaled to unit deviation where they have units of their own, freed of the covariance within
-    songs, and reduced to the directions in which clips differ most.
+    songs, be it between their halves or with what was altered, and reduced to the directions in which clips
+    differ most.
     """
     scale = halves.whole.std(axis=0) if lens in (SOUND, TIMBRE) else np.ones(halves.whole.shape[1])
     scale = np.maximum(scale, 1e-6)
     mean = halves.whole.mean(axis=0)
-    within = (halves.first - halves.second) / scale / np.sqrt(2)
-    covariance = within.T @ within / len(within)
+    covariance = _covariance((halves.first - halves.second) / scale)
+    for altered in halves.altered.values():
+        covariance += ALTERED * _covariance((halves.whole - altered) / scale)
     covariance *= len(covariance) / np.trace(covariance)
     share = WITHIN[lens]
     covariance = share * covariance + (1 - share) * np.eye(len(covariance))
@@ -94,13 +100,29 @@ def fit(lens: str, halves: Halves) -> Projection:
     return Projection(mean.astype(np.float32), matrix.astype(np.float32))
 
 
-def examples_of(facts: Sequence[tuple[Facts, Facts, Facts]]) -> dict[str, Halves]:
-    """Gather what each lens is given of clips: of the whole one, its first and its second half."""
+def _covariance(differences: FloatArray) -> NDArray[np.float64]:
+    """Of values, from (n, size) differences between two values of the same song."""
+    exact = differences.astype(np.float64)
+    return np.asarray(exact.T @ exact / (2 * len(exact)), np.float64)
+
+
+def examples_of(
+    facts: Sequence[tuple[Facts, Facts, Facts]], embeddings: Mapping[str, FloatArray]
+) -> dict[str, Halves]:
+    """Gather what each lens is given of clips: of the whole one, its first and its second half.
+
+    Parameters
+    ----------
+    embeddings
+        (n, 200) of the altered clips, by alteration.
+    """
     inputs = [[inputs_of(part) for part in clip] for clip in facts]
     found = {
         lens: Halves(*(np.stack([clip[part][lens] for clip in inputs]) for part in range(3)))
         for lens in FITTED
     }
+    sound = found[SOUND]
+    found[SOUND] = Halves(sound.whole, sound.first, sound.second, embeddings)
     # Music in every key: harmony as heard must not learn which keys the clips happen to be in.
     found[HARMONY] = Halves(
         *(
@@ -113,11 +135,32 @@ def examples_of(facts: Sequence[tuple[Facts, Facts, Facts]]) -> dict[str, Halves
 
 def halves_of(path: Path, tagger: Tagger | None) -> tuple[Facts, Facts, Facts]:
     """Analyse a clip, its first and its second half."""
-    with path.open("rb") as file:
-        samples = decode(file).samples
+    samples = _samples(path)
     middle = len(samples) // 2
     first, second = samples[:middle], samples[middle:]
     return facts_of(samples, tagger), facts_of(first, tagger), facts_of(second, tagger)
+
+
+def _samples(path: Path) -> FloatArray:
+    with path.open("rb") as file:
+        return decode(file).samples
+
+
+def altered_embeddings(samples: FloatArray, tagger: Tagger, *, seed: int) -> dict[str, FloatArray]:
+    """Embeddings of a clip that was made 6 to 18 dB softer, encoded, or played over noise."""
+    rng = np.random.default_rng([7, seed])
+    exact = samples.astype(np.float64)
+    made = {
+        "level": exact * 10 ** (-rng.uniform(6, 18) / 20),
+        "opus": sound_channels.encoded(exact, codec="libopus", sample_rate=48_000, bit_rate=24_000),
+        "noise": sound_channels.noise(exact, rng, snr_db=20),
+    }
+    return {
+        name: pool_tags(
+            tagger.tag(sound.astype(np.float32), networks=("msd",)), version=tagger.version
+        ).embedding
+        for name, sound in made.items()
+    }
 
 
 def whole_clips(data: Path) -> list[dict[str, str]]:
@@ -152,11 +195,14 @@ def fit_all(
         As `whole_clips`.
     """
     clips = [row for row in whole_clips(data) if row["filtered_split"] == FITTED_ON]
-    facts = []
-    for done, row in enumerate(clips):
-        facts.append(halves_of(Path(row["path"]), tagger))
-        on_clip(done + 1, len(clips))
-    return {lens: fit(lens, halves) for lens, halves in examples_of(facts).items()}
+    facts, embeddings = [], []
+    for number, row in enumerate(clips):
+        path = Path(row["path"])
+        facts.append(halves_of(path, tagger))
+        embeddings.append(altered_embeddings(_samples(path), tagger, seed=number))
+        on_clip(number + 1, len(clips))
+    by_alteration = {name: np.stack([each[name] for each in embeddings]) for name in embeddings[0]}
+    return {lens: fit(lens, halves) for lens, halves in examples_of(facts, by_alteration).items()}
 
 
 def write(projections: Mapping[str, Projection], tagger: Tagger, path: Path) -> None:

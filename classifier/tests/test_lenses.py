@@ -52,7 +52,7 @@ def test_the_blend_adds_up_squared_distances_by_its_weights() -> None:
     apart = {lens: float(np.square(first[lens] - second[lens]).sum()) for lens in LENSES}
     same_tags = replace(facts(2), strengths=facts(1).strengths)
     blended = float(np.square(first["blend"] - vectors_of(same_tags)["blend"]).sum())
-    weights = np.square([1.0, 0.3, 0.7])
+    weights = np.square([1.0, 0.3, 0.9])
     expected = (weights[0] * apart["sound"] + weights[1] * apart["harmony"]) / weights.sum()
     assert blended == pytest.approx(expected, rel=1e-4)
 

@@ -12,14 +12,13 @@ from django.utils import timezone
 from classifier import registry
 from classifier.core.analysis import TrackAnalysis, analyse
 from classifier.core.inference import Segment
-from classifier.core.lenses import VERSION as LENS_VERSION
 from classifier.core.playback import PLAYBACK_SUFFIX, encode_playback, is_browser_playable
 from classifier.models import ModelVersion
 from genreweb.jobs import Claim, Failure
 from library.models import Analysis, Track
 from library.services import queue
 from library.services.jobs import SoundJobs
-from library.services.lenses import index_lenses, key_name
+from library.services.lenses import index_lenses, lens_fields
 from library.services.tags import index_tags, tag_fields
 from library.services.tracks import describe, limits
 
@@ -79,10 +78,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         probabilities=prediction.probabilities,
         timeline=[_segment(segment) for segment in prediction.timeline],
         descriptor=result.descriptor,
-        timbre=result.timbre,
-        fingerprint=result.fingerprint.tolist(),
-        key=key_name(result.descriptor),
-        lens_version=LENS_VERSION,
+        **lens_fields(result),
         embedding=prediction.embedding,
         **tag_fields(prediction),
         peaks=result.peaks.ravel().tolist(),

@@ -95,20 +95,21 @@ def query_of(tracks: Sequence[Track]) -> LensQuery:
     )
 
 
-def same_recordings(query: LensQuery, tracks: Sequence[Track]) -> set[UUID]:
+def same_recordings(query: LensQuery, analyses: Sequence[int]) -> set[int]:
     """Which of the nearest tracks hold a recording that is asked about, in another encoding or cut.
 
     Parameters
     ----------
-    tracks
-        Those that are near enough by the lens, the nearest first; `MOST_COMPARED` are compared.
+    analyses
+        Keys of the analyses of those that are near enough by the lens, the nearest first; `MOST_COMPARED` are
+        compared.
     """
-    if not query.fingerprints or not tracks:
+    if not query.fingerprints or not analyses:
         return set()
-    stored = Analysis.objects.filter(pk__in=[track.current_id for track in tracks[:MOST_COMPARED]])
+    stored = Analysis.objects.filter(pk__in=analyses[:MOST_COMPARED]).values_list("pk", "fingerprint")
     return {
-        track_id
-        for track_id, words in stored.values_list("track_id", "fingerprint")
+        pk
+        for pk, words in stored
         if words
         and any(fingerprint.compare(own, np.array(words, np.int32)).same for own in query.fingerprints)
     }

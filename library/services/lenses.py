@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from classifier.core.analysis import TrackAnalysis
 from classifier.core.keys import key_of
 from classifier.core.lenses import VERSION, Facts, vectors_of
 from library.models import Analysis, Track, TrackLens
@@ -38,6 +39,16 @@ def key_name(descriptor: Sequence[float]) -> str:
     """The key to store for a descriptor, as ``Eb minor``; empty where there is none."""
     key = key_of(np.asarray(descriptor, np.float32))
     return str(key) if key else ""
+
+
+def lens_fields(result: TrackAnalysis) -> dict[str, Any]:
+    """The fields of an analysis that similar tracks are found by, beside its vectors."""
+    return {
+        "timbre": result.timbre,
+        "fingerprint": result.fingerprint.tolist(),
+        "key": key_name(result.descriptor.tolist()),
+        "lens_version": VERSION,
+    }
 
 
 def index_lenses(analysis: Analysis) -> None:

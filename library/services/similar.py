@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, Q
@@ -118,12 +119,23 @@ def similar(
     return search.answer(asked, found, "")
 
 
-def artist_of(track: Track) -> str:
+def artist_of(name: str) -> str:
     """The artist as tracks are told apart by; empty where it is not known."""
-    return track.artist.strip().casefold()
+    return name.strip().casefold()
 
 
-Fetch = Callable[[int], tuple[list[Track], bool]]
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """The little of a track by which it is chosen; the rest is read of those that are."""
+
+    pk: UUID
+    distance: float
+    sha256: str
+    artist: str
+    analysis: int
+
+
+Fetch = Callable[[int], tuple[list[_Candidate], bool]]
 """Gives the nearest tracks, so many at most, and whether there are no more."""
 
 
@@ -134,56 +146,64 @@ class _Search:
     k: int
     conditions: Conditions
 
-    def answer(self, lens: str, tracks: Sequence[Track], notice: Notice) -> Similar:
+    def answer(self, lens: str, chosen: Sequence[_Candidate], notice: Notice) -> Similar:
         compared = BY_DESCRIPTOR if notice == "moving" else lens
+        tracks = (
+            Track.objects.visible_to(self.viewer)
+            .filter(pk__in=[each.pk for each in chosen])
+            .with_verdict()
+            .select_related("labelled_genre", "current__model_version")
+            .defer("current__model_version__metadata")
+        )
+        by_pk = {track.pk: track for track in tracks}
+        # One that was deleted or hidden in this moment is left out.
+        near = [(by_pk[each.pk], each.distance) for each in chosen if each.pk in by_pk]
         found = [
-            Neighbour(rank, _distance(track), track, reasons(self.query, track, compared, _distance(track)))
-            for rank, track in enumerate(tracks, start=1)
+            Neighbour(rank, distance, track, reasons(self.query, track, compared, distance))
+            for rank, (track, distance) in enumerate(near, start=1)
         ]
         return Similar(lens, tuple(found), notice)
 
-    def by_lens(self, lens: str) -> list[Track]:
+    def by_lens(self, lens: str) -> list[_Candidate]:
         if lens not in self.query.vectors:
             return []
         return self._nearest(lambda most: self._fetch(lens, most), within=COPY_WITHIN[lens])
 
-    def by_descriptor(self) -> list[Track]:
+    def by_descriptor(self) -> list[_Candidate]:
         """By the column that all analyses have, compared one by one."""
         if self.query.descriptor is None:
             return []
         return self._nearest(self._fetch_by_descriptor, within=_COPY_WITHIN_BY_DESCRIPTOR)
 
-    def _nearest(self, fetch: Fetch, *, within: float) -> list[Track]:
+    def _nearest(self, fetch: Fetch, *, within: float) -> list[_Candidate]:
         most = self.k + SPARE
         while True:
-            tracks, exhausted = fetch(most)
-            kept = self._kept(tracks, within)
+            candidates, exhausted = fetch(most)
+            kept = self._kept(candidates, within)
             if exhausted or len(kept) >= self.k:
                 return kept[: self.k]
             most *= 4
 
-    def _fetch_by_descriptor(self, most: int) -> tuple[list[Track], bool]:
-        tracks = (
-            self._allowed()
-            .filter(current__descriptor_version=self.query.descriptor_version)
-            .annotate(distance=L2Distance("current__descriptor", self.query.descriptor))
-            .order_by("distance")[:most]
-        )
-        return list(tracks), len(tracks) < most
+    def _fetch_by_descriptor(self, most: int) -> tuple[list[_Candidate], bool]:
+        tracks = self._allowed().filter(current__descriptor_version=self.query.descriptor_version)
+        distance = L2Distance("current__descriptor", self.query.descriptor)
+        found = _candidates(tracks.annotate(distance=distance).order_by("distance"), most)
+        return found, len(found) < most
 
-    def _fetch(self, lens: str, most: int) -> tuple[list[Track], bool]:
+    def _fetch(self, lens: str, most: int) -> tuple[list[_Candidate], bool]:
         public = self._by_lens(lens, lenses__public=True)
-        found = list(public.order_by("distance")[:most])
+        found = _candidates(public.order_by("distance"), most)
         if len(found) < most:
             # The index gives up after some thousand rows that the conditions refuse; a sum does not use it.
-            found = list(public.order_by(F("distance") + 0.0)[:most])
+            found = _candidates(public.order_by(F("distance") + 0.0), most)
         exhausted = len(found) < most
         if self.viewer.is_authenticated:
             own = self._by_lens(lens, lenses__public=False, lenses__owner=self.viewer)
-            nearest = list(own.order_by("distance")[:most])
+            nearest = _candidates(own.order_by("distance"), most)
             exhausted = exhausted and len(nearest) < most
             found += nearest
-        return sorted(found, key=_distance)[:most], exhausted
+        # The index answers nearly in order.
+        return sorted(found, key=lambda each: each.distance)[:most], exhausted
 
     def _by_lens(self, lens: str, **rows: Any) -> TrackQuerySet:
         # One call of filter(): a second one would join the rows of the lenses once more.
@@ -194,11 +214,9 @@ class _Search:
     def _allowed(self) -> TrackQuerySet:
         tracks = (
             Track.objects.visible_to(self.viewer)
+            .filter(current__isnull=False)
             .exclude(pk__in=self.query.tracks)
             .exclude(sha256__in=self.query.hashes)
-            .with_verdict()
-            .select_related("labelled_genre", "current__model_version")
-            .defer("current__model_version__metadata")
         )
         if slug := self.conditions.genre:
             heard = Q(labelled_genre__isnull=True, current__genre=slug)
@@ -208,21 +226,23 @@ class _Search:
             tracks = tracks.exclude(reduce(or_, artists))
         return tracks
 
-    def _kept(self, tracks: Sequence[Track], within: float) -> list[Track]:
+    def _kept(self, candidates: Sequence[_Candidate], within: float) -> list[_Candidate]:
         """Without copies, and of each artist the nearest only where that is asked for."""
-        copies = same_recordings(self.query, [track for track in tracks if _distance(track) < within])
-        kept: list[Track] = []
+        near = [each.analysis for each in candidates if each.distance < within]
+        copies = same_recordings(self.query, near)
+        kept: list[_Candidate] = []
         hashes: set[str] = set()
         artists: set[str] = set()
-        for track in tracks:
-            artist = artist_of(track) if self.conditions.one_per_artist else ""
-            if track.pk in copies or track.sha256 in hashes or artist in artists:
+        for each in candidates:
+            artist = artist_of(each.artist) if self.conditions.one_per_artist else ""
+            if each.analysis in copies or each.sha256 in hashes or artist in artists:
                 continue
-            kept.append(track)
-            hashes.add(track.sha256)
+            kept.append(each)
+            hashes.add(each.sha256)
             artists.update({artist} - {""})
         return kept
 
 
-def _distance(track: Track) -> float:
-    return float(track.distance)  # type: ignore[attr-defined]  # annotated by the search
+def _candidates(tracks: TrackQuerySet, most: int) -> list[_Candidate]:
+    rows = tracks.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
+    return [_Candidate(*row) for row in rows]

@@ -196,6 +196,20 @@ def pointing(degrees: float, size: int) -> NDArray[np.float32]:
     return vector
 
 
+def index_in(track: Track, lenses: dict[str, float]) -> None:
+    """Make the rows of a track by lens, each in the direction of so many degrees."""
+    TrackLens.objects.bulk_create(
+        TrackLens(
+            track=track,
+            owner=track.owner,
+            public=track.is_in_catalogue,
+            lens=lens,
+            vector=pointing(degrees, SIZES[lens]),
+        )
+        for lens, degrees in lenses.items()
+    )
+
+
 @pytest.fixture
 def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
     """Make a track with a made-up analysis, without a classifier.
@@ -249,16 +263,7 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
             getattr(analysis, name).save(f"{name}.webp", ContentFile(b"RIFFwebp"), save=False)
         analysis.save(force_insert=True)
         index_tags(analysis)
-        TrackLens.objects.bulk_create(
-            TrackLens(
-                track=track,
-                owner=owner,
-                public=track.is_in_catalogue,
-                lens=lens,
-                vector=pointing(degrees, SIZES[lens]),
-            )
-            for lens, degrees in {"harmony": angle, **(lenses or {})}.items()
-        )
+        index_in(track, {"harmony": angle, **(lenses or {})})
         track.status, track.current, track.finished_at = Track.Status.DONE, analysis, timezone.now()
         track.save(update_fields=["status", "current", "finished_at"])
         return track

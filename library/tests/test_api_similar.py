@@ -96,8 +96,9 @@ def test_the_price_does_not_grow(
         done_track(None, angle=angle)
     client = api(owner)
     client.get(address(track))
-    # The token and the track; what it is compared by, whether all are prepared, the catalogue's and the own.
-    with django_assert_num_queries(8):
+    # The token and the track; its analysis and its vectors, whether all are prepared, twice the catalogue's,
+    # the own and the chosen.
+    with django_assert_num_queries(9):
         assert len(client.get(address(track, "?k=10")).json()) == count
 
 

@@ -66,7 +66,8 @@ def measure(data: Path, tagger: Tagger | None, *, altered: int, on_progress: Rep
     Parameters
     ----------
     altered
-        Clips that are also measured after what happens to songs: other encodings, levels, speeds, and noise.
+        Clips, none of them fitted on, that are also measured after what happens to songs: other encodings,
+        levels and speeds, and noise.
 
     Raises
     ------
@@ -74,7 +75,8 @@ def measure(data: Path, tagger: Tagger | None, *, altered: int, on_progress: Rep
         The table cannot be read, or there is no sound.
     """
     rows = _chosen(whole_clips(data))
-    some = rows[:: max(1, len(rows) // altered)] if altered else []
+    unseen = [row for row in rows if row["filtered_split"] != FITTED_ON]
+    some = unseen[:: max(1, len(unseen) // altered)][:altered] if altered else []
     total = len(rows) + len(some)
     facts = []
     for row in rows:
