@@ -108,10 +108,13 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
 class AnalysisSerializer(AnalysisSummarySerializer):
     """The prediction of one version of the classifier for a track, with its timeline."""
 
+    key = serializers.CharField(
+        help_text="Tonic and mode by the chroma, such as `Eb minor`; empty where none stands out."
+    )
     timeline = serializers.SerializerMethodField(help_text="The genre over time, without gaps.")
 
     class Meta(AnalysisSummarySerializer.Meta):
-        fields = (*AnalysisSummarySerializer.Meta.fields, "timeline")
+        fields = (*AnalysisSummarySerializer.Meta.fields, "key", "timeline")
         read_only_fields = fields
 
     @extend_schema_field(SegmentSerializer(many=True))

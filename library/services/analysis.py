@@ -82,10 +82,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         embedding=prediction.embedding,
         **tag_fields(prediction),
         peaks=result.peaks.ravel().tolist(),
-        ticks={
-            name: [[round(tick.position, 4), tick.label] for tick in picture.ticks]
-            for name, picture in result.pictures.items()
-        },
+        ticks=_ticks(result),
         timings={step: round(seconds, 4) for step, seconds in result.timings.items()},
     )
     describe(track, result.info)
@@ -124,6 +121,13 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         for storage, name in written:
             storage.delete(name)  # type: ignore[attr-defined]  # every storage deletes
         raise
+
+
+def _ticks(result: TrackAnalysis) -> dict[str, list[list[object]]]:
+    return {
+        name: [[round(tick.position, 4), tick.label] for tick in picture.ticks]
+        for name, picture in result.pictures.items()
+    }
 
 
 def _segment(segment: Segment) -> dict[str, object]:

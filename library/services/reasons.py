@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier import tag_words
-from classifier.core.keys import Key, parsed
+from classifier import key_words, tag_words
+from classifier.core.keys import parsed
 from classifier.core.lenses import BLEND, HARMONY, HARMONY_ANY_KEY, MOOD, SOUND, TIMBRE
 from classifier.core.tags import NOTABLE, TAGS, flattened
 from library.models import Track
@@ -76,21 +76,11 @@ def reasons(query: LensQuery, track: Track, lens: str, distance: float) -> tuple
         return tuple(found)
     key = parsed(query.key)
     if lens in _KEYED and key is not None and parsed(analysis.key) == key:
-        found.append(gettext("same key: %(key)s") % {"key": key_name(key)})
+        found.append(gettext("same key: %(key)s") % {"key": key_words.named(key)})
     words = [tag_words.named(slug).name.lower() for slug in _shared(query.tags, analysis.tags, lens)]
     if words:
         found.append(gettext("both: %(tags)s") % {"tags": ", ".join(words)})
     return tuple(found)
-
-
-def key_name(key: Key) -> str:
-    """The key as people read it, such as “E♭ minor”."""
-    tonic = str(key).partition(" ")[0].replace("#", "♯")
-    tonic = tonic if len(tonic) == 1 else tonic.replace("b", "♭")
-    template = (
-        pgettext("key", "%(tonic)s major") if key.mode == "major" else pgettext("key", "%(tonic)s minor")
-    )
-    return template % {"tonic": tonic}
 
 
 def nearness(lens: str, distance: float) -> str:

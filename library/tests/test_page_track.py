@@ -160,6 +160,11 @@ def test_neighbours_are_shown_nearest_first_and_none_that_the_viewer_may_not_see
     assert re.search(r"similar harmony.*?distance 1\.00", words(cards))
 
 
+def test_the_key_is_named(client: Client, done_track: Callable[..., Track]) -> None:
+    assert "Key F♯ minor" in words(page(client, done_track(None, key="F# minor")))
+    assert "Key" not in words(page(client, done_track(None)))
+
+
 def test_neighbours_by_another_lens(
     owner_client: Client, owner: User, other: User, done_track: Callable[..., Track]
 ) -> None:
