@@ -194,13 +194,15 @@ def fit_all(
     DatasetError
         As `whole_clips`.
     """
-    clips = [row for row in whole_clips(data) if row["filtered_split"] == FITTED_ON]
+    # Numbered together with the clips that settings were chosen on, which were altered alike.
+    numbered = enumerate(row for row in whole_clips(data) if row["filtered_split"] in (FITTED_ON, "valid"))
+    clips = [(number, row) for number, row in numbered if row["filtered_split"] == FITTED_ON]
     facts, embeddings = [], []
-    for number, row in enumerate(clips):
+    for done, (number, row) in enumerate(clips, start=1):
         path = Path(row["path"])
         facts.append(halves_of(path, tagger))
         embeddings.append(altered_embeddings(_samples(path), tagger, seed=number))
-        on_clip(number + 1, len(clips))
+        on_clip(done, len(clips))
     by_alteration = {name: np.stack([each[name] for each in embeddings]) for name in embeddings[0]}
     return {lens: fit(lens, halves) for lens, halves in examples_of(facts, by_alteration).items()}
 

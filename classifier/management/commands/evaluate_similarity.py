@@ -27,8 +27,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--altered",
             type=int,
-            default=100,
-            help="clips to measure also in other encodings, levels and speeds and with noise (default: 100)",
+            default=40,
+            help="clips to measure also in other encodings, levels and speeds and with noise (default: 40)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
