@@ -31,6 +31,6 @@ RUN python tools/compile_librosa.py
 VOLUME /data
 EXPOSE 8000
 # A web server by default; compose.yaml starts the workers and the scheduler from the same image.
-CMD ["sh", "-c", "python manage.py prepare && exec gunicorn genreweb.wsgi:application --bind 0.0.0.0:8000 --worker-class gthread --workers 2 --threads 8 --preload --timeout 120 --keep-alive 15 --worker-tmp-dir /dev/shm --no-control-socket"]
+CMD ["sh", "-c", "python manage.py prepare && exec gunicorn genreweb.wsgi:application --bind 0.0.0.0:8000 --worker-class genreweb.web_worker.BufferingWorker --workers 2 --threads 16 --preload --timeout 120 --worker-tmp-dir /dev/shm --no-control-socket"]
 HEALTHCHECK --interval=15s --timeout=5s --start-period=90s \
     CMD ["python", "tools/healthcheck.py"]

@@ -5,11 +5,12 @@ Browsers seek in sound by asking for ranges (RFC 9110, section 14), which Django
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from typing import IO
 
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from genreweb.media_types import is_shown, media_type
@@ -36,7 +37,9 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     if request.method == "HEAD" or size == 0:
         response = HttpResponse(content_type=content_type)
     else:
-        response = StreamingHttpResponse(_stream(name, first, last), content_type=content_type)
+        # A file, so that the server sends it without a thread that waits for a slow listener.
+        response = FileResponse(_Part(name, first, last), content_type=content_type)
+        response.block_size = CHUNK
     response["Content-Length"] = str(last - first + 1)
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, max-age=3600"
@@ -62,11 +65,40 @@ def _wanted(header: str, size: int) -> tuple[int, int] | tuple[()] | None:
     return (first, last) if first <= last and first < size else ()
 
 
-def _stream(name: str, first: int, last: int) -> Iterator[bytes]:
-    # Opened here, so that a browser which hangs up before the first byte leaves no open file.
-    with default_storage.open(name) as file:
-        file.seek(first)
-        left = last - first + 1
-        while left > 0 and (chunk := file.read(min(CHUNK, left))):
-            left -= len(chunk)
-            yield chunk
+class _Part(io.RawIOBase):
+    """The bytes of a stored file from `first` to `last`, as a file that is opened when it is first read."""
+
+    def __init__(self, name: str, first: int, last: int) -> None:
+        self._name = name
+        self._first, self._size = first, last - first + 1
+        self._position = 0
+        self._file: IO[bytes] | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._file is None:
+            # A browser that hangs up before the first byte leaves no open file.
+            self._file = default_storage.open(self._name)
+        left = max(0, self._size - self._position)
+        self._file.seek(self._first + self._position)
+        found = self._file.read(left if size < 0 else min(size, left))
+        self._position += len(found)
+        return found
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()

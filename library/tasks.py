@@ -21,8 +21,8 @@ def explain(explanation_id: int) -> None:
 
 
 @shared_task(ignore_result=False)
-def classify_scratch(name: str) -> dict[str, Any]:
-    return classify.answer(name=name)
+def classify_scratch(name: str, anonymous: bool = False) -> dict[str, Any]:
+    return classify.answer(name=name, anonymous=anonymous)
 
 
 @shared_task

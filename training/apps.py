@@ -8,7 +8,9 @@ class TrainingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from genreweb.accounts import personal_data
+        from genreweb.accounts import personal_data, quotas
         from training import personal_data as ours
+        from training.services.clips import kept
 
         personal_data.register(ours)
+        quotas.register(kept)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any, Protocol
 
 from classifier.cli.predictions import FileResult, Scope
+from classifier.core.audio import AudioInfo
 from classifier.core.inference import Prediction
 from classifier.core.summary import COLUMNS
 
@@ -41,6 +42,8 @@ class TextWriter:
     def write(self, result: FileResult) -> None:
         prediction = result.prediction
         lines = [f"{result.name}  ({_clock(result.info.duration)})", f"  {_verdict(prediction)}"]
+        if result.info.expected_duration is not None:
+            lines.insert(1, f"  {_shortened(result.info)}")
         for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
             bar = "█" * round(probability * _BAR_WIDTH)
             lines.append(f"  {label:<{self._width}} {probability:6.1%}  {bar}".rstrip())
@@ -66,7 +69,9 @@ class CsvWriter:
         self._stream = stream
         self._labels = labels
         self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow(["file", "duration", "genre", "confidence", "unsure", "music", *labels])
+        self._rows.writerow(
+            ["file", "duration", "genre", "confidence", "unsure", "music", "expected_duration", *labels]
+        )
 
     def write(self, result: FileResult) -> None:
         prediction = result.prediction
@@ -78,6 +83,7 @@ class CsvWriter:
                 round(prediction.confidence, 6),
                 str(prediction.unsure).lower(),
                 str(prediction.music).lower(),
+                "" if result.info.expected_duration is None else round(result.info.expected_duration, 3),
                 *(round(prediction.probabilities[label], 6) for label in self._labels),
             ]
         )
@@ -121,10 +127,12 @@ def _feature_rows(result: FileResult) -> Iterator[dict[str, Any]]:
 
 
 def _as_json(result: FileResult) -> dict[str, Any]:
-    prediction = result.prediction
+    prediction, expected = result.prediction, result.info.expected_duration
     return {
         "file": result.name,
         "duration": round(result.info.duration, 3),
+        "expected_duration": None if expected is None else round(expected, 3),
+        "damaged": result.info.damaged,
         "genre": prediction.label,
         "confidence": round(prediction.confidence, 6),
         "unsure": prediction.unsure,
@@ -139,6 +147,13 @@ def _as_json(result: FileResult) -> dict[str, Any]:
             for segment in prediction.timeline
         ],
     }
+
+
+def _shortened(info: AudioInfo) -> str:
+    heard, whole = _clock(info.duration), _clock(info.expected_duration or 0.0)
+    if info.damaged:
+        return f"only {heard} of {whole} could be read: damaged passages were left out"
+    return f"only the first {heard} of {whole} could be read"
 
 
 def _verdict(prediction: Prediction) -> str:

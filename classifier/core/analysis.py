@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.core import pictures
-from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, decode
+from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, Decode, decode
 from classifier.core.chroma import DESCRIPTOR_VERSION, descriptor
 from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
 from classifier.core.fingerprint import words_of
@@ -68,6 +68,7 @@ def analyse(
     limits: AudioLimits = DEFAULT_LIMITS,
     params: FeatureParams = DEFAULT_PARAMS,
     on_step: Callable[[Step], None] | None = None,
+    decoder: Decode = decode,
 ) -> TrackAnalysis:
     """Decode a track, compute its features and descriptor, classify it and draw its pictures.
 
@@ -81,6 +82,8 @@ def analyse(
         Must equal those that ``classifier`` was trained with.
     on_step : callable, optional
         Called with the name of each step as it begins.
+    decoder : callable, optional
+        Decodes in place of `audio.decode`, in another process for example.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def analyse(
     """
     clock = _Clock(on_step)
     clock.begin("decode")
-    audio = decode(file, limits=limits)
+    audio = decoder(file, limits=limits)
     info = audio.info
     clock.begin("features")
     features = extract(audio.samples, params)
@@ -123,12 +126,21 @@ def analyse(
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Classification:
+    """The prediction for a file, and how much of the file it is about."""
+
+    info: AudioInfo
+    prediction: Prediction
+
+
 def classify(
     file: BinaryIO,
     *,
     classifier: Classifier,
     limits: AudioLimits = DEFAULT_LIMITS,
     params: FeatureParams = DEFAULT_PARAMS,
+    decoder: Decode = decode,
 ) -> Prediction:
     """Classify one track without computing anything else.
 
@@ -137,9 +149,30 @@ def classify(
     AudioError, OSError
         As for ``analyse``.
     """
-    audio = decode(file, limits=limits)
+    return classify_file(
+        file, classifier=classifier, limits=limits, params=params, decoder=decoder
+    ).prediction
+
+
+def classify_file(
+    file: BinaryIO,
+    *,
+    classifier: Classifier,
+    limits: AudioLimits = DEFAULT_LIMITS,
+    params: FeatureParams = DEFAULT_PARAMS,
+    decoder: Decode = decode,
+) -> Classification:
+    """Classify one track as ``classify`` does, and tell how much of it was decoded.
+
+    Raises
+    ------
+    AudioError, OSError
+        As for ``analyse``.
+    """
+    audio = decoder(file, limits=limits)
     mel_power = extract(audio.samples, params).mel_power
-    return classifier.predict(mel_power, duration=audio.info.duration, samples=audio.samples)
+    prediction = classifier.predict(mel_power, duration=audio.info.duration, samples=audio.samples)
+    return Classification(info=audio.info, prediction=prediction)
 
 
 class _Clock:

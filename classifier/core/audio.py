@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +13,22 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from classifier.core.playback import (
-    PLAYBACK_MEDIA_TYPE,
-    PLAYBACK_SUFFIX,
-    encode_playback,
-    is_browser_playable,
-)
-from classifier.core.sources import (
+from classifier.core.audio_info import (
     AUDIO_ERROR_MESSAGES,
     DEFAULT_LIMITS,
     AudioError,
     AudioErrorCode,
     AudioInfo,
     AudioLimits,
-    Source,
-    open_source,
 )
+from classifier.core.mixdown import PhaseMeter, mean
+from classifier.core.playback import (
+    PLAYBACK_MEDIA_TYPE,
+    PLAYBACK_SUFFIX,
+    encode_playback,
+    is_browser_playable,
+)
+from classifier.core.sources import Source, open_source
 
 __all__ = [
     "AUDIO_ERROR_MESSAGES",
@@ -41,6 +41,7 @@ __all__ = [
     "AudioErrorCode",
     "AudioInfo",
     "AudioLimits",
+    "Decode",
     "decode",
     "encode_playback",
     "is_browser_playable",
@@ -48,15 +49,17 @@ __all__ = [
 ]
 
 Float32 = npt.NDArray[np.float32]
+# Sample rate, and channels (n_channels, n) or their mix (n,).
+Blocks = Iterator[tuple[int, Float32]]
 
 SAMPLE_RATE = 22050
 
 _BLOCK_SAMPLES = 32768
+# Encoders pad: seconds that a file may be longer than the limit.
+_SLACK = 0.1
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 # Float files may use the range of integers; larger values are damage.
 _LOUDEST = 1e10
-# If the mix is this far (50 dB) below the first channel, the channels have cancelled out.
-_CANCELLED = 0.003
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,8 +71,17 @@ class Audio:
     info: AudioInfo
 
 
+class Decode(Protocol):
+    """How a file is decoded: `decode`, or the same in another process."""
+
+    def __call__(self, file: BinaryIO, /, *, limits: AudioLimits) -> Audio: ...
+
+
 def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
     """Read the properties of a file by decoding about its first second: quick enough for a web request.
+
+    A file whose header claims to be longer than the limit is decoded up to the limit, and refused only where
+    so much is decoded: headers lie.
 
     Parameters
     ----------
@@ -85,18 +97,18 @@ def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
     Raises
     ------
     AudioError
-        If the header or the first second already shows that the file cannot be analysed.
+        If the file cannot be analysed, as far as its header and what was decoded show.
     OSError
         If reading the file object fails.
     """
     with open_source(file, limits=limits) as source:
-        slack = 1.0 if source.duration_is_exact else limits.max_duration / 2
-        if source.info.duration > limits.max_duration + slack:
-            raise _too_long(limits)
         seconds = 0.0
+        doubtful = source.info.duration > limits.max_duration
         for frame in source.frames():
             seconds += frame.samples / frame.sample_rate
-            if seconds >= limits.min_duration:
+            if seconds > limits.max_duration + _SLACK:
+                raise _too_long(limits)
+            if seconds >= limits.min_duration and not doubtful:
                 duration = source.info.duration
                 return replace(source.info, duration=max(duration, seconds) if duration else 0.0)
         _check_length(seconds, limits)
@@ -106,8 +118,8 @@ def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
 def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
     """Decode a whole file to mono float32 at 22,050 Hz.
 
-    Damaged passages are skipped. Channels are averaged, as librosa does; where they cancel out (a stereo
-    recording with one side inverted) the first channel is taken.
+    Damaged passages are skipped. Channels are averaged, as librosa does; where one is inverted, so that they
+    cancel, it is inverted back (`classifier.core.mixdown`).
 
     Parameters
     ----------
@@ -123,32 +135,36 @@ def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
     OSError
         If reading the file object fails.
     """
-    samples, info, cancelled = _decode(file, limits=limits, channel=None)
-    if cancelled:
-        samples, info, _ = _decode(file, limits=limits, channel=0)
+    meter = PhaseMeter()
+    samples, info = _decode(file, limits=limits, mixed=lambda blocks: _metered(blocks, meter))
+    correction = meter.correction()
+    if correction is not None:
+        samples, info = _decode(file, limits=limits, mixed=correction.mix)
     peak = float(np.abs(samples).max())
     if peak > 4.0:
         samples *= np.float32(1.0 / peak)
     return Audio(samples=samples, info=info)
 
 
-def _decode(file: BinaryIO, *, limits: AudioLimits, channel: int | None) -> tuple[Float32, AudioInfo, bool]:
+def _metered(blocks: Blocks, meter: PhaseMeter) -> Blocks:
+    for rate, channels in blocks:
+        meter.add(rate, channels)
+        yield rate, mean(channels)
+
+
+def _decode(
+    file: BinaryIO, *, limits: AudioLimits, mixed: Callable[[Blocks], Blocks]
+) -> tuple[Float32, AudioInfo]:
     with open_source(file, limits=limits) as source:
         output = _Output(source.info.duration, limits)
-        loudest_channel = loudest_mix = 0.0
-        for rate, channels in _blocks(source):
-            mono = _mix(channels, channel)
-            if channel is None and len(channels) > 1:
-                loudest_channel = max(loudest_channel, float(channels[0].max()))
-                loudest_mix = max(loudest_mix, float(mono.max()))
+        for rate, mono in mixed(_blocks(source)):
             output.push(mono, rate)
         samples = output.finish()
         _check_length(samples.size / SAMPLE_RATE, limits)
-        info = replace(source.info, duration=samples.size / SAMPLE_RATE)
-    return samples, info, loudest_mix < _CANCELLED * loudest_channel
+        return samples, source.heard(samples.size / SAMPLE_RATE)
 
 
-def _blocks(source: Source) -> Iterator[tuple[int, Float32]]:
+def _blocks(source: Source) -> Blocks:
     """Yield (sample rate, channels (n_channels, n)), in blocks large enough to amortise NumPy's call cost."""
     shape: tuple[int, str, str] = (0, "", "")
     gathered = AudioFifo()
@@ -186,22 +202,12 @@ def _to_channels(gathered: AudioFifo) -> Float32:
     return channels
 
 
-def _mix(channels: Float32, channel: int | None) -> Float32:
-    if len(channels) == 1 or channel is not None:
-        return np.ascontiguousarray(channels[0 if channel is None else min(channel, len(channels) - 1)])
-    mono: Float32 = channels[0] + channels[1]
-    for other in channels[2:]:
-        mono += other
-    mono *= np.float32(1.0 / len(channels))
-    return mono
-
-
 class _Output:
     """Resample blocks into one array that grows with the decoded length."""
 
     def __init__(self, expected_duration: float, limits: AudioLimits) -> None:
         self._limits = limits
-        self._most = int((limits.max_duration + 0.1) * SAMPLE_RATE)
+        self._most = int((limits.max_duration + _SLACK) * SAMPLE_RATE)
         # The system allocates pages only when they are written, so a wrong guess costs no memory.
         self._samples = np.empty(min(self._most, int((expected_duration + 5.0) * SAMPLE_RATE)), np.float32)
         self._length = 0
@@ -209,6 +215,8 @@ class _Output:
         self._resampler: AudioResampler | None = None
 
     def push(self, mono: Float32, rate: int) -> None:
+        if mono.size == 0:  # which FFmpeg's filters report as a lack of memory
+            return
         if rate != self._rate:
             self._flush()
             self._rate = rate

@@ -14,6 +14,8 @@ import numpy as np
 from classifier.core.errors import ReleaseError
 from classifier.core.music_detection import DETECTOR_FILE, MusicDetector, assess
 from classifier.core.prediction import Prediction, Segment, TrackTags
+from classifier.core.recordings import DEFAULT_PARAMS as RECORDING_PARAMS
+from classifier.core.recordings import RECORDING_HEAD_FILE, judge_recording
 from classifier.core.tagger import Tagger, TagOutput
 from classifier.core.verdict import HEAD_FILE, TaggerHead, VerdictParams, join, patch_tags, pool_tags
 
@@ -37,6 +39,8 @@ class Ensemble:
         Of the tagger that the head was fitted on.
     detector
         Tells music from speech and everyday sounds; None where the version has none.
+    recording_head
+        On the embedding of enhanced recordings; None where the version has none.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class Ensemble:
         params: VerdictParams,
         tagger_version: str,
         detector: MusicDetector | None = None,
+        recording_head: TaggerHead | None = None,
     ) -> None:
         self.head = head
         self.params = params
         self.tagger_version = tagger_version
         self.detector = detector
+        self.recording_head = recording_head
 
     @classmethod
     def load(cls, folder: Path, metadata: Mapping[str, Any]) -> Ensemble | None:
@@ -66,11 +72,15 @@ class Ensemble:
         params = _params(entry)
         head = _file(folder, HEAD_FILE, entry.get("head_sha256"), "The tagger's head")
         detector = _file(folder, DETECTOR_FILE, entry.get("detector_sha256"), "The music detector")
+        recordings = _file(
+            folder, RECORDING_HEAD_FILE, entry.get("recording_head_sha256"), "The head for recordings"
+        )
         return cls(
             None if head is None else TaggerHead.from_bytes(head),
             params,
             str(entry.get("tagger", "")),
             None if detector is None else MusicDetector.from_bytes(detector),
+            None if recordings is None else TaggerHead.from_bytes(recordings),
         )
 
     def fits(self, tagger: Tagger) -> bool:
@@ -82,6 +92,16 @@ class Ensemble:
         sizes = {len(part.weights) for part in (self.head, self.detector) if part is not None}
         return tags.version == self.tagger_version and sizes <= {len(tags.row)}
 
+    def is_recording(self, output: TagOutput) -> bool:
+        """Whether the music in a sound is so hard to hear that it is worth enhancing, if there is any."""
+        if self.detector is None or self.recording_head is None:
+            return False
+        tags = pool_tags(output, version=self.tagger_version)
+        if not self.takes(tags):
+            return False
+        score = self.detector.score(tags.row)
+        return assess(score).music and score < RECORDING_PARAMS.score_below
+
     def refine(self, own: Prediction, output: TagOutput) -> Prediction:
         """Join the network's prediction for a track with the tagger's output for the same track.
 
@@ -91,7 +111,8 @@ class Ensemble:
         if not self.takes(tags):
             return own
         least = _NARROW_UNSURE_BELOW if output.narrow else 0.0
-        return replace(self._joined(own, tags, least=least), timeline=self._timeline(own, output, tags))
+        joined = replace(self._joined(own, tags, least=least), timeline=self._timeline(own, output, tags))
+        return joined if output.enhanced is None else self._recorded(own, joined, output.enhanced)
 
     def refine_stored(self, own: Prediction, tags: TrackTags) -> Prediction:
         """Join the network's prediction with the stored output of the tagger; only where `takes` allows it.
@@ -118,6 +139,32 @@ class Ensemble:
             reason=(found.reason if found else None) if music else "no_music",
         )
 
+    def _recorded(self, own: Prediction, joined: Prediction, enhanced: TagOutput) -> Prediction:
+        """Put the verdict on the enhanced sound in the place of what was joined."""
+        tags = pool_tags(enhanced, version=self.tagger_version)
+        if self.detector is None or self.recording_head is None or joined.tags is None:
+            return joined
+        score = self.detector.score(joined.tags.row)
+        if score >= RECORDING_PARAMS.drowned_below and (joined.style or not joined.unsure):
+            return joined
+        if tags.embedding.shape != self.recording_head.weights.shape[:1]:
+            return joined
+        verdict = judge_recording(
+            own.probabilities,
+            tags.embedding,
+            self.recording_head,
+            scores=(score, self.detector.score(tags.row)),
+        )
+        return replace(
+            joined,
+            label=verdict.label if joined.music else None,
+            confidence=verdict.probabilities[verdict.label],
+            unsure=verdict.unsure or not joined.music,
+            probabilities=dict(verdict.probabilities),
+            style=None,
+            timeline=[_mixed(segment, verdict.probabilities) for segment in joined.timeline],
+        )
+
     def _segment(self, segment: Segment, tags: TrackTags) -> Segment:
         if _is_undecided(segment):
             return segment
@@ -141,6 +188,7 @@ def entry_for(
     head_sha256: str | None,
     replay_sha256: str | None = None,
     detector_sha256: str | None = None,
+    recording_head_sha256: str | None = None,
 ) -> dict[str, Any]:
     """The entry ``ensemble`` of a version's metadata.
 
@@ -155,6 +203,7 @@ def entry_for(
         "head_sha256": head_sha256,
         "replay_sha256": replay_sha256,
         "detector_sha256": detector_sha256,
+        "recording_head_sha256": recording_head_sha256,
     }
 
 
@@ -195,6 +244,17 @@ def _between(whole: TrackTags, part: TrackTags) -> TrackTags:
         },
         row=np.asarray(_OWN_PART * part.row + (1 - _OWN_PART) * whole.row, dtype=np.float32),
     )
+
+
+def _mixed(segment: Segment, whole: Mapping[str, float]) -> Segment:
+    """Give a segment half of what the whole recording says."""
+    if _is_undecided(segment):
+        return segment
+    mixed = {
+        label: _OWN_PART * value + (1 - _OWN_PART) * whole[label]
+        for label, value in segment.probabilities.items()
+    }
+    return replace(segment, probabilities=mixed)
 
 
 def _is_undecided(segment: Segment) -> bool:

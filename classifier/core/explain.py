@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters, patches
-from classifier.core.audio import DEFAULT_LIMITS, AudioLimits, decode
+from classifier.core.audio import DEFAULT_LIMITS, AudioLimits, Decode, decode
 from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
 from classifier.core.inference import Classifier
 from classifier.core.outputs import NetworkOutput
@@ -94,6 +94,7 @@ def explain_file(
     label: str | None = None,
     limits: AudioLimits = DEFAULT_LIMITS,
     params: FeatureParams = DEFAULT_PARAMS,
+    decoder: Decode = decode,
 ) -> Explanation:
     """Decode one track and explain it.
 
@@ -104,7 +105,7 @@ def explain_file(
     ValueError
         As for ``explain``.
     """
-    features = extract(decode(file, limits=limits).samples, params)
+    features = extract(decoder(file, limits=limits).samples, params)
     return explain(features.mel_power, classifier=classifier, duration=features.duration, label=label)
 
 

@@ -7,6 +7,7 @@ the calibration of the outputs. Nothing here imports TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
 from classifier.core.prediction import Prediction, Segment, TrackTags
+from classifier.core.recordings import tag_enhanced
 from classifier.core.tagger import CutPatches, Tagger, TagOutput
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
@@ -87,8 +89,16 @@ class Classifier:
         return self._tagger is not None
 
     def tag(self, samples: FloatArray) -> TagOutput | None:
-        """Tag (n_samples,) mono samples at 22,050 Hz; None where the version does not use the tagger."""
-        return None if self._tagger is None else self._tagger.tag(samples)
+        """Tag (n_samples,) mono samples at 22,050 Hz; None where the version does not use the tagger.
+
+        A sound in which music is hard to hear is tagged once more, enhanced.
+        """
+        if self._tagger is None or self.ensemble is None:
+            return None
+        found = self._tagger.tag(samples)
+        if self.ensemble.is_recording(found):
+            return replace(found, enhanced=tag_enhanced(self._tagger, samples))
+        return found
 
     def tag_patches(self, cut: CutPatches) -> TagOutput | None:
         """Tag patches that are already cut; None where the version does not use the tagger."""

@@ -14,7 +14,8 @@ from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 from numpy.typing import NDArray
 
-from classifier.core.sources import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits, Source, open_source
+from classifier.core.audio_info import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits
+from classifier.core.sources import Source, open_source
 
 PLAYBACK_MEDIA_TYPE = "audio/mpeg"
 PLAYBACK_SUFFIX = ".mp3"
@@ -33,8 +34,8 @@ _BIT_RATE = {1: 112_000, 2: 192_000}
 
 
 def is_browser_playable(info: AudioInfo) -> bool:
-    """Whether current browsers play this codec in this container."""
-    return any(info.codec in _PLAYABLE.get(name, ()) for name in info.container.split(","))
+    """Whether current browsers play this codec in this container, and can seek in it."""
+    return info.seekable and any(info.codec in _PLAYABLE.get(name, ()) for name in info.container.split(","))
 
 
 def encode_playback(

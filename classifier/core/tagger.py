@@ -111,6 +111,8 @@ class TagOutput:
         Of each network, places of the patches that it was given.
     narrow
         Whether there is nothing above 4 kHz, as on a telephone.
+    enhanced
+        The output for the same sound after `classifier.core.enhancement`; None where that was not needed.
     """
 
     start: NDArray[np.float64]
@@ -118,6 +120,7 @@ class TagOutput:
     networks: Mapping[str, PatchTags]
     asked: Mapping[str, IntArray]
     narrow: bool = False
+    enhanced: TagOutput | None = None
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -201,6 +204,7 @@ class Tagger:
         sample_rate: int = 22_050,
         most: int = MOST_PATCHES,
         networks: Collection[str] | None = None,
+        step: int = PATCH_FRAMES,
     ) -> TagOutput:
         """Tag patches spread evenly over a track.
 
@@ -214,8 +218,11 @@ class Tagger:
             Largest number of patches.
         networks
             Which to ask; all where None.
+        step
+            As in `patch_starts`.
         """
-        return self.tag_patches(patches_of(samples, sample_rate=sample_rate, most=most), networks=networks)
+        cut = patches_of(samples, sample_rate=sample_rate, most=most, step=step)
+        return self.tag_patches(cut, networks=networks)
 
     def tag_patches(self, cut: CutPatches, *, networks: Collection[str] | None = None) -> TagOutput:
         """Tag patches that are already cut, of one track, in order.
@@ -274,7 +281,9 @@ class CutPatches:
     level: FloatArray
 
 
-def patches_of(samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHES) -> CutPatches:
+def patches_of(
+    samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHES, step: int = PATCH_FRAMES
+) -> CutPatches:
     """Cut and transform only those stretches of a track that are going to be tagged.
 
     A track shorter than a patch is repeated until it fills one, as in training.
@@ -292,7 +301,7 @@ def patches_of(samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHE
     if samples.size < shortest:
         samples = np.tile(samples, -(-shortest // samples.size))
     n_samples = samples.size * SAMPLE_RATE // sample_rate
-    first_frames = patch_starts(1 + n_samples // HOP_LENGTH, most=most)
+    first_frames = patch_starts(1 + n_samples // HOP_LENGTH, most=most, step=step)
     log_mel = np.empty((len(first_frames), PATCH_FRAMES, N_MELS), np.float32)
     level = np.empty(len(first_frames), np.float32)
     for i, frame in enumerate(first_frames):
@@ -329,12 +338,21 @@ def patches_of_spectrogram(log_mel: FloatArray, *, most: int = MOST_PATCHES) -> 
     return CutPatches(log_mel=cut, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
 
 
-def patch_starts(n_frames: int, *, most: int = MOST_PATCHES) -> IntArray:
+def patch_starts(n_frames: int, *, most: int = MOST_PATCHES, step: int = PATCH_FRAMES) -> IntArray:
     """First frames of the patches of a track of at least PATCH_FRAMES frames.
 
     They lie side by side, centred, as long as there are no more than `most`; else evenly spread, each in the
     middle of its part of the track.
+
+    Parameters
+    ----------
+    step
+        Frames from one patch to the next; where fewer than PATCH_FRAMES, patches overlap, the first begins
+        and the last ends with the track.
     """
+    if step < PATCH_FRAMES:
+        last = max(n_frames - PATCH_FRAMES, 0)
+        return np.asarray(np.linspace(0, last, min(1 + last // step, most)).round(), dtype=np.intp)
     count = max(1, min(n_frames // PATCH_FRAMES, most))
     part = max(n_frames, PATCH_FRAMES) / count
     return np.asarray(np.floor((np.arange(count) + 0.5) * part - PATCH_FRAMES / 2), dtype=np.intp)

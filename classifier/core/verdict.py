@@ -251,7 +251,7 @@ def join(
     evidence[added] = _ADDED_EVIDENCE
     pooled = params.network * np.log(np.maximum(own, _LEAST)) + params.tags * np.log(evidence)
     if head is not None:
-        from_head = _head_probabilities(head.probabilities(tags.row), labels, own)
+        from_head = head_probabilities(head.probabilities(tags.row), labels, own)
         pooled = pooled + params.head * np.log(np.maximum(from_head, _LEAST))
     probabilities = softmax(pooled / params.temperature)
     best = int(probabilities.argmax())
@@ -291,7 +291,7 @@ def _evidence(label: str, strengths: Mapping[str, float], params: VerdictParams)
     return max(_LEAST_TAG, *(strengths[name] for name in names)) if names else params.untagged
 
 
-def _head_probabilities(given: Mapping[str, float], labels: Sequence[str], own: Float64) -> Float64:
+def head_probabilities(given: Mapping[str, float], labels: Sequence[str], own: Float64) -> Float64:
     """The head's probabilities in the order of `labels`; what it does not know takes the network's."""
     known = np.array([label in given for label in labels])
     values = np.array([given.get(label, 0.0) for label in labels])

@@ -83,6 +83,16 @@ def test_text_names_file_length_and_every_genre(folder: Path) -> None:
     assert finished.returncode == 0
 
 
+def test_a_file_that_was_cut_off_is_named_as_such(tmp_path: Path) -> None:
+    song = sounds.encode(sounds.tune(12.5), "wav16")
+    (tmp_path / "cut.wav").write_bytes(song[: len(song) * 6 // 10])
+
+    assert "only the first 0:07 of 0:12 could be read" in run(tmp_path / "cut.wav").stdout
+    answer = json.loads(run(tmp_path / "cut.wav", "--json").stdout)
+    assert answer["duration"] == pytest.approx(7.5, abs=0.01)
+    assert (answer["expected_duration"], answer["damaged"]) == (12.5, False)
+
+
 def test_a_missing_file_is_named_and_the_rest_goes_on(folder: Path) -> None:
     finished = run(folder / "missing.mp3", folder / "b.wav", "--json")
 

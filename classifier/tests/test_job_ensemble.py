@@ -23,6 +23,7 @@ from classifier.fitting.jobs.clips import RunClips
 from classifier.fitting.jobs.description import JobDescription, Kind
 from classifier.fitting.jobs.ensemble import LEAST_EXAMPLES, write_ensemble
 from classifier.fitting.music_detection import fit_detector, write_detector
+from classifier.fitting.recording_head import fit_recording_head, write_recording_head
 from classifier.fitting.tagger_head import HeadExamples, fit_head, write_head
 from classifier.releases import current_release
 
@@ -227,6 +228,22 @@ def test_the_music_detector_in_service_is_passed_on(base: Path, out: Path, *, wi
     assert joined is not None
     assert joined.detector is not None
     assert joined.detector.score(rows[0]) == pytest.approx(detector.score(rows[0]), rel=1e-4)
+
+
+def test_the_head_for_recordings_in_service_is_passed_on(base: Path, out: Path) -> None:
+    recordings = fit_recording_head(
+        HeadExamples(np.eye(4, dtype=np.float32), np.arange(4) % 2, np.ones(4), OLD), tagger="v"
+    )
+    stored = write_recording_head(recordings, base, examples=4)
+    entry = {**read_metadata(base)["ensemble"], "recording_head_sha256": stored["sha256"]}
+    amend_metadata(base, ensemble=entry)
+
+    write_ensemble(job(base), run_clips(*taught()), out)
+
+    joined = Ensemble.load(out, read_metadata(out))
+    assert joined is not None
+    assert joined.recording_head is not None
+    np.testing.assert_array_equal(joined.recording_head.weights, recordings.weights)
 
 
 def test_a_full_run_has_a_head_for_its_own_labels(base: Path, out: Path) -> None:

@@ -80,10 +80,11 @@ def _web(where: Address) -> list[str]:
     return [
         *(sys.executable, "-m", "gunicorn", "genreweb.wsgi:application"),
         *("--bind", where.bind),
-        *("--worker-class", "gthread", "--workers", "2", "--threads", str(max(8, 2 * cores()))),
+        *("--worker-class", "genreweb.web_worker.BufferingWorker"),
+        *("--workers", "2", "--threads", str(max(16, 2 * cores()))),
         "--preload",
-        # A thread may wait for a slow upload or an analysis; only a worker that hangs as a whole is ended.
-        *("--timeout", "120", "--graceful-timeout", "6", "--keep-alive", "15"),
+        # A thread may wait for an analysis; only a worker whose event loop hangs is ended.
+        *("--timeout", "120", "--graceful-timeout", "6"),
         *(("--worker-tmp-dir", str(memory)) if os.access(memory, os.W_OK) else ()),
         "--no-control-socket",
     ]

@@ -131,3 +131,23 @@ def test_embedded_engines_need_no_django() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_sounds_of_strangers_are_decoded_in_a_process_of_their_own() -> None:
+    """`classifier.decoding` does it; the same functions of the core would do it in this process."""
+    here = {
+        "classifier.core.audio.probe",
+        "classifier.core.audio.decode",
+        "classifier.core.audio.encode_playback",
+        "classifier.core.playback.encode_playback",
+        "classifier.core.sources.open_source",
+        "classifier.core.file_tags.read_file_tags",
+    }
+    found = {
+        f"{name} imports {imported}"
+        for package in ("genreweb", "library", "training")
+        for name, path in modules(package)
+        for imported in imports(name, path)
+        if imported in here or imported.partition(".")[0] == "av"
+    }
+    assert found == set()

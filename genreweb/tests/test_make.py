@@ -190,7 +190,7 @@ def test_what_becomes_of_the_tagger_is_said_and_stops_nobody(
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements", "requirements-dev", "requirements-node", "requirements-tagger"]
+    "name", ["requirements", *(f"requirements-{part}" for part in ("dev", "node", "tagger", "audit"))]
 )
 def test_locks_name_no_place_and_hash_everything(name: str) -> None:
     text = (REPOSITORY / f"{name}.txt").read_text()
@@ -216,7 +216,7 @@ def compose() -> dict[str, Any]:
 
 def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     own = {service.name: service for service in services.services(Address("127.0.0.1", 8000))}
-    assert set(own) | {"db", "redis"} == set(compose["services"])
+    assert set(own) | {"db", "redis", "proxy"} == set(compose["services"])
     for name in ("analysis", "training"):
         command = compose["services"][name]["command"].split()
         for flag in ("--queues", "--hostname"):
@@ -225,9 +225,25 @@ def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     memory = compose["services"]["analysis"]["command"].split("--max-memory-per-child ")[1].split()[0]
     assert memory == str(services.ANALYSIS_MEMORY_KIB)
     image = (REPOSITORY / "Dockerfile").read_text()
-    for flag in ("--worker-class gthread", "--preload", "--timeout 120", "--no-control-socket"):
+    worker = "--worker-class genreweb.web_worker.BufferingWorker"
+    for flag in (worker, "--preload", "--timeout 120", "--no-control-socket"):
         assert flag in image
         assert flag in " ".join(own["web"].command)
+
+
+def test_the_proxy_stands_before_the_web_server_where_it_is_wanted(compose: dict[str, Any]) -> None:
+    proxy = compose["services"]["proxy"]
+    assert proxy["profiles"] == ["proxy"]
+    assert {port.split(":")[0] for port in proxy["ports"]} == {"80", "443"}
+    (config,) = proxy["configs"]
+    text = compose["configs"][config["source"]]["content"]
+    inside = compose["services"]["web"]["ports"][0].rsplit(":", 1)[1]
+    assert f"reverse_proxy web:{inside} {{" in text
+    assert text.count("{\n") == len(re.findall(r"^ *}$", text, re.MULTILINE))
+    # It serves the address that the site says it has.
+    assert re.search(r"^\$\{SITE_URL:-[a-z]+} \{$", text, re.MULTILINE)
+    volume = proxy["volumes"][0].partition(":")[0]
+    assert volume in compose["volumes"]
 
 
 def test_containers_get_their_secrets_from_the_environment(compose: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from library.api.serializers import AnswerSerializer, SoundSerializer
@@ -33,8 +34,15 @@ class ClassifyView(APIView):
         responses=AnswerSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Answer in one call; the sound is not kept."""
+        """Answer in one call; the sound is not kept. Without an account it must be smaller and shorter.
+
+        Where too many requests wait already, the answer is 503 with `Retry-After`.
+        """
         form = SoundSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         sound: Any = form.validated_data["file"]
-        return Response(AnswerSerializer(classify(file=sound, name=sound.name)).data)
+        person = request.user if request.user.is_authenticated else None
+        # By the same address as the rate limits.
+        caller = f"person {person.pk}" if person else f"address {BaseThrottle().get_ident(request)}"
+        answer = classify(file=sound, name=sound.name, caller=caller, anonymous=person is None)
+        return Response(AnswerSerializer(answer).data)

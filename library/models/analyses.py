@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ObjectDoesNotExist
@@ -15,6 +15,7 @@ from classifier.core.chroma import DESCRIPTOR_SIZE
 from classifier.core.tags import outstanding
 from classifier.core.timbre import TIMBRE_SIZE
 from classifier.models import ModelVersion
+from genreweb.long_columns import JoiningQuerySet
 from library.keys import picture_key
 from library.models.tracks import Track
 
@@ -50,6 +51,11 @@ class Analysis(models.Model):
     # Why no genre is sure, where the sound is why: a code of `classifier.core.music_detection`.
     reason = models.CharField(_("reason of doubt"), max_length=20, blank=True)
 
+    # Seconds that the file should hold, where less of it could be read.
+    expected_duration = models.FloatField(_("expected duration in seconds"), null=True, blank=True)
+    # Whether passages were left out, so that what was read is not just the beginning.
+    damaged = models.BooleanField(_("damaged passages were left out"), default=False)
+
     descriptor = VectorField(_("chroma descriptor"), dimensions=DESCRIPTOR_SIZE)
     embedding = VectorField(_("embedding"), null=True)
     tag_embedding = VectorField(_("embedding of the tagger"), dimensions=TAG_EMBEDDING_SIZE, null=True)
@@ -71,7 +77,13 @@ class Analysis(models.Model):
     ticks = models.JSONField(_("axis marks of the pictures"), default=dict)
     timings = models.JSONField(_("seconds per step"), default=dict)
 
+    LONG_COLUMNS: ClassVar = (
+        *("descriptor", "embedding", "tag_embedding", "timbre", "fingerprint"),
+        *("timeline", "peaks"),
+    )
     PICTURES = ("spectrogram", "mel", "chroma", "mfcc")
+
+    objects = JoiningQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]
@@ -85,6 +97,10 @@ class Analysis(models.Model):
             models.CheckConstraint(
                 condition=Q(style="") | (Q(unsure=True) & ~Q(genre="")),
                 name="style_is_of_music_and_unsure",
+            ),
+            models.CheckConstraint(
+                condition=Q(damaged=False) | Q(expected_duration__isnull=False),
+                name="damaged_is_less_than_expected",
             ),
         ]
         indexes = [

@@ -9,14 +9,15 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from classifier import registry
+from classifier import decoding, registry
 from classifier.core.analysis import TrackAnalysis, analyse
 from classifier.core.inference import Segment
-from classifier.core.playback import PLAYBACK_SUFFIX, encode_playback, is_browser_playable
+from classifier.core.playback import PLAYBACK_SUFFIX, is_browser_playable
 from classifier.models import ModelVersion
 from genreweb.jobs import Claim, Failure
 from library.models import Analysis, Track
 from library.services import queue
+from library.services.file_tags import read_tags, tag_columns, write_cover
 from library.services.jobs import SoundJobs
 from library.services.lenses import index_lenses, lens_fields
 from library.services.tags import index_tags, tag_fields
@@ -59,35 +60,27 @@ def _analyse(claim: Claim[Track], loaded: registry.Loaded) -> TrackAnalysis:
         claim.progress(step=step)
 
     with claim.row.sound.open("rb") as file:
-        return analyse(cast(BinaryIO, file), classifier=loaded.classifier, limits=limits(), on_step=on_step)
+        return analyse(
+            cast(BinaryIO, file),
+            classifier=loaded.classifier,
+            limits=limits(),
+            on_step=on_step,
+            decoder=decoding.shared.decode,
+        )
 
 
 def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> None:
     """Write pictures, then everything else in one transaction; a lost claim leaves nothing behind."""
     track = claim.row
     claim.progress(step=Track.Step.SAVE)
-    prediction = result.prediction
-    analysis = Analysis(
-        track=track,
-        model_version=version,
-        feature_version=result.feature_version,
-        descriptor_version=result.descriptor_version,
-        genre=prediction.label or "",
-        confidence=prediction.confidence,
-        unsure=prediction.unsure,
-        probabilities=prediction.probabilities,
-        timeline=[_segment(segment) for segment in prediction.timeline],
-        descriptor=result.descriptor,
-        **lens_fields(result),
-        embedding=prediction.embedding,
-        **tag_fields(prediction),
-        peaks=result.peaks.ravel().tolist(),
-        ticks=_ticks(result),
-        timings={step: round(seconds, 4) for step, seconds in result.timings.items()},
-    )
+    analysis = _row(track, result, version)
     describe(track, result.info)
+    tags = read_tags(track)
     written: list[tuple[object, str]] = []
     try:
+        write_cover(track, tags)
+        if tags is not None and tags.cover is not None:
+            written.append((track.cover.storage, str(track.cover.name)))
         for name, picture in result.pictures.items():
             field = getattr(analysis, name)
             field.save(
@@ -96,7 +89,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
             written.append((field.storage, field.name))
         if not track.rendition and not is_browser_playable(result.info):
             with track.sound.open("rb") as file:
-                encoded = encode_playback(cast(BinaryIO, file), limits=limits())
+                encoded = decoding.shared.encode_playback(cast(BinaryIO, file), limits=limits())
             track.rendition.save(f"playback{PLAYBACK_SUFFIX}", ContentFile(encoded), save=False)
             written.append((track.rendition.storage, str(track.rendition.name)))
         with transaction.atomic():
@@ -115,12 +108,38 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
                 channels=track.channels,
                 codec=track.codec,
                 container=track.container,
+                **tag_columns(track, tags),
                 finished_at=timezone.now(),
             )
     except BaseException:
         for storage, name in written:
             storage.delete(name)  # type: ignore[attr-defined]  # every storage deletes
         raise
+
+
+def _row(track: Track, result: TrackAnalysis, version: ModelVersion) -> Analysis:
+    """Give what is kept of an analysis, without its pictures."""
+    prediction = result.prediction
+    return Analysis(
+        track=track,
+        model_version=version,
+        feature_version=result.feature_version,
+        descriptor_version=result.descriptor_version,
+        genre=prediction.label or "",
+        confidence=prediction.confidence,
+        unsure=prediction.unsure,
+        probabilities=prediction.probabilities,
+        timeline=[_segment(segment) for segment in prediction.timeline],
+        expected_duration=result.info.expected_duration,
+        damaged=result.info.damaged,
+        descriptor=result.descriptor,
+        **lens_fields(result),
+        embedding=prediction.embedding,
+        **tag_fields(prediction),
+        peaks=result.peaks.ravel().tolist(),
+        ticks=_ticks(result),
+        timings={step: round(seconds, 4) for step, seconds in result.timings.items()},
+    )
 
 
 def _ticks(result: TrackAnalysis) -> dict[str, list[list[object]]]:

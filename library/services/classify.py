@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery.exceptions import TimeoutError as CeleryTimeoutError
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from classifier import registry
-from classifier.core.analysis import classify as classify_sound
-from classifier.core.audio import AudioError
+from classifier import decoding, registry
+from classifier.core.analysis import classify_file
+from classifier.core.audio import AudioError, AudioLimits
 from classifier.core.tags import Strengths, calibrated, version_of
+from genreweb.free_space import has_room
 from library.errors import TrackError
 from library.models import safe_suffix
 from library.services import queue
 from library.services.tracks import examine, limits
+from library.services.waiting import Places
 
 log = logging.getLogger(__name__)
 
 SCRATCH = "scratch"
 WAIT_SECONDS = 90
 
+# Each waiting request holds one of the web server's threads.
+_places = Places(settings.API_CLASSIFY_REQUESTS, per_caller=settings.API_CLASSIFY_REQUESTS_EACH)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The prediction for a file that is not stored."""
+    """The prediction for a file that is not stored, and how much of the file was read."""
 
+    duration: float
+    expected_duration: float | None
+    damaged: bool
     label: str | None
     confidence: float
     unsure: bool
@@ -44,18 +53,46 @@ class Answer:
     model_version: str
 
 
-def classify(*, file: File[bytes], name: str) -> Answer:
+def classify(*, file: File[bytes], name: str, caller: str, anonymous: bool) -> Answer:
     """Have a worker classify `file`; its scratch copy is deleted when this returns.
+
+    Parameters
+    ----------
+    caller
+        Who asks: a person, or an address where nobody is signed in.
+    anonymous
+        Whether nobody is signed in; then the file must be smaller and shorter.
 
     Raises
     ------
     TrackError
-        If the file cannot be accepted, or no worker responds in time.
+        If the file cannot be accepted, too many requests wait already, or no worker responds in time.
     """
-    examine(file)
+    with _places.place(caller) as free:
+        if not free:
+            raise TrackError("busy")
+        return _classify(file, name, anonymous)
+
+
+def limits_for(*, anonymous: bool) -> AudioLimits:
+    """Return the limits of a file that is not stored."""
+    site = limits()
+    if not anonymous:
+        return site
+    return replace(
+        site,
+        max_duration=min(site.max_duration, settings.AUDIO_ANONYMOUS_MAX_SECONDS),
+        max_bytes=min(site.max_bytes, settings.AUDIO_ANONYMOUS_MAX_BYTES),
+    )
+
+
+def _classify(file: File[bytes], name: str, anonymous: bool) -> Answer:
+    examine(file, within=limits_for(anonymous=anonymous))
+    if not has_room(file.size):
+        raise TrackError("storage_full")
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
-        pending = queue.send_scratch(scratch, expires=WAIT_SECONDS)
+        pending = queue.send_scratch(scratch, anonymous=anonymous, expires=WAIT_SECONDS)
         answer: dict[str, Any] = pending.get(timeout=WAIT_SECONDS, disable_sync_subtasks=False)
     except CeleryTimeoutError as error:
         raise TrackError("busy") from error
@@ -70,12 +107,17 @@ def classify(*, file: File[bytes], name: str) -> Answer:
     return Answer(**answer)
 
 
-def answer(*, name: str) -> dict[str, Any]:
+def answer(*, name: str, anonymous: bool = False) -> dict[str, Any]:
     """Classify a scratch file, in a worker; errors of the file are part of the result."""
     try:
         loaded = registry.in_service()
         with default_storage.open(name) as file:
-            prediction = classify_sound(cast(BinaryIO, file), classifier=loaded.classifier, limits=limits())
+            found = classify_file(
+                cast(BinaryIO, file),
+                classifier=loaded.classifier,
+                limits=limits_for(anonymous=anonymous),
+                decoder=decoding.shared.decode,
+            )
     except AudioError as error:
         return {"error": {"code": error.code, "params": error.params}}
     except SoftTimeLimitExceeded:
@@ -84,7 +126,11 @@ def answer(*, name: str) -> dict[str, Any]:
         return {"error": {"code": "no_classifier", "params": {}}}
     except FileNotFoundError:
         return {"error": {"code": "busy", "params": {}}}
+    info, prediction = found.info, found.prediction
     return {
+        "duration": info.duration,
+        "expected_duration": info.expected_duration,
+        "damaged": info.damaged,
         "label": prediction.label,
         "confidence": prediction.confidence,
         "unsure": prediction.unsure,

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from classifier import registry
+from classifier import decoding, registry
 from classifier.core import pictures
 from classifier.core.explain import Explanation as Measured
 from classifier.core.explain import NotExplainableError, Part, explain_file
@@ -84,7 +84,11 @@ def _measure(analysis: Analysis) -> Measured:
     classifier = _classifier_of(analysis.model_version)
     with analysis.track.sound.open("rb") as file:
         return explain_file(
-            cast(BinaryIO, file), classifier=classifier, label=analysis.genre, limits=limits()
+            cast(BinaryIO, file),
+            classifier=classifier,
+            label=analysis.genre,
+            limits=limits(),
+            decoder=decoding.shared.decode,
         )
 
 

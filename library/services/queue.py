@@ -65,13 +65,18 @@ def put(task: str, subject: str | int, name: str) -> bool:
     return True
 
 
-def send_scratch(name: str, *, expires: float) -> AsyncResult[Any]:
+def send_scratch(name: str, *, anonymous: bool, expires: float) -> AsyncResult[Any]:
     """Send a scratch file to be classified and give a handle on the result.
 
     Raises what Celery and the Redis client raise if the broker is unreachable.
     """
     return current_app.send_task(
-        Task.CLASSIFY_SCRATCH, (name,), queue=INTERACTIVE, expires=expires, retry=False, ignore_result=False
+        Task.CLASSIFY_SCRATCH,
+        (name, anonymous),
+        queue=INTERACTIVE,
+        expires=expires,
+        retry=False,
+        ignore_result=False,
     )
 
 

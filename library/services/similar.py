@@ -153,7 +153,6 @@ class _Search:
             .filter(pk__in=[each.pk for each in chosen])
             .with_verdict()
             .select_related("labelled_genre", "current__model_version")
-            .defer("current__model_version__metadata")
         )
         by_pk = {track.pk: track for track in tracks}
         # One that was deleted or hidden in this moment is left out.

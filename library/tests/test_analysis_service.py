@@ -101,6 +101,27 @@ def test_what_a_browser_cannot_play_gets_a_rendition_that_it_can(owner: User) ->
     assert exotic.player_url != exotic.sound.url
 
 
+def test_a_file_that_was_cut_off_tells_how_long_it_was(owner: User) -> None:
+    whole = wav(chords(8, seed=1))
+    track = analysed(owner, whole[: len(whole) // 2])
+    assert track.status == "done"
+    assert track.duration == pytest.approx(4, abs=0.01)
+    assert track.current is not None
+    assert track.current.expected_duration == pytest.approx(8, abs=0.01)
+    assert track.current.damaged is False
+    # A browser would show eight seconds.
+    assert track.rendition
+
+
+def test_a_header_that_claims_more_than_the_limit_refuses_nothing(owner: User, settings: Settings) -> None:
+    settings.AUDIO_MAX_SECONDS = 60
+    sound = encoded("mp3", "libmp3lame", seconds=5.0)
+    at = sound.index(b"Info") + 8
+    track = analysed(owner, sound[:at] + (2400 * 44100 // 1152).to_bytes(4, "big") + sound[at + 4 :])
+    assert track.status == "done"
+    assert track.duration == pytest.approx(5, abs=0.05)
+
+
 def test_a_file_that_turns_out_bad_fails_with_its_reason(owner: User, settings: Settings) -> None:
     track = add(owner, wav(chords(5)))
     settings.AUDIO_MAX_SECONDS = 4

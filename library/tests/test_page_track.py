@@ -68,6 +68,23 @@ def test_a_verdict_in_words_with_its_description_and_all_ten_shares(
     assert "--genre: #44aa99" in html
 
 
+@pytest.mark.parametrize(
+    ("damaged", "sentence"),
+    [
+        (False, "Only the first 2:10 of 4:00 could be read."),
+        (True, "Only 2:10 of 4:00 could be read: damaged passages were left out."),
+    ],
+)
+def test_how_much_of_a_file_could_be_read(
+    *, owner_client: Client, owner: User, done_track: Callable[..., Track], damaged: bool, sentence: str
+) -> None:
+    track = done_track(owner)
+    assert "could be read" not in words(page(owner_client, track))
+    Track.objects.filter(pk=track.pk).update(duration=130.4)
+    change_verdict(track, expected_duration=240.0, damaged=damaged)
+    assert sentence in words(page(owner_client, track))
+
+
 def test_the_time_axis_has_peaks_genres_and_the_links_of_four_pictures(
     owner_client: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
@@ -84,7 +101,7 @@ def test_the_time_axis_has_peaks_genres_and_the_links_of_four_pictures(
     assert analysis is not None
     for name in Analysis.PICTURES:
         assert f'<img src="{getattr(analysis, name).url}"' in html
-        assert re.search(rf'data-picture="{name}"[^>]*><span style="--at: 0.5000">1 kHz</span>', html)
+        assert re.search(rf'data-picture="{name}"[^>]*><span data-style="--at: 0.5000">1 kHz</span>', html)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models.fields.files import FieldFile
 
-from classifier import registry
-from classifier.core.audio import SAMPLE_RATE, decode
+from classifier import decoding, registry
+from classifier.core.audio import SAMPLE_RATE
 from classifier.core.features import FeatureParams
 from classifier.core.playback import PLAYBACK_SUFFIX
 from genreweb.accounts.models import User
@@ -94,7 +94,7 @@ def _prepare(claim: Claim[Clip], loaded: registry.Loaded | None) -> list[Prepare
     classifier = loaded.classifier if loaded else None
     pieces = []
     with _sound(clip) as file:
-        samples = decode(file, limits=limits).samples
+        samples = decoding.shared.decode(file, limits=limits).samples
         for span in _spans(clip, samples.size / SAMPLE_RATE):
             claim.progress()
             piece = prepare_piece(samples, span, file=file, classifier=classifier, limits=limits)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import summaries
+from classifier import decoding, summaries
 from classifier.core import fingerprint, tagger
-from classifier.core.audio import SAMPLE_RATE, AudioLimits, encode_playback
+from classifier.core.audio import SAMPLE_RATE, AudioLimits
 from classifier.core.features import extract
 from classifier.core.patches import PatchParams, columns_db
 from classifier.core.verdict import pool_tags
@@ -107,7 +107,7 @@ def prepare_piece(
         prediction = classifier.predict(mel_power, duration=span.seconds, samples=part, tagged=tagged)
     return PreparedPiece(
         span=span,
-        sound=encode_playback(file, limits=limits, start=span.start, end=span.end),
+        sound=decoding.shared.encode_playback(file, limits=limits, start=span.start, end=span.end),
         features=quantise(columns_db(mel_power, _PARAMS), summaries.shared.summarise(part)),
         query=fingerprint.from_power(mel_power, _PARAMS),
         prediction=prediction,

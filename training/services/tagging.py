@@ -7,10 +7,9 @@ from typing import BinaryIO, cast
 
 from django.db.models import Q
 
-from classifier import registry
+from classifier import decoding, registry
 from classifier.core import tagger
-from classifier.core.audio import decode
-from classifier.core.sources import AudioError
+from classifier.core.audio_info import AudioError
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import pool_tags
 from training.models import Clip
@@ -43,7 +42,7 @@ def fill_in() -> int:
 def _tag(clip: Clip, installed: Tagger) -> bool:
     try:
         with clip.sound.storage.open(str(clip.sound.name), "rb") as file:
-            samples = decode(cast(BinaryIO, file), limits=clip_limits()).samples
+            samples = decoding.shared.decode(cast(BinaryIO, file), limits=clip_limits()).samples
     except (AudioError, FileNotFoundError) as error:
         log.warning("the sound of clip %s: %s", clip.pk, error)
         # Not tried again with this tagger.

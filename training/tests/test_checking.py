@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from classifier import decoding
 from classifier.core.audio import Audio, decode
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
@@ -335,7 +336,7 @@ def test_faults_that_do_not_pass_are_said_at_once(
     sent: Sent, check: Check, stored: Stored, fault: BaseException, code: str
 ) -> None:
     clip = sent(wav(chords(6)))
-    with mock.patch.object(checking, "decode", side_effect=fault):
+    with mock.patch.object(decoding.shared, "decode", side_effect=fault):
         check(clip)
     clip.refresh_from_db()
     assert (clip.status, clip.error_code) == ("failed", code)
@@ -345,7 +346,7 @@ def test_faults_that_do_not_pass_are_said_at_once(
 def test_faults_that_may_pass_are_tried_three_times(sent: Sent, check: Check, stored: Stored) -> None:
     clip = sent(wav(chords(6)))
     for tries in (1, 2):
-        with mock.patch.object(checking, "decode", side_effect=OSError("the disk is tired")):
+        with mock.patch.object(decoding.shared, "decode", side_effect=OSError("the disk is tired")):
             assert check(clip)
         clip.refresh_from_db()
         assert (clip.status, clip.claimed, clip.tries) == ("checking", False, tries)

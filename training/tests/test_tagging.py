@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 
-from classifier import registry
+from classifier import decoding, registry
 from classifier.core import tag_storage, tagger
 from classifier.core.audio import decode
 from classifier.core.ensemble import entry_for
@@ -178,7 +178,7 @@ def test_a_sound_that_is_gone_or_damaged_is_tried_once(
     rows = dict(Clip.objects.values_list("pk", "tags"))
     assert rows[gone.pk] is rows[damaged.pk] is None
     assert rows[good.pk] is not None
-    with mock.patch("training.services.tagging.decode", side_effect=AssertionError("tried again")):
+    with mock.patch.object(decoding.shared, "decode", side_effect=AssertionError("tried again")):
         assert tagging.fill_in() == 0
 
 
@@ -201,7 +201,7 @@ def test_a_clip_that_is_withdrawn_while_it_is_tagged_stays_away(
         withdraw(clip=clip)
         return decode(*given, **named)
 
-    with mock.patch("training.services.tagging.decode", meanwhile):
+    with mock.patch.object(decoding.shared, "decode", meanwhile):
         assert tagging.fill_in() == 0
     assert not Clip.objects.exists()
 

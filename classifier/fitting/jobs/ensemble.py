@@ -12,6 +12,7 @@ import numpy as np
 from classifier.core.artifact import architecture, file_in, file_sha256, read_metadata
 from classifier.core.ensemble import METADATA_KEY, Ensemble
 from classifier.core.music_detection import DETECTOR_FILE
+from classifier.core.recordings import RECORDING_HEAD_FILE
 from classifier.core.verdict import HEAD_FILE, HEAD_REPLAY_FILE, TaggerHead
 from classifier.fitting.artifact.metadata import amend_metadata
 from classifier.fitting.head_replay import merge, read_head_replay, without_rare
@@ -73,8 +74,9 @@ def _keep_head(base: Path, out: Path, entry: Mapping[str, Any]) -> None:
 
 
 def _write_entry(entry: Mapping[str, Any], base: Path, out: Path) -> None:
-    if entry.get("detector_sha256"):
-        _copy(DETECTOR_FILE, base, out)
+    for key, name in (("detector_sha256", DETECTOR_FILE), ("recording_head_sha256", RECORDING_HEAD_FILE)):
+        if entry.get(key):
+            _copy(name, base, out)
     amend_metadata(out, **{METADATA_KEY: dict(entry)})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from classifier.core.artifact import METADATA_FILE, TRAINING_FOLDER, read_metada
 from classifier.core.ensemble import METADATA_KEY, entry_for
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import DEFAULT_PARAMS, VerdictParams
-from classifier.fitting import music_detection
+from classifier.fitting import music_detection, recording_head
 from classifier.fitting.artifact.metadata import write_metadata
 from classifier.fitting.artifact.release_card import model_card
 from classifier.fitting.head_replay import write_head_replay
@@ -69,9 +69,20 @@ def add_ensemble(
             examples, training if training.is_dir() else folder, tagger=tagger.version
         ),
         detector_sha256=_write_detector(folder, data, tagger, examples, other_sounds),
+        recording_head_sha256=_write_recording_head(folder, data, tagger, examples.labels, on_clip),
     )
     entry["trained_on"] = stored["trained_on"]
     write_metadata(folder, {**metadata, METADATA_KEY: entry}, card=model_card)
+
+
+def _write_recording_head(
+    folder: Path, data: Path, tagger: Tagger, labels: Sequence[str], on_clip: OnClip
+) -> str:
+    """Fit the head for recordings, store it and give its hash."""
+    examples = recording_head.simulated_examples(data, tagger, labels, on_clip=on_clip)
+    head = recording_head.fit_recording_head(examples, tagger=tagger.version)
+    stored = recording_head.write_recording_head(head, folder, examples=len(examples.targets))
+    return str(stored["sha256"])
 
 
 def _write_detector(

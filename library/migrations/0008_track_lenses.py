@@ -32,7 +32,7 @@ DROP FUNCTION library_tracklens_follow_track();
 class Migration(migrations.Migration):
     dependencies = [
         ("classifier", "0003_store_releases"),
-        ("library", "0005_analysis_reason"),
+        ("library", "0007_words_of_files"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

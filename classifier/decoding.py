@@ -1,0 +1,360 @@
+"""Decode sounds of strangers in a confined process, so that what one of them breaks is the answer about it.
+
+A process is started when it is needed, answers one request after the other, and ends when there was nothing
+to do for a while. What it may use is limited by the system; what it takes too long for is ended from here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import json
+import logging
+import math
+import os
+import queue
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+
+from classifier.core.audio import (
+    AUDIO_ERROR_MESSAGES,
+    DEFAULT_LIMITS,
+    Audio,
+    AudioError,
+    AudioInfo,
+    AudioLimits,
+)
+from classifier.core.file_tags import MOST_CHARACTERS, FileTags
+from classifier.decoder_process import LENGTH_BYTES, MOST_MESSAGE_BYTES, READY
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
+QUEUE_SECONDS: Final = 20.0
+PROBE_SECONDS: Final = 4
+_MOST_COVER_BYTES = 2**20
+"""Of the processor; a file that takes longer is made to."""
+_WALL_FACTOR: Final = 4.0
+"""How much longer a deadline is than the processor's time, for a machine that has other things to do."""
+# Ends of a process that the sound brought about, and not somebody who ended it.
+_CRASHES: Final = {
+    *(signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+    *(signal.SIGXCPU, signal.SIGXFSZ, signal.SIGSYS, signal.SIGTRAP),
+}
+
+
+class DecoderBusyError(OSError):
+    """Every process was busy for too long."""
+
+
+class DecoderLostError(OSError):
+    """The process ended for a reason that has nothing to do with the sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    action: str
+    limits: AudioLimits
+    seconds: int
+    more: dict[str, Any]
+
+    def message(self) -> bytes:
+        asked = {"action": self.action, "limits": asdict(self.limits), "seconds": self.seconds, **self.more}
+        content = json.dumps(asked).encode()
+        return len(content).to_bytes(LENGTH_BYTES, "little") + content
+
+
+class Decoder:
+    """Up to `size` processes that decode. Safe to share between threads and across a fork."""
+
+    def __init__(self, *, size: int = 2, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._size = size
+        self._idle_seconds = idle_seconds
+        self._owner = 0
+        self._places = threading.BoundedSemaphore(size)
+        self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()
+
+    def probe(self, file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
+        """Do `classifier.core.audio.probe`; the errors are those of `decode`."""
+        return _info(self._run(_Task("probe", limits, PROBE_SECONDS, {}), file)[0])
+
+    def decode(self, file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
+        """Do `classifier.core.audio.decode`.
+
+        Raises
+        ------
+        AudioError
+            As there; ``undecodable`` also where decoding crashed, or took too much memory or time.
+        DecoderBusyError
+            Nothing was tried, as all processes have been busy for a while.
+        OSError
+            Reading the file fails, or the process was ended by somebody.
+        """
+        task = _Task("decode", limits, 20 + int(limits.max_duration / 30), {})
+        answer, output = self._run(task, file)
+        if len(output) % 4 or not isinstance(answer, dict) or "samples" in answer:
+            raise AudioError("undecodable")
+        samples = np.frombuffer(output, "<f4").astype(np.float32, copy=False)
+        try:
+            return Audio(**{**answer, "info": _info(answer.get("info")), "samples": samples})
+        except TypeError as error:
+            raise AudioError("undecodable") from error
+
+    def encode_playback(
+        self,
+        file: BinaryIO,
+        *,
+        limits: AudioLimits = DEFAULT_LIMITS,
+        start: float = 0.0,
+        end: float = math.inf,
+    ) -> bytes:
+        """Do `classifier.core.playback.encode_playback`; the errors are those of `decode`."""
+        more = {"start": start, "end": None if math.isinf(end) else end}
+        task = _Task("encode_playback", limits, 20 + int(limits.max_duration / 10), more)
+        return bytes(self._run(task, file)[1])
+
+    def file_tags(self, file: BinaryIO) -> FileTags:
+        """Do `classifier.core.file_tags.read_file_tags`; empty tags where reading them fails.
+
+        Raises
+        ------
+        DecoderBusyError, OSError
+            As `decode`.
+        """
+        try:
+            answer, cover = self._run(_Task("file_tags", DEFAULT_LIMITS, PROBE_SECONDS, {}), file)
+        except AudioError:
+            return FileTags()
+        return _tags(answer, bytes(cover))
+
+    def close(self) -> None:
+        """End the processes that have nothing to do."""
+        if self._owner != os.getpid():
+            return
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    def _run(self, task: _Task, file: BinaryIO) -> tuple[Any, bytearray]:
+        if self._owner != os.getpid():
+            # The processes and locks are those of the process that this one was forked from.
+            self._places, self._idle = threading.BoundedSemaphore(self._size), queue.LifoQueue()
+            self._owner = os.getpid()
+        if not self._places.acquire(timeout=QUEUE_SECONDS):
+            raise DecoderBusyError("every decoder is busy")
+        try:
+            with _descriptor(file) as sound, _scratch() as output:
+                return self._process_for(task, sound, output), _read_all(output)
+        finally:
+            self._places.release()
+
+    def _process_for(self, task: _Task, sound: int, output: int) -> Any:
+        while True:
+            try:
+                process, fresh = self._idle.get_nowait(), False
+            except queue.Empty:
+                process, fresh = _Process(idle_seconds=self._idle_seconds), True
+            try:
+                answer = process.ask(task, sound, output)
+            except _EndedBeforeError as error:
+                process.close()
+                if fresh:
+                    raise DecoderLostError("the decoder ended before it was asked") from error
+                # It had nothing to do for too long and ended just now.
+                continue
+            except BaseException:
+                process.close()
+                raise
+            self._idle.put(process)
+            return _result(answer, task)
+
+
+class _EndedBeforeError(Exception):
+    """The process had ended before it took the request."""
+
+
+class _Process:
+    """One confined process."""
+
+    def __init__(self, *, idle_seconds: float) -> None:
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  our own interpreter and arguments
+                [sys.executable, "-m", "classifier.decoder_process", str(idle_seconds)],
+                cwd=Path(__file__).resolve().parents[1],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                # No setting and no secret of the site. More threads would only take memory.
+                env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            )
+        try:
+            self.granted = self._receive(time.monotonic() + START_SECONDS)[READY]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.close()
+            raise DecoderLostError("the decoder does not start") from error
+
+    def ask(self, task: _Task, sound: int, output: int) -> Any:
+        """Give the answer, as it came.
+
+        Raises
+        ------
+        AudioError
+            ``undecodable``: the process crashed, or took too long.
+        DecoderLostError
+            Somebody ended it.
+        _EndedBeforeError
+            It did not take the request.
+        """
+        deadline = time.monotonic() + _WALL_FACTOR * task.seconds
+        try:
+            socket.send_fds(self._channel, [task.message()], [sound, output])
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _EndedBeforeError from error
+        try:
+            return self._receive(deadline)
+        except TimeoutError as error:
+            log.warning("a sound was not decoded within %.0f s", _WALL_FACTOR * task.seconds)
+            raise AudioError("undecodable") from error
+        except (OSError, ValueError) as error:
+            status = self._end_status()
+            if status == 0:
+                raise _EndedBeforeError from error
+            if -status in _CRASHES or status > 0 or isinstance(error, ValueError):
+                log.warning("decoding a sound ended the decoder: status %d", status)
+                raise AudioError("undecodable") from error
+            raise DecoderLostError(f"the decoder was ended by signal {-status}") from error
+
+    def close(self) -> None:
+        self._channel.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _end_status(self) -> int:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(5)
+        self._process.kill()
+        self._process.wait()
+        # It lives, and said something that is no answer.
+        return 1
+
+    def _receive(self, deadline: float) -> Any:
+        length = int.from_bytes(self._exactly(LENGTH_BYTES, deadline), "little")
+        if length > MOST_MESSAGE_BYTES:
+            raise ValueError("an answer is too long")
+        return json.loads(self._exactly(length, deadline))
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        content = b""
+        while len(content) < size:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._channel.settimeout(left)
+            part = self._channel.recv(size - len(content))
+            if not part:
+                raise ConnectionResetError
+            content += part
+        return content
+
+
+def _result(answer: Any, task: _Task) -> Any:
+    """Give what an answer holds; nothing of it is believed that was not looked at."""
+    if isinstance(answer, dict):
+        if "result" in answer:
+            return answer["result"]
+        if isinstance(number := answer.get("unreadable"), int):
+            raise OSError(number, os.strerror(number))
+        refused = answer.get("refused")
+        if isinstance(refused, dict) and refused.get("code") in AUDIO_ERROR_MESSAGES:
+            params = refused.get("params")
+            if isinstance(params, dict) and all(
+                isinstance(one, str | int | float) for one in params.values()
+            ):
+                with contextlib.suppress(KeyError, ValueError, TypeError):
+                    error = AudioError(refused["code"], **params)
+                    raise error
+    log.warning("%s failed: %s", task.action, answer)
+    raise AudioError("undecodable")
+
+
+def _tags(answer: Any, cover: bytes) -> FileTags:
+    """Take the words and the cover that an answer holds, where they are what they should be."""
+    said = answer if isinstance(answer, dict) else {}
+    words = {
+        name: said[name][:MOST_CHARACTERS]
+        for name in ("title", "artist", "album", "genre")
+        if isinstance(said.get(name), str)
+    }
+    year = said.get("year")
+    is_webp = cover[:4] == b"RIFF" and cover[8:12] == b"WEBP" and len(cover) <= _MOST_COVER_BYTES
+    return FileTags(**words, year=year if isinstance(year, int) else None, cover=cover if is_webp else None)
+
+
+def _info(fields: Any) -> AudioInfo:
+    try:
+        return AudioInfo(**fields)
+    except TypeError as error:
+        raise AudioError("undecodable") from error
+
+
+@contextlib.contextmanager
+def _descriptor(file: BinaryIO) -> Iterator[int]:
+    """Give a descriptor of what `file` holds: its own, where it has one."""
+    try:
+        own = file.fileno()
+        regular = stat.S_ISREG(os.fstat(own).st_mode)
+    except (AttributeError, OSError, ValueError):
+        regular = False
+    if regular:
+        if file.writable():
+            file.flush()
+        yield own
+        return
+    with _scratch() as copy, os.fdopen(os.dup(copy), "wb") as target:
+        file.seek(0)
+        shutil.copyfileobj(file, target, 2**20)
+        target.flush()
+        yield copy
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[int]:
+    """Give the descriptor of a file without a name, in memory where the system has such files."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("sound")
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    else:
+        with tempfile.TemporaryFile() as file:
+            yield file.fileno()
+
+
+def _read_all(descriptor: int) -> bytearray:
+    """Copy a file: shared memory could change after it was looked at."""
+    content = bytearray(os.fstat(descriptor).st_size)
+    with io.FileIO(os.dup(descriptor)) as file:
+        file.seek(0)
+        del content[file.readinto(content) :]
+    return content
+
+
+shared: Final = Decoder()
+"""The one of this process."""
+atexit.register(shared.close)
