@@ -98,9 +98,6 @@ def analyse(
     info = audio.info
     clock.begin("features")
     features = extract(audio.samples, params)
-    vector = descriptor(features.chroma)
-    statistics = timbre(features.mfcc)
-    words = words_of(features.mel_power, most=FINGERPRINT_WORDS)
     peaks = pictures.waveform_peaks(audio.samples)
     clock.begin("classify")
     tagged = classifier.tag(audio.samples)
@@ -115,9 +112,9 @@ def analyse(
     return TrackAnalysis(
         info=info,
         prediction=prediction,
-        descriptor=vector,
-        timbre=statistics,
-        fingerprint=words,
+        descriptor=descriptor(features.chroma),
+        timbre=timbre(features.mfcc),
+        fingerprint=words_of(features.mel_power, most=FINGERPRINT_WORDS),
         peaks=peaks,
         pictures=drawn,
         feature_version=params.version,
