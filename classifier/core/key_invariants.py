@@ -39,7 +39,8 @@ def key_invariants(descriptors: Float32) -> Float32:
     ndarray (n, SIZE) float32
     """
     parts = {name: part.astype(np.float64) for name, part in parts_of(descriptors).items()}
-    covariance = covariance_matrices(parts["covariance"])
+    pairs = parts["covariance"].astype(np.float32)
+    covariance = covariance_matrices(pairs).astype(np.float64)
     pitch = np.arange(12)
     intervals = np.stack(
         [covariance[:, pitch, (pitch + interval) % 12] for interval in range(1, _N_INTERVALS + 1)], axis=1
@@ -89,4 +90,4 @@ def _bispectrum(spectrum: Complex) -> list[npt.NDArray[np.float64]]:
 
 
 def _unit(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY), np.float64)

@@ -90,7 +90,7 @@ class Projection:
 
     def __call__(self, values: FloatArray) -> FloatArray:
         """Unit vectors (n_rows, size) of (n_rows, n) values."""
-        return unit((values - self.mean) @ self.matrix)
+        return unit(np.asarray((values - self.mean) @ self.matrix, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +153,9 @@ def blend(sound: FloatArray, harmony: FloatArray, tags: FloatArray) -> FloatArra
     """Put unit vectors side by side so that squared distances add up by the weights of the blend."""
     weights = _BLEND.values()
     parts = [weight * part for weight, part in zip(weights, (sound, harmony, tags), strict=True)]
-    return np.asarray(np.concatenate(parts) / np.sqrt(sum(weight**2 for weight in weights)), np.float32)
+    norm = float(sum(weight**2 for weight in weights)) ** 0.5
+    joined: FloatArray = np.concatenate(parts) / np.float32(norm)
+    return joined
 
 
 def _centred(strengths: Mapping[str, float], slugs: tuple[str, ...]) -> FloatArray:

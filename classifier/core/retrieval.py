@@ -30,7 +30,7 @@ class Hubs:
 def distances(queries: Float64, tracks: Float64) -> Float64:
     """Euclidean distances: (n_queries, n_tracks) of (n_queries, n) and (n_tracks, n)."""
     squared = np.square(queries).sum(axis=1)[:, None] + np.square(tracks).sum(axis=1)[None]
-    return np.sqrt(np.maximum(squared - 2 * queries @ tracks.T, 0.0))
+    return np.asarray(np.sqrt(np.maximum(squared - 2 * queries @ tracks.T, 0.0)), np.float64)
 
 
 def ranks(between: Float64, expected: Sequence[int]) -> NDArray[np.intp]:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,20 +117,21 @@ def examples_of(
         (n, 200) of the altered clips, by alteration.
     """
     inputs = [[inputs_of(part) for part in clip] for clip in facts]
-    found = {
-        lens: Halves(*(np.stack([clip[part][lens] for clip in inputs]) for part in range(3)))
+
+    def rows(lens: str, part: int) -> FloatArray:
+        found = np.stack([clip[part][lens] for clip in inputs])
+        # Music in every key: harmony as heard must not learn which keys the clips happen to be in.
+        return np.concatenate([transposed(found, n) for n in range(12)]) if lens == HARMONY else found
+
+    return {
+        lens: Halves(
+            whole=rows(lens, 0),
+            first=rows(lens, 1),
+            second=rows(lens, 2),
+            altered=embeddings if lens == SOUND else {},
+        )
         for lens in FITTED
     }
-    sound = found[SOUND]
-    found[SOUND] = Halves(sound.whole, sound.first, sound.second, embeddings)
-    # Music in every key: harmony as heard must not learn which keys the clips happen to be in.
-    found[HARMONY] = Halves(
-        *(
-            np.concatenate([transposed(rows, shift) for shift in range(12)])
-            for rows in (found[HARMONY].whole, found[HARMONY].first, found[HARMONY].second)
-        )
-    )
-    return found
 
 
 def halves_of(path: Path, tagger: Tagger | None) -> tuple[Facts, Facts, Facts]:
@@ -209,7 +210,7 @@ def fit_all(
 
 def write(projections: Mapping[str, Projection], tagger: Tagger, path: Path) -> None:
     """Write the constants that `classifier.core.lenses.constants` reads."""
-    arrays = {f"{lens}_mean": fitted.mean for lens, fitted in projections.items()}
+    arrays: dict[str, Any] = {f"{lens}_mean": fitted.mean for lens, fitted in projections.items()}
     arrays |= {f"{lens}_matrix": fitted.matrix for lens, fitted in projections.items()}
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:

@@ -134,7 +134,8 @@ def test_what_differs_within_songs_counts_less_once_fitted() -> None:
     songs = rng.normal(size=(80, 57))
     within = rng.normal(size=(2, 80, 57)) * np.where(np.arange(57) < 20, 3.0, 0.1)
     first, second = (songs + each for each in within)
-    fitted = fit("timbre", Halves(*(part.astype(np.float32) for part in (songs, first, second))))
+    whole, one, other = (part.astype(np.float32) for part in (songs, first, second))
+    fitted = fit("timbre", Halves(whole=whole, first=one, second=other))
 
     def found(a: np.ndarray, b: np.ndarray) -> float:
         return float((retrieval.ranks(retrieval.distances(a, b), range(80)) == 1).mean())

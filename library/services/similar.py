@@ -186,29 +186,28 @@ class _Search:
     def _fetch_by_descriptor(self, most: int) -> tuple[list[_Candidate], bool]:
         tracks = self._allowed().filter(current__descriptor_version=self.query.descriptor_version)
         distance = L2Distance("current__descriptor", self.query.descriptor)
-        found = _candidates(tracks.annotate(distance=distance).order_by("distance"), most)
+        found = _candidates(tracks, distance, most)
         return found, len(found) < most
 
     def _fetch(self, lens: str, most: int) -> tuple[list[_Candidate], bool]:
-        public = self._by_lens(lens, lenses__public=True)
-        found = _candidates(public.order_by("distance"), most)
+        distance = L2Distance(vector_column(lens, "lenses__vector"), HalfVector(self.query.vectors[lens]))
+        public = self._rows(lens, lenses__public=True)
+        found = _candidates(public, distance, most)
         if len(found) < most:
-            # The index gives up after some thousand rows that the conditions refuse; a sum does not use it.
-            found = _candidates(public.order_by(F("distance") + 0.0), most)
+            # The index gives up after some thousand rows that the conditions refuse.
+            found = _candidates(public, distance, most, by_index=False)
         exhausted = len(found) < most
         if self.viewer.is_authenticated:
-            own = self._by_lens(lens, lenses__public=False, lenses__owner=self.viewer)
-            nearest = _candidates(own.order_by("distance"), most)
+            own = self._rows(lens, lenses__public=False, lenses__owner=self.viewer)
+            nearest = _candidates(own, distance, most)
             exhausted = exhausted and len(nearest) < most
             found += nearest
         # The index answers nearly in order.
         return sorted(found, key=lambda each: each.distance)[:most], exhausted
 
-    def _by_lens(self, lens: str, **rows: Any) -> TrackQuerySet:
+    def _rows(self, lens: str, **rows: Any) -> TrackQuerySet:
         # One call of filter(): a second one would join the rows of the lenses once more.
-        tracks = self._allowed().filter(lenses__lens=lens, lenses__version=VERSION, **rows)
-        vector = HalfVector(self.query.vectors[lens])
-        return tracks.annotate(distance=L2Distance(vector_column(lens, "lenses__vector"), vector))
+        return self._allowed().filter(lenses__lens=lens, lenses__version=VERSION, **rows)
 
     def _allowed(self) -> TrackQuerySet:
         tracks = (
@@ -242,6 +241,11 @@ class _Search:
         return kept
 
 
-def _candidates(tracks: TrackQuerySet, most: int) -> list[_Candidate]:
-    rows = tracks.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
+def _candidates(
+    tracks: TrackQuerySet, distance: L2Distance, most: int, *, by_index: bool = True
+) -> list[_Candidate]:
+    measured = tracks.annotate(distance=distance)
+    # An index answers an order by the distance itself, not by a sum.
+    ordered = measured.order_by("distance" if by_index else F("distance") + 0.0)
+    rows = ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
     return [_Candidate(*row) for row in rows]
