@@ -10,6 +10,7 @@ the mood tags. The *blend* puts sound, harmony and all tags side by side.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -153,11 +154,11 @@ def blend(sound: FloatArray, harmony: FloatArray, tags: FloatArray) -> FloatArra
     """Put unit vectors side by side so that squared distances add up by the weights of the blend."""
     weights = _BLEND.values()
     parts = [weight * part for weight, part in zip(weights, (sound, harmony, tags), strict=True)]
-    norm = float(sum(weight**2 for weight in weights)) ** 0.5
-    joined: FloatArray = np.concatenate(parts) / np.float32(norm)
-    return joined
+    norm = math.sqrt(sum(weight**2 for weight in weights))
+    return np.asarray(np.concatenate(parts) / norm, np.float32)
 
 
 def _centred(strengths: Mapping[str, float], slugs: tuple[str, ...]) -> FloatArray:
     """Unit vector of the strengths; half of the reference songs are weaker than .5 in each."""
-    return unit(np.array([[strengths[slug] - 0.5 for slug in slugs]], np.float32))[0]
+    vector: FloatArray = unit(np.array([[strengths[slug] - 0.5 for slug in slugs]], np.float32))[0]
+    return vector

@@ -29,12 +29,22 @@ _LENSES = (
 )
 
 
+class _GenreField(serializers.SlugRelatedField[Genre]):
+    """A genre by its slug."""
+
+    def to_internal_value(self, data: Any) -> Genre:
+        # PostgreSQL does not store NUL in text.
+        if "\0" in str(data):
+            self.fail("does_not_exist", slug_name=self.slug_field, value=str(data).replace("\0", ""))
+        return super().to_internal_value(data)
+
+
 class SimilarParameters(serializers.Serializer[Any]):
     """Which neighbours, and how many."""
 
     k = serializers.IntegerField(min_value=1, max_value=MOST, default=3, help_text="How many.")
     by = serializers.ChoiceField(choices=LENSES, required=False, help_text=_LENSES)
-    genre = serializers.SlugRelatedField(
+    genre = _GenreField(
         queryset=Genre.objects.all(),
         slug_field="slug",
         required=False,
