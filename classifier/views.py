@@ -11,6 +11,7 @@ from classifier.quality.card import card_of
 from classifier.quality.methods import comparison_of
 from classifier.quality.outside import outside_of
 from classifier.quality.robustness import robustness_of
+from classifier.quality.similarity import similarity
 
 
 @require_safe
@@ -28,5 +29,6 @@ def quality(request: HttpRequest) -> HttpResponse:
             "outside": outside_of(version, names) if version else None,
             "comparison": comparison_of(version) if version else [],
             "robustness": robustness_of(version) if version else None,
+            "similarity": similarity(),
         },
     )

@@ -11,6 +11,11 @@ def beat_schedule(*, training: str) -> dict[str, Any]:
     """Give Celery's schedule; `training` is ``daily``, ``weekly`` or empty."""
     schedule: dict[str, Any] = {
         "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
+        "move analyses over to the lenses": {
+            "task": "library.tasks.fill_lenses",
+            "schedule": 60.0,
+            "options": {"queue": "bulk"},
+        },
         "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
         "pick up dropped clips": {"task": "training.tasks.sweep_clips", "schedule": 10.0},
         "tidy up after clips": {"task": "training.tasks.tidy_clips", "schedule": 3600.0},

@@ -115,7 +115,7 @@ def _track(track: Track) -> dict[str, Any]:
 def _analysis(analysis: Analysis) -> dict[str, Any]:
     shown = (
         *("created", "feature_version", "descriptor_version", "genre", "confidence", "unsure"),
-        *("probabilities", "timeline", "style", "tags", "tag_version", "expected_duration", "damaged"),
+        *("probabilities", "timeline", "style", "tags", "tag_version", "key", "expected_duration", "damaged"),
     )
     return {
         **{name: getattr(analysis, name) for name in shown},
@@ -123,6 +123,8 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "descriptor": _numbers(analysis.descriptor),
         "embedding": _numbers(analysis.embedding),
         "tag_embedding": _numbers(analysis.tag_embedding),
+        "timbre": _numbers(analysis.timbre),
+        "fingerprint": analysis.fingerprint,
         "explanation": analysis.requested_explanation.summary if analysis.requested_explanation else None,
     }
 

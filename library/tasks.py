@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from library.services import analysis, classify, explanations, reanalysis, tidying
+from library.services import analysis, classify, explanations, lenses, reanalysis, tidying
 
 
 @shared_task
@@ -35,3 +35,8 @@ def sweep() -> None:
 @shared_task
 def tidy() -> None:
     tidying.tidy()
+
+
+@shared_task
+def fill_lenses() -> None:
+    lenses.catch_up()

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from library.views import actions, catalogue, history, home, moods, reanalysis, record, track, upload
+from library.views import (
+    actions,
+    catalogue,
+    history,
+    home,
+    moods,
+    neighbours,
+    reanalysis,
+    record,
+    track,
+    upload,
+)
 
 app_name = "library"
 
@@ -22,6 +33,7 @@ urlpatterns = [
     path("tracks/<uuid:pk>/", track.page, name="track"),
     path("tracks/<uuid:pk>/result/", track.result, name="track-result"),
     path("tracks/<uuid:pk>/why/", track.why, name="track-why"),
+    path("tracks/<uuid:pk>/neighbours/", neighbours.neighbours, name="track-neighbours"),
     path("tracks/<uuid:pk>/data.json", track.data, name="track-data"),
     path("tracks/<uuid:pk>/timeline.csv", track.timeline, name="track-timeline"),
     path("tracks/<uuid:pk>/tags.csv", track.tags, name="track-tags"),

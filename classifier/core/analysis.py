@@ -14,10 +14,15 @@ from classifier.core import pictures
 from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, Decode, decode
 from classifier.core.chroma import DESCRIPTOR_VERSION, descriptor
 from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
+from classifier.core.fingerprint import words_of
 from classifier.core.pictures import Picture
+from classifier.core.timbre import timbre
 
 if TYPE_CHECKING:
     from classifier.core.inference import Classifier, Prediction
+
+FINGERPRINT_WORDS = 773
+"""One minute from the middle of a track."""
 
 Step = Literal["decode", "features", "classify", "pictures"]
 
@@ -32,6 +37,9 @@ class TrackAnalysis:
     prediction : Prediction
     descriptor : ndarray (DESCRIPTOR_SIZE,) float32
         Unit vector for Euclidean k-NN.
+    timbre : ndarray (TIMBRE_SIZE,) float32
+    fingerprint : ndarray (n_words,) int32
+        By which another encoding or cut is found; at most FINGERPRINT_WORDS.
     peaks : ndarray (n, 2) int8
         Minimum and maximum of each slice of the waveform, scaled so that the largest magnitude is 127.
     pictures : dict of str to Picture
@@ -44,6 +52,8 @@ class TrackAnalysis:
     info: AudioInfo
     prediction: Prediction
     descriptor: npt.NDArray[np.float32]
+    timbre: npt.NDArray[np.float32]
+    fingerprint: npt.NDArray[np.int32]
     peaks: npt.NDArray[np.int8]
     pictures: dict[str, Picture]
     feature_version: str
@@ -88,7 +98,6 @@ def analyse(
     info = audio.info
     clock.begin("features")
     features = extract(audio.samples, params)
-    vector = descriptor(features.chroma)
     peaks = pictures.waveform_peaks(audio.samples)
     clock.begin("classify")
     tagged = classifier.tag(audio.samples)
@@ -103,7 +112,9 @@ def analyse(
     return TrackAnalysis(
         info=info,
         prediction=prediction,
-        descriptor=vector,
+        descriptor=descriptor(features.chroma),
+        timbre=timbre(features.mfcc),
+        fingerprint=words_of(features.mel_power, most=FINGERPRINT_WORDS),
         peaks=peaks,
         pictures=drawn,
         feature_version=params.version,

@@ -28,6 +28,16 @@ _WEIGHTS = {
     "interval_deviation": 2.6,
 }
 
+_LENGTHS = {
+    "mean": 12,
+    "deviation": 12,
+    "covariance": 66,
+    "change": 12,
+    "ranked": 12,
+    "interval_mean": 7,
+    "interval_deviation": 7,
+}
+
 
 def normalise(chroma: Float32) -> Float32:
     """Scale each frame of a chromagram (12, n_frames) to a maximum of 1; silent frames become 0."""
@@ -73,6 +83,32 @@ def descriptor(chroma: Float32) -> Float32:
     }
     vector = np.concatenate([_WEIGHTS[name] * _unit(part) for name, part in parts.items()])
     return _unit(vector.astype(np.float32))
+
+
+def parts_of(descriptors: Float32) -> dict[str, Float32]:
+    """Split descriptors (n, DESCRIPTOR_SIZE) into their parts by name: (n, length of the part) each.
+
+    ``covariance`` holds the pairs of pitch classes above the diagonal, row by row.
+    """
+    ends = np.cumsum(list(_LENGTHS.values()))
+    return dict(zip(_LENGTHS, np.split(descriptors, ends[:-1], axis=1), strict=True))
+
+
+def transposed(descriptors: Float32, semitones: int) -> Float32:
+    """Give the descriptors (n, DESCRIPTOR_SIZE) of the same music that many semitones higher."""
+    parts = parts_of(descriptors)
+    for name in ("mean", "deviation", "change"):
+        parts[name] = np.roll(parts[name], semitones, axis=1)
+    rolled = np.roll(covariance_matrices(parts["covariance"]), (semitones, semitones), axis=(1, 2))
+    parts["covariance"] = rolled[:, _UPPER[0], _UPPER[1]]
+    return np.concatenate(list(parts.values()), axis=1)
+
+
+def covariance_matrices(pairs: Float32) -> Float32:
+    """Give symmetric matrices (n, 12, 12) with an empty diagonal for the part ``covariance`` (n, 66)."""
+    matrices = np.zeros((len(pairs), 12, 12), pairs.dtype)
+    matrices[:, _UPPER[0], _UPPER[1]] = pairs
+    return matrices + matrices.transpose(0, 2, 1)
 
 
 def _unit(vector: Float32) -> Float32:

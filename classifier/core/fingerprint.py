@@ -91,13 +91,25 @@ def from_power(mel_power: FloatArray, params: PatchParams | None = None) -> Quer
         (n_mels, n_frames) linear power, as `features.extract` gives it.
     """
     step = (params or PatchParams()).frames_per_column
-    n_frames = mel_power.shape[1]
-    slopes = []
-    for phase in range(PHASES):
-        # The grid of `patches.column_frames`, shifted by a fraction of a column.
-        places = np.arange(0.5 + phase / PHASES, n_frames / step, 1.0) * step
-        slopes.append(_slopes(mel_power[:, np.minimum(places.astype(np.intp), n_frames - 1)]))
-    return _query(slopes)
+    return _query([_slopes(_columns(mel_power, step, phase=phase)) for phase in range(PHASES)])
+
+
+def words_of(mel_power: FloatArray, params: PatchParams | None = None, *, most: int | None = None) -> Words:
+    """Compute the words to store for a sound, without what a search needs.
+
+    Parameters
+    ----------
+    mel_power
+        As for `from_power`.
+    most
+        Words to keep, those in the middle; all where None.
+    """
+    step = (params or PatchParams()).frames_per_column
+    words = _words(_slopes(_columns(mel_power, step, phase=0)))
+    if most is None or words.size <= most:
+        return words
+    begin = (words.size - most) // 2
+    return words[begin : begin + most].copy()
 
 
 def from_columns(db: FloatArray) -> Query:
@@ -138,6 +150,13 @@ def compare(first: Words, second: Words) -> Match:
 def best_match(query: Query, words: Words) -> Match:
     """Compare a stored clip with every grid of a query."""
     return max((compare(grid, words) for grid in query.grids), key=lambda match: match.evidence)
+
+
+def _columns(mel_power: FloatArray, step: float, *, phase: int) -> FloatArray:
+    """Columns on the grid of `patches.column_frames`, shifted by a fraction of a column."""
+    n_frames = mel_power.shape[1]
+    places = np.arange(0.5 + phase / PHASES, n_frames / step, 1.0) * step
+    return mel_power[:, np.minimum(places.astype(np.intp), n_frames - 1)]
 
 
 def _query(slopes: Sequence[FloatArray]) -> Query:

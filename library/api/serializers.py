@@ -115,10 +115,13 @@ class AnalysisSummarySerializer(serializers.ModelSerializer[Analysis]):
 class AnalysisSerializer(AnalysisSummarySerializer):
     """The prediction of one version of the classifier for a track, with its timeline."""
 
+    key = serializers.CharField(
+        help_text="Tonic and mode by the chroma, such as `Eb minor`; empty where none stands out."
+    )
     timeline = serializers.SerializerMethodField(help_text="The genre over time, without gaps.")
 
     class Meta(AnalysisSummarySerializer.Meta):
-        fields = (*AnalysisSummarySerializer.Meta.fields, "timeline")
+        fields = (*AnalysisSummarySerializer.Meta.fields, "key", "timeline")
         read_only_fields = fields
 
     @extend_schema_field(SegmentSerializer(many=True))
@@ -345,6 +348,15 @@ class NeighbourSerializer(serializers.Serializer[Any]):
 
     rank = serializers.IntegerField()
     distance = serializers.FloatField(help_text="0 is identical, 2 is opposite.")
+    by = serializers.CharField(
+        help_text="The lens by which it was found: harmony where the one that was asked for knows nothing of "
+        "the track, and until older tracks are prepared for the lenses."
+    )
+    why = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Why it is similar, in the language of the request: how near it is, the key and the tags "
+        "that both have.",
+    )
     track = TrackSummarySerializer()
 
 

@@ -9,7 +9,7 @@ from library.api.explanation import ExplanationView
 from library.api.moods import MoodListView, MoodTrackListView
 from library.api.pictures import PicturesView
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
-from library.api.similar import SimilarView
+from library.api.similar import SimilarToManyView, SimilarView
 from library.api.tracks import AnalyseView, TrackListView, TrackView
 
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("tracks/<uuid:pk>/", TrackView.as_view(), name="track"),
     path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),
+    path("similar/", SimilarToManyView.as_view(), name="similar"),
     path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
     path("tracks/<uuid:pk>/explanation/", ExplanationView.as_view(), name="track-explanation"),
     path("reanalyses/", ReanalysisListView.as_view(), name="reanalyses"),

@@ -3,6 +3,7 @@
 from library.keys import cover_key, explanation_key, picture_key, rendition_key, safe_suffix, sound_key
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.explanations import Explanation
+from library.models.lenses import TrackLens
 from library.models.reanalyses import Reanalysis
 from library.models.tracks import (
     EARLIEST_YEAR,
@@ -24,6 +25,7 @@ __all__ = [
     "NotableTag",
     "Reanalysis",
     "Track",
+    "TrackLens",
     "TrackQuerySet",
     "cover_key",
     "explanation_key",

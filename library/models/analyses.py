@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import HnswIndex, VectorField
+from pgvector.django import VectorField
 
 from classifier.core.chroma import DESCRIPTOR_SIZE
 from classifier.core.tags import outstanding
+from classifier.core.timbre import TIMBRE_SIZE
 from classifier.models import ModelVersion
 from genreweb.long_columns import JoiningQuerySet
 from library.keys import picture_key
@@ -57,6 +59,14 @@ class Analysis(models.Model):
     descriptor = VectorField(_("chroma descriptor"), dimensions=DESCRIPTOR_SIZE)
     embedding = VectorField(_("embedding"), null=True)
     tag_embedding = VectorField(_("embedding of the tagger"), dimensions=TAG_EMBEDDING_SIZE, null=True)
+    # Null where the analysis is older than these columns.
+    timbre = VectorField(_("timbre"), dimensions=TIMBRE_SIZE, null=True)
+    fingerprint = ArrayField(models.IntegerField(), verbose_name=_("fingerprint"), null=True)
+    key = models.CharField(_("key"), max_length=10, blank=True, default="", db_default="")
+    # Of the rows of `TrackLens` that were made of this analysis; empty until they are made.
+    lens_version = models.CharField(
+        _("version of the lenses"), max_length=20, blank=True, default="", db_default=""
+    )
 
     # Pairs of minimum and maximum amplitude, -127 to 127, over the whole track.
     peaks = models.JSONField(_("waveform peaks"))
@@ -67,7 +77,10 @@ class Analysis(models.Model):
     ticks = models.JSONField(_("axis marks of the pictures"), default=dict)
     timings = models.JSONField(_("seconds per step"), default=dict)
 
-    LONG_COLUMNS: ClassVar = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
+    LONG_COLUMNS: ClassVar = (
+        *("descriptor", "embedding", "tag_embedding", "timbre", "fingerprint"),
+        *("timeline", "peaks"),
+    )
     PICTURES = ("spectrogram", "mel", "chroma", "mfcc")
 
     objects = JoiningQuerySet.as_manager()
@@ -91,14 +104,8 @@ class Analysis(models.Model):
             ),
         ]
         indexes = [
-            HnswIndex(
-                name="analysis_descriptor_hnsw",
-                fields=["descriptor"],
-                m=16,
-                ef_construction=64,
-                opclasses=["vector_l2_ops"],
-            ),
             models.Index(fields=["genre"], name="analysis_by_genre"),
+            models.Index(fields=["lens_version"], name="analysis_by_lens_version"),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from library.models import Analysis, Track
 from library.services import queue
 from library.services.file_tags import read_tags, tag_columns, write_cover
 from library.services.jobs import SoundJobs
+from library.services.lenses import index_lenses, lens_fields
 from library.services.tags import index_tags, tag_fields
 from library.services.tracks import describe, limits
 
@@ -96,6 +97,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
             claim.lock()
             analysis.save(force_insert=True)
             index_tags(analysis)
+            index_lenses(analysis)
             claim.must_update(
                 status=Track.Status.DONE,
                 step="",
@@ -131,6 +133,7 @@ def _row(track: Track, result: TrackAnalysis, version: ModelVersion) -> Analysis
         expected_duration=result.info.expected_duration,
         damaged=result.info.damaged,
         descriptor=result.descriptor,
+        **lens_fields(result),
         embedding=prediction.embedding,
         **tag_fields(prediction),
         peaks=result.peaks.ravel().tolist(),

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
+from classifier import key_words as words_of_keys
+from classifier.core.keys import parsed
 from classifier.models import Genre
 from genreweb.storage import download_url
 from library.errors import sentence
@@ -101,3 +103,10 @@ def moment(value: datetime) -> str:
 def kept_as(stored: str, filename: str) -> str:
     """Make a link to a stored file that a browser saves under another name."""
     return download_url(stored, filename)
+
+
+@register.filter
+def key_words(name: str) -> str:
+    """Write a stored key, such as ``Eb minor``, in the reader's language."""
+    key = parsed(name)
+    return words_of_keys.named(key) if key else ""

@@ -14,16 +14,18 @@ from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone, translation
+from numpy.typing import NDArray
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from classifier import registry
 from classifier.core.chroma import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
+from classifier.core.lenses import SIZES, VERSION
 from classifier.core.tags import TAGS, Strengths
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import CURATORS, ApiToken, User
-from library.models import Analysis, Track
+from library.models import Analysis, Track, TrackLens
 from library.services.analysis import analyse_track
 from library.services.tags import index_tags
 from library.services.tracks import add_track
@@ -187,12 +189,34 @@ def grouped(strengths: dict[str, float]) -> Strengths:
     return groups
 
 
+def pointing(degrees: float, size: int) -> NDArray[np.float32]:
+    """A unit vector in the plane of the first two dimensions."""
+    vector = np.zeros(size, np.float32)
+    vector[:2] = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return vector
+
+
+def index_in(track: Track, lenses: dict[str, float]) -> None:
+    """Make the rows of a track by lens, each in the direction of so many degrees."""
+    TrackLens.objects.bulk_create(
+        TrackLens(
+            track=track,
+            owner=track.owner,
+            public=track.is_in_catalogue,
+            lens=lens,
+            vector=pointing(degrees, SIZES[lens]),
+        )
+        for lens, degrees in lenses.items()
+    )
+
+
 @pytest.fixture
 def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Callable[..., Track]:
     """Make a track with a made-up analysis, without a classifier.
 
-    Its descriptor points in the direction of `angle` degrees, so that distances are known. `tags` are
-    strengths by tag, as a tagger would have given; `style` makes it none of the genres.
+    Its descriptor and its vector of harmony point in the direction of `angle` degrees, so that distances are
+    known, as do those of other lenses by `lenses`. `tags` are strengths by tag, as a tagger would have given;
+    `style` makes it none of the genres.
     """
 
     def make(
@@ -202,6 +226,9 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
         confidence: float = 0.82,
         unsure: bool = False,
         angle: float = 0.0,
+        lenses: dict[str, float] | None = None,
+        fingerprint: list[int] | None = None,
+        key: str = "",
         tags: dict[str, float] | None = None,
         style: str = "",
         **fields: Any,
@@ -209,8 +236,6 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
         track = queued_track(owner, **{"duration": 3.0, "sample_rate": 22050, "channels": 1, **fields})
         rest = (1 - confidence) / (len(LABELS) - 1)
         probabilities = {label: confidence if label == genre else rest for label in LABELS}
-        descriptor = np.zeros(DESCRIPTOR_SIZE, np.float32)
-        descriptor[:2] = np.cos(np.radians(angle)), np.sin(np.radians(angle))
         analysis = Analysis(
             track=track,
             model_version=version,
@@ -227,7 +252,10 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
                 {"start": 0.0, "end": 1.5, "probabilities": probabilities},
                 {"start": 1.5, "end": 3.0, "probabilities": probabilities},
             ],
-            descriptor=descriptor,
+            descriptor=pointing(angle, DESCRIPTOR_SIZE),
+            fingerprint=fingerprint,
+            key=key,
+            lens_version=VERSION,
             peaks=[-100, 100, -50, 127],
             ticks={name: [[0.5, "1 kHz"]] for name in Analysis.PICTURES},
         )
@@ -235,6 +263,7 @@ def done_track(queued_track: Callable[..., Track], version: ModelVersion) -> Cal
             getattr(analysis, name).save(f"{name}.webp", ContentFile(b"RIFFwebp"), save=False)
         analysis.save(force_insert=True)
         index_tags(analysis)
+        index_in(track, {"harmony": angle, **(lenses or {})})
         track.status, track.current, track.finished_at = Track.Status.DONE, analysis, timezone.now()
         track.save(update_fields=["status", "current", "finished_at"])
         return track

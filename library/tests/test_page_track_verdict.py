@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from classifier.models import Genre
-from library.templatetags.likeness import nearness
+from library.services.reasons import nearness
 from library.templatetags.sound import percent
 from library.views.verdict import stretches, whole_percents
 
@@ -64,7 +64,7 @@ def test_neighbouring_segments_of_one_genre_are_one_stretch_with_the_mean_share_
 
 
 def test_the_nearer_the_stronger_the_words() -> None:
-    said = [nearness(distance) for distance in (0.0, 0.05, 0.12, 0.18, 0.4, 2.0)]
+    said = [nearness("harmony", distance) for distance in (0.0, 0.5, 1.0, 1.2, 1.4, 2.0)]
     assert said == [
         "the same harmony",
         "very similar harmony",

@@ -24,14 +24,14 @@ from classifier.core.tags import in_order
 from library.api.serializers import TrackSerializer
 from library.errors import sentence
 from library.models import Track
-from library.neighbours import neighbours
 from library.services import explanations, queue
 from library.templatetags import sound
+from library.views.neighbours import shown
 from library.views.verdict import GenreOf, Verdict, sound_data
 from library.views.why import PATIENCE, Why
 
 MOST_FORMER = 20
-_SHOWN = ("current__timeline", "current__peaks", "current__descriptor", "current__explanation__summary")
+_SHOWN = ("current__timeline", "current__peaks", "current__explanation__summary")
 _WHY = ("current__explanation__summary",)
 
 
@@ -219,6 +219,6 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
         context["verdict"] = verdict
         context["why"] = Why.of(track.current, genre_of)
         context["sound_data"] = sound_data(verdict)
-        context["neighbours"] = neighbours(track=track, user=request.user)
+        context["similar"] = shown(request, track)
         context["former"] = track.former_analyses()[:MOST_FORMER]
     return context

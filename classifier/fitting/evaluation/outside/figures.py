@@ -20,7 +20,11 @@ Share = dict[str, float | int]
 
 
 def share(
-    hits: BoolArray, groups: Sequence[Hashable], *, among: BoolArray | None = None, seed: int = 0
+    hits: BoolArray | NDArray[np.float64],
+    groups: Sequence[Hashable],
+    *,
+    among: BoolArray | None = None,
+    seed: int = 0,
 ) -> Share | None:
     """The share of hits with its 95 % percentile bootstrap interval over groups.
 
@@ -42,7 +46,7 @@ def share(
         return None
     numbers = {group: place for place, group in enumerate(dict.fromkeys(groups))}
     member = np.array([numbers[group] for group in groups])
-    right = np.bincount(member, weights=(hits & counts).astype(float), minlength=len(numbers))
+    right = np.bincount(member, weights=np.asarray(hits * counts, float), minlength=len(numbers))
     total = np.bincount(member, weights=counts.astype(float), minlength=len(numbers))
     drawn = np.random.default_rng(seed).multinomial(
         len(numbers), np.full(len(numbers), 1 / len(numbers)), size=_RESAMPLES

@@ -1,0 +1,251 @@
+"""The tracks that are most similar to one, to several, or to a sound: one function for pages and programs.
+
+What is in the catalogue and what the asker keeps to themselves are looked for apart. The catalogue has an
+index of its own, in which nobody's private tracks lie, and the asker's own are compared one by one. So what
+others keep to themselves changes neither the answer nor how long it takes, and never are there fewer
+neighbours than exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import F, Q
+from pgvector import HalfVector
+from pgvector.django import L2Distance
+
+from classifier.core.lenses import DEFAULT, HARMONY, VERSION
+from genreweb.accounts.models import User
+from library.models import Track, TrackQuerySet
+from library.models.lenses import vector_column
+from library.services import lenses
+from library.services.lens_queries import COPY_WITHIN, LensQuery, same_recordings
+from library.services.reasons import BY_DESCRIPTOR, reasons
+
+MOST: Final = 50
+SPARE: Final = 20
+"""Fetched beyond what is asked for: the index answers nearly in order, and copies are left out."""
+
+_COPY_WITHIN_BY_DESCRIPTOR: Final = 0.1
+
+Notice = Literal["", "moving", "not_analysed", "few"]
+Viewer = User | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A similar track, its rank, its distance (0 is identical, 2 is opposite), and why it is similar."""
+
+    rank: int
+    distance: float
+    track: Track
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """The neighbours, the nearest first.
+
+    Attributes
+    ----------
+    lens
+        By which they were found.
+    notice
+        Why that is not the lens that was asked for: ``moving`` while older analyses are moved over to the
+        lenses, ``not_analysed`` where the track was analysed without what the lens needs, ``few`` where the
+        default lens knows fewer tracks than were asked for and harmony more; else empty.
+    """
+
+    lens: str
+    neighbours: tuple[Neighbour, ...]
+    notice: Notice = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Which tracks may be neighbours, besides that the asker may see them.
+
+    Attributes
+    ----------
+    genre
+        Only tracks with this label; all where empty.
+    exclude_artist
+        None by an artist of what is asked about.
+    one_per_artist
+        Of each artist the nearest only. Tracks without an artist are by different ones.
+    """
+
+    genre: str = ""
+    exclude_artist: bool = False
+    one_per_artist: bool = False
+
+
+def similar(
+    *,
+    viewer: Viewer,
+    query: LensQuery,
+    by: str | None = None,
+    k: int = 3,
+    conditions: Conditions = Conditions(),
+) -> Similar:
+    """Find the `k` tracks, `MOST` at most, that are nearest to `query` by a lens.
+
+    Never what the query is made of or a copy of it, be it the same file, another encoding or another cut, and
+    never what `viewer` may not see.
+
+    Parameters
+    ----------
+    by
+        One of `classifier.core.lenses.LENSES`; the blend where None. Harmony stands in where that lens knows
+        nothing of the query, and for the blend by default also where it knows fewer tracks than harmony.
+    """
+    search = _Search(viewer, query, min(k, MOST), conditions)
+    asked = by or DEFAULT
+    if not lenses.is_complete():
+        return search.answer(HARMONY, search.by_descriptor(), "moving")
+    if asked not in query.vectors:
+        return search.answer(HARMONY, search.by_lens(HARMONY), "not_analysed")
+    found = search.by_lens(asked)
+    if by is None and len(found) < search.k:
+        more = search.by_lens(HARMONY)
+        if len(more) > len(found):
+            return search.answer(HARMONY, more, "few")
+    return search.answer(asked, found, "")
+
+
+def artist_of(name: str) -> str:
+    """The artist as tracks are told apart by; empty where it is not known."""
+    return name.strip().casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """The little of a track by which it is chosen; the rest is read of those that are."""
+
+    pk: UUID
+    distance: float
+    sha256: str
+    artist: str
+    analysis: int
+
+
+Fetch = Callable[[int], tuple[list[_Candidate], bool]]
+"""Gives the nearest tracks, so many at most, and whether there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    viewer: Viewer
+    query: LensQuery
+    k: int
+    conditions: Conditions
+
+    def answer(self, lens: str, chosen: Sequence[_Candidate], notice: Notice) -> Similar:
+        compared = BY_DESCRIPTOR if notice == "moving" else lens
+        tracks = (
+            Track.objects.visible_to(self.viewer)
+            .filter(pk__in=[each.pk for each in chosen])
+            .with_verdict()
+            .select_related("labelled_genre", "current__model_version")
+        )
+        by_pk = {track.pk: track for track in tracks}
+        # One that was deleted or hidden in this moment is left out.
+        near = [(by_pk[each.pk], each.distance) for each in chosen if each.pk in by_pk]
+        found = [
+            Neighbour(rank, distance, track, reasons(self.query, track, compared, distance))
+            for rank, (track, distance) in enumerate(near, start=1)
+        ]
+        return Similar(lens, tuple(found), notice)
+
+    def by_lens(self, lens: str) -> list[_Candidate]:
+        if lens not in self.query.vectors:
+            return []
+        return self._nearest(lambda most: self._fetch(lens, most), within=COPY_WITHIN[lens])
+
+    def by_descriptor(self) -> list[_Candidate]:
+        """By the column that all analyses have, compared one by one."""
+        if self.query.descriptor is None:
+            return []
+        return self._nearest(self._fetch_by_descriptor, within=_COPY_WITHIN_BY_DESCRIPTOR)
+
+    def _nearest(self, fetch: Fetch, *, within: float) -> list[_Candidate]:
+        most = self.k + SPARE
+        while True:
+            candidates, exhausted = fetch(most)
+            kept = self._kept(candidates, within)
+            if exhausted or len(kept) >= self.k:
+                return kept[: self.k]
+            most *= 4
+
+    def _fetch_by_descriptor(self, most: int) -> tuple[list[_Candidate], bool]:
+        tracks = self._allowed().filter(current__descriptor_version=self.query.descriptor_version)
+        distance = L2Distance("current__descriptor", self.query.descriptor)
+        found = _candidates(tracks, distance, most)
+        return found, len(found) < most
+
+    def _fetch(self, lens: str, most: int) -> tuple[list[_Candidate], bool]:
+        distance = L2Distance(vector_column(lens, "lenses__vector"), HalfVector(self.query.vectors[lens]))
+        public = self._rows(lens, lenses__public=True)
+        found = _candidates(public, distance, most)
+        if len(found) < most:
+            # The index gives up after some thousand rows that the conditions refuse.
+            found = _candidates(public, distance, most, by_index=False)
+        exhausted = len(found) < most
+        if self.viewer.is_authenticated:
+            own = self._rows(lens, lenses__public=False, lenses__owner=self.viewer)
+            nearest = _candidates(own, distance, most)
+            exhausted = exhausted and len(nearest) < most
+            found += nearest
+        # The index answers nearly in order.
+        return sorted(found, key=lambda each: each.distance)[:most], exhausted
+
+    def _rows(self, lens: str, **rows: Any) -> TrackQuerySet:
+        # One call of filter(): a second one would join the rows of the lenses once more.
+        return self._allowed().filter(lenses__lens=lens, lenses__version=VERSION, **rows)
+
+    def _allowed(self) -> TrackQuerySet:
+        tracks = (
+            Track.objects.visible_to(self.viewer)
+            .filter(current__isnull=False)
+            .exclude(pk__in=self.query.tracks)
+            .exclude(sha256__in=self.query.hashes)
+        )
+        if slug := self.conditions.genre:
+            heard = Q(labelled_genre__isnull=True, current__genre=slug)
+            tracks = tracks.filter(Q(labelled_genre__slug=slug) | heard)
+        artists = [Q(artist__iexact=name) for name in self.query.artists if name]
+        if self.conditions.exclude_artist and artists:
+            tracks = tracks.exclude(reduce(or_, artists))
+        return tracks
+
+    def _kept(self, candidates: Sequence[_Candidate], within: float) -> list[_Candidate]:
+        """Without copies, and of each artist the nearest only where that is asked for."""
+        near = [each.analysis for each in candidates if each.distance < within]
+        copies = same_recordings(self.query, near)
+        kept: list[_Candidate] = []
+        hashes: set[str] = set()
+        artists: set[str] = set()
+        for each in candidates:
+            artist = artist_of(each.artist) if self.conditions.one_per_artist else ""
+            if each.analysis in copies or each.sha256 in hashes or artist in artists:
+                continue
+            kept.append(each)
+            hashes.add(each.sha256)
+            artists.update({artist} - {""})
+        return kept
+
+
+def _candidates(
+    tracks: TrackQuerySet, distance: L2Distance, most: int, *, by_index: bool = True
+) -> list[_Candidate]:
+    measured = tracks.annotate(distance=distance)
+    # An index answers an order by the distance itself, not by a sum.
+    ordered = measured.order_by("distance" if by_index else F("distance") + 0.0)
+    rows = ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
+    return [_Candidate(*row) for row in rows]
