@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from classifier.genre_translations import given_translations, translation_fields
 from classifier.models import Genre, ModelVersion
 
 
@@ -23,9 +24,30 @@ class GenreForm(forms.ModelForm[Genre]):
         fields = ("slug", "name", "description", "colour", "position")
         widgets = {"colour": forms.TextInput(attrs={"type": "color"})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for code, told in self.instance.translations.items():
+            for part, text in told.items():
+                if (name := f"{part}_{code}") in self.fields:
+                    self.fields[name].initial = text
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        self.instance.translations = given_translations(self.cleaned_data)
+        return cleaned
+
     def clean_colour(self) -> str:
         colour: str = self.cleaned_data["colour"]
         return colour.lower()
+
+
+class PositionForm(forms.ModelForm[Genre]):
+    """The position of a genre, in the list of all."""
+
+    class Meta:
+        model = Genre
+        fields = ("position",)
+        widgets = {"position": forms.NumberInput(attrs={"aria-label": _("position")})}
 
 
 @admin.register(Genre)
@@ -36,6 +58,18 @@ class GenreAdmin(admin.ModelAdmin[Genre]):
     list_display = ("name", "slug", "swatch", "position", "summary")
     list_editable = ("position",)
     search_fields = ("slug", "name", "description")
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm[Genre]]:
+        return PositionForm
+
+    def get_form(
+        self, request: HttpRequest, obj: Genre | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        translated = type("TranslatedGenreForm", (GenreForm,), translation_fields())
+        return super().get_form(request, obj, change=change, **{"form": translated, **kwargs})
+
+    def get_fields(self, request: HttpRequest, obj: Genre | None = None) -> Any:
+        return ["slug", "name", "description", *translation_fields(), "colour", "position"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Genre | None = None) -> tuple[str, ...]:
         # Analyses and classifiers know a genre by its label.

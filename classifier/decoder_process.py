@@ -162,10 +162,10 @@ def _send(channel: socket.socket, answer: object) -> None:
 
 def _import_everything() -> None:
     """Do all that may be asked once: modules imported on first use cannot be found later."""
-    sound = io.BytesIO(_silence())
+    sound, inverted = (io.BytesIO(_tone(inverted=inverted)) for inverted in (False, True))
     limits = AudioLimits(min_duration=0.01)
     encoded = encode_playback(sound, limits=limits)
-    for content in (sound, io.BytesIO(encoded)):
+    for content in (sound, inverted, io.BytesIO(encoded)):
         probe(content, limits=limits)
         decode(content, limits=limits)
         read_file_tags(content)
@@ -180,10 +180,13 @@ def _import_everything() -> None:
     warnings.simplefilter("ignore")
 
 
-def _silence() -> bytes:
-    """A tenth of a second as a WAV file, of a rate that is resampled."""
-    rate, samples = 44_100, bytes(2 * 4_410)
-    form = (1, 2), (1, 2), (rate, 4), (2 * rate, 4), (2, 2), (16, 2)
+def _tone(*, inverted: bool) -> bytes:
+    """A tenth of a second as a WAV file, of a rate that is resampled; with a second, inverted side if so."""
+    rate, channels = 44_100, 2 if inverted else 1
+    wave = np.where(np.arange(4_410) // 50 % 2, 8_000, -8_000)
+    sides = np.stack([wave, -wave][:channels], axis=1).astype("<i2")
+    samples, width = sides.tobytes(), 2 * channels
+    form = (1, 2), (channels, 2), (rate, 4), (width * rate, 4), (width, 2), (16, 2)
     head = b"WAVEfmt " + (16).to_bytes(4, "little") + b"".join(n.to_bytes(size, "little") for n, size in form)
     body = head + b"data" + len(samples).to_bytes(4, "little") + samples
     return b"RIFF" + len(body).to_bytes(4, "little") + body

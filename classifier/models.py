@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from genreweb.long_columns import JoiningQuerySet
@@ -28,6 +28,8 @@ class Genre(models.Model):
     description = models.TextField(_("description"), blank=True)
     colour = models.CharField(_("colour"), max_length=7, validators=[_colour])
     position = models.PositiveSmallIntegerField(_("position"), default=100)
+    # Name and description in languages beside the site's own, as a curator wrote them.
+    translations = models.JSONField(_("translations"), default=dict, blank=True)
 
     class Meta:
         ordering = ["position", "slug"]
@@ -40,11 +42,15 @@ class Genre(models.Model):
     @property
     def display_name(self) -> str:
         """The name in the reader's language, where the site has a translation."""
-        return gettext(self.name)
+        return self._translated("name", self.name)
 
     @property
     def display_description(self) -> str:
-        return gettext(self.description) if self.description else ""
+        return self._translated("description", self.description)
+
+    def _translated(self, part: str, own: str) -> str:
+        told: str = self.translations.get(get_language() or "", {}).get(part, "")
+        return told or (gettext(own) if own else "")
 
 
 class ModelVersionQuerySet(JoiningQuerySet["ModelVersion"]):

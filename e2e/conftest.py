@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Playwright,
+    expect,
     sync_playwright,
 )
 
@@ -24,6 +27,7 @@ SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 MUSIC = SHARED / "data" / "gtzan" / "audio"
 PATIENCE = 30_000
 """Milliseconds that a page may take to show what it must; a slow machine must not fail a test."""
+expect.set_options(timeout=PATIENCE)
 
 
 def _chromium() -> str:
@@ -140,3 +144,27 @@ def sign_up(page: Page, email: str) -> None:
         passwords.nth(place).fill(PASSWORD)
     page.locator("main form button[type=submit]").click()
     page.get_by_role("heading", name="What does it sound like?").wait_for()
+
+
+def sign_in(page: Page, site: Site) -> None:
+    """Sign in as the site's administrator, who is a curator as well."""
+    page.goto("/accounts/login/")
+    page.locator("input[type=email]").fill(site.email)
+    page.locator("input[type=password]").fill(site.password)
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url(lambda url: "/accounts/" not in url)
+
+
+def shell(site: Site, code: str) -> str:
+    """Run `code` in the site's own shell; give what it printed."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", code],
+        cwd=REPOSITORY,
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

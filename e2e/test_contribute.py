@@ -129,3 +129,32 @@ def test_a_wrong_verdict_is_corrected_on_the_page_of_a_track(
     expect(dialog).to_be_hidden()
     expect(page.locator("#given")).to_contain_text("You said: Reggae.")
     expect(page.locator("#given")).to_contain_text("Waiting for review.", timeout=CHECKED)
+
+
+def test_long_files_are_asked_about_once(
+    person: Callable[..., Page], long_sound: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(wav(chords(LONG, seed=12)))
+    page = person()
+    rows = choose_files(page, long_sound, other)
+    every = page.get_by_role("group", name="All files longer than 30 seconds")
+    boxes = page.get_by_role("group", name="Longer than 30 seconds", exact=True)
+    expect(every).to_be_visible()
+    expect(boxes).to_have_count(0)
+    # One file may differ.
+    rows.nth(1).get_by_role("button", name="Give only one part of this file").click()
+    expect(boxes).to_have_count(1)
+    expect(rows.nth(1).get_by_label("Only one part of it")).to_be_checked()
+    expect(rows.nth(1).get_by_label("to", exact=True)).to_have_value("0:30.0")
+    # For all means all others, too.
+    every.get_by_label("Only one part of each").check()
+    expect(boxes).to_have_count(2)
+    expect(rows.nth(0).get_by_label("to", exact=True)).to_have_value("0:30.0")
+    every.get_by_label("Split each into clips").check()
+    expect(boxes).to_have_count(1)
+    expect(rows.nth(1).get_by_label("Only one part of it")).to_be_checked()
+    # One long file alone has its own question.
+    rows.nth(0).get_by_role("button", name="off the list").click()
+    expect(every).to_be_hidden()
+    expect(boxes).to_have_count(1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from e2e.conftest import MUSIC
+from e2e.conftest import MUSIC, PATIENCE, sign_up
 from genreweb.trial import REPOSITORY, Site
 from library.tests.sounds import chords, wav
 
@@ -137,12 +137,46 @@ def test_a_recording_comes_from_the_microphone_to_a_verdict(person: OpenPage) ->
     assert len(data) > 2 * 2 * 20_000
 
     take.get_by_role("button", name="Send to analysis").click()
-    open_result = page.get_by_role("link", name="Open the result")
-    expect(open_result.or_(page.locator(".bars meter").first).first).to_be_visible()
-    if open_result.is_visible():
-        open_result.click()
     expect_result(page)
     expect(page.locator("[data-sound]")).to_have_attribute("data-duration", re.compile(r"^[34]\."))
+
+
+def test_a_take_stays_until_it_is_sent_or_deleted(person: OpenPage) -> None:
+    page = person(permissions=["microphone"])
+    page.goto("/record/")
+    page.get_by_role("button", name="Start recording").click()
+    # At least three seconds are a take.
+    expect(page.locator("#time")).to_have_text(re.compile(r"^0:0[4-9]$"), timeout=PATIENCE)
+    page.get_by_role("button", name="Stop recording").click()
+    takes = page.locator("#take-list li")
+    expect(takes).to_have_count(1)
+    expect(takes).to_have_attribute("data-kept", "")
+    before = takes.locator(".track-row-facts").inner_text()
+    assert re.match(r"0:0\d", before)
+
+    # Who uses the browser next does not see it.
+    mine = page.context.cookies()
+    page.context.clear_cookies()
+    sign_up(page, "next@example.org")
+    page.goto("/record/")
+    expect(page.locator("#take-list")).to_have_attribute("aria-busy", "false")
+    expect(takes).to_have_count(0)
+    page.context.clear_cookies()
+    page.context.add_cookies(mine)  # type: ignore[arg-type]  # Playwright's own
+
+    page.goto("/record/")
+    expect(takes).to_have_count(1)
+    expect(takes).to_contain_text("Take 1")
+    assert takes.locator(".track-row-facts").inner_text() == before
+    takes.locator("[data-take-play]").click()
+    expect(page.locator("[data-player=duration]")).to_have_text(re.compile(r"^0:0[3-9]$"))
+
+    takes.get_by_role("button", name="Send to analysis").click()
+    expect_result(page)
+    expect(page.locator("#track-facts")).to_contain_text(re.compile(r"0:0[3-9]"))
+    page.goto("/record/")
+    expect(page.locator("#take-list")).to_have_attribute("aria-busy", "false")
+    expect(takes).to_have_count(0)
 
 
 def test_the_recorder_says_while_recording_whether_the_music_is_clear(person: OpenPage) -> None:

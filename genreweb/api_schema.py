@@ -47,7 +47,4 @@ SCHEMA: dict[str, Any] = {
         "VersionSourceEnum": "classifier.models.ModelVersion.Source",
         "UploadSourceEnum": "library.api.serializers.UPLOAD_SOURCES",
     },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }

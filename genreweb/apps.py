@@ -20,5 +20,4 @@ class StaticFilesConfig(DjangoStaticFilesConfig):
         *("bootstrap-grid*", "bootstrap-reboot*", "bootstrap-utilities*", "bootstrap.css*", "bootstrap.js*"),
         *("bootstrap.bundle.js*", "bootstrap.esm*", "bootstrap.min.js*"),
         *("htmx.js", "htmx.*.js.gz", "*.amd.js", "htmx.cjs.js", "uPlot.cjs.js", "uPlot.iife*"),
-        *("redoc", "swagger-ui-es-bundle*", "oauth2-redirect*"),
     ]

@@ -32,7 +32,8 @@ class DomainError(Exception):
     def message(self) -> str:
         """What `code` means and what to do next, in the reader's language."""
         found = self.refusals.get(self.code) or self.faults.get(self.code) or self.faults["internal"]
-        return str(found).format(**self.params)
+        # The format of a sentence with plural forms chooses one by its parameters.
+        return str(found.format(**self.params))
 
     @property
     def is_ours(self) -> bool:

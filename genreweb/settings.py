@@ -232,7 +232,10 @@ ACCOUNT_ADAPTER = "genreweb.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_FORMS = {"add_email": "genreweb.accounts.forms.ChangeEmailForm"}
+ACCOUNT_FORMS = {
+    "add_email": "genreweb.accounts.forms.ChangeEmailForm",
+    "signup": "genreweb.accounts.forms.SignupForm",
+}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False

@@ -116,7 +116,10 @@ def _upload(owner: User) -> None:
 
 def _teach(*, contributor: User, curator: User) -> None:
     genre = Genre.objects.filter(slug="chiptune").first() or genres.add_genre(
-        by=curator, name="Chiptune", description="The music of old game consoles."
+        by=curator,
+        name="Chiptune",
+        description="The music of old game consoles.",
+        translations={"ko": {"name": "칩튠", "description": "옛 게임기의 음악입니다."}},
     )
     there = set(Clip.objects.filter(contributor=contributor, genre=genre).values_list("title", flat=True))
     for number in range(1, APPROVED + WAITING + 1):

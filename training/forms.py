@@ -9,9 +9,15 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from classifier.genre_translations import (
+    DESCRIPTION_LENGTH,
+    NAME_LENGTH,
+    given_translations,
+    other_languages,
+    translation_fields,
+)
 from classifier.models import Genre
 from library.models import TITLE_LENGTH
-from library.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH
 from training.models.clips import COMMENT_LENGTH
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS
 
@@ -122,3 +128,17 @@ class GenreForm(forms.Form):
         error_messages={"invalid": _("A colour is written like #1b9e77.")},
         widget=forms.TextInput(attrs={"type": "color"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= translation_fields()
+
+    @property
+    def translated(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """Name and description in each language beside the site's own."""
+        return [(self[f"name_{code}"], self[f"description_{code}"]) for code in other_languages()]
+
+    def genre(self) -> dict[str, Any]:
+        """What the form says of the genre."""
+        own = {name: self.cleaned_data[name] for name in ("name", "description", "colour")}
+        return {**own, "translations": given_translations(self.cleaned_data)}

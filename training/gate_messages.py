@@ -25,10 +25,24 @@ def in_words(paired: Paired) -> str:
     if not paired.better and not paired.worse:
         return gettext("Right and wrong on the very same clips.")
     if paired.better == paired.worse:
-        return gettext("Better on %(better)d clips, worse on %(worse)d: no difference.") % counts
-    if paired.is_chance:
-        return gettext("Better on %(better)d clips, worse on %(worse)d: could well be chance.") % counts
-    return gettext("Better on %(better)d clips, worse on %(worse)d: unlikely to be chance.") % counts
+        words = ngettext(
+            "Better on %(better)d clip, worse on %(worse)d: no difference.",
+            "Better on %(better)d clips, worse on %(worse)d: no difference.",
+            paired.better,
+        )
+    elif paired.is_chance:
+        words = ngettext(
+            "Better on %(better)d clip, worse on %(worse)d: could well be chance.",
+            "Better on %(better)d clips, worse on %(worse)d: could well be chance.",
+            paired.better,
+        )
+    else:
+        words = ngettext(
+            "Better on %(better)d clip, worse on %(worse)d: unlikely to be chance.",
+            "Better on %(better)d clips, worse on %(worse)d: unlikely to be chance.",
+            paired.better,
+        )
+    return words % counts
 
 
 def reasons(result: Comparison, *, named: Named = plainly) -> list[str]:
@@ -40,16 +54,22 @@ def _reason(refusal: Refusal, paired: Paired, named: Named) -> str:
     genre = refusal.genre
     if genre is None:
         if refusal.code == "worse":
-            return gettext("It is worse on the whole: %(before)d clips right before, %(after)d now.") % {
-                "before": paired.right_before,
-                "after": paired.right_after,
-            }
+            return ngettext(
+                "It is worse on the whole: %(before)d clip right before, %(after)d now.",
+                "It is worse on the whole: %(before)d clips right before, %(after)d now.",
+                paired.right_before,
+            ) % {"before": paired.right_before, "after": paired.right_after}
         return gettext("It was never measured on the clips that the version in service was measured on.")
     if refusal.code == "genre_gone":
         return gettext("It does not know %(genre)s any more.") % {"genre": named(genre.label)}
-    lost = gettext("%(genre)s loses %(points)d points: %(before)d %% found before, %(after)d %% now.") % {
+    points = round(-100 * (genre.change or 0.0))
+    lost = ngettext(
+        "%(genre)s loses %(points)d point: %(before)d %% found before, %(after)d %% now.",
+        "%(genre)s loses %(points)d points: %(before)d %% found before, %(after)d %% now.",
+        points,
+    ) % {
         "genre": named(genre.label),
-        "points": round(-100 * (genre.change or 0.0)),
+        "points": points,
         "before": round(100 * (genre.before or 0.0)),
         "after": round(100 * (genre.after or 0.0)),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from classifier.core.architectures import EFFICIENTNET_B0, FEATURE_MLP, MFCC_KNN, RESIDUAL_CNN
 
@@ -29,9 +29,12 @@ RUN_ERRORS = {
         "Nothing is new: the classifier in service has learnt from every approved clip. Approve more clips "
         "first."
     ),
-    "run_few_genres": gettext_lazy(
+    "run_few_genres": ngettext_lazy(
+        "A full run needs at least two genres with {least} approved clips each; there is {genres}. Approve "
+        "more clips or import a dataset.",
         "A full run needs at least two genres with {least} approved clips each; there are {genres}. Approve "
-        "more clips or import a dataset."
+        "more clips or import a dataset.",
+        "genres",
     ),
     "run_no_validation": gettext_lazy(
         "No clips could be set aside for validation. Approve clips by more artists, or import a dataset."
@@ -66,25 +69,50 @@ RUN_ERRORS = {
     ),
 }
 
-_LINES = {
+_LINES: dict[str, Any] = {
     "claimed": gettext_lazy("A training worker took the run."),
     "claimed_again": gettext_lazy("A training worker took the run over (attempt {attempt})."),
     "lost": gettext_lazy("The worker fell silent; the run waits for another one."),
-    "snapshot": gettext_lazy("{clips} clips were frozen: {train} to learn from, {rest} to measure with."),
-    "withdrawn": gettext_lazy("{clips} clips were withdrawn since and are left out."),
-    "features": gettext_lazy("Features of {clips} clips are at hand, {cached} of them from before."),
-    "fit_quick": gettext_lazy("The last layer is fitted on {clips} clips beside what the network remembers."),
+    "snapshot": ngettext_lazy(
+        "{clips} clip was frozen: {train} to learn from, {rest} to measure with.",
+        "{clips} clips were frozen: {train} to learn from, {rest} to measure with.",
+        "clips",
+    ),
+    "withdrawn": ngettext_lazy(
+        "{clips} clip was withdrawn since and is left out.",
+        "{clips} clips were withdrawn since and are left out.",
+        "clips",
+    ),
+    "features": ngettext_lazy(
+        "Features of {clips} clip are at hand, {cached} of them from before.",
+        "Features of {clips} clips are at hand, {cached} of them from before.",
+        "clips",
+    ),
+    "fit_quick": ngettext_lazy(
+        "The last layer is fitted on {clips} clip beside what the network remembers.",
+        "The last layer is fitted on {clips} clips beside what the network remembers.",
+        "clips",
+    ),
+    # Both are at least two.
     "fit_full": gettext_lazy("{architecture} is trained on {clips} clips of {genres} genres."),
     "resumed": gettext_lazy("Training goes on after epoch {epoch}."),
     "restarted": gettext_lazy("Training starts over: no state of it is on this machine."),
     "best": gettext_lazy("The network is written."),
-    "judged": gettext_lazy("Measured on the frozen test set and on {clips} clips that were held out."),
+    "judged": ngettext_lazy(
+        "Measured on the frozen test set and on {clips} clip that was held out.",
+        "Measured on the frozen test set and on {clips} clips that were held out.",
+        "clips",
+    ),
     "saved": gettext_lazy("The candidate is kept as {name}."),
     "cancelled": gettext_lazy("The run was cancelled."),
     "failed": gettext_lazy("The run failed."),
     "try_again": gettext_lazy("That attempt failed; the run is tried again."),
     # Notes of the preflight.
-    "genre_short": gettext_lazy("{genre} is not taught yet: it lacks {missing} approved clips."),
+    "genre_short": ngettext_lazy(
+        "{genre} is not taught yet: it lacks {missing} approved clip.",
+        "{genre} is not taught yet: it lacks {missing} approved clips.",
+        "missing",
+    ),
     "genres_forgotten": gettext_lazy(
         "A full run learns only from clips that are here, and of these genres there are fewer than "
         "{least}, so that they would be forgotten: {genres}."
@@ -108,7 +136,8 @@ _LINES = {
 def in_words(code: str, params: Mapping[str, Any] | None = None) -> str:
     """Return a line of the log of a run, or a note of the preflight, in the active language."""
     line = _LINES.get(code)
-    return str(line).format(**(params or {})) if line is not None else code
+    # The format of a line with plural forms chooses one by its parameters.
+    return str(line.format(**(params or {}))) if line is not None else code
 
 
 _ARCHITECTURES = {

@@ -63,6 +63,14 @@ def test_a_genre_changes_its_looks_but_not_its_label(desk: Client, jazz: Genre) 
     assert (jazz.slug, jazz.colour, jazz.position) == ("jazz", "#abcdef", 3)
 
 
+def test_a_genre_gets_words_in_another_language(desk: Client, jazz: Genre) -> None:
+    words = {"name_ko": "째즈", "description_ko": "즉흥."}
+    assert desk.post(f"{GENRES}{jazz.pk}/change/", {**fields(jazz), **words}).status_code == 302
+    jazz.refresh_from_db()
+    assert jazz.translations == {"ko": {"name": "째즈", "description": "즉흥."}}
+    assert 'value="째즈"' in desk.get(f"{GENRES}{jazz.pk}/change/").content.decode()
+
+
 def test_a_colour_that_is_none(desk: Client, jazz: Genre) -> None:
     for colour in ("red", "#12", "url(//evil.example)"):
         response = desk.post(f"{GENRES}{jazz.pk}/change/", fields(jazz, colour=colour))

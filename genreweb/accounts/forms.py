@@ -8,6 +8,7 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.account.fields import EmailField
 from allauth.account.forms import AddEmailForm, ReauthenticateForm
+from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
 from django import forms
@@ -18,6 +19,18 @@ from django.utils.translation import gettext_lazy as _
 
 from genreweb.accounts import addresses
 from genreweb.accounts.models import ApiToken, User
+
+
+class SignupForm(AllauthSignupForm):
+    """A new account; all that is wrong is told at once."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        # allauth compares the passwords only where the first one is good.
+        passwords = [self[name].data for name in ("password1", "password2")]
+        if all(passwords) and passwords[0] != passwords[1] and not self.has_error("password2"):
+            self.add_error("password2", gettext("You must type the same password each time."))
+        return cleaned
 
 
 class ProfileForm(forms.ModelForm[User]):

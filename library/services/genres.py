@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
+from classifier.genre_translations import DESCRIPTION_LENGTH, NAME_LENGTH, Translations, cleaned
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from library.colours import COLOUR, free_colour
 from library.errors import GenreError
 from library.services.tracks import clean_title
 
-NAME_LENGTH = 60
 SLUG_LENGTH = 40
-DESCRIPTION_LENGTH = 1000
 UNKNOWN_GENRE = "no such genre here"
 
 
-def add_genre(*, by: User | None, name: str, description: str = "", colour: str = "") -> Genre:
+def add_genre(
+    *,
+    by: User | None,
+    name: str,
+    description: str = "",
+    colour: str = "",
+    translations: Mapping[str, Mapping[str, str]] | None = None,
+) -> Genre:
     """Add a genre; it becomes predictable with the first version that was trained on it.
 
-    Without a colour it gets a free one. `by` is the curator who adds it, None for an import.
+    Without a colour it gets a free one. `translations` are ``name`` and ``description`` by language.
+    `by` is the curator who adds it, None for an import.
 
     Raises
     ------
@@ -40,14 +48,16 @@ def add_genre(*, by: User | None, name: str, description: str = "", colour: str 
     colour = colour.strip().lower()
     if colour and not COLOUR.fullmatch(colour):
         raise GenreError("colour_invalid")
+    told = cleaned(translations or {})
     try:
         with transaction.atomic():
-            if genre_for(shown) or genre_for(slug):
+            if any(genre_for(each) for each in (shown, slug, *_names(told))):
                 raise GenreError("genre_exists")
             return Genre.objects.create(
                 slug=slug,
                 name=shown,
                 description=description.strip()[:DESCRIPTION_LENGTH],
+                translations=told,
                 colour=colour or free_colour(list(Genre.objects.values_list("colour", flat=True))),
             )
     except IntegrityError as error:
@@ -67,9 +77,18 @@ def genre_for(name: str) -> Genre | None:
     if not wanted:
         return None
     for genre in Genre.objects.all():
-        if wanted in (_folded(genre.slug), _folded(genre.name)):
+        if wanted in _means(genre):
             return genre
     return None
+
+
+def _names(translations: Translations) -> list[str]:
+    return [told["name"] for told in translations.values() if "name" in told]
+
+
+def _means(genre: Genre) -> set[str]:
+    """Give all that means a genre: its label, and its name in every language."""
+    return {_folded(word) for word in (genre.slug, genre.name, *_names(genre.translations))}
 
 
 def _folded(name: str) -> str:
@@ -93,7 +112,7 @@ class GenreWords:
         self._found: dict[str, Genre | None] = {}
         self._known: dict[str, Genre] = {}
         for genre in Genre.objects.all():
-            self._known |= {_folded(genre.slug): genre, _folded(genre.name): genre}
+            self._known |= dict.fromkeys(_means(genre), genre)
 
     def knows(self, word: str) -> bool:
         """Whether the site has this genre already."""
@@ -116,7 +135,7 @@ class GenreWords:
             if genre is None:
                 self.unknown[word] = error.message
         if genre is not None:
-            self._known |= {_folded(genre.slug): genre, _folded(genre.name): genre}
+            self._known |= dict.fromkeys(_means(genre), genre)
         return genre
 
 

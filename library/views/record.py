@@ -82,5 +82,10 @@ def clarity_settings() -> dict[str, Any]:
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
     recorder, clarity = record_settings(), clarity_settings()
-    merged = {**recorder, **clarity, "text": {**recorder["text"], **clarity["text"]}}
+    merged = {
+        **recorder,
+        **clarity,
+        "owner": str(request.user.pk),
+        "text": {**recorder["text"], **clarity["text"]},
+    }
     return render(request, "library/record.html", {"record_settings": merged})

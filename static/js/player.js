@@ -140,6 +140,8 @@ function draw() {
 function mark() {
   for (const button of document.querySelectorAll("[data-play]")) {
     const here = player.holds(button.dataset.track || button.dataset.play);
+    // The duration of a recording is known once it is analysed.
+    if (here && !sound.duration) sound.duration = Number(button.dataset.duration ?? 0);
     button.classList.toggle("is-playing", here && player.playing);
     button.classList.toggle("is-loaded", here);
     button.setAttribute("aria-pressed", String(here && player.playing));

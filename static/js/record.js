@@ -2,15 +2,16 @@
 
 import { isRecording, startRecorder } from "./recorder.js";
 import { settings } from "./sending.js";
-import { Take, unsent } from "./takes.js";
+import { showKept, Take, unkept } from "./takes.js";
 
 const config = settings("record-settings");
 
+showKept(config);
 startRecorder(config, (recording) => {
   const take = new Take({ ...recording, config });
   take.row.querySelector("[data-send]").focus();
 });
 
 addEventListener("beforeunload", (event) => {
-  if (isRecording() || unsent()) event.preventDefault();
+  if (isRecording() || unkept()) event.preventDefault();
 });

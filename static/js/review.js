@@ -12,6 +12,8 @@ const standing = document.getElementById("review-standing");
 const news = document.getElementById("review-news");
 const { source } = root.dataset;
 const AHEAD = 2;
+// Keys that decide about a clip or leave it: none of them acts while the choice of a genre or reason is open.
+const DECISIONS = new Set(["a", "s", "u"]);
 
 const skipped = new Set(new URLSearchParams(location.search).getAll("skip"));
 // Decisions without a response of the server yet.
@@ -27,9 +29,16 @@ const known = () => [idOf(current()), ...waitingCards().map(idOf), ...unsent, ..
 
 // --- showing cards ---
 // `quiet` while the outcome of the last decision is not known: it is then announced with the next card.
-function put(node, { says = "", plays = false, quiet = false } = {}) {
+// `returns` where the card comes back: the one that it replaces then waits again.
+// Who listened to the last card's clip listens to this one's next; no sound of a card outlives it.
+function put(node, { says = "", quiet = false, returns = false } = {}) {
+  const last = current();
+  const plays = player.playing && player.holds(idOf(last));
+  const sounds = [...(last?.querySelectorAll("[data-play]") ?? [])];
+  if (!plays && sounds.some((button) => player.holds(button.dataset.track))) player.pause();
   stopSound();
   stage.replaceChildren(node);
+  if (returns && last && idOf(last) !== idOf(node)) ahead.prepend(last);
   near = -1;
   const card = current();
   const section = card?.querySelector("[data-sound]");
@@ -61,9 +70,8 @@ function start(card) {
 const fromTemplate = (id) => document.getElementById(id).content.cloneNode(true);
 
 function advance(says = "", busy = false) {
-  const plays = player.playing && player.holds(idOf(current()));
   const next = waitingCards()[0];
-  if (next) put(next, { says, plays, quiet: busy && !says });
+  if (next) put(next, { says, quiet: busy && !says });
   else if (busy) put(fromTemplate("review-wait"), { says });
   else showEmpty(says);
 }
@@ -148,8 +156,7 @@ function decide(card, decision, reason = "") {
 }
 
 function comeBack(card) {
-  if (current()) ahead.prepend(current());
-  put(card);
+  put(card, { returns: true });
 }
 
 function skip() {
@@ -187,8 +194,7 @@ function undo() {
         const card = parse(html);
         skipped.delete(idOf(card));
         for (const other of waitingCards()) if (idOf(other) === idOf(card)) other.remove();
-        if (current() && idOf(current()) !== idOf(card)) ahead.prepend(current());
-        put(card, { says: answer.text });
+        put(card, { says: answer.text, returns: true });
       }
       take(answer);
     } catch {
@@ -286,7 +292,10 @@ listen((key) => {
       panel.querySelector("[data-own-reason]").focus();
       return true;
     }
-    if (key !== " " && key !== "?") return false;
+    if (DECISIONS.has(key)) {
+      toast(root.dataset.textPanel);
+      return true;
+    }
   }
   const acts = {
     a: () => card && decide(card, "approve"),

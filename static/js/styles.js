@@ -3,7 +3,8 @@
 // A classic script in the head, so that they are set before the first paint; later content is observed.
 (() => {
   function apply(element) {
-    for (const part of element.dataset.style.split(";")) {
+    // Not by dataset, which on a form may be its field of that name.
+    for (const part of element.getAttribute("data-style").split(";")) {
       const [name, ...value] = part.split(":");
       if (name.trim().startsWith("--")) element.style.setProperty(name.trim(), value.join(":").trim());
     }
@@ -11,7 +12,7 @@
 
   function applyWithin(node) {
     if (node.nodeType !== Node.ELEMENT_NODE) return;
-    if (node.dataset.style) apply(node);
+    if (node.hasAttribute("data-style")) apply(node);
     for (const element of node.querySelectorAll("[data-style]")) apply(element);
   }
 

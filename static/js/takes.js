@@ -1,5 +1,6 @@
-// The list of takes: listen, save, send, delete.
+// The list of takes: listen, save, send, delete. Each is kept in this browser until it is sent or deleted.
 
+import { forgetTake, keepTake, keptTakes } from "./kept_takes.js";
 import { clock, player } from "./player.js";
 import { Refusal, refusalOf, send } from "./sending.js";
 import { toast } from "./site.js";
@@ -13,8 +14,31 @@ const language = document.documentElement.lang;
 const takes = new Set();
 let count = 0;
 
-export function unsent() {
+function unsent() {
   return [...takes].some((take) => !take.answer);
+}
+
+// Whether leaving the page now would lose a take.
+export function unkept() {
+  return [...takes].some((take) => !take.answer && !take.kept);
+}
+
+// Shows what was recorded here before and not sent.
+export async function showKept(config) {
+  let found = [];
+  try {
+    found = await keptTakes(config.owner);
+  } catch {
+    // Private windows may refuse.
+  }
+  const shown = new Set([...takes].map((take) => take.id));
+  for (const kept of found) if (!shown.has(kept.id)) new Take({ ...kept, config, kept: true });
+  list.ariaBusy = "false";
+}
+
+// Without a secure context, where there is no microphone either, there is no crypto.randomUUID.
+function newId() {
+  return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 }
 
 function fill(text, values) {
@@ -40,18 +64,28 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+function tell() {
+  for (const take of takes) take.row.toggleAttribute("data-kept", take.kept);
+  const lost = unkept();
+  section.querySelector("[data-keeps]").hidden = lost;
+  section.querySelector("[data-loses]").hidden = !lost;
+}
+
 export class Take {
-  constructor({ blob, seconds, ending, started, config }) {
-    count += 1;
-    Object.assign(this, { blob, seconds, ending, started, config });
+  constructor({ id = newId(), blob, seconds, ending, started, number = count + 1, config, kept = false }) {
+    count = Math.max(count, number);
+    Object.assign(this, { id, blob, seconds, ending, started, number, config, kept });
     this.answer = null;
-    this.name = fill(config.text.take, { number: count });
+    this.name = fill(config.text.take, { number });
     this.title = fill(config.text.title, { moment: stamp(started, ":") });
     this.row = template.content.firstElementChild.cloneNode(true);
     this.url = URL.createObjectURL(blob);
     this.part("name").textContent = this.name;
     this.part("length").textContent = clock(seconds);
     this.part("size").textContent = bytes(blob.size);
+    const moment = this.part("moment");
+    moment.dateTime = started.toISOString();
+    moment.textContent = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(started);
     const play = this.part("take-play");
     Object.assign(play.dataset, { play: this.url, title: this.name, duration: String(seconds) });
     play.setAttribute("aria-label", this.name);
@@ -59,6 +93,27 @@ export class Take {
     this.part("save").addEventListener("click", () => this.save());
     this.part("delete").addEventListener("click", () => this.delete());
     this.show();
+    if (kept) tell();
+    else this.keep();
+  }
+
+  async keep() {
+    const { id, blob, seconds, ending, started, number } = this;
+    try {
+      await keepTake({ id, owner: this.config.owner, blob, seconds, ending, started, number });
+      this.kept = true;
+      // It was sent or deleted meanwhile.
+      if (this.answer || !takes.has(this)) this.forget();
+    } catch {
+      // The disk is full, or a private window refuses: then it lives as long as the page, which says so.
+      this.kept = false;
+    }
+    tell();
+  }
+
+  forget() {
+    this.kept = false;
+    forgetTake(this.id).catch(() => {});
   }
 
   part(name) {
@@ -116,8 +171,9 @@ export class Take {
     }
     bar.hidden = true;
     this.busy(false);
+    this.forget();
     if (!unsent()) return location.assign(this.answer.url);
-    // Others wait to be sent: leaving now would lose them.
+    // Others wait to be sent.
     this.part("send").hidden = true;
     this.part("open").href = this.answer.url;
     this.part("open").hidden = false;
@@ -134,11 +190,13 @@ export class Take {
     const next = this.row.nextSibling;
     this.row.remove();
     takes.delete(this);
+    this.forget();
     section.hidden = takes.size === 0;
     toast(fill(this.config.text.deleted, { name: this.name }), "", {
       label: this.config.text.undo,
       run: () => {
         this.show();
+        this.keep();
         list.insertBefore(this.row, next?.parentNode === list ? next : null);
       },
     });

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from classifier.genre_translations import DESCRIPTION_LENGTH, NAME_LENGTH, other_languages
 from genreweb.accounts.models import User
 from library.api.genres import GenreListView
 from library.api.serializers import GenreSerializer
 from library.errors import GenreError
-from library.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH, add_genre
+from library.services.genres import add_genre
 from training.access import IsCurator
 
 _FIELD_OF = {"genre_unnamed": "name", "genre_exists": "name", "colour_invalid": "colour"}
+
+
+class GenreWordsSerializer(serializers.Serializer[Any]):
+    """What a genre is called in one more language."""
+
+    name = serializers.CharField(required=False, allow_blank=True, max_length=NAME_LENGTH)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=DESCRIPTION_LENGTH)
 
 
 class NewGenreSerializer(serializers.Serializer[Any]):
@@ -28,6 +37,20 @@ class NewGenreSerializer(serializers.Serializer[Any]):
     colour = serializers.CharField(
         required=False, allow_blank=True, max_length=7, help_text="Like #1b9e77; else one is chosen."
     )
+    translations = serializers.DictField(
+        child=GenreWordsSerializer(),
+        required=False,
+        help_text='Name and description in further languages of the site: `{"ko": {"name": "…"}}`.',
+    )
+
+    def validate_translations(self, given: dict[str, Any]) -> dict[str, Any]:
+        for code in given:
+            if code not in other_languages():
+                raise serializers.ValidationError(
+                    gettext("“%(code)s” is no further language of this site. Known are: %(codes)s.")
+                    % {"code": code, "codes": ", ".join(other_languages())}
+                )
+        return given
 
 
 class GenresView(GenreListView):

@@ -31,6 +31,7 @@ def make_clip(
     opinion: dict[str, float] | None = None,
     angle: float | None = None,
     sound: bool = True,
+    seconds: float = 3.0,
     seed: int = 0,
     **fields: Any,
 ) -> Clip:
@@ -41,7 +42,7 @@ def make_clip(
         "status": Clip.Status.PENDING,
         "contributed_genre": genre,
         "sha256": uuid.uuid4().hex * 2,
-        "duration": 3.0,
+        "duration": seconds,
         "rights_confirmed_at": timezone.now(),
         "opinion_version": version,
         "opinion": shares,
@@ -60,6 +61,6 @@ def make_clip(
         clip.features.save("features.npz", ContentFile(features), save=False)
         clip.features_sha256 = unpack(features).sha256
     if sound:
-        clip.sound.save("clip.wav", ContentFile(wav(chords(3, seed=seed))), save=False)
+        clip.sound.save("clip.wav", ContentFile(wav(chords(seconds, seed=seed))), save=False)
     clip.save(force_insert=True)
     return clip

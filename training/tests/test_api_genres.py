@@ -32,6 +32,21 @@ def test_a_curator_adds_a_genre(api: Api, curator: User, genres: dict[str, Genre
     assert Genre.objects.count() == 11
 
 
+def test_a_genre_is_added_with_words_in_more_languages(
+    api: Api, curator: User, genres: dict[str, Genre]
+) -> None:
+    given = {"name": "Chiptune", "translations": {"ko": {"name": "칩튠", "description": " "}}}
+    assert api(curator).post(GENRES, given, format="json").status_code == 201
+    assert Genre.objects.get(slug="chiptune").translations == {"ko": {"name": "칩튠"}}
+    listed = api(curator).get(GENRES, HTTP_ACCEPT_LANGUAGE="ko").json()
+    assert "칩튠" in [genre["name"] for genre in listed]
+    refused: list[Any] = [{"xx": {"name": "a"}}, {"en": {}}, {"ko": "a"}, {"ko": {"name": "x" * 61}}, []]
+    for wrong in refused:
+        answer = api(curator).post(GENRES, {"name": "Polka", "translations": wrong}, format="json")
+        assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, ["translations"])
+    assert Genre.objects.count() == 11
+
+
 def test_only_curators_add_genres(matrix: Any, api: Api, genres: dict[str, Genre]) -> None:
     given = {"name": "Polka"}
     assert api(matrix.anonymous).post(GENRES, given).status_code == 401

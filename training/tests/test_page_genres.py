@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from library import colours
+from library.services.genres import genre_for
 from library.tests.conftest import Matrix
 
 URL = "/genres/new/"
@@ -31,9 +33,29 @@ def test_a_genre_is_added_and_can_be_chosen(desk: Client) -> None:
     assert '<option value="chiptune">' in desk.get("/contribute/").content.decode()
 
 
+def test_a_genre_has_words_in_each_language(desk: Client) -> None:
+    assert 'name="name_ko"' in desk.get(URL).content.decode()
+    korean = {"name_ko": " 칩튠 ", "description_ko": "옛 게임기의 음악입니다."}
+    desk.post(URL, {"name": "Chiptune", "description": "Square waves.", "colour": "#a020f0", **korean})
+    genre = Genre.objects.get(slug="chiptune")
+    assert genre.translations == {"ko": {"name": "칩튠", "description": "옛 게임기의 음악입니다."}}
+    assert (genre.display_name, genre.display_description) == ("Chiptune", "Square waves.")
+    with override("ko"):
+        assert (genre.display_name, genre.display_description) == ("칩튠", "옛 게임기의 음악입니다.")
+    # It is known by either name, and none is given twice.
+    assert genre_for("칩튠") == genre
+    twice = desk.post(URL, {"name": "Eight bit", "colour": "#a020f0", "name_ko": "칩튠"})
+    assert (twice.status_code, Genre.objects.count()) == (422, 11)
+    # What is empty is shown in the site's language.
+    desk.post(URL, {"name": "Polka", "colour": "#a020f0"})
+    with override("ko"):
+        assert Genre.objects.get(slug="polka").display_name == "Polka"
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
+        ({"name_ko": "x" * 61}, "at most 60"),
         ({"name": ""}, "required"),
         ({"name": "  "}, "required"),
         ({"name": "BLUES"}, "already"),

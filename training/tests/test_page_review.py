@@ -20,6 +20,7 @@ from training.models import Clip, ClipDecision, LabelCheck
 from training.services import review
 from training.services.clips import withdraw
 from training.tests.clips import make_clip
+from training.views.review_cards import ACTION_KEYS, picks
 
 Genres = dict[str, Genre]
 JSON: dict[str, Any] = {"HTTP_ACCEPT": "application/json"}
@@ -102,6 +103,14 @@ def test_the_card_shows_what_speaks_for_and_against(
     assert "Unseen" not in html
     assert f'value="{clip.status}.blues"' in html
     assert html.count("data-pick-key") == 10 + 6
+
+
+def test_no_key_of_a_decision_picks_a_genre(genres: Genres) -> None:
+    more = [Genre(slug=f"more-{place}", name=f"More {place}") for place in range(30)]
+    keys = [key for key, _genre in picks([*genres.values(), *more])]
+    assert keys[:10] == list("1234567890")
+    assert len(set(filter(None, keys))) == 10 + 26 - len(ACTION_KEYS)
+    assert not set(keys) & set(ACTION_KEYS)
 
 
 def test_the_most_disputed_comes_first_and_others_are_ready(

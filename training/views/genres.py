@@ -32,7 +32,7 @@ def new(request: HttpRequest) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            genre = add_genre(by=cast(User, request.user), **form.cleaned_data)
+            genre = add_genre(by=cast(User, request.user), **form.genre())
         except GenreError as error:
             form.add_error(_FIELDS.get(error.code), error.message)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 from django.db.models import QuerySet
@@ -22,8 +23,10 @@ from training.services.features import FeaturesError, read_features
 
 QUEUE, DOUBTS = "queue", "doubts"
 SOURCES = (QUEUE, DOUBTS)
-# One key each; zero follows nine as on a keyboard.
-PICK_KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
+# One key each; zero follows nine as on a keyboard. No letter that does something on the page picks a genre:
+# whoever believes the choice closed would decide about the clip with it.
+ACTION_KEYS = "alrsuno"
+PICK_KEYS = "1234567890" + "".join(sorted(set(ascii_lowercase) - set(ACTION_KEYS)))
 _BARS = 4
 _LEAST_SHARE = 0.02
 
@@ -141,7 +144,7 @@ def bars_of(clip: Clip, genre_of: GenreOf) -> list[Bar]:
 
 
 def picks(genres: Iterable[Genre]) -> list[tuple[str, Genre]]:
-    """Assign to each genre the key that picks it; genres after the thirty-sixth have none."""
+    """Assign to each genre the key that picks it; genres after the last key have none."""
     keys = iter(PICK_KEYS)
     return [(next(keys, ""), genre) for genre in genres]
 

@@ -89,7 +89,7 @@ def list_runs(request: HttpRequest) -> HttpResponse:
     found = preflight.collect(**_queried(form))
     visible = TrainingRun.objects.visible_to(request.user).select_related("requested_by", "candidate")
     page = Paginator(visible.without_long_columns(), _PER_PAGE).get_page(request.GET.get("page"))
-    context = {**_preflight_context(found), "form": form, "page": page}
+    context = {**_preflight_context(found, form), "form": form, "page": page}
     return render(request, "training/runs/list.html", context, status=422 if form.errors else 200)
 
 
@@ -121,7 +121,7 @@ def what_is_there(request: HttpRequest) -> HttpResponse:
     form = StartForm(request.GET)
     form.is_valid()
     found = preflight.collect(**_queried(form))
-    return render(request, "training/runs/preflight.html", {**_preflight_context(found), "form": form})
+    return render(request, "training/runs/preflight.html", {**_preflight_context(found, form), "form": form})
 
 
 def _queried(form: StartForm) -> dict[str, Any]:
@@ -130,13 +130,17 @@ def _queried(form: StartForm) -> dict[str, Any]:
     return {"architecture": asked.get("architecture") or "", "epochs": asked.get("epochs")}
 
 
-def _preflight_context(found: preflight.Preflight) -> dict[str, Any]:
+def _preflight_context(found: preflight.Preflight, form: StartForm) -> dict[str, Any]:
+    """Say what is there, and which kind is chosen: the one asked for, else the first that could start."""
+    ready = [report.kind for report in (found.quick, found.full) if report.ready]
+    asked = form["kind"].value()
     genres = {row.genre.slug: row.genre for row in found.genres}
     words = architecture_words(found.architecture)
     return {
         "found": found,
         "reports": [Shown(report, genres) for report in (found.quick, found.full)],
         "explanation": words[1],
+        "chosen": asked if asked in ready else next(iter(ready), ""),
     }
 
 

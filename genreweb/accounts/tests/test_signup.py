@@ -59,6 +59,16 @@ def test_refuses_a_bad_form_and_ties_the_fault_to_its_field(
     assert 'aria-invalid="true"' in control.group()
 
 
+def test_all_that_is_wrong_is_told_at_once(client: Client) -> None:
+    page = client.get(URL).content.decode()
+    assert re.search(r'<form[^>]*action="/accounts/signup/"[^>]* novalidate>', page)
+    wrong = {"email": "not an address", "password1": "1234", "password2": "5678"}
+    for given in (wrong, dict.fromkeys(wrong, "")):
+        html = client.post(URL, given).content.decode()
+        assert all(f'id="id_{field}_error"' in html for field in wrong)
+    assert not User.objects.exists()
+
+
 def test_every_field_has_a_label_and_says_what_a_browser_may_fill_in(client: Client) -> None:
     page = client.get(URL).content.decode()
     for field, autocomplete in (

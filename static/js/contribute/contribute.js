@@ -16,6 +16,7 @@ const list = document.getElementById("upload-list");
 const template = document.getElementById("draft-row");
 const summary = document.getElementById("upload-summary");
 const everyGenre = document.getElementById("genre-all");
+const everyPart = document.getElementById("split-for-all");
 const rights = document.getElementById("rights-all");
 const rightsError = document.getElementById("rights-error");
 const button = document.getElementById("send");
@@ -51,6 +52,8 @@ class Draft extends Job {
     });
     this.cut = this.row.querySelector("[data-cut]");
     this.cutter = null;
+    this.partIsOwn = false;
+    this.part("part-own").addEventListener("click", () => this.choosePart("cut", true));
     this.measure(seconds);
   }
 
@@ -68,6 +71,22 @@ class Draft extends Job {
         return this.url;
       },
     });
+    for (const choice of this.parts) choice.addEventListener("change", () => (this.partIsOwn = true));
+    if (partForAll() === "cut") this.choosePart("cut");
+    report();
+  }
+
+  get parts() {
+    return this.cut.querySelectorAll("input[name=part]");
+  }
+
+  // Whether all of a long file is given or one part of it, as for all files or by its own choice.
+  choosePart(value, own = false) {
+    for (const choice of this.parts) choice.checked = choice.value === value;
+    this.cutter.choose();
+    this.partIsOwn = own;
+    foldParts();
+    if (own) this.cut.querySelector("input[name=part]:checked").focus();
   }
 
   mark(message) {
@@ -147,7 +166,23 @@ function drafts() {
   return queue.jobs.filter((job) => EDITABLE.includes(job.state) && !job.hopeless);
 }
 
+function partForAll() {
+  return everyPart.querySelector("input:checked").value;
+}
+
+// Several long files are asked about once, and what is the same for all is not shown with each.
+function foldParts() {
+  const long = drafts().filter((draft) => draft.cutter);
+  everyPart.hidden = long.length < 2;
+  for (const draft of long) {
+    const folded = !everyPart.hidden && !draft.partIsOwn && partForAll() === "auto";
+    draft.cut.hidden = folded;
+    draft.part("part-own").hidden = !folded;
+  }
+}
+
 function report() {
+  foldParts();
   const waiting = drafts().length;
   const sent = queue.count("sent");
   section.hidden = queue.jobs.length === 0;
@@ -205,6 +240,11 @@ everyGenre.addEventListener("change", () => {
     draft.genre.value = everyGenre.value;
     draft.mark("");
   }
+});
+
+everyPart.addEventListener("change", () => {
+  for (const draft of drafts()) if (draft.cutter && !draft.partIsOwn) draft.choosePart(partForAll());
+  foldParts();
 });
 
 startDropzone(document.getElementById("dropzone"), add);

@@ -31,7 +31,7 @@ export class Cutter {
     this.endings = new AbortController();
     const { signal } = this.endings;
     for (const choice of root.querySelectorAll("input[name=part]")) {
-      choice.addEventListener("change", () => this.#choose(), { signal });
+      choice.addEventListener("change", () => this.choose(), { signal });
     }
     for (const name of ["start", "end"]) {
       const field = this.part(name);
@@ -40,7 +40,7 @@ export class Cutter {
     }
     this.part("listen").addEventListener("click", () => this.#listen(), { signal });
     document.addEventListener("player:time", (event) => this.#follow(event.detail), { signal });
-    this.#choose();
+    this.choose();
   }
 
   part(name) {
@@ -88,7 +88,8 @@ export class Cutter {
     return [seconds(this.part("start").value), seconds(this.part("end").value)];
   }
 
-  async #choose() {
+  // Follows the choice between all of the sound and one part of it.
+  async choose() {
     this.part("panel").hidden = !this.chosen;
     if (!this.chosen || this.begun) return;
     this.begun = true;

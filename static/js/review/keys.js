@@ -4,7 +4,8 @@ const WRITABLE = "input, textarea, select, [contenteditable]";
 
 // The letter or digit of a key, independent of the keyboard's alphabet.
 function meaning(event) {
-  if (/^[a-z0-9?]$/i.test(event.key) || event.key === " " || event.key === "Escape") return event.key.toLowerCase();
+  if (/^[a-z0-9?]$/i.test(event.key)) return event.key.toLowerCase();
+  if (event.key === " " || event.key === "Escape") return event.key;
   return /^(?:Key|Digit)(.)$/.exec(event.code)?.[1].toLowerCase() ?? event.key;
 }
 
