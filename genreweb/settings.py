@@ -21,6 +21,7 @@ from environs import Env, validate
 from genreweb.api_schema import SCHEMA
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
+from genreweb.logs import logging_settings
 from genreweb.schedule import beat_schedule
 
 # Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
@@ -378,6 +379,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- who may read /metrics: nobody, unless one of these is set ------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+METRICS_ADDRESSES: list[str] = env.list("METRICS_ADDRESSES", [])
+
 # --- language and time ----------------------------------------------------------------------------------
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
@@ -388,13 +393,4 @@ USE_I18N = True
 USE_TZ = True
 
 # --- log ------------------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", logging.INFO)},
-    "loggers": {"django.request": {"level": "ERROR"}},
-}
+LOGGING = logging_settings(level=env.log_level("LOG_LEVEL", logging.INFO))

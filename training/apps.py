@@ -9,6 +9,9 @@ class TrainingConfig(AppConfig):
 
     def ready(self) -> None:
         from genreweb.accounts import personal_data
+        from genreweb.metrics import register_gauge
         from training import personal_data as ours
+        from training.models.runs import count_runs
 
         personal_data.register(ours)
+        register_gauge("genreweb_training_runs", "Training runs.", ("kind", "status"), count_runs)

@@ -14,6 +14,7 @@ from classifier.core.analysis import TrackAnalysis, analyse
 from classifier.core.inference import Segment
 from classifier.core.playback import PLAYBACK_SUFFIX, is_browser_playable
 from classifier.models import ModelVersion
+from genreweb import counters
 from genreweb.jobs import Claim, Failure
 from library.models import Analysis, Track
 from library.services import queue
@@ -126,6 +127,9 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         for storage, name in written:
             storage.delete(name)  # type: ignore[attr-defined]  # every storage deletes
         raise
+    counters.observe(
+        "genreweb_step_seconds", {("track", step): seconds for step, seconds in result.timings.items()}
+    )
 
 
 def _ticks(result: TrackAnalysis) -> dict[str, list[list[object]]]:
