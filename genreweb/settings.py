@@ -21,7 +21,7 @@ from environs import Env, validate
 from genreweb.api_schema import SCHEMA
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
-from genreweb.logs import logging_settings
+from genreweb.logs import FORMATS, REQUEST_IDS, logging_settings
 from genreweb.schedule import beat_schedule
 
 # Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
@@ -84,9 +84,11 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "django_guid",
 ]
 
 MIDDLEWARE = [
+    "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -393,4 +395,8 @@ USE_I18N = True
 USE_TZ = True
 
 # --- log ------------------------------------------------------------------------------------------------
-LOGGING = logging_settings(level=env.log_level("LOG_LEVEL", logging.INFO))
+DJANGO_GUID = REQUEST_IDS
+LOGGING = logging_settings(
+    level=env.log_level("LOG_LEVEL", logging.INFO),
+    form=env.str("LOG_FORMAT", "line", validate=validate.OneOf(FORMATS)),
+)
