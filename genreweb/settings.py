@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-from csp.constants import NONE, SELF
+from csp.constants import SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
 from genreweb.api_schema import SCHEMA
 from genreweb.bucket_origins import bucket_origins
+from genreweb.content_security import content_security_policy
 from genreweb.embedded import paths
 from genreweb.logs import FORMATS, REQUEST_IDS, logging_settings
 from genreweb.schedule import beat_schedule
@@ -366,20 +367,7 @@ if S3_BUCKET:
         endpoint=env.str("S3_ENDPOINT_URL", ""),
         region=env.str("S3_REGION", "") or env.str("AWS_REGION", "") or env.str("AWS_DEFAULT_REGION", ""),
     )
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        "script-src": [SELF],
-        "style-src": [SELF, "'unsafe-inline'"],
-        "img-src": [*_media_origins, "data:", "blob:"],
-        "media-src": [*_media_origins, "blob:"],
-        "connect-src": [*_media_origins, "blob:"],
-        "object-src": [NONE],
-        "base-uri": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-    }
-}
+CONTENT_SECURITY_POLICY = content_security_policy(media=_media_origins)
 
 # --- who may read /metrics: nobody, unless one of these is set ------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")

@@ -49,7 +49,10 @@ def analyse_track(*, track_id: UUID) -> bool:
 
     def work(claim: Claim[Track]) -> None:
         loaded = registry.in_service()
-        _save(claim, _analyse(claim, loaded), loaded.version)
+        result = _analyse(claim, loaded)
+        _save(claim, result, loaded.version)
+        steps = {("track", step): seconds for step, seconds in result.timings.items()}
+        counters.observe("genreweb_step_seconds", steps)
 
     return JOBS.process(track_id, work)
 
@@ -127,9 +130,6 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
         for storage, name in written:
             storage.delete(name)  # type: ignore[attr-defined]  # every storage deletes
         raise
-    counters.observe(
-        "genreweb_step_seconds", {("track", step): seconds for step, seconds in result.timings.items()}
-    )
 
 
 def _ticks(result: TrackAnalysis) -> dict[str, list[list[object]]]:
