@@ -51,7 +51,7 @@ def read() -> tuple[dict[str, Values], dict[str, Durations]]:
     RedisError, OSError
     """
     with heartbeat.connect() as client:
-        stored: dict[bytes, bytes] = client.hgetall(_KEY)  # type: ignore[assignment]  # the client is no async one
+        stored: dict[bytes, bytes] = client.hgetall(_KEY)
     counts: dict[str, Values] = {}
     durations: dict[str, Durations] = {}
     for field, value in stored.items():

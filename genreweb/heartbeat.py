@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import redis
@@ -61,10 +61,10 @@ def memory(client: redis.Redis, *, queues: Iterable[str]) -> dict[str, tuple[int
     since = _now(client) - LOST_AFTER_SECONDS
     found = {}
     for queue in queues:
-        for name in client.zrangebyscore(_KEY.format(queue), since, "+inf"):  # type: ignore[union-attr]
+        for name in cast("list[bytes]", client.zrangebyscore(_KEY.format(queue), since, "+inf")):
             worker = name.decode()
-            if said := client.get(_MEMORY.format(worker)):
-                resident, processes = said.split()  # type: ignore[union-attr]
+            if said := cast("bytes | None", client.get(_MEMORY.format(worker))):
+                resident, processes = said.split()
                 found[worker] = int(resident), int(processes)
     return found
 

@@ -89,7 +89,7 @@ def _queues() -> Iterator[Metric]:
     processes = GaugeMetricFamily("genreweb_worker_processes", "Processes of a worker.", labels=["worker"])
     with heartbeat.connect() as client:
         for queue in QUEUES:
-            messages.add_metric([queue], float(client.llen(queue)))  # type: ignore[arg-type]  # no async client
+            messages.add_metric([queue], float(client.llen(queue)))
             workers.add_metric([queue], heartbeat.live_workers(client, queue=queue))
         for worker, (resident, number) in heartbeat.memory(client, queues=QUEUES).items():
             memory.add_metric([worker], resident)

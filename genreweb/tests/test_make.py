@@ -307,7 +307,7 @@ def test_the_bucket_is_made_once() -> None:
         "S3_ACCESS_KEY_ID": "someone",
         "S3_SECRET_ACCESS_KEY": "something",
     }
-    command = [sys.executable, REPOSITORY / "tools" / "make_bucket.py"]
+    command = [sys.executable, str(REPOSITORY / "tools" / "make_bucket.py")]
 
     def run(**more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, env={**env, **more}, capture_output=True, text=True, check=False)

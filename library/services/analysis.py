@@ -51,7 +51,9 @@ def analyse_track(*, track_id: UUID) -> bool:
         loaded = registry.in_service()
         result = _analyse(claim, loaded)
         _save(claim, result, loaded.version)
-        steps = {("track", step): seconds for step, seconds in result.timings.items()}
+        steps: dict[counters.Labels, float] = {
+            ("track", step): seconds for step, seconds in result.timings.items()
+        }
         counters.observe("genreweb_step_seconds", steps)
 
     return JOBS.process(track_id, work)
