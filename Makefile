@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench drill messages lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench drill messages audit lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with t
 	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \
 		$(foreach folder,.venv var var-demo node_modules e2e tools */tests/*,--ignore '$(folder)')
 	@$(PY) manage.py compilemessages --locale ko --ignore .venv
+
+audit: $(TESTING) ## Look through the lock files for versions with known weaknesses, where a list can be had
+	@$(PY) tools/audit.py
 
 lock: $(TESTING) ## Pin the newest versions that requirements*.in allow
 	@$(PY) tools/lock.py $(ARGS)

@@ -33,7 +33,6 @@ def main() -> None:
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
-        from environs import EnvError
 
         from genreweb.embedded.engines import Borrowed
         from genreweb.embedded.paths import VarError
@@ -46,7 +45,7 @@ def main() -> None:
                 execute_from_command_line(sys.argv)
         else:
             execute_from_command_line(sys.argv)
-    except (EngineError, VarError, EnvError, ImproperlyConfigured) as error:
+    except (EngineError, VarError, ImproperlyConfigured) as error:
         # Mistakes of whoever configures the site, not of the program: a sentence helps, a traceback does not.
         sys.exit(str(error))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -76,6 +77,9 @@ class ModelVersionAdmin(admin.ModelAdmin[ModelVersion]):
         "added_by",
         "facts",
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        return super().get_queryset(request).select_related("added_by").defer("files")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -20,9 +20,11 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
+import numpy.fft  # NumPy imports it on first use, which is too late once the process is confined.
 
 from classifier import confinement
 from classifier.core.audio import SAMPLE_RATE, AudioError, AudioLimits, decode, encode_playback, probe
+from classifier.core.file_tags import load_picture_codecs, read_file_tags
 
 LENGTH_BYTES: Final = 4
 MOST_MESSAGE_BYTES: Final = 2**16
@@ -87,6 +89,14 @@ def _encode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str,
     return {}
 
 
+def _file_tags(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
+    tags = read_file_tags(file)
+    _write(output, memoryview(tags.cover or b""))
+    words = dataclasses.asdict(tags)
+    del words["cover"]
+    return words
+
+
 def _write(output: int, content: memoryview) -> None:
     while content:
         content = content[os.write(output, content) :]
@@ -96,6 +106,7 @@ _ACTIONS: dict[str, Callable[[BinaryIO, int, AudioLimits, dict[str, Any]], Any]]
     "probe": _probe,
     "decode": _decode,
     "encode_playback": _encode,
+    "file_tags": _file_tags,
 }
 
 
@@ -157,6 +168,8 @@ def _import_everything() -> None:
     for content in (sound, io.BytesIO(encoded)):
         probe(content, limits=limits)
         decode(content, limits=limits)
+        read_file_tags(content)
+    load_picture_codecs()
     for broken in (b"", b"RIFF", encoded[:50]):
         try:
             decode(io.BytesIO(broken), limits=limits)

@@ -38,6 +38,7 @@ from classifier.core.audio import (
     AudioInfo,
     AudioLimits,
 )
+from classifier.core.file_tags import MOST_CHARACTERS, FileTags
 from classifier.decoder_process import LENGTH_BYTES, MOST_MESSAGE_BYTES, READY
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ IDLE_SECONDS: Final = 60.0
 START_SECONDS: Final = 120.0
 QUEUE_SECONDS: Final = 20.0
 PROBE_SECONDS: Final = 4
+_MOST_COVER_BYTES = 2**20
 """Of the processor; a file that takes longer is made to."""
 _WALL_FACTOR: Final = 4.0
 """How much longer a deadline is than the processor's time, for a machine that has other things to do."""
@@ -125,6 +127,20 @@ class Decoder:
         more = {"start": start, "end": None if math.isinf(end) else end}
         task = _Task("encode_playback", limits, 20 + int(limits.max_duration / 10), more)
         return bytes(self._run(task, file)[1])
+
+    def file_tags(self, file: BinaryIO) -> FileTags:
+        """Do `classifier.core.file_tags.read_file_tags`; empty tags where reading them fails.
+
+        Raises
+        ------
+        DecoderBusyError, OSError
+            As `decode`.
+        """
+        try:
+            answer, cover = self._run(_Task("file_tags", DEFAULT_LIMITS, PROBE_SECONDS, {}), file)
+        except AudioError:
+            return FileTags()
+        return _tags(answer, bytes(cover))
 
     def close(self) -> None:
         """End the processes that have nothing to do."""
@@ -274,6 +290,19 @@ def _result(answer: Any, task: _Task) -> Any:
                     raise error
     log.warning("%s failed: %s", task.action, answer)
     raise AudioError("undecodable")
+
+
+def _tags(answer: Any, cover: bytes) -> FileTags:
+    """Take the words and the cover that an answer holds, where they are what they should be."""
+    said = answer if isinstance(answer, dict) else {}
+    words = {
+        name: said[name][:MOST_CHARACTERS]
+        for name in ("title", "artist", "album", "genre")
+        if isinstance(said.get(name), str)
+    }
+    year = said.get("year")
+    is_webp = cover[:4] == b"RIFF" and cover[8:12] == b"WEBP" and len(cover) <= _MOST_COVER_BYTES
+    return FileTags(**words, year=year if isinstance(year, int) else None, cover=cover if is_webp else None)
 
 
 def _info(fields: Any) -> AudioInfo:

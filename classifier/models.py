@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from genreweb.long_columns import JoiningQuerySet
 
 if TYPE_CHECKING:
     from genreweb.accounts.models import User
@@ -45,7 +47,7 @@ class Genre(models.Model):
         return gettext(self.description) if self.description else ""
 
 
-class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+class ModelVersionQuerySet(JoiningQuerySet["ModelVersion"]):
     def in_service(self) -> ModelVersion | None:
         """Give the version that answers now."""
         return self.filter(is_in_service=True).first()
@@ -88,6 +90,8 @@ class ModelVersion(models.Model):
     created = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = ModelVersionQuerySet.as_manager()
+
+    LONG_COLUMNS: ClassVar = ("metadata", "files")
 
     class Meta:
         ordering = ["-created"]

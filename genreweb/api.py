@@ -26,6 +26,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.views import exception_handler as rest_framework_handler
 
+from genreweb.accounts.quotas import seconds_until_tomorrow
 from genreweb.domain_errors import DomainError
 from library.errors import TrackError
 
@@ -51,6 +52,9 @@ _STATUSES = {
     "run_few_genres": 409,
     "run_no_validation": 409,
     "too_large": 413,
+    "quota_tracks": 403,
+    "quota_bytes": 403,
+    "quota_minutes": 429,
     "storage_full": 507,
     "busy": 503,
     "unavailable": 503,
@@ -93,6 +97,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 def _refusal(exc: DomainError) -> Response:
     status = _STATUSES.get(exc.code, 400)
     headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else None
+    if exc.code == "quota_minutes":
+        headers = {"Retry-After": str(seconds_until_tomorrow())}
     return Response(_error(exc.code, exc.message), status=status, headers=headers)
 
 

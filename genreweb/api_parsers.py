@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -29,7 +30,7 @@ class _BoundedParser(parsers.BaseParser):
 
 
 class JSONParser(_BoundedParser, parsers.JSONParser):
-    """JSON of limited size and nesting."""
+    """JSON of limited size and nesting, whose texts are Unicode."""
 
     def parse(
         self,
@@ -38,9 +39,14 @@ class JSONParser(_BoundedParser, parsers.JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
+            found = super().parse(stream, media_type, parser_context)
+            # Half of a surrogate pair ("\\ud800") can be parsed, but neither stored nor named in an answer.
+            json.dumps(found, ensure_ascii=False).encode()
         except RecursionError as error:
             raise ParseError(gettext("The JSON is nested too deeply.")) from error
+        except UnicodeEncodeError as error:
+            raise ParseError(gettext("The JSON holds half of a surrogate pair.")) from error
+        return found
 
 
 class FormParser(_BoundedParser, parsers.FormParser):

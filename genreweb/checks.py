@@ -27,6 +27,14 @@ def _is_set(*names: str) -> bool:
 
 
 @register()
+def environment(**kwargs: Any) -> list[CheckMessage]:
+    """Each environment variable must hold what can be used."""
+    return [
+        Error(fault.sentence, hint=fault.hint, id="genreweb.E005") for fault in settings.ENVIRONMENT_FAULTS
+    ]
+
+
+@register()
 def site(**kwargs: Any) -> list[CheckMessage]:
     """A site with an external database must set its secret key and its hosts."""
     return list(_site())

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from genreweb import heartbeat
+from genreweb.free_space import has_room
 from genreweb.version import VERSION
 
 PROBE_SECONDS = 2.0
@@ -84,6 +85,11 @@ def _storage() -> None:
         default_storage.delete(name)
 
 
+def _room() -> None:
+    if not has_room():
+        raise OSError("no room is left but the reserve, so uploads are refused")
+
+
 def _worker() -> None:
     with heartbeat.connect(timeout=PROBE_SECONDS) as client:
         if not heartbeat.live_workers(client, queue="analysis"):
@@ -91,9 +97,11 @@ def _worker() -> None:
 
 
 PROBES = (
-    Probe("database", _database, good_for=1),
-    Probe("broker", _broker, good_for=1),
+    # What changes from one moment to the next is asked each time: an answer of before would not be true.
+    Probe("database", _database, good_for=0),
+    Probe("broker", _broker, good_for=0),
     Probe("storage", _storage, good_for=10),
+    Probe("room", _room, good_for=0),
     Probe("worker", _worker, good_for=1),
 )
 

@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-from csp.constants import SELF
+from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
-from environs import Env, validate
 
 from genreweb.api_schema import SCHEMA
 from genreweb.bucket_origins import bucket_origins
-from genreweb.content_security import content_security_policy
 from genreweb.embedded import paths
+from genreweb.environment import Environment
+from genreweb.installed import INSTALLED_APPS, MIDDLEWARE  # noqa: F401  # settings of these names
 from genreweb.logs import FORMATS, REQUEST_IDS, logging_settings
 from genreweb.schedule import beat_schedule
 
 # Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
 django_stubs_ext.monkeypatch()
 
-env = Env()
+env = Environment(os.environ)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = paths.var_dir()
@@ -39,15 +39,15 @@ EMBEDDED = not os.environ.get("DATABASE_URL")
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "") or (paths.secret_key() if EMBEDDED else "")
-SITE_URL = env.str("SITE_URL", "").rstrip("/")
+SITE_URL = env.origin("SITE_URL")
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
 LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
 # A private site that listens on the network is reached under names that are not known beforehand.
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", []) or (
+ALLOWED_HOSTS: list[str] = env.hosts("ALLOWED_HOSTS") or (
     [] if not EMBEDDED else LOCAL_HOSTS if HOST in ("127.0.0.1", "::1", "localhost") else ["*"]
 )
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL] if SITE_URL else [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL] if SITE_URL else [])
 BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
 """Whether a reverse proxy in front sets X-Forwarded-Proto and X-Forwarded-For."""
 SIGNUP_OPEN = env.bool("SIGNUP_OPEN", True)
@@ -59,50 +59,6 @@ ROOT_URLCONF = "genreweb.urls"
 WSGI_APPLICATION = "genreweb.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS: list[str] = []
-
-INSTALLED_APPS = [
-    "genreweb.apps.GenrewebConfig",
-    "genreweb.accounts.apps.AccountsConfig",
-    "classifier.apps.ClassifierConfig",
-    "library.apps.LibraryConfig",
-    "training.apps.TrainingConfig",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.humanize",
-    "django.contrib.postgres",
-    "whitenoise.runserver_nostatic",
-    "genreweb.apps.StaticFilesConfig",
-    "django.forms",
-    "allauth",
-    "allauth.account",
-    "django_filters",
-    "django_htmx",
-    "rest_framework",
-    "knox",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "csp",
-    "django_guid",
-]
-
-MIDDLEWARE = [
-    "django_guid.middleware.guid_middleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
-]
 
 TEMPLATES = [
     {
@@ -124,7 +80,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # --- rows -----------------------------------------------------------------------------------------------
 DATABASES: dict[str, Any] = {
     "default": {
-        **(paths.database_settings() if EMBEDDED else env.dj_db_url("DATABASE_URL")),
+        **(paths.database_settings() if EMBEDDED else env.database("DATABASE_URL")),
         "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", 60),
         "CONN_HEALTH_CHECKS": True,
     }
@@ -135,7 +91,7 @@ DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
 )
 
 # --- broker, cache, rate limits, locks ------------------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL", "") or paths.redis_url()
+REDIS_URL = env.redis("REDIS_URL") or paths.redis_url()
 CACHES: dict[str, Any] = {
     "default": {
         # People must be able to sign in while Redis is unreachable.
@@ -157,11 +113,11 @@ STORAGES: dict[str, Any] = {
         "BACKEND": "genreweb.bucket.BucketStorage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
-            "endpoint_url": env.str("S3_ENDPOINT_URL", "") or None,
+            "endpoint_url": env.origin("S3_ENDPOINT_URL") or None,
             "access_key": env.str("S3_ACCESS_KEY_ID", "") or None,
             "secret_key": env.str("S3_SECRET_ACCESS_KEY", "") or None,
             "region_name": env.str("S3_REGION", "") or None,
-            "addressing_style": env.str("S3_ADDRESSING_STYLE", "auto"),
+            "addressing_style": env.one_of("S3_ADDRESSING_STYLE", "auto", ("auto", "path", "virtual")),
             "querystring_auth": True,
             "querystring_expire": int(MEDIA_URL_LIFETIME.total_seconds()),
             # Keys are UUIDs; asking first whether one is taken costs a request each.
@@ -184,6 +140,14 @@ STATICFILES_DIRS = [
 ]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# --- quotas ---------------------------------------------------------------------------------------------
+# Of each person, unless the administration gives them others; 0 is no limit.
+QUOTA_TRACKS = env.int("QUOTA_TRACKS", 10_000)
+QUOTA_MB = env.int("QUOTA_MB", 50_000)
+QUOTA_DAILY_MINUTES = env.int("QUOTA_DAILY_MINUTES", 6_000)
+STORAGE_RESERVE_BYTES = env.int("STORAGE_RESERVE_MB", 500) * 2**20
+"""Free space that uploads leave: a database on a full disk stops the whole site."""
 
 # --- sound: what is let in ------------------------------------------------------------------------------
 AUDIO_MIN_SECONDS = env.float("AUDIO_MIN_SECONDS", 1.0)
@@ -245,7 +209,7 @@ TRAINING_THREADS = env.int("TRAINING_THREADS", 0)
 """Threads of a training run; 0 leaves one core to the analyses."""
 TRAINING_ATTEMPTS = 5
 """How often a run may lose its worker without having come further than before."""
-TRAINING_SCHEDULE = env.str("TRAINING_SCHEDULE", "", validate=validate.OneOf(["", "daily", "weekly"]))
+TRAINING_SCHEDULE = env.one_of("TRAINING_SCHEDULE", "", ("daily", "weekly"))
 """When a quick run starts by itself, at three in the morning (weekly: on Sundays); empty: never."""
 TRAINING_SCHEDULE_CLIPS = env.int("TRAINING_SCHEDULE_CLIPS", 20)
 """Clips that must be new for it."""
@@ -277,10 +241,13 @@ ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Genreweb] "
-# One form sent is one attempt; failed ones are counted per account besides. Reset letters cost a mailbox.
+# One form sent is one attempt. Failed ones are counted by account and address together, so that nobody locks
+# others out; and more slowly by account alone, against guesses from many addresses: more an hour than one
+# address has. Reset letters cost a mailbox.
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
     "login_failed": "10/m/ip,5/5m/key",
+    "login_failed_of_account": "100/h/key",
     "signup": "20/m/ip",
     "reset_password": "20/m/ip,5/m/key",
 }
@@ -288,13 +255,13 @@ ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
 
 # --- mail -----------------------------------------------------------------------------------------------
 EMAIL_URL = env.str("EMAIL_URL", "")
-_mail: dict[str, Any] = env.dj_email_url("EMAIL_URL", "console:")
+_mail = env.mail("EMAIL_URL")
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Genreweb <genreweb@localhost>")
+DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL", "Genreweb <genreweb@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 MAIL_IS_REAL = EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
 # Asked for as soon as a letter can arrive, not before.
@@ -323,11 +290,11 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.ScopedRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
-        "anon": env.str("API_RATE_ANON", "60/min"),
-        "user": env.str("API_RATE_USER", "1200/min"),
-        "upload": env.str("API_RATE_UPLOAD", "600/min"),
-        "classify": env.str("API_RATE_CLASSIFY", "60/min"),
-        "login": env.str("API_RATE_LOGIN", "10/min"),
+        "anon": env.rate("API_RATE_ANON", "60/min"),
+        "user": env.rate("API_RATE_USER", "1200/min"),
+        "upload": env.rate("API_RATE_UPLOAD", "600/min"),
+        "classify": env.rate("API_RATE_CLASSIFY", "60/min"),
+        "login": env.rate("API_RATE_LOGIN", "10/min"),
     },
     "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
     "EXCEPTION_HANDLER": "genreweb.api.exception_handler",
@@ -354,37 +321,59 @@ SPECTACULAR_SETTINGS = SCHEMA
 HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
-SECURE_SSL_REDIRECT = False
+# Only a proxy says over what a request came; without one, every request would be sent round and round.
+SECURE_SSL_REDIRECT = HTTPS and BEHIND_PROXY
+# Asked by the machine itself, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("HSTS_SUBDOMAINS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Sound and pictures come from the bucket itself where there is one.
 _media_origins = [SELF]
+_public_origins = env.origins("S3_PUBLIC_ORIGIN", [])
 if S3_BUCKET:
-    _media_origins += env.list("S3_PUBLIC_ORIGIN", []) or bucket_origins(
+    _media_origins += _public_origins or bucket_origins(
         bucket=S3_BUCKET,
-        endpoint=env.str("S3_ENDPOINT_URL", ""),
+        endpoint=env.origin("S3_ENDPOINT_URL"),
         region=env.str("S3_REGION", "") or env.str("AWS_REGION", "") or env.str("AWS_DEFAULT_REGION", ""),
     )
-CONTENT_SECURITY_POLICY = content_security_policy(media=_media_origins)
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF, NONCE],
+        "img-src": [*_media_origins, "data:", "blob:"],
+        "media-src": [*_media_origins, "blob:"],
+        "connect-src": [*_media_origins, "blob:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
 
 # --- who may read /metrics: nobody, unless one of these is set ------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 METRICS_ADDRESSES: list[str] = env.list("METRICS_ADDRESSES", [])
 
 # --- language and time ----------------------------------------------------------------------------------
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
+LANGUAGE_CODE = env.one_of("LANGUAGE_CODE", "en", [code for code, _name in LANGUAGES])
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["genreweb.formats"]
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 
 # --- log ------------------------------------------------------------------------------------------------
 DJANGO_GUID = REQUEST_IDS
 LOGGING = logging_settings(
-    level=env.log_level("LOG_LEVEL", logging.INFO),
-    form=env.str("LOG_FORMAT", "line", validate=validate.OneOf(FORMATS)),
+    level=env.log_level("LOG_LEVEL", logging.INFO), form=env.one_of("LOG_FORMAT", "line", FORMATS)
 )
+
+# --- what could not be read -----------------------------------------------------------------------------
+env.one_of("KERAS_BACKEND", "tensorflow", ("tensorflow", "jax", "torch"))
+ENVIRONMENT_FAULTS = list(env.faults.values())
+"""Variables with values that cannot be used; ``manage.py check`` says each."""

@@ -7,11 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
-from django.http import multipartparser
-
-# Django's 1,024 bytes are too few for the head of a part: a file name of 300 letters in Hangul takes 900 of
-# them from a browser, and 2,700 from a program that percent-encodes it (RFC 8187).
-multipartparser.MAX_TOTAL_HEADER_SIZE = 16 * 1024  # type: ignore[attr-defined]  # missing in the stubs
 
 
 class QuotaUploadHandler(FileUploadHandler):

@@ -7,3 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "genreweb.settings")
 
 application = get_wsgi_application()
+
+from genreweb.api_queries import known_parameters  # noqa: E402  # Django is set up by now
+
+# Read before the server forks, so that no request waits for it.
+known_parameters()

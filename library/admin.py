@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from classifier.models import Genre
 from library.errors import sentence
-from library.models import LONG_COLUMNS, Analysis, Track
+from library.models import Analysis, Track
 from library.services.tracks import analyse_again, delete_tracks
 
 
@@ -55,12 +55,7 @@ class AnalysisInline(admin.TabularInline[Analysis, Track]):
     verbose_name_plural = _("analyses, the newest first")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Analysis]:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("model_version")
-            .defer(*LONG_COLUMNS, "model_version__metadata")
-        )
+        return Analysis.objects.select_related("model_version").without_long_columns()
 
     @admin.display(description=_("confidence"))
     def share(self, analysis: Analysis) -> str:
@@ -85,7 +80,16 @@ class TrackForm(forms.ModelForm[Track]):
 
     class Meta:
         model = Track
-        fields = ("title", "artist", "licence", "visibility", "labelled_genre")
+        fields = (
+            "title",
+            "artist",
+            "album",
+            "year",
+            "tagged_genre",
+            "licence",
+            "visibility",
+            "labelled_genre",
+        )
 
     def clean_visibility(self) -> str:
         visibility: str = self.cleaned_data["visibility"]
@@ -121,8 +125,8 @@ class TrackAdmin(admin.ModelAdmin[Track]):
     )
     list_filter = ("status", "source", "visibility", PredictedGenreFilter, "current__unsure", "created")
     list_per_page = 50
-    search_fields = ("title", "artist", "original_name", "owner__email", "=id", "=sha256")
-    search_help_text = _("Title, artist, file name, owner’s e-mail address, id or SHA-256")
+    search_fields = ("title", "artist", "album", "original_name", "owner__email", "=id", "=sha256")
+    search_help_text = _("Title, artist, album, file name, owner’s e-mail address, id or SHA-256")
     # Counting all tracks for "3 of 120,000" would be the slowest query of the page.
     show_full_result_count = False
     actions = ("queue_again",)
@@ -135,7 +139,8 @@ class TrackAdmin(admin.ModelAdmin[Track]):
         *_OF_THE_ANALYSIS,
     )
     fieldsets = (
-        (None, {"fields": ("title", "artist", "owner", "visibility", "labelled_genre", "licence")}),
+        (None, {"fields": ("title", "artist", "album", "year", "tagged_genre", "owner", "visibility")}),
+        (_("Catalogue"), {"fields": ("labelled_genre", "licence")}),
         (_("Sound"), {"fields": ("player", "verdict", "pictures")}),
         (_("Analysis"), {"fields": _OF_THE_ANALYSIS}),
         (_("File"), {"fields": _OF_THE_FILE, "classes": ("collapse",)}),

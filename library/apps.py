@@ -8,7 +8,12 @@ class LibraryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from genreweb.accounts import personal_data
+        from classifier.core.legacy_text import guess
+        from genreweb import multipart
+        from genreweb.accounts import personal_data, quotas
         from library import personal_data as ours
+        from library.services.quotas import kept
 
         personal_data.register(ours)
+        quotas.register(kept)
+        multipart.install(decode=guess)

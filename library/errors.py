@@ -1,4 +1,4 @@
-"""Errors of tracks: codes for programs and sentences for people."""
+"""Errors of tracks and genres: codes for programs and sentences for people."""
 
 from __future__ import annotations
 
@@ -46,17 +46,45 @@ _SITE_MESSAGES = {
 }
 
 
+_QUOTA_MESSAGES = {
+    "quota_tracks": gettext_lazy(
+        "You may keep {most:g} tracks here. Delete some that you no longer need, or ask whoever runs this "
+        "site."
+    ),
+    "quota_bytes": gettext_lazy(
+        "You may keep {most:g} MB here, and this file would be more. Delete some that you no longer need, or "
+        "ask whoever runs this site."
+    ),
+    "quota_minutes": gettext_lazy(
+        "You may send {most:g} minutes of sound a day, and this would be more. Send it tomorrow, or ask "
+        "whoever runs this site."
+    ),
+}
+
+
 class TrackError(DomainError):
     """A request about a track that cannot be fulfilled."""
 
     refusals: ClassVar[Mapping[str, Any]] = {
-        code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()
+        **{code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()},
+        **_QUOTA_MESSAGES,
     }
     faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 
     @classmethod
     def of(cls, error: AudioError) -> TrackError:
         return cls(error.code, error.params)
+
+
+class GenreError(DomainError):
+    """A genre that cannot be added."""
+
+    refusals: ClassVar[Mapping[str, Any]] = {
+        "genre_exists": gettext_lazy("There is a genre of that name already."),
+        "genre_unnamed": gettext_lazy("A genre needs a name with at least one letter or digit."),
+        "colour_invalid": gettext_lazy("A colour is written like #1b9e77."),
+    }
+    faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 
 
 def sentence(code: str, params: Mapping[str, Any] | None = None) -> str:

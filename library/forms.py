@@ -10,7 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier import tag_words
 from classifier.models import Genre
-from library.models import TITLE_LENGTH, Track, TrackQuerySet, strength_column
+from library.models import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
+    TITLE_LENGTH,
+    Track,
+    TrackQuerySet,
+    holding,
+    strength_column,
+)
 from library.moods import STRENGTHS
 from library.services.tracks import clean_title
 
@@ -30,6 +38,29 @@ class TitleForm(forms.Form):
         if not title:
             raise forms.ValidationError(_("A track needs a title."))
         return title
+
+
+class WordsForm(TitleForm):
+    """What people read about a track: its title, and what its file's tags may have said."""
+
+    artist = forms.CharField(label=_("Artist"), max_length=TITLE_LENGTH, required=False)
+    album = forms.CharField(label=_("Album"), max_length=TITLE_LENGTH, required=False)
+    year = forms.IntegerField(
+        label=_("Year"), min_value=EARLIEST_YEAR, max_value=LATEST_YEAR, required=False, localize=False
+    )
+    tagged_genre = forms.CharField(
+        label=_("Genre in your own words"),
+        help_text=_("To be shown and searched. It does not change what was heard."),
+        max_length=TITLE_LENGTH,
+        required=False,
+    )
+    remove_cover = forms.BooleanField(label=_("Remove the cover"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs["class"] = "form-check-input" if name == "remove_cover" else "form-control"
+            field.widget.attrs["autocomplete"] = "off"
 
 
 class HistoryForm(forms.Form):
@@ -96,9 +127,7 @@ class HistoryForm(forms.Form):
 
     def apply(self, tracks: TrackQuerySet) -> TrackQuerySet:
         for word in self.value_of("q").split()[:8]:
-            tracks = tracks.filter(
-                Q(title__icontains=word) | Q(artist__icontains=word) | Q(original_name__icontains=word)
-            )
+            tracks = tracks.filter(holding(word) | Q(original_name__icontains=word))
         genre = self.value_of("genre")
         if genre == UNSURE:
             tracks = tracks.filter(current__unsure=True, current__style="").exclude(current__genre="")

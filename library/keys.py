@@ -40,6 +40,10 @@ def rendition_key(track: _Track, filename: str) -> str:
     return f"renditions/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
 
 
+def cover_key(track: _Track, filename: str) -> str:
+    return f"covers/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
 def picture_key(analysis: _Analysis, filename: str) -> str:
     return f"pictures/{analysis.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
 

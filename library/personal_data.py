@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
@@ -24,13 +24,18 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield, for each track of `user`, its data, its original sound and its pictures."""
+    """Yield, for each track of `user`, its data, its original sound, its cover and its pictures."""
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
-        analyses = Prefetch("analyses", Analysis.objects.select_related("model_version", "explanation"))
+        analyses = Prefetch("analyses", _explained())
         for track in tracks.select_related("labelled_genre").prefetch_related(analyses):
             yield from _files(track)
+
+
+def _explained() -> QuerySet[Analysis]:
+    analyses = Analysis.objects.select_related("model_version", "explanation")
+    return analyses.with_columns("explanation__summary")
 
 
 def losses(user: User) -> list[str]:
@@ -64,6 +69,8 @@ def _files(track: Track) -> Iterator[tuple[str, Content]]:
     yield f"{folder}/sound{_suffix(track.sound.name)}", _opener(track.sound.name)
     if track.rendition:
         yield f"{folder}/as played{_suffix(track.rendition.name)}", _opener(track.rendition.name)
+    if track.cover:
+        yield f"{folder}/cover{_suffix(track.cover.name)}", _opener(track.cover.name)
     for place, analysis in enumerate(analyses):
         pictures = {picture: getattr(analysis, picture).name for picture in Analysis.PICTURES}
         if analysis.requested_explanation:
@@ -84,7 +91,20 @@ def _opener(name: str | None) -> Content:
 
 def _track(track: Track) -> dict[str, Any]:
     shown = (
-        *("id", "title", "artist", "licence", "original_name", "source", "visibility", "created"),
+        *(
+            "id",
+            "title",
+            "artist",
+            "album",
+            "year",
+            "tagged_genre",
+            "file_tags",
+            "licence",
+            "original_name",
+            "source",
+            "visibility",
+            "created",
+        ),
         *("finished_at", "sha256", "size", "duration", "sample_rate", "channels", "codec", "container"),
         *("status", "error_code"),
     )

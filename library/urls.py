@@ -16,6 +16,7 @@ urlpatterns = [
     path("tracks/rows/", history.rows, name="rows"),
     path("tracks/bulk/", actions.bulk, name="bulk"),
     path("tracks/<uuid:pk>/rename/", actions.rename, name="rename"),
+    path("tracks/<uuid:pk>/edit/", actions.edit, name="edit"),
     path("tracks/<uuid:pk>/again/", actions.again, name="again"),
     path("tracks/<uuid:pk>/delete/", actions.delete, name="delete"),
     path("tracks/<uuid:pk>/", track.page, name="track"),

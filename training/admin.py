@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import Genre
+from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
 from training.errors import training_sentence
 from training.models import Clip, ClipDecision, Dataset, Promotion, Receipt, TrainingEpoch, TrainingRun
@@ -55,6 +55,13 @@ class DecisionInline(ReadOnly, admin.TabularInline[ClipDecision, Clip]):
         return super().get_queryset(request).select_related("by", "genre_before", "genre_after")
 
 
+class VersionFilter(admin.RelatedFieldListFilter):
+    """Filter by a version; its name is all that is loaded of each."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        return list(ModelVersion.objects.order_by("-created").values_list("pk", "name"))
+
+
 class RejectForm(forms.Form):
     """The reason to reject the chosen clips."""
 
@@ -68,7 +75,7 @@ class RelabelForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, required=False)
 
 
-_LONG = ("embedding", "fingerprint", "opinion", "tags")
+_RELATED = ("genre", "contributor", "dataset", "duplicate_of", "opinion_version")
 _OF_THE_PREDICTION = ("opinion_version", "prediction_text", "disputed", "suspicion", "suspected_genre")
 _OF_THE_CLIP = (
     *("id", "contributor", "dataset", "dataset_key", "part", "repetition_group", "track", "origin"),
@@ -83,7 +90,11 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
 
     inlines = (DecisionInline,)
     list_display = ("name", "genre", "status", "source", "disputed_share", "leaks", "twin", "created")
-    list_filter = ("status", "genre", "leaks", "dataset", "part", "opinion_version", "created")
+    list_filter = (
+        *("status", "genre", "leaks", "dataset", "part"),
+        ("opinion_version", VersionFilter),
+        "created",
+    )
     list_per_page = 50
     search_fields = ("title", "artist", "contributor__email", "=id", "=sha256", "dataset_key")
     search_help_text = _("Title, artist, contributor’s e-mail address, id, SHA-256 or place in the dataset")
@@ -109,13 +120,8 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
-        # Leave out the vectors, which are longer than all other columns together.
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("genre", "contributor", "dataset", "duplicate_of")
-            .defer("embedding", "fingerprint", "tags", *(f"duplicate_of__{name}" for name in _LONG))
-        )
+        joined = Clip.objects.select_related(*_RELATED)
+        return joined.without_long_columns()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Clips are only added through the pages, the API or an import, which check them."""
@@ -262,8 +268,7 @@ class ClipDecisionAdmin(ReadOnly, admin.ModelAdmin[ClipDecision]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClipDecision]:
-        rows = super().get_queryset(request).select_related("clip", "by", "genre_before", "genre_after")
-        return rows.defer(*(f"clip__{name}" for name in _LONG))
+        return super().get_queryset(request).select_related("clip", "by", "genre_before", "genre_after")
 
     @admin.display(description=_("clip"), ordering="clip__title")
     def about(self, decision: ClipDecision) -> str:
@@ -302,7 +307,7 @@ class ReceiptAdmin(ReadOnly, admin.ModelAdmin[Receipt]):
     """Receipts of contributors for the versions that were trained on their clips."""
 
     list_display = ("created", "user", "version", "clips", "seen_at")
-    list_filter = ("version",)
+    list_filter = (("version", VersionFilter),)
     search_fields = ("user__email", "version__name")
     list_select_related = ("user", "version")
 
@@ -322,8 +327,11 @@ class TrainingRunAdmin(ReadOnly, admin.ModelAdmin[TrainingRun]):
     inlines = (EpochInline,)
     list_display = ("created", "kind", "architecture", "epochs", "status", "requested_by", "candidate")
     list_filter = ("status", "kind", "architecture")
-    list_select_related = ("requested_by", "candidate")
     exclude = ("judgement",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
+        runs = TrainingRun.objects.select_related("requested_by", "candidate", "snapshot")
+        return runs.without_long_columns()
 
 
 @admin.register(Promotion)

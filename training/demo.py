@@ -22,9 +22,9 @@ from classifier.synthesis.chiptune import chiptune
 from classifier.synthesis.wav import wav
 from genreweb.accounts.models import CURATORS, User
 from library.models import Track
-from library.services import analysis, catalogue, tracks
+from library.services import analysis, catalogue, genres, tracks
 from training.models import Clip
-from training.services import checking, clips, genres, review
+from training.services import checking, clips, review
 
 LISTENER, CURATOR = "listener@example.org", "curator@example.org"
 APPROVED, WAITING = 21, 4

@@ -68,9 +68,6 @@ _MESSAGES = {
         "The piece starts at {start:g} s, but the recording ends at {duration:g} s. Choose another piece."
     ),
     "silent": gettext_lazy("There is hardly any sound in it. Send a piece in which music plays."),
-    "genre_exists": gettext_lazy("There is a genre of that name already."),
-    "genre_unnamed": gettext_lazy("A genre needs a name with at least one letter or digit."),
-    "colour_invalid": gettext_lazy("A colour is written like #1b9e77."),
 }
 
 

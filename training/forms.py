@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Genre
 from library.models import TITLE_LENGTH
+from library.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH
 from training.models.clips import COMMENT_LENGTH
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS
-from training.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH
 
 AUTO, CUT = "auto", "cut"
 _MOMENT = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,5}(?:\.\d{0,6})?)", re.ASCII)

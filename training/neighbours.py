@@ -9,7 +9,6 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 from pgvector.django import CosineDistance
 
-from classifier.core.artifact import backbone_of
 from classifier.models import ModelVersion
 from training.models import Clip
 
@@ -24,9 +23,10 @@ class ClipNeighbour:
 
 def comparable_versions(version: ModelVersion) -> QuerySet[ModelVersion]:
     """Filter by the versions whose embeddings are comparable with those of `version`: same backbone."""
-    return ModelVersion.objects.annotate(
-        backbone=Coalesce(KT("metadata__backbone_sha256"), "sha256", output_field=TextField())
-    ).filter(backbone=backbone_of({"sha256": version.sha256, **version.metadata}))
+    # As `classifier.core.artifact.backbone_of` has it, without loading the metadata.
+    backbone = Coalesce(KT("metadata__backbone_sha256"), "sha256", output_field=TextField())
+    known = ModelVersion.objects.annotate(backbone=backbone)
+    return known.filter(backbone__in=known.filter(pk=version.pk).values("backbone"))
 
 
 def nearest_approved(*, clip: Clip, k: int = 4) -> list[ClipNeighbour]:
@@ -39,7 +39,7 @@ def nearest_approved(*, clip: Clip, k: int = 4) -> list[ClipNeighbour]:
         .exclude(embedding=None)
         .exclude(pk=clip.pk)
         .select_related("genre")
-        .defer("embedding")
+        .without_long_columns()
         .annotate(distance=CosineDistance("embedding", clip.embedding))
         .order_by("distance", "pk")[:k]
     )

@@ -13,6 +13,14 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from classifier.core.audio_info import (
+    AUDIO_ERROR_MESSAGES,
+    DEFAULT_LIMITS,
+    AudioError,
+    AudioErrorCode,
+    AudioInfo,
+    AudioLimits,
+)
 from classifier.core.mixdown import PhaseMeter, mean
 from classifier.core.playback import (
     PLAYBACK_MEDIA_TYPE,
@@ -20,16 +28,7 @@ from classifier.core.playback import (
     encode_playback,
     is_browser_playable,
 )
-from classifier.core.sources import (
-    AUDIO_ERROR_MESSAGES,
-    DEFAULT_LIMITS,
-    AudioError,
-    AudioErrorCode,
-    AudioInfo,
-    AudioLimits,
-    Source,
-    open_source,
-)
+from classifier.core.sources import Source, open_source
 
 __all__ = [
     "AUDIO_ERROR_MESSAGES",

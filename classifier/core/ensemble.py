@@ -94,7 +94,8 @@ class Ensemble:
 
     def is_recording(self, output: TagOutput) -> bool:
         """Whether the music in a sound is so hard to hear that it is worth enhancing, if there is any."""
-        if self.detector is None or self.recording_head is None:
+        if self.detector is None or self.recording_head is None or output.narrow:
+            # A telephone's band is no lack of loudness; the head knows full spectra only.
             return False
         tags = pool_tags(output, version=self.tagger_version)
         if not self.takes(tags):

@@ -14,7 +14,8 @@ from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 from numpy.typing import NDArray
 
-from classifier.core.sources import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits, Source, open_source
+from classifier.core.audio_info import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits
+from classifier.core.sources import Source, open_source
 
 PLAYBACK_MEDIA_TYPE = "audio/mpeg"
 PLAYBACK_SUFFIX = ".mp3"

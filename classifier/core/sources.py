@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Literal, NoReturn
+from typing import BinaryIO, NoReturn
 
 import av
 import av.logging
@@ -21,6 +21,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
+from classifier.core.audio_info import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits
 from classifier.core.formats import (
     ASF_ENCRYPTION,
     ASF_MAGIC,
@@ -41,137 +42,12 @@ from classifier.core.joined import Part, PartReader, parts
 
 av.logging.set_level(None)
 
-AudioErrorCode = Literal[
-    "empty",
-    "not_audio",
-    "no_audio_stream",
-    "truncated",
-    "too_short",
-    "too_long",
-    "too_large",
-    "encrypted",
-    "unsupported",
-    "undecodable",
-]
-
-
-def gettext_noop(message: str) -> str:
-    """Mark a sentence for translation and return it unchanged; the core itself does not translate."""
-    return message
-
-
-AUDIO_ERROR_MESSAGES: dict[AudioErrorCode, str] = {
-    "empty": gettext_noop("The file is empty. Choose it again, or record a new take."),
-    "not_audio": gettext_noop("This is not an audio file. Send music as MP3, WAV, FLAC, Ogg, M4A or WebM."),
-    "no_audio_stream": gettext_noop(
-        "The file holds no sound, only pictures or data. Send a file with an audio track."
-    ),
-    "truncated": gettext_noop("The file is damaged or incomplete. Export or download it again and retry."),
-    "too_short": gettext_noop("The recording is too short: at least {minimum:g} s of sound are needed."),
-    "too_long": gettext_noop(
-        "The recording is too long: at most {maximum:g} minutes are accepted. Cut it and retry."
-    ),
-    "too_large": gettext_noop(
-        "The file is too large: at most {maximum} MB are accepted. Send it as MP3, or cut it."
-    ),
-    "encrypted": gettext_noop(
-        "The file is copy-protected (DRM) and cannot be read. Send an unprotected copy."
-    ),
-    "unsupported": gettext_noop(
-        "The file's audio format ({codec}) is not supported. Convert it to MP3, WAV or FLAC."
-    ),
-    "undecodable": gettext_noop("The file overtaxes or breaks the decoder. Export it again, as MP3 or WAV."),
-}
-
 _MAX_DAMAGED_READS = 100
 # Rates outside this range are damage, and would be resampled into gigabytes.
 _MIN_RATE = 2_000
 _MAX_RATE = 1_536_000
 _MANY_CHANNELS = 8
 _MAX_CHANNELS = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioLimits:
-    """Limits of the files that are accepted.
-
-    Attributes
-    ----------
-    min_duration, max_duration : float
-        Seconds of decoded audio.
-    max_bytes : int
-        Size of the file.
-    """
-
-    min_duration: float = 1.0
-    max_duration: float = 1200.0
-    max_bytes: int = 100 * 2**20
-
-
-DEFAULT_LIMITS = AudioLimits()
-
-
-class AudioError(Exception):
-    """A file cannot be analysed.
-
-    Attributes
-    ----------
-    code : AudioErrorCode
-        Stable, for programs.
-    params : dict
-        Parameters of the template ``AUDIO_ERROR_MESSAGES[code]``.
-    message : str
-        An English sentence for users.
-    """
-
-    def __init__(self, code: AudioErrorCode, **params: str | float) -> None:
-        self.code: AudioErrorCode = code
-        self.params: dict[str, str | float] = params
-        self.message: str = AUDIO_ERROR_MESSAGES[code].format(**params)
-        super().__init__(self.message)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions are pickled by their positional arguments, which would lose ``params``.
-        return _rebuild_error, (self.code, self.params)
-
-
-def _rebuild_error(code: AudioErrorCode, params: dict[str, str | float]) -> AudioError:
-    return AudioError(code, **params)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioInfo:
-    """Properties of a file from its header, corrected by the decoded sound.
-
-    Attributes
-    ----------
-    duration : float
-        Seconds; from ``probe`` an estimate, 0.0 if unknown; from ``decode`` exact.
-    sample_rate : int
-        Of the source, in hertz.
-    channels : int
-        Of the source.
-    codec, container : str
-        FFmpeg's names, such as ``mp3`` and ``mov,mp4,m4a,3gp,3g2,mj2``.
-    bit_rate : int or None
-        Bits per second, if known.
-    expected_duration : float or None
-        Seconds that the file should hold, if less could be decoded: it was cut off, or is damaged.
-    damaged : bool
-        Whether passages were skipped, so that what was decoded is not just the beginning.
-    seekable : bool
-        Whether the header tells players the truth: the file is one, as long as it claims.
-    """
-
-    duration: float
-    sample_rate: int
-    channels: int
-    codec: str
-    container: str
-    bit_rate: int | None = None
-    expected_duration: float | None = None
-    damaged: bool = False
-    seekable: bool = True
 
 
 def _refuse(*_: object) -> NoReturn:
@@ -293,6 +169,39 @@ def size_of(file: BinaryIO) -> int:
     return size
 
 
+def _open(
+    reader: PartReader, *, options: dict[str, str] = OPEN_OPTIONS, metadata_errors: str = "replace"
+) -> InputContainer:
+    return av.open(
+        reader,
+        mode="r",
+        container_options=options,
+        metadata_errors=metadata_errors,
+        io_open=_refuse,
+        buffer_size=2**16,
+    )
+
+
+@contextmanager
+def open_container(file: BinaryIO, *, metadata_errors: str) -> Iterator[InputContainer]:
+    """Open a file for its metadata, under the same restrictions as for its sound.
+
+    Raises
+    ------
+    FFmpegError, ValueError
+        If FFmpeg cannot read it.
+    OSError
+        If reading the file object fails.
+    """
+    reader = PartReader(file, 0, size_of(file))
+    try:
+        with _open(reader, metadata_errors=metadata_errors) as container:
+            yield container
+    finally:
+        if reader.failure is not None:
+            raise reader.failure
+
+
 @contextmanager
 def open_source(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Iterator[Source]:
     """Open ``file`` (seekable, binary) from its start.
@@ -326,14 +235,7 @@ def _open_part(file: BinaryIO, begin: int, end: int) -> Iterator[_OpenPart]:
     if head.startswith(ASF_MAGIC) and any(guid in head for guid in ASF_ENCRYPTION):
         raise AudioError("encrypted")
     try:
-        container = av.open(
-            reader,
-            mode="r",
-            container_options=options,
-            metadata_errors="replace",
-            io_open=_refuse,
-            buffer_size=2**16,
-        )
+        container = _open(reader, options=options)
     except (FFmpegError, ValueError) as error:
         if reader.failure is not None:
             raise reader.failure from None

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -24,7 +24,10 @@ from classifier import decoding
 from classifier.core import audio, playback
 from classifier.core.audio import AudioError, AudioLimits
 from classifier.decoding import Decoder, DecoderLostError
+from classifier.tests.id3 import cover, frame, id3v2
 from classifier.tests.sounds import encode, tune
+from classifier.tests.test_header_duration import claiming
+from classifier.tests.test_joined import CHAINS
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the system has other means")
 
@@ -72,6 +75,40 @@ def test_the_answers_are_those_of_this_process(decoder: Decoder, song: bytes, tm
         assert decoder.probe(file) == audio.probe(io.BytesIO(path.read_bytes()))
         # Whoever reads on reads on from where they were.
         assert file.read() == path.read_bytes()[10:]
+
+
+def inverted(kind: str) -> bytes:
+    """A file whose sides cancel."""
+    side = tune(3.0, rate=44_100)
+    return encode(np.stack((side, -side)), kind, rate=44_100, layout="stereo")
+
+
+UNUSUAL = {
+    "inverted mp3": lambda: inverted("mp3"),
+    "inverted wav": lambda: inverted("wav16"),
+    "chained": lambda: b"".join(CHAINS["rate and channels"]),
+    "four links": lambda: b"".join(CHAINS["four"]),
+    "joined mp3": lambda: encode(tune(2.0), "mp3") + encode(tune(3.0), "mp3"),
+    "overstated mp3": lambda: claiming("mp3", 2400.0),
+    "understated wav": lambda: claiming("wav16", 3.0),
+    "cut flac": lambda: encode(tune(5.0), "flac")[:40_000],
+    "cut m4a": lambda: encode(tune(5.0), "alac")[:-20_000],
+}
+
+
+def said_of(ask: Callable[[BinaryIO], object], content: bytes) -> object:
+    try:
+        answer = ask(io.BytesIO(content))
+    except AudioError as error:
+        return error.code
+    return getattr(answer, "info", answer)
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_unusual_file_gives_the_same_answers(decoder: Decoder, name: str) -> None:
+    content = UNUSUAL[name]()
+    for there, here in ((decoder.decode, audio.decode), (decoder.probe, audio.probe)):
+        assert said_of(there, content) == said_of(here, content)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +231,7 @@ def test_a_storage_that_fails_is_not_the_sounds_fault(decoder: Decoder) -> None:
 
 
 def test_a_process_ends_when_there_is_nothing_to_do_and_comes_back(song: bytes) -> None:
-    decoder = Decoder(size=1, idle_seconds=0.01)
+    decoder = Decoder(size=1, idle_seconds=1.0)
     for _ in range(2):
         process = process_of(decoder)
         assert process._process.wait(60) == 0
@@ -308,3 +345,16 @@ def _is_decoder(pid: int) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and "classifier.decoder_process" in process.cmdline()
     except psutil.NoSuchProcess:
         return False
+
+
+def test_tags_and_cover_are_read_in_the_confined_process(decoder: Decoder) -> None:
+    song = encode(tune(2.0), "mp3")
+    for file_format in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+        head = b"\0image/" + file_format.lower().encode() + b"\0\3\0"
+        picture = frame("APIC", head + cover(file_format, (900, 600)))
+        file = io.BytesIO(id3v2(frame("TIT2", b"\0" + "봄날".encode("cp949")), picture) + song)
+        tags = decoder.file_tags(file)
+        assert (tags.title, tags.year) == ("봄날", None)
+        assert tags.cover is not None, file_format
+        assert tags.cover[8:12] == b"WEBP"
+    assert decoder.file_tags(io.BytesIO(b"nothing")).title == ""

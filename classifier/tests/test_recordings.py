@@ -75,6 +75,10 @@ def test_what_is_worth_enhancing(score: float, expected: bool) -> None:
     assert ensemble().is_recording(output(score)) is expected
 
 
+def test_a_telephones_band_is_not_enhanced() -> None:
+    assert not ensemble().is_recording(replace(output(0.2), narrow=True))
+
+
 def test_a_version_without_a_head_for_recordings_enhances_nothing() -> None:
     joined = ensemble()
     joined.recording_head = None

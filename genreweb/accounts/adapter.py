@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal import ratelimit
 from allauth.core.ratelimit import respond_429
 from django.conf import settings
 from django.contrib import messages
@@ -25,6 +26,9 @@ from genreweb.accounts.addresses import verification_is_mandatory
 from genreweb.accounts.models import User
 
 log = logging.getLogger(__name__)
+
+
+_OF_ACCOUNT = {"app": "allauth.account", "action": "login_failed_of_account"}
 
 
 class TooManyAttempts(ImmediateHttpResponse):
@@ -69,10 +73,20 @@ class AccountAdapter(DefaultAccountAdapter):
         except ValidationError as error:
             # Said by a page with the right status, not by a form that looks as if it could be sent again.
             raise TooManyAttempts(respond_429(request)) from error
+        of_account = ratelimit.consume(request, **_OF_ACCOUNT, key=_account(credentials))
+        if of_account is None:
+            raise TooManyAttempts(respond_429(request))
+        # Given back with the other count where the password is right.
+        self._login_failed_rl_usage.usage += of_account.usage
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        # Together with the address that a request comes from, so that nobody locks out somebody elsewhere.
         # allauth counts per host name too, and a site open to any name would hand out fresh counts for each.
-        return str(credentials.get("email") or credentials.get("username") or "").lower()
+        return f"{_account(credentials)} {ratelimit.get_ip(request)}"
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        ratelimit.clear(request, **_OF_ACCOUNT, key=_account(credentials))
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("accounts:account")
@@ -97,6 +111,10 @@ class AccountAdapter(DefaultAccountAdapter):
         except ImmediateHttpResponse:
             # What the letter tells about is done already; that it could not be sent is in the log.
             return
+
+
+def _account(credentials: dict[str, Any]) -> str:
+    return str(credentials.get("email") or credentials.get("username") or "").lower()
 
 
 def _at_site(url: str) -> str:

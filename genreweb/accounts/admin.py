@@ -74,6 +74,13 @@ class UserAdmin(DjangoUserAdmin[User]):
         (None, {"fields": ("email", "password")}),
         (_("Person"), {"fields": ("display_name", "first_name", "last_name")}),
         (_("Rights"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (
+            _("Quotas"),
+            {
+                "fields": ("quota_tracks", "quota_megabytes", "quota_daily_minutes"),
+                "description": _("Empty: as for everybody on this site. 0: no limit."),
+            },
+        ),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (

@@ -9,7 +9,7 @@ from allauth.account.adapter import get_adapter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import exceptions, generics, mixins, serializers, status, viewsets
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
@@ -20,6 +20,7 @@ from rest_framework.throttling import AnonRateThrottle, BaseThrottle
 from genreweb.accounts.adapter import TooManyAttempts
 from genreweb.accounts.addresses import is_verified, verification_is_mandatory
 from genreweb.accounts.models import ApiToken, User
+from genreweb.accounts.quotas import Quota, Quotas, quotas_of
 from genreweb.accounts.tokens import TooManyTokensError, create_token
 
 if TYPE_CHECKING:
@@ -58,16 +59,39 @@ class NewTokenSerializer(TokenSerializer):
         read_only_fields = fields
 
 
+class QuotaSerializer(serializers.Serializer[Quota]):
+    """A limit and how much of it is used."""
+
+    used = serializers.FloatField()
+    most = serializers.FloatField(allow_null=True, help_text="Null where there is no limit.")
+    left = serializers.FloatField(allow_null=True)
+
+
+class QuotasSerializer(serializers.Serializer[Quotas]):
+    """How much you may keep and send."""
+
+    tracks = QuotaSerializer()
+    bytes = QuotaSerializer(source="size", help_text="Of the files as you sent them.")
+    minutes_today = QuotaSerializer(help_text="Of sound sent; the day ends at midnight UTC.")
+
+
 class MeSerializer(serializers.ModelSerializer[User]):
     """The user behind a request."""
 
     is_curator = serializers.BooleanField(read_only=True)
     created = serializers.DateTimeField(source="date_joined", read_only=True)
+    quotas = serializers.SerializerMethodField(help_text="How much you may keep and send.")
 
     class Meta:
         model = User
-        fields: ClassVar[list[str]] = ["id", "email", "display_name", "is_curator", "is_staff", "created"]
+        fields: ClassVar[list[str]] = [
+            *("id", "email", "display_name", "is_curator", "is_staff", "created", "quotas")
+        ]
         read_only_fields: ClassVar[list[str]] = ["id", "email", "is_staff"]
+
+    @extend_schema_field(QuotasSerializer)
+    def get_quotas(self, user: User) -> dict[str, Any]:
+        return dict(QuotasSerializer(quotas_of(user)).data)
 
 
 class _TokenThrottle(AnonRateThrottle):

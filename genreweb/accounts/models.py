@@ -53,6 +53,10 @@ class User(AbstractUser):
     username = None  # type: ignore[assignment]  # Django's way to drop an inherited column
     email = models.EmailField(_("e-mail address"), unique=True)
     display_name = models.CharField(_("name to show"), max_length=80, blank=True)
+    # Of this person, in place of the site's; 0 is no limit.
+    quota_tracks = models.PositiveIntegerField(_("most tracks"), null=True, blank=True)
+    quota_megabytes = models.PositiveIntegerField(_("most megabytes"), null=True, blank=True)
+    quota_daily_minutes = models.PositiveIntegerField(_("most minutes of sound a day"), null=True, blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -84,3 +88,19 @@ class ApiToken(AbstractAuthToken):
 
     def __str__(self) -> str:
         return self.name or f"{self.token_key}…"
+
+
+class DailyUse(models.Model):
+    """How much sound a person sent on a day, in UTC; kept when what was sent is deleted."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="daily_uses", verbose_name=_("person"))
+    day = models.DateField(_("day"))
+    seconds = models.FloatField(_("seconds of sound"))
+
+    class Meta:
+        verbose_name = _("use of a day")
+        verbose_name_plural = _("uses of a day")
+        constraints = [models.UniqueConstraint(fields=["user", "day"], name="one_use_per_person_and_day")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.day}"

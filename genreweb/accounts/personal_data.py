@@ -71,6 +71,12 @@ def _account(user: User) -> dict[str, Any]:
         "joined": user.date_joined,
         "last_signed_in": user.last_login,
         "is_staff": user.is_staff,
+        "quotas": {
+            "tracks": user.quota_tracks,
+            "megabytes": user.quota_megabytes,
+            "daily_minutes": user.quota_daily_minutes,
+        },
+        "sound_sent_by_day": list(user.daily_uses.order_by("day").values("day", "seconds")),
         "groups": list(user.groups.order_by("name").values_list("name", flat=True)),
         "email_addresses": list(
             EmailAddress.objects.filter(user=user).order_by("pk").values("email", "verified", "primary")

@@ -5,8 +5,16 @@ from __future__ import annotations
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
+from genreweb.accounts import quotas
+
 
 @shared_task
 def forget_ended_sessions() -> None:
     """Remove the rows of sessions that nobody can use any more."""
     SessionStore.clear_expired()
+
+
+@shared_task
+def forget_past_days() -> None:
+    """Remove the counts of what people sent on days that are over."""
+    quotas.forget_past_days()

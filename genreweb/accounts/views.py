@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from genreweb.accounts import addresses, archive, personal_data
 from genreweb.accounts.forms import DeleteAccountForm, ProfileForm, TokenForm
 from genreweb.accounts.models import ApiToken, User
+from genreweb.accounts.quotas import quotas_of
 from genreweb.accounts.tokens import TooManyTokensError, create_token
 
 RETRY_AFTER_SECONDS = 300
@@ -43,6 +44,7 @@ def _page(
         "token_form": token or TokenForm(),
         "tokens": ApiToken.objects.filter(user=person),
         "secret": secret,
+        "quotas": quotas_of(person),
         "unconfirmed": addresses.verification_is_mandatory() and not addresses.is_verified(person),
     }
     return render(request, "accounts/account.html", context, status=status)

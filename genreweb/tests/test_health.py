@@ -18,7 +18,7 @@ from genreweb.version import VERSION
 
 pytestmark = pytest.mark.django_db
 
-WELL = {"database": "ok", "broker": "ok", "storage": "ok", "worker": "ok"}
+WELL = {"database": "ok", "broker": "ok", "storage": "ok", "room": "ok", "worker": "ok"}
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +101,24 @@ def test_broker_away(client: Client, settings: Settings, tmp_path: Path) -> None
     status, said = ask(client)
     assert status == 503
     assert said["checks"] == {**WELL, "broker": "unavailable", "worker": "unavailable"}
+
+
+def test_no_room_for_uploads(client: Client, worker: None, settings: Settings) -> None:
+    assert ask(client)[0] == 200
+    # Asked anew each time: no answer of before is given.
+    settings.STORAGE_RESERVE_BYTES = 2**60
+    status, said = ask(client)
+    assert (status, said["checks"]) == (503, {**WELL, "room": "unavailable"})
+    settings.STORAGE_RESERVE_BYTES = 0
+    assert ask(client)[0] == 200
+
+
+def test_no_answer_of_before_hides_that_an_engine_is_away(
+    client: Client, worker: None, settings: Settings, tmp_path: Path
+) -> None:
+    assert ask(client)[0] == 200
+    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock?db=0"
+    assert ask(client)[1]["checks"]["broker"] == "unavailable"
 
 
 def test_database_away(client: Client, worker: None, monkeypatch: pytest.MonkeyPatch) -> None:

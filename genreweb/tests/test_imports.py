@@ -141,6 +141,7 @@ def test_sounds_of_strangers_are_decoded_in_a_process_of_their_own() -> None:
         "classifier.core.audio.encode_playback",
         "classifier.core.playback.encode_playback",
         "classifier.core.sources.open_source",
+        "classifier.core.file_tags.read_file_tags",
     }
     found = {
         f"{name} imports {imported}"

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from library.api.access import NotReady, readable_track
 from library.api.serializers import FailureSerializer
 from library.errors import TrackError, sentence
-from library.models import LONG_COLUMNS, Analysis, Explanation, Track
+from library.models import Analysis, Explanation, Track
 from library.services import explanations
 
 SIDES = {"for": "for", "against": "against"}
@@ -142,9 +142,8 @@ class ExplanationView(APIView):
 
 
 def _analysis(request: Request, pk: UUID) -> Analysis:
-    tracks = Track.objects.select_related("current__explanation").defer(
-        *(f"current__{name}" for name in LONG_COLUMNS)
-    )
+    joined = Track.objects.select_related("current__explanation")
+    tracks = joined.with_columns("current__explanation__summary")
     analysis = readable_track(request, pk, among=tracks).current
     if analysis is None:
         raise NotReady

@@ -12,7 +12,8 @@ from rest_framework.exceptions import NotAuthenticated, ValidationError
 
 from classifier.core.tags import NOTABLE, TAGS
 from classifier.models import Genre
-from library.models import Track, TrackQuerySet, strength_column
+from genreweb.api_filters import InstantRangeFilter
+from library.models import EARLIEST_YEAR, LATEST_YEAR, Track, TrackQuerySet, holding, strength_column
 
 MINE, CATALOGUE, ALL = "mine", "catalogue", "all"
 
@@ -62,10 +63,16 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         label="A genre's slug: what the catalogue says, else what was heard.",
     )
     source = django_filters.MultipleChoiceFilter(choices=Track.Source.choices)
-    created = django_filters.IsoDateTimeFromToRangeFilter()
+    created = InstantRangeFilter()
     unsure = django_filters.BooleanFilter(field_name="current__unsure")
     search = django_filters.CharFilter(
-        method="by_words", label="Words that the title, the artist or the file name hold, all of them."
+        method="by_words",
+        label="Words that title, artist, album, year, genre in words or file name hold, all of them.",
+    )
+    artist = django_filters.CharFilter(lookup_expr="icontains", label="Part of the artist.")
+    album = django_filters.CharFilter(lookup_expr="icontains", label="Part of the album's title.")
+    year = django_filters.NumberFilter(
+        min_value=EARLIEST_YEAR, max_value=LATEST_YEAR, decimal_places=0, label="The year, exactly."
     )
     tag = django_filters.MultipleChoiceFilter(
         choices=[(slug, slug) for slug in TAGS],
@@ -128,7 +135,7 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         for word in value.split()[:_MOST_WORDS]:
             # File names are only visible to their owner.
             file_name = Q(original_name__icontains=word, owner=user) if user.is_authenticated else Q()
-            queryset = queryset.filter(Q(title__icontains=word) | Q(artist__icontains=word) | file_name)
+            queryset = queryset.filter(holding(word) | file_name)
         return queryset
 
 

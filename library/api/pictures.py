@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from library.api.access import readable_track
 from library.api.serializers import PicturesSerializer
-from library.models import LONG_COLUMNS, Analysis, Track
+from library.models import Analysis, Track
 
 
 class PicturesView(APIView):
@@ -29,9 +29,7 @@ class PicturesView(APIView):
     )
     def get(self, request: Request, pk: UUID) -> Response:
         """Return links that expire; the pictures are null until the track has been analysed."""
-        tracks = Track.objects.select_related("current").defer(
-            *(f"current__{name}" for name in LONG_COLUMNS if name != "peaks")
-        )
+        tracks = Track.objects.select_related("current").with_columns("current__peaks")
         track = readable_track(request, pk, among=tracks)
         analysis = track.current
         answer: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
@@ -12,7 +13,7 @@ from classifier.core.tags import Strengths, in_order
 from classifier.core.verdict import STYLE_TAGS
 from classifier.models import Genre
 from library.errors import sentence
-from library.models import TITLE_LENGTH, Analysis, Track
+from library.models import EARLIEST_YEAR, LATEST_YEAR, TITLE_LENGTH, Analysis, Track
 
 _TAGS = serializers.DictField(child=serializers.DictField(child=serializers.FloatField()))
 _REASONS = (
@@ -154,6 +155,11 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
     sample_rate = serializers.IntegerField(read_only=True, allow_null=True, help_text="In hertz.")
     mine = serializers.SerializerMethodField(help_text="Whether you may change this track.")
     file_name = serializers.SerializerMethodField(help_text="As it was uploaded; null for others' tracks.")
+    tagged_genre = serializers.CharField(
+        read_only=True,
+        help_text="A genre in the words of the file or its owner; it has no part in what was heard.",
+    )
+    cover = serializers.SerializerMethodField(help_text="A link to the cover, which expires; else null.")
     links = serializers.SerializerMethodField()
     analysis = AnalysisSummarySerializer(
         source="current",
@@ -168,6 +174,10 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
             "id",
             "title",
             "artist",
+            "album",
+            "year",
+            "tagged_genre",
+            "cover",
             "genre",
             "status",
             "step",
@@ -187,6 +197,10 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
 
     def get_genre(self, track: Track) -> str | None:
         return track.shown_genre or None
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_cover(self, track: Track) -> str | None:
+        return self.context["request"].build_absolute_uri(track.cover.url) if track.cover else None
 
     def get_step(self, track: Track) -> str | None:
         return track.step or None
@@ -256,10 +270,28 @@ class UploadSerializer(serializers.Serializer[Any]):
     )
 
 
-class RenameSerializer(serializers.Serializer[Any]):
-    """The only field of a track that its owner may change."""
+class WordsSerializer(serializers.Serializer[Any]):
+    """The fields of a track that its owner may change; those that are left out stay."""
 
-    title = serializers.CharField(max_length=TITLE_LENGTH)
+    title = serializers.CharField(max_length=TITLE_LENGTH, required=False)
+    artist = serializers.CharField(max_length=TITLE_LENGTH, required=False, allow_blank=True)
+    album = serializers.CharField(max_length=TITLE_LENGTH, required=False, allow_blank=True)
+    year = serializers.IntegerField(
+        min_value=EARLIEST_YEAR, max_value=LATEST_YEAR, required=False, allow_null=True
+    )
+    tagged_genre = serializers.CharField(max_length=TITLE_LENGTH, required=False, allow_blank=True)
+    cover = serializers.CharField(
+        required=False, allow_null=True, help_text="Only null, which removes the cover."
+    )
+
+    def validate_cover(self, value: str | None) -> None:
+        if value is not None:
+            raise serializers.ValidationError(gettext("Give null to remove the cover."))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"title": [gettext("Give at least one field to change.")]})
+        return attrs
 
 
 class SoundSerializer(serializers.Serializer[Any]):

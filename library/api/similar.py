@@ -38,9 +38,7 @@ class SimilarView(APIView):
     )
     def get(self, request: Request, pk: UUID) -> Response:
         """Return the most similar tracks among those you may see; 409 before the first analysis."""
-        tracks = Track.objects.select_related("current").defer(
-            "current__embedding", "current__tag_embedding", "current__timeline", "current__peaks"
-        )
+        tracks = Track.objects.select_related("current").with_columns("current__descriptor")
         track = readable_track(request, pk, among=tracks)
         parameters = SimilarParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""Tracks: upload, list, retrieve, rename, analyse again, delete."""
+"""Tracks: upload, list, retrieve, edit, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from library.api.filters import TrackFilter
 from library.api.preferences import wait_preference, wait_until_finished
 from library.api.serializers import (
     AddedTrackSerializer,
-    RenameSerializer,
     TrackSerializer,
     TrackSummarySerializer,
     UploadSerializer,
+    WordsSerializer,
 )
-from library.models import LONG_COLUMNS, Track, TrackQuerySet
-from library.services.tracks import add_track, analyse_again, delete_tracks, rename
+from library.models import Track, TrackQuerySet
+from library.services.tracks import add_track, analyse_again, delete_tracks, edit
 
 PREFER = OpenApiParameter(
     "Prefer",
@@ -55,10 +55,8 @@ APPLIED = OpenApiParameter(
 
 def whole_tracks() -> TrackQuerySet:
     """Query for single tracks: with their timelines, in one query."""
-    return Track.objects.select_related("labelled_genre", "current__model_version").defer(
-        *(f"current__{name}" for name in LONG_COLUMNS if name != "timeline"),
-        "current__model_version__metadata",
-    )
+    tracks = Track.objects.select_related("labelled_genre", "current__model_version")
+    return tracks.with_columns("current__timeline")
 
 
 def listed_tracks() -> TrackQuerySet:
@@ -118,19 +116,22 @@ class TrackView(APIView):
         return _response(request, readable_track(request, pk, among=whole_tracks()))
 
     @extend_schema(
-        operation_id="rename_track",
+        operation_id="edit_track",
         tags=["tracks"],
-        summary="Rename a track",
-        request=RenameSerializer,
+        summary="Change the title and other words",
+        request=WordsSerializer,
         responses=TrackSerializer,
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        """Change the title of a track."""
+        """Change the title, artist, album, year or genre in words of a track, or remove its cover."""
         track = writable_track(request, pk, among=whole_tracks())
-        form = RenameSerializer(data=request.data)
+        form = WordsSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        words = dict(form.validated_data)
+        without_cover = "cover" in words
+        words.pop("cover", None)
         try:
-            rename(track=track, title=form.validated_data["title"])
+            edit(track=track, words=words, without_cover=without_cover)
         except ValueError as error:
             raise ValidationError({"title": [str(error)]}) from error
         return _response(request, track)

@@ -1,13 +1,22 @@
 """Tracks, their analyses, explanations and re-analyses."""
 
-from library.keys import explanation_key, picture_key, rendition_key, safe_suffix, sound_key
+from library.keys import cover_key, explanation_key, picture_key, rendition_key, safe_suffix, sound_key
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.explanations import Explanation
 from library.models.reanalyses import Reanalysis
-from library.models.tracks import LONG_COLUMNS, TITLE_LENGTH, Track, TrackQuerySet, strength_column
+from library.models.tracks import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
+    TITLE_LENGTH,
+    Track,
+    TrackQuerySet,
+    holding,
+    strength_column,
+)
 
 __all__ = [
-    "LONG_COLUMNS",
+    "EARLIEST_YEAR",
+    "LATEST_YEAR",
     "TAG_EMBEDDING_SIZE",
     "TITLE_LENGTH",
     "Analysis",
@@ -16,7 +25,9 @@ __all__ = [
     "Reanalysis",
     "Track",
     "TrackQuerySet",
+    "cover_key",
     "explanation_key",
+    "holding",
     "picture_key",
     "rendition_key",
     "safe_suffix",

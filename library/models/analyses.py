@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
@@ -13,6 +13,7 @@ from pgvector.django import HnswIndex, VectorField
 from classifier.core.chroma import DESCRIPTOR_SIZE
 from classifier.core.tags import outstanding
 from classifier.models import ModelVersion
+from genreweb.long_columns import JoiningQuerySet
 from library.keys import picture_key
 from library.models.tracks import Track
 
@@ -66,7 +67,10 @@ class Analysis(models.Model):
     ticks = models.JSONField(_("axis marks of the pictures"), default=dict)
     timings = models.JSONField(_("seconds per step"), default=dict)
 
+    LONG_COLUMNS: ClassVar = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
     PICTURES = ("spectrogram", "mel", "chroma", "mfcc")
+
+    objects = JoiningQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -37,6 +39,8 @@ class Explanation(models.Model):
     # The map and its strongest parts; empty until done.
     summary = models.JSONField(_("bands and moments"), default=dict, blank=True)
     picture = models.FileField(_("map"), upload_to=explanation_key, max_length=200, blank=True)
+
+    LONG_COLUMNS: ClassVar = ("summary",)
 
     class Meta:
         verbose_name = _("explanation")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -15,15 +15,16 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.core.tags import TAGS
 from classifier.models import Genre
-from library.keys import rendition_key, sound_key
+from genreweb.long_columns import JoiningQuerySet
+from library.keys import cover_key, rendition_key, sound_key
 
 if TYPE_CHECKING:
     from genreweb.accounts.models import User
     from library.models.analyses import Analysis
 
 TITLE_LENGTH = 200
-LONG_COLUMNS = ("descriptor", "embedding", "tag_embedding", "timeline", "peaks")
-"""Columns of an analysis that lists do not need."""
+EARLIEST_YEAR, LATEST_YEAR = 1000, 2099
+_YEAR_DIGITS = 4
 
 
 def strength_column(slug: str) -> str:
@@ -37,7 +38,14 @@ def strength_column(slug: str) -> str:
     return f"strength_of_{TAGS[slug].slug.replace('-', '_')}"
 
 
-class TrackQuerySet(models.QuerySet["Track"]):
+def holding(word: str) -> Q:
+    """Condition that what is shown of a track holds a word: title, artist, album, year, the file's genre."""
+    names = ("title", "artist", "album", "tagged_genre")
+    found = Q(*((f"{name}__icontains", word) for name in names), _connector=Q.OR)
+    return found | Q(year=int(word)) if len(word) == _YEAR_DIGITS and word.isdecimal() else found
+
+
+class TrackQuerySet(JoiningQuerySet["Track"]):
     def visible_to(self, user: User | AnonymousUser) -> TrackQuerySet:
         """Filter by what `user` may see: the catalogue, and their own tracks."""
         public = Q(visibility=Track.Visibility.CATALOGUE)
@@ -53,10 +61,8 @@ class TrackQuerySet(models.QuerySet["Track"]):
         return self.filter(visibility=Track.Visibility.CATALOGUE)
 
     def with_verdict(self) -> TrackQuerySet:
-        """Join each track's current analysis, without its long columns."""
-        return self.select_related("current", "current__model_version").defer(
-            *(f"current__{name}" for name in LONG_COLUMNS)
-        )
+        """Join each track's current analysis and its version."""
+        return self.without_long_columns().select_related("current__model_version")
 
     def with_tag(self, slug: str, *, at_least: float) -> TrackQuerySet:
         """Filter by a tag's strength, which is then the column `strength_column(slug)`."""
@@ -117,6 +123,10 @@ class Track(models.Model):
     source = models.CharField(_("source"), max_length=10, choices=Source.choices, default=Source.UPLOAD)
     title = models.CharField(_("title"), max_length=TITLE_LENGTH)
     artist = models.CharField(_("artist"), max_length=TITLE_LENGTH, blank=True)
+    album = models.CharField(_("album"), max_length=TITLE_LENGTH, blank=True)
+    year = models.PositiveSmallIntegerField(_("year"), null=True, blank=True)
+    # Anybody's words, to be shown and searched; never taken for a label.
+    tagged_genre = models.CharField(_("genre named in the file"), max_length=TITLE_LENGTH, blank=True)
     licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
     labelled_genre = models.ForeignKey(
         Genre,
@@ -134,8 +144,14 @@ class Track(models.Model):
         _("place in the catalogue"), max_length=500, null=True, blank=True
     )
 
+    # Size and modification time of the file that was imported: equal, they tell that it has not changed.
+    file_stamp = models.CharField(_("size and time of the imported file"), max_length=50, blank=True)
+    # What the file's own tags say, by field of this model; null until they were read.
+    file_tags = models.JSONField(_("tags of the file"), null=True, blank=True)
+
     sound = models.FileField(_("sound"), upload_to=sound_key, max_length=200)
     rendition = models.FileField(_("what browsers play"), upload_to=rendition_key, max_length=200, blank=True)
+    cover = models.FileField(_("cover"), upload_to=cover_key, max_length=200, blank=True)
     sha256 = models.CharField(_("SHA-256 of the file"), max_length=64)
     size = models.PositiveBigIntegerField(_("size in bytes"))
     duration = models.FloatField(_("duration in seconds"), null=True, blank=True)
@@ -168,6 +184,8 @@ class Track(models.Model):
     )
 
     objects = TrackQuerySet.as_manager()
+
+    LONG_COLUMNS: ClassVar = ("file_tags",)
 
     class Meta:
         ordering = ["-created", "id"]
@@ -218,13 +236,10 @@ class Track(models.Model):
             return self.labelled_genre.slug
         return self.current.genre if self.current is not None else ""
 
-    def former_analyses(self) -> models.QuerySet[Analysis]:
+    def former_analyses(self) -> JoiningQuerySet[Analysis]:
         """Analyses before the current one, the newest first, without the long columns."""
-        return (
-            self.analyses.exclude(pk=self.current_id or 0)
-            .select_related("model_version")
-            .defer(*LONG_COLUMNS, "model_version__metadata")
-        )
+        former = self.analyses.exclude(pk=self.current_id or 0).select_related("model_version")
+        return former.without_long_columns()
 
     @property
     def playable(self) -> FieldFile:

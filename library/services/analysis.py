@@ -18,6 +18,7 @@ from genreweb import counters
 from genreweb.jobs import Claim, Failure
 from library.models import Analysis, Track
 from library.services import queue
+from library.services.file_tags import read_tags, tag_columns, write_cover
 from library.services.jobs import SoundJobs
 from library.services.tags import index_tags, tag_fields
 from library.services.tracks import describe, limits
@@ -77,29 +78,14 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
     """Write pictures, then everything else in one transaction; a lost claim leaves nothing behind."""
     track = claim.row
     claim.progress(step=Track.Step.SAVE)
-    prediction = result.prediction
-    analysis = Analysis(
-        track=track,
-        model_version=version,
-        feature_version=result.feature_version,
-        descriptor_version=result.descriptor_version,
-        genre=prediction.label or "",
-        confidence=prediction.confidence,
-        unsure=prediction.unsure,
-        probabilities=prediction.probabilities,
-        timeline=[_segment(segment) for segment in prediction.timeline],
-        expected_duration=result.info.expected_duration,
-        damaged=result.info.damaged,
-        descriptor=result.descriptor,
-        embedding=prediction.embedding,
-        **tag_fields(prediction),
-        peaks=result.peaks.ravel().tolist(),
-        ticks=_ticks(result),
-        timings={step: round(seconds, 4) for step, seconds in result.timings.items()},
-    )
+    analysis = _row(track, result, version)
     describe(track, result.info)
+    tags = read_tags(track)
     written: list[tuple[object, str]] = []
     try:
+        write_cover(track, tags)
+        if tags is not None and tags.cover is not None:
+            written.append((track.cover.storage, str(track.cover.name)))
         for name, picture in result.pictures.items():
             field = getattr(analysis, name)
             field.save(
@@ -126,12 +112,37 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
                 channels=track.channels,
                 codec=track.codec,
                 container=track.container,
+                **tag_columns(track, tags),
                 finished_at=timezone.now(),
             )
     except BaseException:
         for storage, name in written:
             storage.delete(name)  # type: ignore[attr-defined]  # every storage deletes
         raise
+
+
+def _row(track: Track, result: TrackAnalysis, version: ModelVersion) -> Analysis:
+    """Give what is kept of an analysis, without its pictures."""
+    prediction = result.prediction
+    return Analysis(
+        track=track,
+        model_version=version,
+        feature_version=result.feature_version,
+        descriptor_version=result.descriptor_version,
+        genre=prediction.label or "",
+        confidence=prediction.confidence,
+        unsure=prediction.unsure,
+        probabilities=prediction.probabilities,
+        timeline=[_segment(segment) for segment in prediction.timeline],
+        expected_duration=result.info.expected_duration,
+        damaged=result.info.damaged,
+        descriptor=result.descriptor,
+        embedding=prediction.embedding,
+        **tag_fields(prediction),
+        peaks=result.peaks.ravel().tolist(),
+        ticks=_ticks(result),
+        timings={step: round(seconds, 4) for step, seconds in result.timings.items()},
+    )
 
 
 def _ticks(result: TrackAnalysis) -> dict[str, list[list[object]]]:

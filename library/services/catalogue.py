@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.core.files import File
 
+from classifier.core.legacy_text import guess_escaped, storable
 from classifier.models import Genre
+from library import tables
 from library.errors import TrackError
+from library.folders import find, genre_folders, walk
 from library.models import TITLE_LENGTH, Track
+from library.services.file_tags import without_file_tags
+from library.services.genres import GenreWords
+from library.services.importing import Listing, Outcome, Report, digest_of, reason_of, stamp_of
 from library.services.tracks import (
     clean_name,
     clean_title,
     describe,
     examine,
-    genre_for,
     replace_sound,
     store,
     title_from,
@@ -28,11 +33,6 @@ log = logging.getLogger(__name__)
 
 KEY_LENGTH = 500
 COLUMNS = ("path", "title", "artist", "genre", "licence")
-# Files beside music in a folder that are skipped without a warning.
-_NOT_MUSIC = {
-    *(".txt", ".md", ".csv", ".json", ".xml", ".html", ".pdf", ".nfo", ".log", ".sfv", ".cue", ".ini", ".db"),
-    *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".svg", ".m3u", ".m3u8", ".pls"),
-}
 
 
 class CatalogueError(Exception):
@@ -49,27 +49,30 @@ class Entry:
         Path of the sound.
     key : str
         Its key in the catalogue, the same in every run, by which a second run recognises it.
+    title, artist, genre, licence : str or None
+        None where the table has no such column.
+    in_table : bool
+        Whether a table says all this, which then also corrects what an earlier run wrote.
+    problem : str
+        Why it cannot be imported, or empty.
     """
 
     path: Path
     key: str
-    title: str = ""
-    artist: str = ""
-    genre: str = ""
-    licence: str = ""
+    title: str | None = None
+    artist: str | None = None
+    genre: str | None = None
+    licence: str | None = None
+    in_table: bool = False
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file name, for people."""
+        return guess_escaped(self.path.name)
 
 
-@dataclass(slots=True)
-class Report:
-    """Counts and errors of an import."""
-
-    added: int = 0
-    replaced: int = 0
-    known: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
-
-
-def entries(source: Path, *, collection: str = "") -> list[Entry]:
+def entries(source: Path, *, collection: str = "") -> Listing[Entry]:
     """List what `source` holds: a folder of ``genre/name.ext``, or a CSV table.
 
     Raises
@@ -79,9 +82,9 @@ def entries(source: Path, *, collection: str = "") -> list[Entry]:
     """
     if not source.exists():
         raise CatalogueError(f"{source} does not exist.")
-    name = collection or (source.stem if source.is_file() else source.resolve().name)
-    found = list(_from_table(source, name) if source.is_file() else _from_folder(source, name))
-    if not found:
+    name = storable(collection or (source.stem if source.is_file() else source.resolve().name))
+    found = _from_table(source, name) if source.is_file() else Listing(list(_from_folder(source, name)))
+    if not found.entries:
         raise CatalogueError(
             f"{source} holds no music. Give a folder of genre folders, or a CSV table with the columns "
             f"{', '.join(COLUMNS)}."
@@ -90,93 +93,176 @@ def entries(source: Path, *, collection: str = "") -> list[Entry]:
 
 
 def _from_folder(folder: Path, collection: str) -> Iterator[Entry]:
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name.startswith(".") or path.suffix.lower() in _NOT_MUSIC:
-            continue
-        place = path.relative_to(folder)
-        genre = place.parts[0] if len(place.parts) > 1 else ""
-        yield Entry(path=path, key=_key(collection, place.as_posix()), genre=genre)
+    paths = list(walk(folder))
+    places = [path.relative_to(folder) for path in paths]
+    genres = genre_folders(
+        [[guess_escaped(part) for part in place.parts[:-1]] for place in places], GenreWords().knows
+    )
+    for path, place, genre in zip(paths, places, genres, strict=True):
+        yield Entry(path=path, key=_key(collection, place.as_posix()), genre=genre or None)
 
 
-def _from_table(table: Path, collection: str) -> Iterator[Entry]:
+def _from_table(path: Path, collection: str) -> Listing[Entry]:
     try:
-        with table.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            if "path" not in (reader.fieldnames or ()):
-                raise CatalogueError(
-                    f"{table} needs a first line that names its columns, one of them “path”."
-                )
-            for row in reader:
-                place = (row.get("path") or "").strip()
-                if place:
-                    yield Entry(
-                        path=table.parent / place,
-                        key=_key(collection, place),
-                        **{name: (row.get(name) or "").strip() for name in COLUMNS[1:]},
-                    )
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CatalogueError(f"{table} is not a CSV table in UTF-8: {error}") from error
+        table = tables.read(path, columns=COLUMNS, needed=("path",))
+    except tables.TableError as error:
+        raise CatalogueError(str(error)) from error
+    found = []
+    for number, row in enumerate(table.rows, start=2):
+        place = row.pop("path")
+        if place:
+            sound, key = find(path.parent, place), _key(collection, place)
+            found.append(Entry(path=sound, key=key, in_table=True, **row))
+        elif any(row.values()):
+            found.append(Entry(path=path, key="", problem=f"row {number} has no path"))
+    return Listing(found, table.unknown)
 
 
 def _key(collection: str, place: str) -> str:
-    key = f"{collection}/{place}"
+    key = f"{collection}/{storable(place)}"
     # Keep the end, which differs more between files than the beginning.
     return key[-KEY_LENGTH:]
 
 
-def import_entries(found: list[Entry], *, on_entry: Callable[[Entry, str], None] | None = None) -> Report:
-    """Add every entry that is not yet in the catalogue and queue its analysis.
+def import_entries(
+    found: Listing[Entry],
+    *,
+    new_genres: bool = False,
+    check: bool = False,
+    on_entry: Callable[[Entry, Outcome], None] | None = None,
+) -> Report:
+    """Bring the catalogue up to date with what was found, and queue the analysis of what is new or changed.
 
-    Each entry is its own transaction, so that an interrupted import can be continued. Files that cannot be
-    read are listed, and the import goes on. A file that changed since the last run replaces the old one.
+    Each entry is its own transaction, so that an interrupted import can be continued. What cannot be read is
+    listed, and the import goes on.
+
+    Parameters
+    ----------
+    new_genres
+        Add the genres that the site does not have, else those files get no genre.
+    check
+        Compare the content even of files whose size and time are as they were.
+
+    Raises
+    ------
+    TrackError
+        ``storage_full``: what was added stays.
     """
-    report = Report()
-    genres: dict[str, Genre | None] = {}
-    known = dict(
-        Track.objects.filter(catalogue_key__in=[entry.key for entry in found]).values_list(
-            "catalogue_key", "size"
-        )
-    )
-    for entry in found:
-        if entry.genre not in genres:
-            genres[entry.genre] = genre_for(entry.genre) if entry.genre else None
-        try:
-            outcome = _import_one(entry, genres[entry.genre], known_size=known.get(entry.key))
-        except TrackError as error:
-            outcome = error.message
-            report.refused.append((str(entry.path), error.message))
-        except OSError as error:
-            outcome = error.strerror or str(error)
-            report.refused.append((str(entry.path), outcome))
-        else:
-            setattr(report, outcome, getattr(report, outcome) + 1)
+    run = _Import(found.entries, GenreWords(make=new_genres), check=check)
+    for entry in found.entries:
+        outcome = run.take(entry)
         if on_entry:
             on_entry(entry, outcome)
-    return report
+    return run.report
 
 
-def _import_one(entry: Entry, genre: Genre | None, *, known_size: int | None) -> str:
-    if known_size is not None and entry.path.stat().st_size == known_size:
-        return "known"
+class _Import:
+    """One run of an import."""
+
+    def __init__(self, found: list[Entry], genres: GenreWords, *, check: bool) -> None:
+        self.report = Report()
+        self._genres = genres
+        self._check = check
+        self._known = {
+            str(track.catalogue_key): track
+            for track in Track.objects.filter(catalogue_key__in=[entry.key for entry in found])
+        }
+        self._taken: set[str] = set()
+
+    def take(self, entry: Entry) -> Outcome:
+        if problem := entry.problem or ("is listed twice" if entry.key in self._taken else ""):
+            return self.report.refuse(entry.path, problem)
+        self._taken.add(entry.key)
+        genre = self._genre(entry)
+        known = self._known.get(entry.key)
+        try:
+            return self.report.count(self._update(known, entry, genre) if known else _add(entry, genre))
+        except TrackError as error:
+            if error.code == "storage_full":
+                raise
+            return self.report.refuse(entry.path, error.message)
+        except (OSError, ValueError) as error:
+            return self.report.refuse(entry.path, reason_of(error))
+
+    def _genre(self, entry: Entry) -> Genre | None:
+        genre = self._genres(entry.genre) if entry.genre else None
+        if entry.genre and genre is None:
+            self.report.miss_genre(entry.genre, self._genres.unknown[entry.genre])
+        return genre
+
+    def _update(self, track: Track, entry: Entry, genre: Genre | None) -> Outcome:
+        replaced = self._update_sound(track, entry)
+        corrected = _corrections(track, entry, genre)
+        if corrected:
+            Track.objects.filter(pk=track.pk).update(**corrected)
+        return "changed" if replaced or corrected else "same"
+
+    def _update_sound(self, track: Track, entry: Entry) -> bool:
+        """Replace the sound if the file holds another one."""
+        stamp = stamp_of(entry.path)
+        if stamp == track.file_stamp and not self._check:
+            return False
+        if entry.path.stat().st_size == track.size and digest_of(entry.path) == track.sha256:
+            if stamp != track.file_stamp:
+                Track.objects.filter(pk=track.pk).update(file_stamp=stamp)
+            return False
+        with entry.path.open("rb") as stream:
+            file = File(stream, name=entry.name)
+            info, sha256 = examine(file)
+            replace_sound(
+                track=track,
+                file=file,
+                name=entry.name,
+                info=info,
+                sha256=sha256,
+                file_stamp=stamp,
+                **without_file_tags(track),
+            )
+            track.refresh_from_db()
+        return True
+
+
+def _corrections(track: Track, entry: Entry, genre: Genre | None) -> dict[str, Any]:
+    """Say which words of a track differ from those of the entry.
+
+    A folder only gives a genre to a track without one; a table is right in each of its columns.
+    """
+    wanted: dict[str, Any] = {}
+    if genre is not None and (entry.in_table or track.labelled_genre_id is None):
+        wanted["labelled_genre_id"] = genre.pk
+    if entry.in_table:
+        if entry.genre == "":
+            wanted["labelled_genre_id"] = None
+        said = track.file_tags or {}
+        wanted |= {name: word or said.get(name, "") for name, word in _words(entry).items()}
+    return {name: value for name, value in wanted.items() if getattr(track, name) != value}
+
+
+def _words(entry: Entry) -> dict[str, str]:
+    """Clean the words of an entry; those that it does not give are left out."""
+    words = {"title": entry.title, "artist": entry.artist, "licence": entry.licence}
+    cleaned = {name: clean_title(word)[:TITLE_LENGTH] for name, word in words.items() if word is not None}
+    if cleaned.get("title") == "":
+        del cleaned["title"]
+    return cleaned
+
+
+def _add(entry: Entry, genre: Genre | None) -> Outcome:
+    stamp = stamp_of(entry.path)
     with entry.path.open("rb") as stream:
-        file = File(stream, name=entry.path.name)
+        file = File(stream, name=entry.name)
         info, sha256 = examine(file)
-        track = Track.objects.filter(catalogue_key=entry.key).first()
-        if track is not None:
-            replace_sound(track=track, file=file, name=entry.path.name, info=info, sha256=sha256)
-            return "replaced"
         track = Track(
             visibility=Track.Visibility.CATALOGUE,
             source=Track.Source.CATALOGUE,
-            title=clean_title(entry.title) or title_from(entry.path.name),
-            artist=clean_title(entry.artist)[:TITLE_LENGTH],
-            licence=clean_title(entry.licence)[:TITLE_LENGTH],
             labelled_genre=genre,
-            original_name=clean_name(entry.path.name),
+            original_name=clean_name(entry.name),
             catalogue_key=entry.key,
+            file_stamp=stamp,
             sha256=sha256,
             size=file.size,
+            **{"title": title_from(entry.name), **_words(entry)},
         )
         describe(track, info)
-        store(track, file, entry.path.name, bulk=True)
+        store(track, file, entry.name, bulk=True)
     return "added"

@@ -19,6 +19,7 @@ from classifier import decoding, registry
 from classifier.core.analysis import classify_file
 from classifier.core.audio import AudioError, AudioLimits
 from classifier.core.tags import Strengths, calibrated, version_of
+from genreweb.free_space import has_room
 from library.errors import TrackError
 from library.models import safe_suffix
 from library.services import queue
@@ -87,6 +88,8 @@ def limits_for(*, anonymous: bool) -> AudioLimits:
 
 def _classify(file: File[bytes], name: str, anonymous: bool) -> Answer:
     examine(file, within=limits_for(anonymous=anonymous))
+    if not has_room(file.size):
+        raise TrackError("storage_full")
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
         pending = queue.send_scratch(scratch, anonymous=anonymous, expires=WAIT_SECONDS)

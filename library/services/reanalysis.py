@@ -14,7 +14,7 @@ from django.utils import timezone
 from classifier.models import ModelVersion
 from genreweb.accounts.models import User
 from library.errors import TrackError
-from library.models import LONG_COLUMNS, Analysis, Reanalysis, Track, TrackQuerySet
+from library.models import Analysis, Reanalysis, Track, TrackQuerySet
 from library.services import queue
 
 Scope, Status = Reanalysis.Scope, Reanalysis.Status
@@ -220,7 +220,7 @@ def changes(job: Reanalysis, *, most: int) -> list[Change]:
     tracks = list(_changed(job).with_verdict().order_by("title", "pk")[:most])
     former = (
         Analysis.objects.select_related("model_version")
-        .defer(*LONG_COLUMNS, "model_version__metadata")
+        .without_long_columns()
         .in_bulk([track.former for track in tracks])  # type: ignore[attr-defined]  # annotated above
     )
     return [Change(track, former[track.former]) for track in tracks]  # type: ignore[attr-defined]

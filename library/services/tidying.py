@@ -22,7 +22,7 @@ _BATCH = 500
 
 def tidy() -> int:
     """Delete stored files older than GRACE that belong to no row; return their number."""
-    removed = tidy_folders(("sounds", "renditions", "pictures", SCRATCH), known=_known)
+    removed = tidy_folders(("sounds", "renditions", "covers", "pictures", SCRATCH, "healthz"), known=_known)
     return removed + version_files.tidy(grace=GRACE)
 
 
@@ -60,7 +60,7 @@ def _files(storage: Storage, folder: str) -> Iterator[str]:
 
 def _known(names: list[str]) -> set[str]:
     known: set[str] = set()
-    for field in ("sound", "rendition"):
+    for field in ("sound", "rendition", "cover"):
         known.update(Track.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
     for field in Analysis.PICTURES:
         known.update(Analysis.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))

@@ -1,4 +1,4 @@
-"""Tracks: add, rename, analyse again, delete."""
+"""Tracks: add, edit, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import hashlib
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files import File
@@ -21,11 +21,11 @@ from django.utils.translation import gettext
 
 from classifier import decoding
 from classifier.core.audio import AudioError, AudioInfo, AudioLimits
-from classifier.models import Genre
 from genreweb.accounts.models import User
+from genreweb.free_space import has_room
 from library.errors import TrackError
 from library.models import TITLE_LENGTH, Analysis, Explanation, Track, TrackQuerySet
-from library.services import queue
+from library.services import queue, quotas
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ def add_track(
     known = Track.objects.filter(owner=owner, sha256=sha256).first()
     if known:
         return Added(known, duplicate=True)
+    quotas.check(user=owner, tracks=1, size=file.size, duration=info.duration)
     track = Track(
         owner=owner,
         title=clean_title(title) or title_from(name),
@@ -120,6 +121,8 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
     write(track.sound, file, name)
     try:
         with transaction.atomic():
+            if track.owner is not None:
+                quotas.take(user=track.owner, tracks=1, size=track.size, duration=track.duration)
             track.save(force_insert=True)
             queue.send_on_commit(track.id, bulk=bulk)
     except BaseException:
@@ -129,6 +132,8 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
 
 def write(field: FieldFile, file: File[bytes], name: str) -> None:
     """Write a file to the storage, without saving the row; raises TrackError if that fails."""
+    if not has_room(file.size):
+        raise TrackError("storage_full")
     file.seek(0)
     try:
         field.save(name, file, save=False)
@@ -140,9 +145,11 @@ def write(field: FieldFile, file: File[bytes], name: str) -> None:
         raise TrackError("unavailable") from error
 
 
-def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo, sha256: str) -> None:
-    """Replace the sound of a track and queue it; the old file is deleted on commit."""
-    old = [("sound", track.sound.name or ""), ("rendition", track.rendition.name or "")]
+def replace_sound(
+    *, track: Track, file: File[bytes], name: str, info: AudioInfo, sha256: str, **fields: Any
+) -> None:
+    """Replace the sound of a track, set further fields, and queue it; old files are deleted on commit."""
+    old = [(field, getattr(track, field).name or "") for field in ("sound", "rendition", "cover")]
     file.seek(0)
     describe(track, info)
     track.sound.save(name, file, save=False)
@@ -152,6 +159,9 @@ def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo
             Track.objects.filter(pk=track.pk).update(
                 sound=new,
                 rendition="",
+                cover="",
+                file_tags=None,
+                **fields,
                 sha256=sha256,
                 size=file.size,
                 status=Track.Status.QUEUED,
@@ -168,13 +178,28 @@ def replace_sound(*, track: Track, file: File[bytes], name: str, info: AudioInfo
         raise
 
 
-def rename(*, track: Track, title: str) -> Track:
-    """Change the title of a track; raises ValueError if it is empty."""
-    cleaned = clean_title(title)
-    if not cleaned:
-        raise ValueError(gettext("A track needs a title."))
-    track.title = cleaned
-    track.save(update_fields=["title"])
+def edit(*, track: Track, words: Mapping[str, Any], without_cover: bool = False) -> Track:
+    """Change the title, artist, album, year or genre in words of a track; remove its cover.
+
+    Raises
+    ------
+    ValueError
+        If the title is to be empty.
+    """
+    fields = []
+    for name, word in words.items():
+        cleaned = clean_title(word) if isinstance(word, str) else word
+        if name == "title" and not cleaned:
+            raise ValueError(gettext("A track needs a title."))
+        setattr(track, name, cleaned)
+        fields.append(name)
+    old = [("cover", track.cover.name or "")] if without_cover else []
+    if without_cover:
+        track.cover = ""
+        fields.append("cover")
+    with transaction.atomic():
+        track.save(update_fields=fields)
+        transaction.on_commit(lambda: _remove(old))
     return track
 
 
@@ -207,9 +232,9 @@ def delete_tracks(tracks: TrackQuerySet) -> int:
 
 def _stored_files(tracks: TrackQuerySet) -> Iterable[tuple[str, str]]:
     """Yield (field, storage key) of every file that belongs to `tracks`."""
-    for sound, rendition in tracks.values_list("sound", "rendition"):
-        yield "sound", sound
-        yield "rendition", rendition
+    fields = ("sound", "rendition", "cover")
+    for names in tracks.values_list(*fields):
+        yield from zip(fields, names, strict=True)
     for names in Analysis.objects.filter(track__in=tracks).values_list(*Analysis.PICTURES):
         for name in names:
             yield "picture", name
@@ -251,12 +276,3 @@ def title_from(name: str) -> str:
     shown = clean_name(name)
     stem = re.sub(r"\.[A-Za-z0-9]{1,5}\Z", "", shown)
     return clean_title(stem.replace("_", " ")) or gettext("Untitled")
-
-
-def genre_for(slug: str) -> Genre | None:
-    """Find the genre by the name used in a catalogue, ignoring case, spaces and hyphens."""
-    wanted = re.sub(r"[\s_-]+", "", slug).lower()
-    for genre in Genre.objects.all():
-        if wanted in (genre.slug.replace("-", ""), re.sub(r"[\s_-]+", "", genre.name).lower()):
-            return genre
-    return None

@@ -45,7 +45,7 @@ def genre(context: Context, slug: str) -> Genre:
     """Return the genre of a label; a label without a genre is its own name.
 
     In a template: ``{% genre analysis.genre as predicted %}``, then ``predicted.display_name`` and
-    ``style="--genre: {{ predicted.colour }}"``.
+    ``data-style="--genre: {{ predicted.colour }}"``.
     """
     return _genre(context, slug)
 

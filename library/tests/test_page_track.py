@@ -101,7 +101,7 @@ def test_the_time_axis_has_peaks_genres_and_the_links_of_four_pictures(
     assert analysis is not None
     for name in Analysis.PICTURES:
         assert f'<img src="{getattr(analysis, name).url}"' in html
-        assert re.search(rf'data-picture="{name}"[^>]*><span style="--at: 0.5000">1 kHz</span>', html)
+        assert re.search(rf'data-picture="{name}"[^>]*><span data-style="--at: 0.5000">1 kHz</span>', html)
 
 
 @pytest.mark.parametrize(

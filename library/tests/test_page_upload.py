@@ -93,16 +93,18 @@ def test_a_refused_file_leaves_nothing_behind(
     assert stored() == []
 
 
-@pytest.mark.parametrize(("reason", "code"), [(errno.ENOSPC, "storage_full"), (errno.EIO, "unavailable")])
+@pytest.mark.parametrize(
+    ("reason", "refusal"), [(errno.ENOSPC, (507, "storage_full")), (errno.EIO, (503, "unavailable"))]
+)
 def test_a_storage_that_fails_is_not_the_files_fault(
-    page: Client, monkeypatch: pytest.MonkeyPatch, reason: int, code: str
+    page: Client, monkeypatch: pytest.MonkeyPatch, reason: int, refusal: tuple[int, str]
 ) -> None:
     def fail(*_args: object) -> None:
         raise OSError(reason, "for the test")
 
     monkeypatch.setattr("library.tests.storages.PathlessStorage._save", fail)
     answer = by_script(page, file=file())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)  # type: ignore[attr-defined]
+    assert (answer.status_code, answer.json()["error"]["code"]) == refusal  # type: ignore[attr-defined]
     assert not Track.objects.exists()
 
 

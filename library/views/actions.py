@@ -1,4 +1,4 @@
-"""Actions on a user's own tracks: rename, analyse again, delete."""
+"""Actions on a user's own tracks: rename, edit, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from library.forms import TitleForm
+from library.forms import TitleForm, WordsForm
 from library.models import Track
 from library.services import tracks as services
+from library.services.file_tags import WORDS
 from library.views.history import LISTS
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
@@ -50,7 +51,7 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         form = TitleForm(request.POST)
         if form.is_valid():
-            services.rename(track=track, title=form.cleaned_data["title"])
+            services.edit(track=track, words={"title": form.cleaned_data["title"]})
             if not _by_htmx(request):
                 messages.success(request, _("Renamed."))
                 return redirect("library:track", track.pk) if on_page else redirect("library:history")
@@ -61,6 +62,21 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = TitleForm({"title": track.title})
     template = field if _by_htmx(request) else "library/rename.html"
     return render(request, template, {**context, "form": form})
+
+
+@login_required
+@require_http_methods(GET_OR_POST)
+def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Change what people read about a track: title, artist, album, year, genre in words, cover."""
+    track = _mine(request, pk)
+    form = WordsForm(request.POST or None, initial={name: getattr(track, name) for name in WORDS})
+    if request.method == "POST" and form.is_valid():
+        words = {name: form.cleaned_data[name] for name in WORDS}
+        services.edit(track=track, words=words, without_cover=form.cleaned_data["remove_cover"])
+        messages.success(request, _("Saved."))
+        return redirect("library:track", track.pk)
+    status = 422 if form.errors else 200
+    return render(request, "library/edit.html", {"track": track, "form": form}, status=status)
 
 
 @login_required

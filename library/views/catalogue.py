@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, Value, When
+from django.db.models import Case, Count, F, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -18,7 +18,7 @@ from classifier import tag_words
 from classifier.core.tags import TAGS
 from classifier.models import Genre
 from library.forms import BY_TAG
-from library.models import Reanalysis, Track, TrackQuerySet, strength_column
+from library.models import Reanalysis, Track, TrackQuerySet, holding, strength_column
 from library.moods import STRENGTHS
 from library.templatetags import sound
 from library.views import reanalysis
@@ -125,7 +125,7 @@ def browse(request: HttpRequest) -> HttpResponse:
 
 def _search(tracks: TrackQuerySet, filters: Filters) -> TrackQuerySet:
     for word in filters.q.split()[:_MOST_WORDS]:
-        tracks = tracks.filter(Q(title__icontains=word) | Q(artist__icontains=word))
+        tracks = tracks.filter(holding(word))
     if filters.tag:
         tracks = tracks.with_tag(filters.tag, at_least=STRENGTHS[filters.strength][1])
     return tracks

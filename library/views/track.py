@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template import Context
@@ -17,6 +19,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from classifier.core.ensemble import METADATA_KEY as ENSEMBLE
 from classifier.core.tags import in_order
 from library.api.serializers import TrackSerializer
 from library.errors import sentence
@@ -28,6 +31,8 @@ from library.views.verdict import GenreOf, Verdict, sound_data
 from library.views.why import PATIENCE, Why
 
 MOST_FORMER = 20
+_SHOWN = ("current__timeline", "current__peaks", "current__descriptor", "current__explanation__summary")
+_WHY = ("current__explanation__summary",)
 
 
 @require_safe
@@ -71,7 +76,7 @@ def why(request: HttpRequest, pk: UUID) -> HttpResponse:
     Everybody who may see the track may see the explanation; requesting one needs an account.
     """
     try:
-        track = _analysed(request, pk)
+        track = _analysed(request, pk, *_WHY)
     except Http404:
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
     analysis = track.current
@@ -82,7 +87,7 @@ def why(request: HttpRequest, pk: UUID) -> HttpResponse:
         return redirect_to_login(reverse("library:track", args=[pk]))
     if asks:
         explanations.request(analysis=analysis)
-        track = _analysed(request, pk)
+        track = _analysed(request, pk, *_WHY)
     if request.headers.get("HX-Request") != "true":
         return redirect("library:track", pk)
     shown = Why.of(track.current, _genre_of(request)) if track.current else None
@@ -96,7 +101,7 @@ def why(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def data(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Return the result as a file, in the format of the API."""
-    track = _analysed(request, pk)
+    track = _analysed(request, pk, "current__timeline")
     response = JsonResponse(
         TrackSerializer(track, context={"request": request}).data,
         json_dumps_params={"indent": 2, "ensure_ascii": False},
@@ -108,7 +113,7 @@ def data(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Return the genre over time as CSV."""
-    track = _analysed(request, pk)
+    track = _analysed(request, pk, "current__timeline")
     analysis = track.current
     assert analysis is not None  # noqa: S101  # _analysed
     labels = [label for label in analysis.model_version.labels if label in analysis.probabilities]
@@ -171,12 +176,13 @@ class Progress:
         return cls(track, list(zip(order, states, strict=True)), waits and not queue.has_worker())
 
 
-def _track(request: HttpRequest, pk: UUID) -> Track:
-    """Fetch a track that the user may see, with everything its page shows."""
+def _track(request: HttpRequest, pk: UUID, *, columns: Sequence[str] = _SHOWN) -> Track:
+    """Fetch a track that the user may see, with those long columns that are shown."""
     track = (
         Track.objects.visible_to(request.user)
-        .select_related("labelled_genre", "current", "current__model_version", "current__explanation")
-        .defer("current__embedding", "current__tag_embedding")
+        .select_related("labelled_genre", "current__model_version", "current__explanation")
+        .with_columns(*columns)
+        .annotate(uses_tagger=Q(current__model_version__metadata__has_key=ENSEMBLE))
         .filter(pk=pk)
         .first()
     )
@@ -185,8 +191,8 @@ def _track(request: HttpRequest, pk: UUID) -> Track:
     return track
 
 
-def _analysed(request: HttpRequest, pk: UUID) -> Track:
-    track = _track(request, pk)
+def _analysed(request: HttpRequest, pk: UUID, *columns: str) -> Track:
+    track = _track(request, pk, columns=columns)
     if track.current is None:
         raise Http404
     return track
@@ -208,7 +214,8 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
         context["progress"] = Progress.of(track)
     if track.current is not None:
         genre_of = _genre_of(request)
-        verdict = Verdict.of(track.current, genre_of)
+        uses_tagger = bool(track.uses_tagger)  # type: ignore[attr-defined]  # annotated by `_track`
+        verdict = Verdict.of(track.current, genre_of, uses_tagger=uses_tagger)
         context["verdict"] = verdict
         context["why"] = Why.of(track.current, genre_of)
         context["sound_data"] = sound_data(verdict)

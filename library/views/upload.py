@@ -83,7 +83,8 @@ def _one(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse
     try:
         added = _add(request, files[0])
     except TrackError as error:
-        status = 503 if error.is_ours else 413 if error.code == "too_large" else 422
+        statuses = {"storage_full": 507, "too_large": 413}
+        status = statuses.get(error.code, 503 if error.is_ours else 422)
         return _refuse(status, error.code, error.message)
     track = Track.objects.with_verdict().get(pk=added.track.pk)
     row = render_to_string(

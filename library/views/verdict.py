@@ -10,7 +10,6 @@ from typing import Any
 
 from django.utils.translation import gettext, gettext_lazy
 
-from classifier.core.ensemble import METADATA_KEY as ENSEMBLE
 from classifier.models import Genre
 from library.models import Analysis
 
@@ -98,6 +97,8 @@ class Verdict:
     stretches : list of Stretch
     stale : bool
         Whether another classifier is in service now.
+    uses_tagger : bool
+        Whether the version is joined with the tagger.
     """
 
     analysis: Analysis
@@ -105,6 +106,7 @@ class Verdict:
     likely: list[Bar]
     stretches: list[Stretch]
     stale: bool
+    uses_tagger: bool
 
     @property
     def top(self) -> Bar:
@@ -117,8 +119,7 @@ class Verdict:
     @property
     def lacks_tagger(self) -> bool:
         """Whether the version in service uses the tagger, which was missing when the track was analysed."""
-        analysis = self.analysis
-        return not (analysis.tag_version or self.stale) and ENSEMBLE in analysis.model_version.metadata
+        return self.uses_tagger and not (self.analysis.tag_version or self.stale)
 
     @property
     def leans(self) -> bool:
@@ -145,7 +146,7 @@ class Verdict:
         ]
 
     @classmethod
-    def of(cls, analysis: Analysis, genre_of: GenreOf) -> Verdict:
+    def of(cls, analysis: Analysis, genre_of: GenreOf, *, uses_tagger: bool) -> Verdict:
         percents = whole_percents(analysis.probabilities)
         ranked = sorted(analysis.probabilities.items(), key=lambda item: (-item[1], item[0]))
         bars = {label: Bar(genre_of(label), share, percents[label]) for label, share in ranked}
@@ -155,6 +156,7 @@ class Verdict:
             likely=[bars[label] for label, _share in analysis.likely],
             stretches=list(stretches(analysis.timeline, genre_of)),
             stale=not analysis.model_version.is_in_service,
+            uses_tagger=uses_tagger,
         )
 
 

@@ -196,11 +196,8 @@ class ClipFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pac
 
 def shown_clips() -> ClipQuerySet:
     """Query for clips with everything that is serialised, in a constant number of queries."""
-    long = ("embedding", "opinion", "fingerprint", "tags")
     related = ("genre", "contributed_genre", "contributor", "dataset", "duplicate_of")
-    return with_versions(
-        Clip.objects.select_related(*related).defer(*long, *(f"duplicate_of__{name}" for name in long))
-    )
+    return with_versions(Clip.objects.select_related(*related).without_long_columns())
 
 
 @extend_schema_view(

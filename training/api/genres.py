@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from genreweb.accounts.models import User
 from library.api.genres import GenreListView
 from library.api.serializers import GenreSerializer
+from library.errors import GenreError
+from library.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH, add_genre
 from training.access import IsCurator
-from training.errors import TrainingError
-from training.services.genres import DESCRIPTION_LENGTH, NAME_LENGTH, add_genre
 
 _FIELD_OF = {"genre_unnamed": "name", "genre_exists": "name", "colour_invalid": "colour"}
 
@@ -52,6 +52,6 @@ class GenresView(GenreListView):
         form.is_valid(raise_exception=True)
         try:
             genre = add_genre(by=cast(User, request.user), **form.validated_data)
-        except TrainingError as error:
+        except GenreError as error:
             raise serializers.ValidationError({_FIELD_OF[error.code]: [error.message]}, error.code) from error
         return Response(GenreSerializer(genre).data, status=201)

@@ -216,7 +216,7 @@ class RunListView(ListAPIView[TrainingRun]):
     filter_backends = ()
 
     def get_queryset(self) -> TrainingRunQuerySet:
-        return TrainingRun.objects.visible_to(self.request.user)
+        return TrainingRun.objects.visible_to(self.request.user).without_long_columns()
 
     @extend_schema(
         operation_id="start_training_run",
@@ -317,6 +317,7 @@ def _run(request: Request, pk: UUID) -> TrainingRun:
     run = (
         TrainingRun.objects.visible_to(request.user)
         .select_related("snapshot")
+        .without_long_columns()
         .prefetch_related("epoch_rows", "messages")
         .filter(pk=pk)
         .first()

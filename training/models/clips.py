@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
 from classifier.models import Genre, ModelVersion
+from genreweb.long_columns import JoiningQuerySet
 from library.models import TITLE_LENGTH, Track, safe_suffix
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Dataset(models.Model):
         return self.name
 
 
-class ClipQuerySet(models.QuerySet["Clip"]):
+class ClipQuerySet(JoiningQuerySet["Clip"]):
     def visible_to(self, user: User | AnonymousUser) -> ClipQuerySet:
         """Filter by what `user` may see: everything for curators, else their own contributions."""
         if not user.is_authenticated:
@@ -119,6 +120,8 @@ class Clip(models.Model):
         Dataset, models.CASCADE, null=True, blank=True, related_name="clips", verbose_name=_("dataset")
     )
     dataset_key = models.CharField(_("place in the dataset"), max_length=500, blank=True)
+    # Size and modification time of the file that was imported: equal, they tell that it has not changed.
+    file_stamp = models.CharField(_("size and time of the imported file"), max_length=50, blank=True)
     part = models.CharField(_("part"), max_length=5, choices=Part.choices, blank=True, default=Part.NONE)
     # The same for clips of one dataset that contain the same recording.
     repetition_group = models.CharField(_("repetition group"), max_length=80, blank=True)
@@ -217,6 +220,8 @@ class Clip(models.Model):
 
     objects = ClipQuerySet.as_manager()
 
+    LONG_COLUMNS: ClassVar = ("embedding", "fingerprint", "opinion", "tags")
+
     class Meta:
         ordering = ["-created", "id"]
         verbose_name = _("clip")
@@ -299,6 +304,8 @@ class ClipDecision(models.Model):
     genre_after = models.ForeignKey(Genre, models.PROTECT, related_name="+", verbose_name=_("genre after"))
     status_before = models.CharField(_("status before"), max_length=10, choices=Clip.Status.choices)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+
+    objects = JoiningQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at", "-id"]

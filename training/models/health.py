@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ModelVersion
+from genreweb.long_columns import JoiningQuerySet
 
 
 class LabelCheck(models.Model):
@@ -46,6 +47,8 @@ class LabelCheck(models.Model):
     # Genres with too few clips to be checked.
     left_out = models.JSONField(_("genres left out"), default=list, blank=True)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
+
+    objects = JoiningQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created", "-pk"]

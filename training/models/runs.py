@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ModelVersion
+from genreweb.long_columns import JoiningQuerySet
 from training.models.clips import Clip
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class SnapshotClip(models.Model):
     # Clips of one group (artist, contributor or recording) are on one side.
     group = models.CharField(_("group"), max_length=240, blank=True)
 
+    objects = JoiningQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("clip of a snapshot")
         verbose_name_plural = _("clips of a snapshot")
@@ -71,7 +74,7 @@ class SnapshotClip(models.Model):
         return f"{self.genre} {self.clip_key}"
 
 
-class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
+class TrainingRunQuerySet(JoiningQuerySet["TrainingRun"]):
     def visible_to(self, user: User | AnonymousUser) -> TrainingRunQuerySet:
         """Filter by what `user` may see: everything for curators, nothing for anybody else."""
         return self if user.is_authenticated and user.is_curator else self.none()
@@ -149,6 +152,8 @@ class TrainingRun(models.Model):
     judgement = models.JSONField(_("judgement"), default=dict, blank=True)
 
     objects = TrainingRunQuerySet.as_manager()
+
+    LONG_COLUMNS: ClassVar = ("judgement",)
 
     class Meta:
         ordering = ["-created"]

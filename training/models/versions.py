@@ -8,6 +8,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ModelVersion
+from genreweb.long_columns import JoiningQuerySet
 
 FIRST_REASON = gettext_noop("No version was in service.")
 NEWER_REASON = gettext_noop("It came with a newer Genreweb and takes the place of an older release.")
@@ -49,6 +50,8 @@ class Promotion(models.Model):
     gate = models.JSONField(_("gate"), default=dict, blank=True)
     overridden = models.BooleanField(_("gate overridden"), default=False)
 
+    objects = JoiningQuerySet.as_manager()
+
     class Meta:
         ordering = ["-at", "-id"]
         verbose_name = _("promotion")
@@ -81,6 +84,8 @@ class Receipt(models.Model):
     genres = models.JSONField(_("genres"), default=dict)
     created = models.DateTimeField(_("created"), auto_now_add=True)
     seen_at = models.DateTimeField(_("seen at"), null=True, blank=True)
+
+    objects = JoiningQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]

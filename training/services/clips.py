@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from classifier.core.audio import AudioLimits
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from genreweb.accounts.quotas import Kept
 from library.models import Track
+from library.services import quotas
 from library.services.tracks import clean_title, examine, limits, title_from, write
 from training.errors import TrainingError
 from training.models import Clip
@@ -90,9 +93,16 @@ def submit_clip(
         info, clip.sha256 = examine(file, within=clip_limits())
         clip.size = file.size
         clip.duration = info.duration or None
+        quotas.check(user=contributor, tracks=0, size=file.size, duration=info.duration)
     clip.title = clean_title(title) or (track.title if track else title_from(name))
     clip.artist = clean_title(artist) or (track.artist if track else "")
     return _store(clip, file, name)
+
+
+def kept(user: User) -> Kept:
+    """Count the bytes of a person's clips; pieces of tracks and of other clips are counted with those."""
+    own = Clip.objects.filter(contributor=user, track__isnull=True, origin__isnull=True)
+    return Kept(size=own.aggregate(size=Sum("size"))["size"] or 0)
 
 
 def withdraw(*, clip: Clip) -> None:
@@ -161,6 +171,8 @@ def _store(clip: Clip, file: File[bytes] | None, name: str) -> Submitted:
     written = str(clip.sound.name or "")
     try:
         with transaction.atomic():
+            if file is not None and clip.contributor is not None:
+                quotas.take(user=clip.contributor, tracks=0, size=clip.size, duration=clip.duration)
             if known is not None:
                 taken = _try_again(known, clip)
             else:

@@ -59,6 +59,14 @@ def find(query: Query, *, among: ClipQuerySet) -> Clip | None:
     return best
 
 
+def mark_again(clip: Clip) -> None:
+    """Set the fields of a clip, unsaved, as `mark` does, from what is kept of it; in a transaction."""
+    try:
+        mark(clip, fingerprint.from_columns(read_features(clip).db))
+    except FeaturesError as error:
+        log.warning("clip %s: %s", clip.pk, error)
+
+
 def fill_in() -> int:
     """Fingerprint some of the older clips that have none; return their number."""
     lacking = Clip.objects.filter(fingerprint__isnull=True).exclude(features="")

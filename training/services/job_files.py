@@ -14,13 +14,14 @@ from django.utils import timezone
 
 from classifier import version_files
 from classifier.core import tag_storage
-from classifier.core.artifact import ReleaseError, backbone_of
+from classifier.core.artifact import ReleaseError
 from classifier.core.ensemble import METADATA_KEY
 from classifier.fitting.data.feature_store import FeatureStore
 from classifier.fitting.jobs.clips import TRAINED_ON, RunClips
 from classifier.fitting.jobs.description import JobDescription, JobFolder
 from classifier.models import ModelVersion
 from training.models import DatasetSnapshot, SnapshotClip, TrainingRun
+from training.neighbours import comparable_versions
 from training.services import clip_tags, preflight, run_storage
 from training.services.child import thread_count
 
@@ -114,9 +115,10 @@ def _clips(
     target = {label: number for number, label in enumerate(labels)}
     tagger = _tagger_of(base)
     seen = _trained_on_by(base)
-    rows = snapshot.entries.select_related("clip", "clip__opinion_version").order_by("clip_key")
-    unneeded = [*(() if with_embeddings else ("clip__embedding",)), *(() if tagger else ("clip__tags",))]
-    rows = rows.defer("clip__opinion", "clip__comment", *unneeded)
+    comparable = set(comparable_versions(base).values_list("pk", flat=True)) if base else set()
+    needed = {"clip__embedding": with_embeddings, "clip__tags": bool(tagger)}
+    rows = snapshot.entries.select_related("clip").order_by("clip_key").defer("clip__comment")
+    rows = rows.with_columns(*(name for name, is_needed in needed.items() if is_needed))
     kept = [entry for entry in rows if entry.clip is not None and entry.features_sha256 in place]
     tags = _stack([_tags(entry, tagger) for entry in kept])
     clips = RunClips(
@@ -130,7 +132,7 @@ def _clips(
         ),
         groups=np.array([entry.group for entry in kept], dtype=np.str_),
         seen=np.array([entry.clip_key in seen for entry in kept], dtype=np.bool_),
-        embeddings=_stack([_embedding(entry, base) if with_embeddings else None for entry in kept]),
+        embeddings=_stack([_embedding(entry, comparable) if with_embeddings else None for entry in kept]),
         tags=tags.astype(np.float16),
         taggers=np.where(np.isfinite(tags[:, -1:]).any(axis=1), tagger, ""),
     )
@@ -147,13 +149,10 @@ def _stack(embeddings: list[Any]) -> Any:
     return table
 
 
-def _embedding(entry: SnapshotClip, base: ModelVersion | None) -> Any:
-    """Give the stored embedding of a clip if the version in service would give the same one."""
+def _embedding(entry: SnapshotClip, versions: set[int]) -> Any:
+    """Give the stored embedding of a clip if one of some versions gave it."""
     clip = entry.clip
-    if base is None or clip is None or clip.opinion_version is None or clip.embedding is None:
-        return None
-    same = backbone_of(clip.opinion_version.metadata | {"sha256": clip.opinion_version.sha256})
-    return clip.embedding if same == backbone_of(base.metadata | {"sha256": base.sha256}) else None
+    return clip.embedding if clip is not None and clip.opinion_version_id in versions else None
 
 
 def _tagger_of(base: ModelVersion | None) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from classifier.core.legacy_text import guess_escaped, storable
+from library import tables
+from library.folders import find, genre_folders, walk
+from library.services.importing import Listing
 from training.models import Clip
 
 Layout = Literal["auto", "logmel", "fma", "folders", "csv"]
@@ -19,11 +23,6 @@ _PARTS = {
     **dict.fromkeys(("train", "training"), Clip.Part.TRAIN),
     **dict.fromkeys(("valid", "validation", "val"), Clip.Part.VALID),
     "test": Clip.Part.TEST,
-}
-# Files beside music that are skipped without a warning.
-_NOT_MUSIC = {
-    *(".txt", ".md", ".csv", ".json", ".xml", ".html", ".pdf", ".nfo", ".log", ".db", ".npz", ".npy", ".mf"),
-    *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".m3u", ".m3u8", ".pls"),
 }
 
 
@@ -43,16 +42,26 @@ class Entry:
         Path of its sound, or of the log-mel file.
     row : int or None
         Its row in a log-mel file.
+    title, artist, part, repetition_group : str or None
+        None where nothing says so, as in a table without that column.
+    problem : str
+        Why it cannot be imported, or empty.
     """
 
     key: str
     genre: str
     path: Path
     row: int | None = None
-    title: str = ""
-    artist: str = ""
-    part: str = ""
-    repetition_group: str = ""
+    title: str | None = None
+    artist: str | None = None
+    part: str | None = None
+    repetition_group: str | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file name, for people."""
+        return guess_escaped(self.path.name)
 
 
 def detect(source: Path) -> Layout:
@@ -75,8 +84,15 @@ def detect(source: Path) -> Layout:
     return "folders"
 
 
-def entries(source: Path, layout: Layout = "auto") -> list[Entry]:
+def entries(
+    source: Path, layout: Layout = "auto", *, is_genre: Callable[[str], bool] = lambda word: False
+) -> Listing[Entry]:
     """List the clips of `source`.
+
+    Parameters
+    ----------
+    is_genre
+        Whether a word is a genre of this site, to tell which of several folders names the genre.
 
     Raises
     ------
@@ -84,12 +100,18 @@ def entries(source: Path, layout: Layout = "auto") -> list[Entry]:
         If there are none, or a table lacks its columns.
     """
     chosen = detect(source) if layout == "auto" else layout
-    readers = {"csv": _from_csv, "logmel": _from_logmel, "fma": _from_fma, "folders": _from_folders}
     try:
-        found = list(readers[chosen](source))
+        if chosen == "csv":
+            found = _from_csv(source)
+        elif chosen == "folders":
+            found = _from_folders(source, is_genre)
+        else:
+            found = Listing(list(_from_logmel(source) if chosen == "logmel" else _from_fma(source)))
+    except tables.TableError as error:
+        raise LayoutError(str(error)) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LayoutError(f"{source} cannot be read: {error}.") from error
-    if not found:
+    if all(entry.problem for entry in found.entries):
         raise LayoutError(
             f"{source} holds no labelled clips. Give a folder with one folder per genre, a CSV table with "
             f"the columns {', '.join(COLUMNS)}, a folder of the Free Music Archive with its tracks.csv, or "
@@ -98,24 +120,28 @@ def entries(source: Path, layout: Layout = "auto") -> list[Entry]:
     return found
 
 
-def _from_csv(table: Path) -> Iterator[Entry]:
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        missing = {"path", "genre"} - set(reader.fieldnames or ())
-        if missing:
-            raise LayoutError(f"{table} needs a first line with the columns {', '.join(sorted(missing))}.")
-        for row in reader:
-            place, genre, title, artist, part, group = ((row.get(name) or "").strip() for name in COLUMNS)
-            if place and genre:
-                yield Entry(
-                    key=place,
-                    genre=genre,
-                    path=table.parent / place,
-                    title=title,
-                    artist=artist,
-                    part=_part(part),
-                    repetition_group=group,
-                )
+def _from_csv(path: Path) -> Listing[Entry]:
+    table = tables.read(path, columns=COLUMNS, needed=("path", "genre"))
+    found = []
+    for number, row in enumerate(table.rows, start=2):
+        place, genre = row.pop("path"), row.pop("genre")
+        if not any((place, genre, *row.values())):
+            continue
+        missing = "" if place and genre else f"row {number} has no {'genre' if place else 'path'}"
+        split = row.get("part")
+        found.append(
+            Entry(
+                key=storable(place),
+                genre=genre,
+                path=find(path.parent, place) if place else path,
+                title=row.get("title"),
+                artist=row.get("artist"),
+                part=None if split is None else _part(split),
+                repetition_group=row.get("repetition_group"),
+                problem=missing,
+            )
+        )
+    return Listing(found, table.unknown)
 
 
 def _from_logmel(folder: Path) -> Iterator[Entry]:
@@ -139,7 +165,7 @@ def _from_logmel(folder: Path) -> Iterator[Entry]:
         )
 
 
-def _from_folders(folder: Path) -> Iterator[Entry]:
+def _from_folders(folder: Path, is_genre: Callable[[str], bool]) -> Listing[Entry]:
     """One folder per genre; metadata come from a tracks.csv with a column “name” in it or its parent."""
     known = next(
         (
@@ -149,26 +175,32 @@ def _from_folders(folder: Path) -> Iterator[Entry]:
         ),
         {},
     )
-    for path in sorted(folder.rglob("*")):
-        place = path.relative_to(folder)
-        if len(place.parts) < 2 or path.name.startswith(".") or path.suffix.lower() in _NOT_MUSIC:
-            continue
-        if path.is_file():
-            row = known.get(path.stem, {})
-            yield Entry(
-                key=place.as_posix(),
-                genre=place.parts[-2],
+    paths = list(walk(folder))
+    places = [path.relative_to(folder) for path in paths]
+    genres = genre_folders([[guess_escaped(part) for part in place.parts[:-1]] for place in places], is_genre)
+    found = []
+    for path, place, genre in zip(paths, places, genres, strict=True):
+        row = known.get(path.stem, {})
+        split = row.get("filtered_split") or row.get("split")
+        found.append(
+            Entry(
+                key=storable(place.as_posix()),
+                genre=genre,
                 path=path,
-                title=row.get("title", ""),
-                artist=row.get("artist", ""),
-                part=_part(row.get("filtered_split", "") or row.get("split", "")),
-                repetition_group=row.get("repetition_group", ""),
+                title=row.get("title"),
+                artist=row.get("artist"),
+                part=None if split is None else _part(split),
+                repetition_group=row.get("repetition_group"),
+                problem="" if genre else "lies in no genre's folder",
             )
+        )
+    return Listing(found)
 
 
 def _tracks(table: Path) -> dict[str, dict[str, str]]:
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        return {row["name"]: row for row in csv.DictReader(lines) if row.get("name")}
+    columns = ("name", "title", "artist", "split", "filtered_split", "repetition_group")
+    rows = tables.read(table, columns=columns, needed=()).rows
+    return {row["name"]: row for row in rows if row.get("name")}
 
 
 def _fma_table(folder: Path) -> Path | None:
@@ -188,7 +220,7 @@ def _from_fma(folder: Path) -> Iterator[Entry]:
     table = _fma_table(folder)
     if table is None:
         raise LayoutError(f"There is no tracks.csv of the Free Music Archive in or beside {folder}.")
-    sounds = {path.stem: path for path in sorted(folder.rglob("*.mp3"))}
+    sounds = {path.stem: path for path in walk(folder) if path.suffix.lower() == ".mp3"}
     with table.open(newline="", encoding="utf-8-sig") as lines:
         rows = csv.reader(lines)
         columns = {pair: place for place, pair in enumerate(zip(next(rows), next(rows), strict=True))}

@@ -88,7 +88,7 @@ def version_before() -> ModelVersion | None:
     It is the one whose place the version in service took when it was last promoted, or where the files of
     that one were lost, the one before it.
     """
-    former = _former_of(ModelVersion.objects.in_service())
+    former = _former_of(ModelVersion.objects.without_long_columns().in_service())
     seen: set[int] = set()
     while former is not None and not former.files and former.pk not in seen:
         seen.add(former.pk)
@@ -99,7 +99,7 @@ def version_before() -> ModelVersion | None:
 def _former_of(version: ModelVersion | None) -> ModelVersion | None:
     """Give the version whose place a version took when it was last promoted."""
     taken = Promotion.objects.filter(version=version, action=Promotion.Action.PROMOTE)
-    last = taken.select_related("former").first()
+    last = taken.select_related("former").with_columns("former__files").first()
     return None if last is None else last.former
 
 

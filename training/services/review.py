@@ -212,13 +212,8 @@ def last_decision(*, by: User) -> ClipDecision | None:
     """Return the latest decision of `by` that can be undone, if it is recent."""
     later = ClipDecision.objects.filter(clip=OuterRef("clip"), pk__gt=OuterRef("pk"))
     mine = ClipDecision.objects.filter(by=by, action__in=_DECIDED, at__gte=timezone.now() - UNDOABLE)
-    return (
-        mine.filter(clip__isnull=False)
-        .exclude(Exists(later))
-        .select_related("clip", "genre_after")
-        .defer("clip__embedding", "clip__tags")
-        .first()
-    )
+    latest = mine.filter(clip__isnull=False).exclude(Exists(later))
+    return latest.select_related("clip", "genre_after").first()
 
 
 def _outcome(requested: DecisionRequest, by: User) -> Outcome:
@@ -232,7 +227,7 @@ def _locked(clip_id: UUID) -> Clip:
     clip = (
         Clip.objects.select_for_update(of=("self",))
         .select_related("genre", "contributed_genre")
-        .defer("embedding", "tags")
+        .without_long_columns()
         .filter(pk=clip_id)
         .first()
     )

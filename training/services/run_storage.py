@@ -111,8 +111,7 @@ def _earlier() -> dict[str, tuple[FeatureStore, int]]:
 
 def _entries(snapshot: DatasetSnapshot) -> Iterator[SnapshotClip]:
     entries = snapshot.entries.select_related("clip").order_by("clip_key")
-    unneeded = ("clip__embedding", "clip__opinion", "clip__comment", "clip__tags")
-    return entries.defer(*unneeded).iterator(chunk_size=_BATCH)
+    return entries.defer("clip__comment").iterator(chunk_size=_BATCH)
 
 
 def _checked(entry: SnapshotClip, clip: Clip) -> ClipFeatures | None:

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from classifier import decoding, registry
 from classifier.core import tagger
-from classifier.core.sources import AudioError
+from classifier.core.audio_info import AudioError
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import pool_tags
 from training.models import Clip

@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from training.errors import TrainingError
-from training.services.genres import add_genre
+from library.errors import GenreError
+from library.services.genres import add_genre
 
 GENRES = "/api/v1/genres/"
 Api = Callable[[Any], APIClient]
@@ -84,6 +84,6 @@ def test_names_in_any_script_make_a_label(genres: dict[str, Genre]) -> None:
     genre = add_genre(by=None, name="트로트")
     assert genre.slug.isascii()
     genre.full_clean()
-    with pytest.raises(TrainingError):
+    with pytest.raises(GenreError):
         add_genre(by=None, name="트로트")
     assert add_genre(by=None, name="演歌").slug != genre.slug

@@ -69,7 +69,7 @@ def release_files(**metadata: Any) -> dict[str, bytes]:
         "metadata.json": json.dumps({k: v for k, v in merged.items() if v is not None}).encode(),
         **{
             name: (shipped / name).read_bytes()
-            for name in ("model.tflite", "tagger_head.npz", "music_detector.npz")
+            for name in ("model.tflite", "tagger_head.npz", "music_detector.npz", "recording_head.npz")
         },
     }
 

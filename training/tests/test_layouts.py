@@ -25,10 +25,10 @@ def test_folders_of_genres_with_what_a_table_beside_them_knows(tmp_path: Path) -
         "name,artist,title,filtered_split,repetition_group\nblues.00001,Somebody,A Song,valid,r7\n",
         encoding="utf-8",
     )
-    found = entries(tmp_path / "set/genres")
+    found = [e for e in entries(tmp_path / "set/genres").entries if not e.problem]
     assert [(e.key, e.genre, e.artist, e.title, e.part, e.repetition_group) for e in found] == [
         ("blues/blues.00001.wav", "blues", "Somebody", "A Song", "valid", "r7"),
-        ("rock/unlisted.mp3", "rock", "", "", "", ""),
+        ("rock/unlisted.mp3", "rock", None, None, None, None),
     ]
 
 
@@ -37,7 +37,8 @@ def test_a_table_names_what_lies_beside_it(tmp_path: Path) -> None:
         "path,genre,artist,part\na.wav,blues,X,Training\n,blues,no path,\nb.wav,,no genre,\n",
         encoding="utf-8",
     )
-    (only,) = entries(tmp_path / "list.csv")
+    only, no_path, no_genre = entries(tmp_path / "list.csv").entries
+    assert (no_path.problem, no_genre.problem) == ("row 3 has no path", "row 4 has no genre")
     assert (only.path, only.genre, only.artist, only.part) == (tmp_path / "a.wav", "blues", "X", "train")
 
 
@@ -57,7 +58,7 @@ def test_the_free_music_archive(tmp_path: Path) -> None:
             ]
         )
     assert detect(tmp_path / "fma_small") == "fma"
-    (only,) = entries(tmp_path / "fma_small")
+    (only,) = entries(tmp_path / "fma_small").entries
     assert (only.key, only.genre, only.artist, only.title, only.part) == (
         *("000/000002.mp3", "Hip-Hop", "AWOL", "Food", "train"),
     )
@@ -68,9 +69,9 @@ def test_the_free_music_archive(tmp_path: Path) -> None:
     [
         (lambda folder: folder / "nowhere", "does not exist"),
         (lambda folder: folder, "holds no labelled clips"),
-        (lambda folder: _written(folder / "x.csv", b"path,name\n"), "columns genre"),
-        (lambda folder: _written(folder / "x.csv", b"\xff\xfe\x00"), "cannot be read"),
-        (lambda folder: _written(folder / "x.csv", b""), "columns genre, path"),
+        (lambda folder: _written(folder / "x.csv", b"path,name\n"), "among them “genre”"),
+        (lambda folder: _written(folder / "x.csv", b"\xff\xfe\x00"), "not a CSV table in UTF-8"),
+        (lambda folder: _written(folder / "x.csv", b""), "among them “path”, “genre”"),
     ],
 )
 def test_what_is_no_dataset_is_refused(tmp_path: Path, make: object, said: str) -> None:

@@ -8,8 +8,8 @@ from django.test import Client
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from library import colours
 from library.tests.conftest import Matrix
-from training.services import colours
 
 URL = "/genres/new/"
 SHIPPED = [genre.colour for genre in SHIPPED_GENRES]

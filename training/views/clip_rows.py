@@ -38,7 +38,7 @@ def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
     entries = _learnt().select_related("snapshot__run__candidate").order_by("snapshot__created")
     return (
         clips.select_related("genre", "contributed_genre", "track", "duplicate_of")
-        .defer(*(f"{of}{name}" for of in ("", "duplicate_of__") for name in ("embedding", "opinion", "tags")))
+        .without_long_columns()
         .annotate(piece_count=Count("pieces"))
         .order_by("-created", "id")
         .prefetch_related(Prefetch("entries", entries, to_attr="learnt"))

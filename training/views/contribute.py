@@ -171,7 +171,7 @@ def from_track(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     In a dialog on the track's page, or on a page of its own.
     """
-    tracks = Track.objects.owned_by(request.user).select_related("current").defer("current__embedding")
+    tracks = Track.objects.owned_by(request.user).select_related("current").with_columns("current__peaks")
     track = get_object_or_404(tracks, pk=pk)
     by_htmx = request.headers.get("HX-Request") == "true"
     form = ClipForm(request.POST or None, duration=track.duration)

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from library import colours
+from library.errors import GenreError
+from library.services.genres import add_genre
 from training.access import curator_required
-from training.errors import TrainingError
 from training.forms import GenreForm
-from training.services import colours
-from training.services.genres import add_genre
 from training.services.training_data import LEAST_CLIPS
 
 _FIELDS = {"genre_unnamed": "name", "genre_exists": "name", "colour_invalid": "colour"}
@@ -33,7 +33,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             genre = add_genre(by=cast(User, request.user), **form.cleaned_data)
-        except TrainingError as error:
+        except GenreError as error:
             form.add_error(_FIELDS.get(error.code), error.message)
         else:
             text = _("%(genre)s is added. It can be chosen for clips from now on.")

@@ -112,7 +112,7 @@ def for_cards(clips: ClipQuerySet) -> ClipQuerySet:
         "duplicate_of__genre",
         "opinion_version",
         "reviewed_by",
-    ).defer("tags", *(f"duplicate_of__{name}" for name in ("embedding", "opinion", "tags")))
+    ).defer("tags", "fingerprint")
 
 
 def card_of(clip: Clip, source: str, genre_of: GenreOf) -> Card:

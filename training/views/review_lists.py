@@ -110,9 +110,8 @@ class ListForm(forms.Form):
 
 def for_rows(clips: ClipQuerySet) -> ClipQuerySet:
     """Join what the rows of clips show, in one query."""
-    return clips.select_related(
-        "genre", "contributed_genre", "contributor", "dataset", "duplicate_of", "reviewed_by"
-    ).defer("embedding", "tags", *(f"duplicate_of__{name}" for name in ("embedding", "opinion", "tags")))
+    related = ("genre", "contributed_genre", "contributor", "dataset", "duplicate_of", "reviewed_by")
+    return clips.select_related(*related).defer("embedding", "fingerprint", "tags")
 
 
 @require_safe

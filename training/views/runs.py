@@ -87,9 +87,8 @@ def list_runs(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (started := _start(request, form)):
         return started
     found = preflight.collect(**_queried(form))
-    page = Paginator(
-        TrainingRun.objects.visible_to(request.user).select_related("requested_by", "candidate"), _PER_PAGE
-    ).get_page(request.GET.get("page"))
+    visible = TrainingRun.objects.visible_to(request.user).select_related("requested_by", "candidate")
+    page = Paginator(visible.without_long_columns(), _PER_PAGE).get_page(request.GET.get("page"))
     context = {**_preflight_context(found), "form": form, "page": page}
     return render(request, "training/runs/list.html", context, status=422 if form.errors else 200)
 
@@ -303,6 +302,7 @@ def _run(request: HttpRequest, pk: UUID) -> TrainingRun:
     found = (
         TrainingRun.objects.visible_to(request.user)
         .select_related("requested_by", "candidate", "snapshot")
+        .without_long_columns()
         .filter(pk=pk)
         .first()
     )

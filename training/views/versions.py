@@ -88,7 +88,7 @@ def roll_back(request: HttpRequest) -> HttpResponse:
     """Ask for the reason (in a dialog, or on a page without scripts), then roll back."""
     before = promotion.version_before()
     context: dict[str, Any] = {
-        "champion": ModelVersion.objects.in_service(),
+        "champion": ModelVersion.objects.without_long_columns().in_service(),
         "before": before,
         "reason_length": promotion.REASON_LENGTH,
     }

@@ -23,6 +23,7 @@ def program(person: User) -> APIClient:
 def test_tells_who_one_is(program: APIClient, person: User) -> None:
     me = program.get(URL).json()
     assert me.pop("created")
+    assert me.pop("quotas").keys() == {"tracks", "bytes", "minutes_today"}
     assert me == {
         "id": person.pk,
         "email": person.email,

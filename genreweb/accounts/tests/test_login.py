@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from allauth.core.internal.ratelimit import parse_rates
 from django.core.mail import EmailMessage
 from django.test import Client
 from pytest_django import Settings
@@ -48,7 +49,7 @@ def test_a_closed_account_is_told_so_only_with_the_right_password(client: Client
     assert sign_in(client, person.email, "wrong") == 200
 
 
-def test_five_wrong_passwords_close_an_account_for_a_while_from_everywhere(
+def test_five_wrong_passwords_close_an_account_for_a_while_to_that_address(
     client: Client, person: User, other: User
 ) -> None:
     for _ in range(5):
@@ -57,17 +58,37 @@ def test_five_wrong_passwords_close_an_account_for_a_while_from_everywhere(
     assert response.status_code == 429
     assert int(response["Retry-After"]) > 0
     assert "Too many attempts" in response.content.decode()
-    # Neither another address nor another name of the site gives fresh attempts.
-    assert (
-        Client(REMOTE_ADDR="192.0.2.7").post(URL, {"login": person.email, "password": PASSWORD}).status_code
-        == 429
-    )
-    assert (
-        Client(SERVER_NAME="x.localhost").post(URL, {"login": person.email, "password": PASSWORD}).status_code
-        == 429
-    )
-    # Others are none the worse.
+    # Another name of the site gives no fresh attempts.
+    assert sign_in(Client(SERVER_NAME="x.localhost"), person.email) == 429
+    # Others are none the worse, nor is the person anywhere else.
     assert sign_in(client, other.email) == 302
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.7"), person.email) == 302
+
+
+def test_guesses_from_many_addresses_close_an_account_for_a_while_to_all(
+    client: Client, person: User, other: User, settings: Settings
+) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login_failed_of_account": "6/h/key"}
+    guessers = [Client(REMOTE_ADDR=f"192.0.2.{number}") for number in range(7)]
+    assert [sign_in(guesser, person.email, "wrong") for guesser in guessers] == [200] * 6 + [429]
+    assert sign_in(client, person.email) == 429
+    assert sign_in(client, other.email) == 302
+
+
+def test_right_passwords_are_not_counted(client: Client, person: User, settings: Settings) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login_failed_of_account": "2/h/key"}
+    assert sign_in(client, person.email, "wrong") == 200
+    for _ in range(4):
+        assert sign_in(client, person.email) == 302
+        client.logout()
+
+
+def test_one_address_alone_cannot_close_an_account_to_all(settings: Settings) -> None:
+    def per_hour(limit: str) -> float:
+        (rate,) = [rate for rate in parse_rates(settings.ACCOUNT_RATE_LIMITS[limit]) if rate.per == "key"]
+        return float(rate.amount / rate.duration * 3600)
+
+    assert per_hour("login_failed") < per_hour("login_failed_of_account")
 
 
 def test_many_accounts_from_one_address_are_stopped_others_are_not(

@@ -16,6 +16,8 @@ export class Waveform {
     }
     this.surfer = WaveSurfer.create({
       container,
+      // It brings its styles along; the policy lets them in by the nonce that the page was sent with.
+      cspNonce: document.querySelector("link[nonce]")?.nonce,
       height: "auto",
       peaks: [high, low],
       duration,

@@ -1,0 +1,172 @@
+"""Every environment variable: its examples work, and a bad value is told in a sentence with a hint."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from genreweb.embedded.paths import REPOSITORY
+from genreweb.environment import Environment
+from genreweb.tests.site import environment, run_command
+
+BAD = {
+    "text": None,
+    "truth": "perhaps",
+    "whole": "many",
+    "number": "nan",
+    "names": None,
+    "one_of": "neither",
+    "log_level": "LOUD",
+    "time_zone": "Mars/Olympus",
+    "rate": "often",
+    "hosts": "https://music.example.org",
+    "origin": "music.example.org",
+    "origins": "https://a.example.org,b.example.org",
+    "redis": "memory://",
+    "database": "sqlite:///music.db",
+    "mail": "smtp+tls://user:secret-word@:587",
+    "sender": "nobody",
+}
+"""By the way that a variable is read, a value that it cannot have."""
+_NAMES = {"str": "text", "bool": "truth", "int": "whole", "float": "number", "list": "names"}
+ELSEWHERE = {"GENREWEB_VAR"}
+"""Variables that the settings do not read."""
+
+
+def variables() -> dict[str, str]:
+    """Every variable that the settings read, and how."""
+    tree = ast.parse((REPOSITORY / "genreweb/settings.py").read_text())
+    return {
+        str(node.args[0].value): _NAMES.get(node.func.attr, node.func.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "env"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def readme() -> str:
+    return (REPOSITORY / "README.md").read_text()
+
+
+def examples() -> dict[str, list[str]]:
+    """Every value that README.md and compose.yaml show for a variable."""
+    found: dict[str, list[str]] = {}
+    known = variables()
+    compose = (REPOSITORY / "compose.yaml").read_text()
+    for name, value in re.findall(r"\b([A-Z][A-Z0-9_]+)=(\S+)", f"{readme()}\n{compose}"):
+        found.setdefault(name, []).append(value.rstrip("`,.;"))
+    for row in re.findall(r"^\|(.+)\|$", readme(), re.MULTILINE):
+        names, *rest = row.split("|")
+        first = re.search(r"`([A-Z0-9_]+)`", names)
+        if first:
+            addresses = re.findall(r"`([a-z0-9+]+://[^`]+)`", " ".join(rest))
+            found.setdefault(first.group(1), []).extend(addresses)
+        defaults = re.findall(r"`([^`]+)`", rest[0]) if first else []
+        if len(defaults) == len(re.findall(r"`", names)) // 2:
+            for name, value in zip(re.findall(r"`([A-Z0-9_]+)`", names), defaults, strict=True):
+                found.setdefault(name, []).append(value)
+    # What is left out in an example is anybody's own.
+    return {
+        name: [value.replace("://…", "://host/genreweb").replace("…", "x" * 50) for value in values]
+        for name, values in found.items()
+        if name in known and values
+    }
+
+
+def checked(tmp_path: Path, **more: str) -> Any:
+    return run_command("manage.py", "check", env={**environment(tmp_path, 8000), **more})
+
+
+def test_every_example_works(tmp_path: Path) -> None:
+    shown = examples()
+    assert shown["EMAIL_URL"] == ["smtp+tls://user:password@host:587"]
+    assert {"DATABASE_URL", "REDIS_URL", "SITE_URL", "ALLOWED_HOSTS", "SECRET_KEY", "PORT"} <= shown.keys()
+    for number in range(max(map(len, shown.values()))):
+        chosen = {name: values[number % len(values)] for name, values in shown.items()}
+        done = checked(tmp_path, **chosen)
+        assert done.returncode == 0, done.stderr
+
+
+def test_every_variable_with_a_bad_value_is_told_with_a_hint(tmp_path: Path) -> None:
+    bad = {name: value for name, kind in variables().items() if (value := BAD[kind])}
+    assert len(bad) > 25
+    # A missing secret key is told alone: Django refuses all else without it.
+    done = checked(tmp_path, SECRET_KEY="x" * 50, S3_BUCKET="music", **bad)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    for name in bad:
+        told = re.search(rf"\?: \(genreweb\.E005\) {name} .+\.\n\tHINT: .+\.\n", done.stderr)
+        assert told, f"{name}: {done.stderr}"
+    assert "secret-word" not in done.stderr
+
+
+def test_every_variable_is_in_the_readme() -> None:
+    own = [name for name in variables() if not name.startswith("AWS_")]
+    assert [name for name in own if f"`{name}`" not in readme()] == []
+    table = readme().partition("| variable |")[2].partition("\n\n")[0]
+    documented = set(re.findall(r"`([A-Z][A-Z0-9_]{3,})`", "".join(re.findall(r"^\|([^|]*)\|", table, re.M))))
+    assert documented <= variables().keys() | ELSEWHERE
+
+
+def test_compose_passes_on_variables_that_are_read() -> None:
+    compose = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
+    assert compose["x-site"]["environment"].keys() <= variables().keys()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp+tls://user:p%40ss@mail.example.org:2587", ("mail.example.org", 2587, "p@ss", True, False)),
+        ("smtp+tls://user:pass@mail.example.org", ("mail.example.org", 587, "pass", True, False)),
+        ("smtp+ssl://user:pass@mail.example.org", ("mail.example.org", 465, "pass", False, True)),
+        ("smtps://user:pass@mail.example.org:465", ("mail.example.org", 465, "pass", False, True)),
+        ("smtp://mail.example.org", ("mail.example.org", 25, None, False, False)),
+        ("submission://u:p@mail.example.org", ("mail.example.org", 587, "p", True, False)),
+    ],
+)
+def test_every_way_to_a_mail_server(url: str, expected: tuple[Any, ...]) -> None:
+    env = Environment({"EMAIL_URL": url})
+    mail = env.mail("EMAIL_URL")
+    names = ("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
+    assert tuple(mail[name] for name in names) == expected
+    assert mail["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert env.faults == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *[("mail", value) for value in ("smtp+tls://", "imap://host", "host:587", "smtp://host:mail")],
+        *[("whole", value) for value in ("-1", "1.5", "1_000", "٣", "9" * 20)],
+        *[("number", value) for value in ("-1", "inf", "1e999", "one")],
+        *[("redis", value) for value in ("redis://", "redis://host:99999/0", "host:6379")],
+        *[("database", value) for value in ("postgresql://host", "postgresql://host:x/name", "mysql://h/n")],
+        *[("rate", value) for value in ("60", "60/fortnight", "0/min")],
+        *[("origin", value) for value in ("ftp://host", "https://", "https://host:port")],
+        *[("hosts", value) for value in ("a.example.org:8000", "a b", "http://a")],
+        ("sender", "Genreweb <>"),
+    ],
+)
+def test_what_cannot_be_used_is_a_fault(kind: str, value: str) -> None:
+    env = Environment({"NAME": value})
+    defaults: dict[str, tuple[Any, ...]]
+    defaults = {"whole": (7,), "number": (0.5,), "rate": ("1/s",), "sender": ("a@b",)}
+    read = getattr(env, kind)("NAME", *defaults.get(kind, ()))
+    assert env.faults["NAME"].sentence.startswith("NAME is ")
+    if kind in defaults:
+        assert read == defaults[kind][0]
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    env = Environment({"NAME": " "})
+    assert (env.int("NAME", 3), env.bool("NAME", True)) == (3, True)
+    assert (env.origin("NAME"), env.hosts("NAME")) == ("", [])
+    assert env.faults == {}

@@ -1,0 +1,127 @@
+"""Find genres by the words that people use for them, and add genres to a site."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from classifier.models import Genre
+from genreweb.accounts.models import User
+from library.colours import COLOUR, free_colour
+from library.errors import GenreError
+from library.services.tracks import clean_title
+
+NAME_LENGTH = 60
+SLUG_LENGTH = 40
+DESCRIPTION_LENGTH = 1000
+UNKNOWN_GENRE = "no such genre here"
+
+
+def add_genre(*, by: User | None, name: str, description: str = "", colour: str = "") -> Genre:
+    """Add a genre; it becomes predictable with the first version that was trained on it.
+
+    Without a colour it gets a free one. `by` is the curator who adds it, None for an import.
+
+    Raises
+    ------
+    GenreError
+        ``genre_unnamed``, ``genre_exists`` (ignoring case and punctuation), ``colour_invalid``.
+    PermissionError
+        If `by` is not a curator.
+    """
+    if by is not None and not by.is_curator:
+        raise PermissionError("only curators add genres")
+    shown = clean_title(name)[:NAME_LENGTH].strip()
+    slug = slug_of(shown)[:SLUG_LENGTH].strip("-_")
+    if not slug:
+        raise GenreError("genre_unnamed")
+    colour = colour.strip().lower()
+    if colour and not COLOUR.fullmatch(colour):
+        raise GenreError("colour_invalid")
+    try:
+        with transaction.atomic():
+            if genre_for(shown) or genre_for(slug):
+                raise GenreError("genre_exists")
+            return Genre.objects.create(
+                slug=slug,
+                name=shown,
+                description=description.strip()[:DESCRIPTION_LENGTH],
+                colour=colour or free_colour(list(Genre.objects.values_list("colour", flat=True))),
+            )
+    except IntegrityError as error:
+        # Two curators at once, and the other one was first.
+        raise GenreError("genre_exists") from error
+
+
+def slug_of(name: str) -> str:
+    """Make a label of a name, of any length; empty if it has neither a letter nor a digit."""
+    # If slugify removes every character of a name in another script, keep its letters.
+    return (slugify(name) or slugify(name, allow_unicode=True).encode("punycode").decode("ascii")).strip("-_")
+
+
+def genre_for(name: str) -> Genre | None:
+    """Find the genre that a name or a label means, ignoring case, spaces and punctuation."""
+    wanted = _folded(name)
+    if not wanted:
+        return None
+    for genre in Genre.objects.all():
+        if wanted in (_folded(genre.slug), _folded(genre.name)):
+            return genre
+    return None
+
+
+def _folded(name: str) -> str:
+    """Keep letters, digits and combining marks, in one case; "R&B" and "R and B" are the same."""
+    plain = unicodedata.normalize("NFKC", name).casefold().replace("&", "and")
+    return "".join(character for character in plain if unicodedata.category(character)[0] in "LNM")
+
+
+class GenreWords:
+    """The genres that the words of an import mean; each word is looked up once.
+
+    Attributes
+    ----------
+    unknown : dict of str to str
+        Why a word means no genre, by word.
+    """
+
+    def __init__(self, *, make: bool = False) -> None:
+        self.unknown: dict[str, str] = {}
+        self._make = make
+        self._found: dict[str, Genre | None] = {}
+        self._known: dict[str, Genre] = {}
+        for genre in Genre.objects.all():
+            self._known |= {_folded(genre.slug): genre, _folded(genre.name): genre}
+
+    def knows(self, word: str) -> bool:
+        """Whether the site has this genre already."""
+        return _folded(word) in self._known
+
+    def __call__(self, word: str) -> Genre | None:
+        """Return the genre that `word` means, adding it if that was asked for; None if there is none."""
+        if word not in self._found:
+            self._found[word] = self._known.get(_folded(word)) or self._missing(word)
+        return self._found[word]
+
+    def _missing(self, word: str) -> Genre | None:
+        if not self._make:
+            self.unknown[word] = UNKNOWN_GENRE
+            return None
+        try:
+            genre: Genre | None = add_genre(by=None, name=word)
+        except GenreError as error:
+            genre = _by_label(word)
+            if genre is None:
+                self.unknown[word] = error.message
+        if genre is not None:
+            self._known |= {_folded(genre.slug): genre, _folded(genre.name): genre}
+        return genre
+
+
+def _by_label(word: str) -> Genre | None:
+    """Find the genre whose label a name would get, if only accents tell them apart: "Chanson", "Chansón"."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+    label = slug_of(clean_title(word))
+    return genre_for(label) if _folded(bare) == _folded(label) else None
