@@ -71,9 +71,9 @@ class Report:
 class Drill:
     """One run."""
 
-    def __init__(self, site: Site, *, uploads: int, deadline: float, seed: int) -> None:
+    def __init__(self, site: Site, *, sounds: list[bytes], deadline: float, seed: int) -> None:
         self._site = site
-        self._sounds = variants(uploads)
+        self._sounds = sounds
         self._deadline = deadline
         self._random = random.Random(seed)  # noqa: S311  # which worker is killed, not who may come in
         self._over = threading.Event()
@@ -265,8 +265,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     asked = parser.parse_args()
     print(f"{asked.uploads} uploads, seed {asked.seed}")
+    sounds = variants(asked.uploads)
     with Site(**_ENVIRONMENT) as site:
-        drill = Drill(site, uploads=asked.uploads, deadline=time.monotonic() + asked.seconds, seed=asked.seed)
+        drill = Drill(site, sounds=sounds, deadline=time.monotonic() + asked.seconds, seed=asked.seed)
         report = drill.run()
         rows = count(site.environment)
         copy = restored(site, report)
