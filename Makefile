@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench messages audit lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench drill messages audit lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,9 @@ e2e: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests in a real browser (CH
 
 bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
+
+drill: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
+	@exec $(PY) -m genreweb.drill $(ARGS)
 
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
 	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \

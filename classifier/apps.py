@@ -9,7 +9,10 @@ class ClassifierConfig(AppConfig):
 
     def ready(self) -> None:
         from classifier.registry import look_for_faults, name_in_service
+        from classifier.version_files import stored_names
         from genreweb import health
+        from genreweb.backups import contents
 
         health.register_concern("classifier", look_for_faults)
         health.register_detail("classifier", name_in_service)
+        contents.register(stored_names)

@@ -183,6 +183,12 @@ def _hash_of(stored: str) -> str:
     return digest.hexdigest()
 
 
+def stored_names() -> Iterator[str]:
+    """Name the files of all versions in the storage."""
+    for location, files in ModelVersion.objects.values_list("location", "files").order_by():
+        yield from (f"{location}/{name}" for name in files)
+
+
 def remove(names: list[str]) -> None:
     """Delete stored files; one that cannot be deleted is left to `tidy`."""
     for name in names:

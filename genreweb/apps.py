@@ -7,8 +7,8 @@ class GenrewebConfig(AppConfig):
     verbose_name = "Genreweb"
 
     def ready(self) -> None:
-        # Imported for the checks that it registers.
-        from genreweb import checks  # noqa: F401
+        # Imported for the checks that they register.
+        from genreweb import checks, metrics  # noqa: F401
 
 
 class StaticFilesConfig(DjangoStaticFilesConfig):

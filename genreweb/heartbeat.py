@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
+import psutil
 import redis
 from celery import bootsteps
 from django.conf import settings
@@ -12,6 +15,7 @@ from django.conf import settings
 SECONDS = 5.0
 LOST_AFTER_SECONDS = 20.0
 _KEY = "genreweb:workers:{}"
+_MEMORY = "genreweb:worker:{}:memory"
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +32,11 @@ def _now(client: redis.Redis) -> float:
 
 
 def beat(client: redis.Redis, *, queues: list[str], worker: str) -> None:
-    """Record that `worker` consumes `queues` now."""
+    """Record that `worker`, which is this process, consumes `queues` now, and the memory that it takes."""
     now = _now(client)
+    resident, processes = _own_memory()
     with client.pipeline() as pipeline:
+        pipeline.set(_MEMORY.format(worker), f"{resident} {processes}", ex=int(LOST_AFTER_SECONDS))
         for queue in queues:
             key = _KEY.format(queue)
             pipeline.zadd(key, {worker: now})
@@ -48,6 +54,31 @@ def leave(client: redis.Redis, *, queues: list[str], worker: str) -> None:
 def live_workers(client: redis.Redis, *, queue: str) -> int:
     """Count the workers whose last heartbeat for `queue` is recent."""
     return int(client.zcount(_KEY.format(queue), _now(client) - LOST_AFTER_SECONDS, "+inf"))
+
+
+def memory(client: redis.Redis, *, queues: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Give the resident bytes and the number of processes of each live worker for one of `queues`."""
+    since = _now(client) - LOST_AFTER_SECONDS
+    found = {}
+    for queue in queues:
+        for name in cast("list[bytes]", client.zrangebyscore(_KEY.format(queue), since, "+inf")):
+            worker = name.decode()
+            if said := cast("bytes | None", client.get(_MEMORY.format(worker))):
+                resident, processes = said.split()
+                found[worker] = int(resident), int(processes)
+    return found
+
+
+def _own_memory() -> tuple[int, int]:
+    """Measure this process and those that it started."""
+    resident = processes = 0
+    own = psutil.Process()
+    for process in (own, *own.children(recursive=True)):
+        # Processes of a worker come and go.
+        with contextlib.suppress(psutil.Error):
+            resident += process.memory_info().rss
+            processes += 1
+    return resident, processes
 
 
 class Heartbeat(bootsteps.StartStopStep):

@@ -26,9 +26,11 @@ INSTALLED_APPS = [
     "knox",
     "drf_spectacular",
     "csp",
+    "django_guid",
 ]
 
 MIDDLEWARE = [
+    "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

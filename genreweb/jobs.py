@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,6 +26,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Now
 
+from genreweb import counters
 from genreweb.domain_errors import DomainError
 
 log = logging.getLogger(__name__)
@@ -207,9 +209,11 @@ class JobTable(Generic[ClaimT]):
         claim = self.claim(pk)
         if claim is None:
             return False
+        began = time.monotonic()
         try:
             with claim.row_heartbeat():
                 work(claim)
+            counters.observe("genreweb_job_seconds", {(self._kind,): time.monotonic() - began})
         except ClaimLostError:
             log.info("%s: the claim was lost", self._name(pk))
             return False
@@ -229,6 +233,7 @@ class JobTable(Generic[ClaimT]):
             failed = claim.update(**self._failed(failure.code, failure.params))
             if failed:
                 self.note(claim.row.pk, Event.FAILED)
+                self._count(Event.FAILED, failure.code)
         return failed
 
     def put_back(self, claim: ClaimT, failure: Failure) -> None:
@@ -237,6 +242,7 @@ class JobTable(Generic[ClaimT]):
             again = claim.rows().filter(tries__lt=self.attempts).update(**self._queued(Now()))
             if again:
                 self.note(claim.row.pk, Event.RETRIED)
+                self._count(Event.RETRIED, failure.code)
         if not again:
             self.fail(claim, failure)
 
@@ -273,6 +279,7 @@ class JobTable(Generic[ClaimT]):
                 event = self.release(lost.filter(pk=pk))
                 if event is not None:
                     self.note(pk, event)
+                    self._count(event, self.lost_code)
                     log.warning("%s had lost its worker: %s", self._name(pk), event)
 
     def _queued(self, at: Any) -> dict[str, Any]:
@@ -281,8 +288,18 @@ class JobTable(Generic[ClaimT]):
     def _failed(self, code: str, params: Fields) -> dict[str, Any]:
         return {**self.failed, **self.released, "error_code": code, "error_params": dict(params)}
 
+    def _count(self, event: Event, code: str) -> None:
+        """Count what became of a row once that is committed."""
+        if event is not Event.CANCELLED:
+            name = "genreweb_job_failures" if event is Event.FAILED else "genreweb_job_retries"
+            transaction.on_commit(lambda: counters.increment(name, self._kind, code), robust=True)
+
+    @property
+    def _kind(self) -> str:
+        return str(self.model._meta.model_name)
+
     def _name(self, pk: Any) -> str:
-        return f"{self.model._meta.model_name} {pk}"
+        return f"{self._kind} {pk}"
 
 
 def _long_ago() -> Any:

@@ -22,6 +22,7 @@ from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
 from genreweb.environment import Environment
 from genreweb.installed import INSTALLED_APPS, MIDDLEWARE  # noqa: F401  # settings of these names
+from genreweb.logs import FORMATS, REQUEST_IDS, logging_settings
 from genreweb.schedule import beat_schedule
 
 # Lets Django's generic classes be subscripted at run time too, as their types ask: ModelAdmin[Track].
@@ -356,6 +357,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- who may read /metrics: nobody, unless one of these is set ------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+METRICS_ADDRESSES: list[str] = env.list("METRICS_ADDRESSES", [])
+
 # --- language and time ----------------------------------------------------------------------------------
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LANGUAGE_CODE = env.one_of("LANGUAGE_CODE", "en", [code for code, _name in LANGUAGES])
@@ -366,16 +371,10 @@ USE_I18N = True
 USE_TZ = True
 
 # --- log ------------------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", logging.INFO)},
-    "loggers": {"django.request": {"level": "ERROR"}},
-}
+DJANGO_GUID = REQUEST_IDS
+LOGGING = logging_settings(
+    level=env.log_level("LOG_LEVEL", logging.INFO), form=env.one_of("LOG_FORMAT", "line", FORMATS)
+)
 
 # --- what could not be read -----------------------------------------------------------------------------
 env.one_of("KERAS_BACKEND", "tensorflow", ("tensorflow", "jax", "torch"))

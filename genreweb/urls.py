@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from genreweb.health import healthz
 from genreweb.media import media
+from genreweb.metrics import metrics
 
 urlpatterns = [
     path("", include("library.urls")),
@@ -19,6 +20,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("media/<str:token>", media, name="media"),
     path("healthz", healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "genreweb.errors.bad_request"

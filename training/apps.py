@@ -9,8 +9,11 @@ class TrainingConfig(AppConfig):
 
     def ready(self) -> None:
         from genreweb.accounts import personal_data, quotas
+        from genreweb.metrics import register_gauge
         from training import personal_data as ours
+        from training.models.runs import count_runs
         from training.services.clips import kept
 
         personal_data.register(ours)
         quotas.register(kept)
+        register_gauge("genreweb_training_runs", "Training runs.", ("kind", "status"), count_runs)

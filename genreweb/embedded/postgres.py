@@ -31,6 +31,11 @@ def _install() -> Path:
     return Path(spec.origin).parent / f"pginstall{VERSION}"
 
 
+def program(name: str) -> Path:
+    """Give one of the programs that come with the private server, such as ``pg_dump``."""
+    return _install() / "bin" / name
+
+
 class Postgres:
     """One PostgreSQL server on a socket that only this site can open; it listens to no network."""
 

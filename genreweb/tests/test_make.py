@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from moto.server import ThreadedMotoServer
 
 from genreweb.embedded import services
 from genreweb.embedded.paths import REPOSITORY
@@ -216,7 +217,7 @@ def compose() -> dict[str, Any]:
 
 def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     own = {service.name: service for service in services.services(Address("127.0.0.1", 8000))}
-    assert set(own) | {"db", "redis", "proxy"} == set(compose["services"])
+    assert set(own) | {"db", "redis", "proxy", "storage", "bucket"} == set(compose["services"])
     for name in ("analysis", "training"):
         command = compose["services"][name]["command"].split()
         for flag in ("--queues", "--hostname"):
@@ -244,6 +245,84 @@ def test_the_proxy_stands_before_the_web_server_where_it_is_wanted(compose: dict
     assert re.search(r"^\$\{SITE_URL:-[a-z]+} \{$", text, re.MULTILINE)
     volume = proxy["volumes"][0].partition(":")[0]
     assert volume in compose["volumes"]
+
+
+def test_an_s3_server_is_there_where_it_is_wanted(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name in ("storage", "bucket"):
+        assert services[name]["profiles"] == ["storage"], "nobody gets it unasked"
+    assert re.fullmatch(r"[a-z0-9./]+:v\d+\.\d+\.\d+", services["storage"]["image"]), (
+        "its files outlive a pull"
+    )
+    volume, _, place = services["storage"]["volumes"][0].partition(":")
+    assert volume in compose["volumes"]
+    assert services["storage"]["command"][-2:] == ["posix", place]
+    # The site and the server are told the same names.
+    site, server = services["web"]["environment"], services["storage"]["environment"]
+    for ours, theirs in (
+        ("S3_ACCESS_KEY_ID", "ROOT_ACCESS_KEY"),
+        ("S3_SECRET_ACCESS_KEY", "ROOT_SECRET_KEY"),
+    ):
+        assert site[ours] == server[theirs] == f"${{{ours}:-}}"
+    # Browsers and the site reach it under one name, through the proxy.
+    assert "reverse_proxy storage:7070" in compose["configs"]["caddyfile"]["content"]
+    (alias,) = services["proxy"]["networks"]["default"]["aliases"]
+    assert alias.startswith("${FILES_HOST:-")
+    assert (REPOSITORY / services["bucket"]["command"].split()[1]).is_file()
+    # Who does not want it, starts without it.
+    assert services["web"]["depends_on"]["bucket"]["required"] is False
+
+
+def _order(services: dict[str, Any], name: str) -> list[str]:
+    """Give what must be there before a service; fails where services wait for each other."""
+    found: list[str] = []
+
+    def visit(one: str, above: tuple[str, ...]) -> None:
+        assert one not in above, f"{' -> '.join([*above, one])} wait for each other"
+        for needed in services[one].get("depends_on", {}):
+            visit(needed, (*above, one))
+        found.append(one)
+
+    visit(name, ())
+    return found
+
+
+def test_no_containers_wait_for_each_other(compose: dict[str, Any]) -> None:
+    for name in compose["services"]:
+        assert set(_order(compose["services"], name)) <= set(compose["services"])
+    order = _order(compose["services"], "analysis")
+    assert order.index("storage") < order.index("bucket") < order.index("web")
+
+
+def test_the_bucket_is_made_once() -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    env = {
+        **os.environ,
+        "S3_ENDPOINT_URL": f"http://{host}:{port}",
+        "S3_BUCKET": "made-by-compose",
+        "S3_REGION": "us-east-1",
+        "S3_ADDRESSING_STYLE": "path",
+        "S3_ACCESS_KEY_ID": "someone",
+        "S3_SECRET_ACCESS_KEY": "something",
+    }
+    command = [sys.executable, str(REPOSITORY / "tools" / "make_bucket.py")]
+
+    def run(**more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, env={**env, **more}, capture_output=True, text=True, check=False)
+
+    try:
+        first, second = run(), run()
+    finally:
+        server.stop()
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert "is made" in first.stdout
+    assert second.stdout == "", "it was there"
+    away = run(S3_ENDPOINT_URL="http://127.0.0.1:1", SECONDS_TO_WAIT="0")
+    assert away.returncode == 1
+    assert "cannot be made" in away.stderr
 
 
 def test_containers_get_their_secrets_from_the_environment(compose: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from classifier.core.analysis import TrackAnalysis, analyse
 from classifier.core.inference import Segment
 from classifier.core.playback import PLAYBACK_SUFFIX, is_browser_playable
 from classifier.models import ModelVersion
+from genreweb import counters
 from genreweb.jobs import Claim, Failure
 from library.models import Analysis, Track
 from library.services import queue
@@ -50,7 +51,12 @@ def analyse_track(*, track_id: UUID) -> bool:
 
     def work(claim: Claim[Track]) -> None:
         loaded = registry.in_service()
-        _save(claim, _analyse(claim, loaded), loaded.version)
+        result = _analyse(claim, loaded)
+        _save(claim, result, loaded.version)
+        steps: dict[counters.Labels, float] = {
+            ("track", step): seconds for step, seconds in result.timings.items()
+        }
+        counters.observe("genreweb_step_seconds", steps)
 
     return JOBS.process(track_id, work)
 

@@ -182,6 +182,12 @@ class TrainingRun(models.Model):
         return self.status in self.ACTIVE
 
 
+def count_runs() -> dict[tuple[str, ...], float]:
+    """Count the runs by kind and status."""
+    rows = TrainingRun.objects.order_by().values_list("kind", "status").annotate(models.Count("pk"))
+    return {(kind, status): float(number) for kind, status, number in rows}
+
+
 class TrainingEpoch(models.Model):
     """Figures after one epoch. A resumed run overwrites an epoch with the same figures."""
 
