@@ -169,7 +169,7 @@ def test_the_page_says_what_came_of_it(
     page = page_of(client)
     assert "80 test clips, 15 seconds of each" in page
     assert f"{100 * agreement - 5:.1f} to {100 * agreement + 5:.1f}" in page
-    section = page[page.index('id="robustness-title"') :]
+    section = page[page.index('id="robustness-title"') :].split("</section>")[0]
     assert section.count("51&#8239;%") == 2
     assert "70.0\u202f% of 80 clips in 2 channels, 95 % interval 65.0 to 75.0" in section
     assert (section.count(">Reached<"), section.count(">Missed<")) == ((1, 1) if reached else (0, 2))

@@ -54,6 +54,8 @@ class Manifest:
     """As ``app.name``."""
     secret_key: str
     """A fingerprint of the key that signs sessions and links; the key itself is not in the archive."""
+    functions: list[str] = field(default_factory=list)
+    """Definitions of the functions that triggers of the tables call: a dump of tables holds none."""
     counts: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     """Files that rows name and that the storage did not have when they were to be copied."""

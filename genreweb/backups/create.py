@@ -75,6 +75,7 @@ def _write(target: IO[bytes], *, folder: Path) -> Manifest:
                 release=VERSION,
                 created=timezone.now().isoformat(timespec="seconds"),
                 tables=database.tables(),
+                functions=database.functions(),
                 migrations=database.applied_migrations(),
                 secret_key=key_fingerprint(),
                 counts=contents.counts(),

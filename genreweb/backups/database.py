@@ -21,6 +21,10 @@ from genreweb.embedded import postgres
 from genreweb.embedded.process import EngineError
 
 _LOCK_WAIT = "30s"
+_OWN_FUNCTIONS = """
+FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prokind = 'f' AND NOT EXISTS (
+    SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+)"""
 _SINCE_17 = b"SET transaction_timeout = 0;\n"
 
 
@@ -38,6 +42,19 @@ def tables() -> list[str]:
     names = {*connection.introspection.django_table_names(), MigrationRecorder.Migration._meta.db_table}
     with connection.cursor() as cursor:
         return sorted(names.intersection(connection.introspection.table_names(cursor)))
+
+
+def functions() -> list[str]:
+    """Give the definitions of the functions of the site that no extension brought."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_get_functiondef(p.oid) {_OWN_FUNCTIONS} ORDER BY 1")
+        return [str(definition) for (definition,) in cursor.fetchall()]
+
+
+def _function_names() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT p.oid::regprocedure::text {_OWN_FUNCTIONS}")
+        return [str(name) for (name,) in cursor.fetchall()]
 
 
 def applied_migrations() -> list[str]:
@@ -73,14 +90,20 @@ def dump(target: IO[bytes], *, of: str, names: Sequence[str]) -> None:
             raise BackupError(f"The database could not be dumped: {_tail(said)}")
 
 
-def load(source: IO[bytes], *, names: Sequence[str]) -> None:
-    """Replace the tables `names` by those of a dump, in one transaction.
+def load(source: IO[bytes], *, names: Sequence[str], functions: Sequence[str] = ()) -> None:
+    """Replace the tables `names` by those of a dump, and the site's functions, in one transaction.
+
+    Parameters
+    ----------
+    functions
+        Definitions, as `functions` gives them.
 
     Raises
     ------
     BackupError
         The rows are as they were.
     """
+    present = _function_names()
     # This process's own connection must not hold what the transaction waits for.
     connection.close()
     command, environment = _client("psql", ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"])
@@ -90,6 +113,8 @@ def load(source: IO[bytes], *, names: Sequence[str]) -> None:
         "SET LOCAL client_min_messages = warning",
         "CREATE EXTENSION IF NOT EXISTS vector",
         *(f'DROP TABLE IF EXISTS "{name}" CASCADE' for name in names),
+        *(f"DROP FUNCTION {name} CASCADE" for name in present),
+        *functions,
     ]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as said_of_dump:
         loader = subprocess.Popen(  # noqa: S603  # our own words

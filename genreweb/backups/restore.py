@@ -63,7 +63,8 @@ def restore(*, source: Path, force: bool = False) -> Restored:
         try:
             _add_files(source, done)
             with archive.database(source) as dump:
-                database.load(dump, names=sorted({*manifest.tables, *database.tables()}))
+                names = sorted({*manifest.tables, *database.tables()})
+                database.load(dump, names=names, functions=manifest.functions)
         except OSError as error:
             _remove(done.written)
             raise BackupError(

@@ -36,7 +36,7 @@ def test_starts_everything_and_leaves_nothing(site: WatchedSite, monkeypatch: py
     site.wait_until_ready()
     status, said = site.request("GET", "/healthz")
     assert (status, said["status"]) == (200, "ok")
-    assert said["checks"] == dict.fromkeys(("database", "broker", "storage", "worker"), "ok")
+    assert said["checks"] == dict.fromkeys(("database", "broker", "storage", "room", "worker"), "ok")
     assert said["version"] == VERSION
     assert said["classifier"]
     assert f"http://127.0.0.1:{site.port}/" in site.output()

@@ -31,7 +31,7 @@ def test_tells_who_one_is(program: APIClient, person: User) -> None:
         "is_curator": False,
         "is_staff": False,
     }
-    person.groups.add(Group.objects.get(name=CURATORS))
+    person.groups.add(Group.objects.get_or_create(name=CURATORS)[0])
     assert program.get(URL).json()["is_curator"] is True
 
 

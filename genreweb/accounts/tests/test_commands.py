@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
+from django.db import connection
 from pytest_django import Settings
 
 from genreweb.accounts.addresses import is_verified
@@ -84,5 +87,11 @@ def test_createsuperuser_asks_for_no_user_name(monkeypatch: pytest.MonkeyPatch) 
         call_command("createsuperuser", "--noinput", "--email", "root@example.org", stdout=StringIO())
 
 
-def test_the_group_of_curators_is_there_from_the_start() -> None:
-    assert Group.objects.filter(name=CURATORS).exists()
+def test_the_migrations_make_the_group_of_curators() -> None:
+    # Tests that commit leave no row of the migrations behind.
+    Group.objects.filter(name=CURATORS).delete()
+    migration = import_module("genreweb.accounts.migrations.0002_curators")
+    for _ in range(2):
+        with connection.schema_editor() as editor:
+            migration.add_group(apps, editor)
+    assert Group.objects.filter(name=CURATORS).count() == 1
