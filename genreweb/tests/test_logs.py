@@ -141,7 +141,9 @@ def test_tasks_carry_the_id_of_the_request_that_sent_them(
 
     assert client.get("/line?send", headers={"X-Request-ID": sent}).status_code == 200
     write_lines.apply_async(queue="analysis")  # of no request, as the scheduler's
-    with start_worker(celery_app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
+    with start_worker(
+        celery_app, pool="solo", loglevel="INFO", perform_ping_check=False, shutdown_timeout=30
+    ):
         wait_for(lambda: stream.getvalue().count("a task") == 2)
 
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]

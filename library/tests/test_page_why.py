@@ -218,9 +218,8 @@ def test_the_page_costs_no_query_more(
     if done:
         explained(track, bands_for=[(250, 1000)])
     page(owner_client, track)
-    # The session, the person, the track with its explanation, the genres, the neighbours (six: the lens, how far
-    # it is, its vectors, the asker's and the public ones, their tracks) and former verdicts; whether the person
-    # curates, their news, and what they said of the track.
+    # The session, the person, the track with its explanation, the genres, the neighbours (six) and former
+    # verdicts; whether the person curates, their news, and what they said of the track.
     with django_assert_num_queries(15):
         page(owner_client, track)
 
