@@ -95,3 +95,11 @@ _STARTED: pytest.StashKey[float] = pytest.StashKey()
 def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
     took = config.stash.get(_STARTED, None)
     return None if took is None else f"private PostgreSQL and Redis under {_folder} ({took:.1f} s)"
+
+
+@pytest.fixture(autouse=True)
+def _no_language_of_an_earlier_test() -> None:
+    """Forget the language that a request of an earlier test has left in this thread."""
+    from django.utils import translation
+
+    translation.deactivate()

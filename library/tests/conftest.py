@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser, Group
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.utils import timezone, translation
+from django.utils import timezone
 from numpy.typing import NDArray
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -44,8 +44,6 @@ def _surroundings(settings: Settings) -> None:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     cache.clear()
-    # A request of an earlier test may have left its language in this thread.
-    translation.deactivate()
 
 
 @pytest.fixture
