@@ -37,7 +37,9 @@ def test_a_row_for_each_track(song: Path) -> None:
         samples = decode(file).samples
     assert row["filename"] == str(song)
     assert int(row["length"]) == samples.size
-    assert [float(row[column]) for column in COLUMNS] == pytest.approx(summarise(samples).tolist(), rel=1e-8)
+    assert [float(row[column]) for column in COLUMNS] == pytest.approx(
+        summarise(samples).tolist(), rel=1e-4, abs=1e-6
+    )
     assert row["label"] in GENRES | {""}
     assert finished.returncode == 0
 
@@ -58,7 +60,7 @@ def test_a_row_for_each_three_seconds(song: Path) -> None:
     assert [Path(row["filename"]).name for row in found] == ["a song.0.wav", "a song.1.wav"]
     assert [int(row["length"]) for row in found] == [66150, 66150]
     for row, piece in zip(found, pieces, strict=True):
-        assert float(row["rms_mean"]) == pytest.approx(summarise(piece)[COLUMNS.index("rms_mean")], rel=1e-8)
+        assert float(row["rms_mean"]) == pytest.approx(summarise(piece)[COLUMNS.index("rms_mean")], rel=1e-6)
 
 
 def test_json_lines_with_numbers(song: Path) -> None:
