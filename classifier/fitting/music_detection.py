@@ -6,9 +6,6 @@ clicks) or read from a folder of recorded sounds, such as those of sound themes 
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +18,7 @@ from classifier.core.audio import SAMPLE_RATE, AudioError, AudioLimits, decode
 from classifier.core.music_detection import DETECTOR_FILE, MusicDetector
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import pool_tags
+from classifier.fitting.artifact.arrays import write_arrays
 from classifier.fitting.data.outliers import SYNTHESISERS
 from classifier.fitting.data.talk import echoing, voices
 from classifier.fitting.tagger_head import chosen_clips
@@ -173,17 +171,9 @@ def write_detector(
 ) -> dict[str, Any]:
     """Store a detector and give the entry for the metadata of the release that it lies beside."""
     metadata = {"tagger": detector.tagger, "trained_on": trained_on, "recipe": asdict(recipe)}
-    content = io.BytesIO()
-    np.savez_compressed(
-        content,
-        weights=detector.weights,
-        bias=np.float64(detector.bias),
-        metadata=np.array(json.dumps(metadata)),
+    return write_arrays(
+        folder / DETECTOR_FILE, metadata, weights=detector.weights, bias=np.float64(detector.bias)
     )
-    partial = folder / f".{DETECTOR_FILE}.partial"
-    partial.write_bytes(content.getvalue())
-    partial.replace(folder / DETECTOR_FILE)
-    return metadata | {"sha256": hashlib.sha256(content.getvalue()).hexdigest()}
 
 
 def _joined(files: list[Path], rng: np.random.Generator) -> Samples | None:

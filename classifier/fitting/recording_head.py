@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +16,7 @@ from classifier.core.enhancement import enhance
 from classifier.core.recordings import RECORDING_HEAD_FILE
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import TaggerHead, pool_tags
+from classifier.fitting.artifact.arrays import write_arrays
 from classifier.fitting.data.recordings import simulated_recording
 from classifier.fitting.data.talk import voices
 from classifier.fitting.tagger_head import HeadExamples, HeadRecipe, chosen_clips, fit_head
@@ -112,14 +110,7 @@ def write_recording_head(
         "examples": examples,
         "recipe": asdict(recipe),
     }
-    content = io.BytesIO()
-    np.savez_compressed(
-        content, weights=head.weights, biases=head.biases, metadata=np.array(json.dumps(metadata))
-    )
-    partial = folder / f".{RECORDING_HEAD_FILE}.partial"
-    partial.write_bytes(content.getvalue())
-    partial.replace(folder / RECORDING_HEAD_FILE)
-    return metadata | {"sha256": hashlib.sha256(content.getvalue()).hexdigest()}
+    return write_arrays(folder / RECORDING_HEAD_FILE, metadata, weights=head.weights, biases=head.biases)
 
 
 def _embedding(

@@ -7,9 +7,6 @@ every genre has some.
 from __future__ import annotations
 
 import csv
-import hashlib
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +19,7 @@ from classifier.core.audio import AudioLimits, decode
 from classifier.core.dataset import DatasetError
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import HEAD_FILE, TaggerHead, pool_tags
+from classifier.fitting.artifact.arrays import write_arrays
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.intp]
@@ -171,11 +169,4 @@ def write_head(
         "trained_on": dict(trained_on),
         "recipe": asdict(recipe),
     }
-    content = io.BytesIO()
-    np.savez_compressed(
-        content, weights=head.weights, biases=head.biases, metadata=np.array(json.dumps(metadata))
-    )
-    partial = folder / f".{HEAD_FILE}.partial"
-    partial.write_bytes(content.getvalue())
-    partial.replace(folder / HEAD_FILE)
-    return metadata | {"sha256": hashlib.sha256(content.getvalue()).hexdigest()}
+    return write_arrays(folder / HEAD_FILE, metadata, weights=head.weights, biases=head.biases)

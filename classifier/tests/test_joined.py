@@ -76,9 +76,9 @@ def test_two_files_joined_are_heard_both(kind: str) -> None:
 
 def test_a_link_that_cannot_be_read_is_missed() -> None:
     good, other = tone(440, "vorbis"), tone(880, "vorbis")
-    spoilt = other[:60] + bytes(len(other) - 60)
+    damaged = other[:60] + bytes(len(other) - 60)
 
-    info = decode(io.BytesIO(good + spoilt + good)).info
+    info = decode(io.BytesIO(good + damaged + good)).info
 
     assert info.duration == pytest.approx(4.0, abs=0.05)
     assert info.expected_duration == pytest.approx(6.0, abs=0.5)
