@@ -12,6 +12,8 @@ from rest_framework.exceptions import NotAuthenticated, NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from genreweb.accounts.scopes import Scope, require
+
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
 
@@ -31,11 +33,15 @@ def curator_required(view: V) -> V:
 
 
 class IsCurator(BasePermission):
-    """Admit curators; 404 for other users."""
+    """Admit curators; 404 for other users, 403 for tokens that may not curate."""
+
+    scope = Scope.CURATE
+    """For the schema."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not request.user.is_authenticated:
             raise NotAuthenticated
+        require(request, self.scope)
         if not request.user.is_curator:
             raise NotFound
         return True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from allauth.account.adapter import get_adapter
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import exceptions, generics, mixins, serializers, status, viewsets
@@ -15,13 +17,15 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import AnonRateThrottle, BaseThrottle
+from rest_framework.throttling import BaseThrottle
 
 from genreweb.accounts.adapter import TooManyAttempts
 from genreweb.accounts.addresses import is_verified, verification_is_mandatory
 from genreweb.accounts.models import ApiToken, User
 from genreweb.accounts.quotas import Quota, Quotas, quotas_of
+from genreweb.accounts.scopes import Scope
 from genreweb.accounts.tokens import TooManyTokensError, create_token
+from genreweb.api_rates import AnonRateThrottle
 
 if TYPE_CHECKING:
     from rest_framework.permissions import _SupportsHasPermission
@@ -35,6 +39,26 @@ class CredentialsSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=80, help_text="What the token is for."
     )
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=Scope.choices),
+        required=False,
+        allow_empty=False,
+        help_text="What the token may do. Left out: all of it.",
+    )
+    expires = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="When it stops working. Left out: never."
+    )
+
+    def validate_expires(self, value: datetime | None) -> datetime | None:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError(gettext("This moment is over."))
+        return value
+
+
+class TokenWordsSerializer(serializers.Serializer[Any]):
+    """What of a token can be changed."""
+
+    name = serializers.CharField(allow_blank=True, max_length=80, help_text="What the token is for.")
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
@@ -42,10 +66,13 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 
     id = serializers.CharField(source="token_key", read_only=True, help_text="How the token starts.")
     expires = serializers.DateTimeField(source="expiry", read_only=True, allow_null=True)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=Scope.choices), read_only=True, help_text="What it may do."
+    )
 
     class Meta:
         model = ApiToken
-        fields: ClassVar[list[str]] = ["id", "name", "created", "last_used", "expires"]
+        fields: ClassVar[list[str]] = ["id", "name", "scopes", "created", "last_used", "expires"]
         read_only_fields = fields
 
 
@@ -112,11 +139,18 @@ class _TokenThrottle(AnonRateThrottle):
         tags=["account"],
         summary="Get a token",
         description=(
-            "Give e-mail and password, get a token. It works until it is revoked, here or on the account "
-            "page. Attempts are limited per address and per account."
+            "Give e-mail and password, get a token. It works until it expires or is revoked, here or on the "
+            "account page. Attempts are limited per address and per account."
         ),
         request=CredentialsSerializer,
         responses={201: NewTokenSerializer},
+    ),
+    partial_update=extend_schema(
+        operation_id="rename_token",
+        tags=["account"],
+        summary="Rename a token",
+        request=TokenWordsSerializer,
+        responses=TokenSerializer,
     ),
     destroy=extend_schema(
         operation_id="revoke_token",
@@ -157,11 +191,24 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
         asked.is_valid(raise_exception=True)
         user = _sign_in(request._request, **{key: asked.validated_data[key] for key in ("email", "password")})
         try:
-            token, secret = create_token(user=user, name=asked.validated_data["name"])
+            token, secret = create_token(
+                user=user,
+                name=asked.validated_data["name"],
+                scopes=asked.validated_data.get("scopes"),
+                expires=asked.validated_data["expires"],
+            )
         except TooManyTokensError as error:
             raise exceptions.ValidationError(error.message, code="too_many_tokens") from error
         token.token = secret
         return Response(NewTokenSerializer(token).data, status=status.HTTP_201_CREATED)
+
+    def partial_update(self, request: Request, token_key: str) -> Response:
+        token = self.get_object()
+        form = TokenWordsSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        token.name = " ".join(form.validated_data["name"].split())
+        token.save(update_fields=["name"])
+        return Response(TokenSerializer(token).data)
 
 
 def _sign_in(request: HttpRequest, *, email: str, password: str) -> User:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -14,11 +15,13 @@ from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from genreweb.accounts import addresses
-from genreweb.accounts.models import ApiToken, User
+from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope, all_scopes
 
 
 class SignupForm(AllauthSignupForm):
@@ -45,19 +48,39 @@ class ProfileForm(forms.ModelForm[User]):
         return " ".join(str(self.cleaned_data["display_name"]).split())
 
 
-class TokenForm(forms.ModelForm[ApiToken]):
-    """What a new token is for."""
+class TokenForm(forms.Form):
+    """What a new token is for, what it may do, and for how long."""
 
-    class Meta:
-        model = ApiToken
-        fields = ("name",)
-        labels = {"name": _("What it is for")}
-        widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
+    name = forms.CharField(
+        label=_("What it is for"), max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do"),
+        choices=Scope.choices,
+        initial=all_scopes,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    days = forms.TypedChoiceField(
+        label=_("How long it works"),
+        choices=[
+            ("", _("Until it is revoked")),
+            (30, _("30 days")),
+            (90, _("90 days")),
+            (365, _("A year")),
+        ],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
         # The page has other fields of this kind.
         super().__init__(data, auto_id="id_token_%s")
-        self.fields["name"].required = True
+
+    @property
+    def expires(self) -> datetime | None:
+        days: int | None = self.cleaned_data["days"]
+        return None if days is None else timezone.now() + timedelta(days=days)
 
 
 class ChangeEmailForm(AddEmailForm):

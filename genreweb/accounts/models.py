@@ -6,11 +6,15 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
+
+from genreweb.accounts.scopes import Scope, all_scopes
 
 CURATORS = "curator"
 """Name of the Django group whose members review clips and promote classifiers."""
@@ -80,14 +84,58 @@ class ApiToken(AbstractAuthToken):
 
     name = models.CharField(_("name"), max_length=80, blank=True)
     last_used = models.DateTimeField(_("last used"), null=True, blank=True)
+    scopes = ArrayField(
+        models.CharField(max_length=20, choices=Scope.choices), verbose_name=_("scopes"), default=all_scopes
+    )
 
     class Meta:
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         ordering = ["-created"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scopes__len__gt=0, scopes__contained_by=Scope.values),
+                name="token_has_known_scopes",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name or f"{self.token_key}…"
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expiry is not None and self.expiry <= timezone.now()
+
+    @property
+    def has_all_scopes(self) -> bool:
+        return set(self.scopes) == set(Scope.values)
+
+    @property
+    def scope_names(self) -> list[str]:
+        """The scopes in their usual order, shortly: what stands before the colon."""
+        return [str(scope.label).partition(":")[0] for scope in Scope if scope.value in self.scopes]
+
+
+class IdempotencyKey(models.Model):
+    """What was answered to a request that carried an ``Idempotency-Key``, to be answered once more."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys", verbose_name=_("person"))
+    key = models.CharField(_("key"), max_length=255)
+    # Of method, address and body: the same key with anything else is refused.
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    # As text: jsonb would put the members into another order.
+    body = models.TextField()
+    headers = models.JSONField(default=dict)
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        verbose_name = _("answer that is kept")
+        verbose_name_plural = _("answers that are kept")
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_answer_per_person_and_key")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.key}"
 
 
 class DailyUse(models.Model):

@@ -81,7 +81,9 @@ def _account(user: User) -> dict[str, Any]:
         "email_addresses": list(
             EmailAddress.objects.filter(user=user).order_by("pk").values("email", "verified", "primary")
         ),
-        "api_tokens": list(user.auth_token_set.values("name", "token_key", "created", "last_used", "expiry")),
+        "api_tokens": list(
+            user.auth_token_set.values("name", "token_key", "scopes", "created", "last_used", "expiry")
+        ),
     }
 
 

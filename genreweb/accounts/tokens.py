@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from genreweb.accounts.models import ApiToken, User
+from genreweb.accounts.scopes import Scope
 
 MAX_TOKENS = 100
 """A program that asks for a new token at each run is stopped here rather than never."""
@@ -27,8 +29,12 @@ class TooManyTokensError(Exception):
         }
 
 
-def create_token(*, user: User, name: str = "") -> tuple[ApiToken, str]:
+def create_token(
+    *, user: User, name: str = "", scopes: Iterable[str] | None = None, expires: datetime | None = None
+) -> tuple[ApiToken, str]:
     """Make a token; give its row, and the secret, which is kept nowhere and can be shown only now.
+
+    Without `scopes` it may do everything that its owner may; without `expires` it works until it is revoked.
 
     Raises
     ------
@@ -37,7 +43,13 @@ def create_token(*, user: User, name: str = "") -> tuple[ApiToken, str]:
     """
     if ApiToken.objects.filter(user=user).count() >= MAX_TOKENS:
         raise TooManyTokensError
-    token, secret = ApiToken.objects.create(user=user, name=" ".join(name.split()))
+    chosen = set(Scope.values if scopes is None else scopes)
+    token, secret = ApiToken.objects.create(
+        user=user,
+        name=" ".join(name.split()),
+        scopes=[scope for scope in Scope.values if scope in chosen],
+        expiry=None if expires is None else expires - timezone.now(),
+    )
     return token, secret
 
 

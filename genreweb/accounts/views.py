@@ -75,7 +75,12 @@ def add_token(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, token=form, status=422)
     try:
-        _token, secret = create_token(user=_person(request), name=form.cleaned_data["name"])
+        _token, secret = create_token(
+            user=_person(request),
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            expires=form.expires,
+        )
     except TooManyTokensError as error:
         form.add_error(None, error.message)
         return _page(request, token=form, status=422)

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from genreweb.accounts.scopes import Scope
 from library.api.serializers import AnswerSerializer, SoundSerializer
 from library.services.classify import classify
 
@@ -20,6 +21,7 @@ from library.services.classify import classify
 class ClassifyView(APIView):
     """A genre in one call."""
 
+    write_scope = Scope.UPLOAD
     parser_classes = (MultiPartParser,)
     throttle_scope = "classify"
 

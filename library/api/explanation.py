@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from genreweb.accounts.scopes import Scope
 from library.api.access import NotReady, readable_track
 from library.api.serializers import FailureSerializer
 from library.errors import TrackError, sentence
@@ -105,6 +106,7 @@ class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
 class ExplanationView(APIView):
     """Why a track was given its genre."""
 
+    write_scope = Scope.UPLOAD
     permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @property

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope
 from library.models import Reanalysis
 from library.services import reanalysis as service
 
@@ -57,6 +58,7 @@ class SteerSerializer(serializers.Serializer[None]):
 class ReanalysisListView(ListAPIView[Reanalysis]):
     """Your re-analyses, and for curators those of the catalogue, the newest first."""
 
+    write_scope = Scope.UPLOAD
     serializer_class = ReanalysisSerializer
     permission_classes = (IsAuthenticated,)
     filter_backends = ()
@@ -104,6 +106,7 @@ class ReanalysisView(APIView):
 class ReanalysisSteerView(APIView):
     """Pause, resume or stop."""
 
+    write_scope = Scope.UPLOAD
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(

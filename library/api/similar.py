@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from classifier.core.lenses import LENSES
 from classifier.models import Genre
+from genreweb.accounts.scopes import Scope
 from library.api.access import NotReady, readable_track
 from library.api.serializers import NeighbourSerializer
 from library.models import Track
@@ -95,6 +96,7 @@ class SimilarView(APIView):
 class SimilarToManyView(APIView):
     """Neighbours of several tracks at once."""
 
+    write_scope = Scope.READ
     permission_classes = (AllowAny,)
 
     @extend_schema(

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from classifier.genre_translations import DESCRIPTION_LENGTH, NAME_LENGTH, other_languages
 from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope
 from library.api.genres import GenreListView
 from library.api.serializers import GenreSerializer
 from library.errors import GenreError
@@ -55,6 +56,8 @@ class NewGenreSerializer(serializers.Serializer[Any]):
 
 class GenresView(GenreListView):
     """The genres that the site knows, all at once."""
+
+    write_scope = Scope.CURATE
 
     def get_permissions(self) -> list[BasePermission]:
         return [IsCurator() if self.request.method == "POST" else AllowAny()]

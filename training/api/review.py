@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope
 from genreweb.domain_errors import DomainError
 from training.access import IsCurator
 from training.errors import TrainingError
@@ -103,6 +104,7 @@ class OutcomeSerializer(serializers.Serializer[Any]):
 class ClipReviewView(APIView):
     """A decision about one clip."""
 
+    write_scope = Scope.CURATE
     permission_classes = (IsCurator,)
 
     @extend_schema(
@@ -141,6 +143,7 @@ class ClipReviewView(APIView):
 class ClipsReviewView(APIView):
     """Decisions about several clips."""
 
+    write_scope = Scope.CURATE
     permission_classes = (IsCurator,)
 
     @extend_schema(

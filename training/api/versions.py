@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from classifier.models import ModelVersion
 from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope
 from training.access import IsCurator
 from training.api.version_serializers import (
     BundleSerializer,
@@ -60,6 +61,7 @@ def _promotion(promotion: Promotion) -> Response:
 class ModelVersionListView(ListAPIView[ModelVersion]):
     """All versions of the classifier on this site."""
 
+    write_scope = Scope.CURATE
     serializer_class = ModelVersionSerializer
     parser_classes = (MultiPartParser,)
     filter_backends = ()
@@ -130,6 +132,7 @@ class CompareView(APIView):
 class PromoteView(APIView):
     """Put a version into service."""
 
+    write_scope = Scope.CURATE
     permission_classes = (IsCurator,)
 
     @extend_schema(
@@ -150,6 +153,7 @@ class PromoteView(APIView):
 class RollbackView(APIView):
     """Rolling back."""
 
+    write_scope = Scope.CURATE
     permission_classes = (IsCurator,)
 
     @extend_schema(

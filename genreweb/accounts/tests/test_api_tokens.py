@@ -38,7 +38,7 @@ def test_gives_a_token_that_works(program: APIClient, person: User) -> None:
     assert response.status_code == 201
     made = response.json()
     token = ApiToken.objects.get(user=person)
-    assert set(made) == {"token", "id", "name", "created", "last_used", "expires"}
+    assert set(made) == {"token", "id", "name", "scopes", "created", "last_used", "expires"}
     assert (made["id"], made["name"]) == (token.token_key, "laptop")
     program.credentials(HTTP_AUTHORIZATION=f"Bearer {made['token']}")
     assert program.get("/api/v1/me/").json()["email"] == person.email
@@ -142,7 +142,7 @@ def test_lists_ones_own_without_secrets(person: User, other: User, settings: Set
     response = program.get(URL)
     assert response.status_code == 200
     [listed] = response.json()["results"]
-    assert set(listed) == {"id", "name", "created", "last_used", "expires"}
+    assert set(listed) == {"id", "name", "scopes", "created", "last_used", "expires"}
     assert listed["id"] == ApiToken.objects.get(user=person).token_key
 
 

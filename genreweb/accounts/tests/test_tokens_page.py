@@ -7,6 +7,7 @@ from django.test import Client
 
 from genreweb.accounts import tokens
 from genreweb.accounts.models import ApiToken, User
+from genreweb.accounts.scopes import all_scopes
 from genreweb.accounts.tests.conftest import browser
 
 pytestmark = pytest.mark.django_db
@@ -14,7 +15,7 @@ URL = "/account/tokens/"
 
 
 def test_shows_the_secret_once_and_the_secret_works(signed_in: Client, person: User) -> None:
-    response = signed_in.post(URL, {"name": "my  script"})
+    response = signed_in.post(URL, {"name": "my  script", "scopes": all_scopes()})
     assert response.status_code == 201
     secret = response.context["secret"]
     assert secret.startswith("gw_")
@@ -30,17 +31,33 @@ def test_shows_the_secret_once_and_the_secret_works(signed_in: Client, person: U
     assert me.json()["email"] == person.email
 
 
+def test_a_token_of_few_scopes_and_days(signed_in: Client, person: User) -> None:
+    made = signed_in.post(URL, {"name": "player", "scopes": ["upload", "read"], "days": "30"})
+    token = ApiToken.objects.get(user=person)
+    assert token.scopes == ["read", "upload"]
+    assert token.expiry is not None
+    assert 29 <= (token.expiry - token.created).days <= 30
+    html = made.content.decode()
+    assert "may only: Read, Upload" in html
+    assert "works until" in html
+    ApiToken.objects.update(expiry=token.created)
+    assert "<strong>expired</strong>" in signed_in.get("/account/").content.decode()
+    for wrong in ({"scopes": []}, {"scopes": ["everything"]}, {"scopes": ["read"], "days": "31"}):
+        assert signed_in.post(URL, {"name": "x", **wrong}).status_code == 422
+    assert ApiToken.objects.count() == 1
+
+
 @pytest.mark.parametrize("name", ["", "   ", "n" * 81])
 def test_refuses_a_name_that_says_nothing_or_too_much(signed_in: Client, name: str) -> None:
-    assert signed_in.post(URL, {"name": name}).status_code == 422
+    assert signed_in.post(URL, {"name": name, "scopes": all_scopes()}).status_code == 422
     assert not ApiToken.objects.exists()
 
 
 def test_stops_at_a_limit(signed_in: Client, person: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "MAX_TOKENS", 2)
     for _ in range(2):
-        assert signed_in.post(URL, {"name": "one"}).status_code == 201
-    response = signed_in.post(URL, {"name": "one more"})
+        assert signed_in.post(URL, {"name": "one", "scopes": all_scopes()}).status_code == 201
+    response = signed_in.post(URL, {"name": "one more", "scopes": all_scopes()})
     assert response.status_code == 422
     assert "2 API tokens already" in response.content.decode()
     assert ApiToken.objects.count() == 2
@@ -67,5 +84,5 @@ def test_somebody_elses_token_is_not_there(person: User, other: User) -> None:
 
 
 def test_making_is_for_people_who_are_signed_in(client: Client) -> None:
-    assert client.post(URL, {"name": "x"})["Location"].startswith("/accounts/login/")
+    assert client.post(URL, {"name": "x", "scopes": all_scopes()})["Location"].startswith("/accounts/login/")
     assert not ApiToken.objects.exists()
