@@ -1,7 +1,7 @@
 """What all of the API shares: error responses, pagination, unknown addresses.
 
-Every error, whatever raised it, is answered as ``{"error": {"code", "message"}}``; where fields of the
-request are at fault, ``fields`` names them with a sentence each. Programs read the code, people the message.
+Every error, whatever raised it, is answered as a problem (`genreweb.problems`); where fields of the request
+are at fault, ``fields`` names them with a sentence each. Programs read the code, people the sentence.
 """
 
 from __future__ import annotations
@@ -26,13 +26,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.views import exception_handler as rest_framework_handler
 
+from genreweb import problems
 from genreweb.accounts.quotas import seconds_until_tomorrow
+from genreweb.accounts.scopes import MissingScopeError
 from genreweb.domain_errors import DomainError
 from library.errors import TrackError
 
 log = logging.getLogger(__name__)
 
 _STATUSES = {
+    "not_found": 404,
+    "curators_only": 403,
     "clip_gone": 404,
     "no_music": 409,
     "nothing_outdated": 409,
@@ -67,11 +71,18 @@ _RETRY_AFTER_SECONDS = 10
 
 
 class Pagination(PageNumberPagination):
-    """``?page=2&page_size=50``."""
+    """``?page=2&page_size=50``; the addresses of other pages also stand in ``Link`` (RFC 8288)."""
 
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
+
+    def get_paginated_response(self, data: Any) -> Response:
+        response = super().get_paginated_response(data)
+        links = {"prev": self.get_previous_link(), "next": self.get_next_link()}
+        if found := [f'<{address}>; rel="{rel}"' for rel, address in links.items() if address]:
+            response["Link"] = ", ".join(found)
+        return response
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -79,19 +90,27 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, DomainError):
         return _refusal(exc)
     response = rest_framework_handler(exc, context)
-    if response is not None:
-        if isinstance(exc, exceptions.ValidationError):
-            response.data = _validation_error(exc)
-        elif isinstance(exc, exceptions.APIException):
-            response.data = _error(_code(exc), _first(exc.detail))
-        else:
-            # Django's own Http404 and PermissionDenied.
-            response.data = _error(
-                "not_found" if response.status_code == 404 else "permission_denied",
-                str(response.data["detail"]),
-            )
-        return response
-    return _unexpected(exc, context)
+    if response is None:
+        return _unexpected(exc, context)
+    status = response.status_code
+    if isinstance(exc, exceptions.ValidationError):
+        response.data = _validation_error(exc, status)
+    elif isinstance(exc, exceptions.APIException):
+        response.data = problems.problem(status, _code(exc), _first(exc.detail))
+    else:
+        # Django's own Http404 and PermissionDenied.
+        code = "not_found" if status == 404 else "permission_denied"
+        response.data = problems.problem(status, code, str(response.data["detail"]))
+    response.content_type = problems.MEDIA_TYPE
+    if isinstance(exc, MissingScopeError):
+        needed = " ".join(exc.scopes)
+        response["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{needed}"'
+    return response
+
+
+def _answer(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
+    body = problems.problem(status, code, message)
+    return Response(body, status=status, headers=headers, content_type=problems.MEDIA_TYPE)
 
 
 def _refusal(exc: DomainError) -> Response:
@@ -99,14 +118,14 @@ def _refusal(exc: DomainError) -> Response:
     headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else None
     if exc.code == "quota_minutes":
         headers = {"Retry-After": str(seconds_until_tomorrow())}
-    return Response(_error(exc.code, exc.message), status=status, headers=headers)
+    return _answer(status, exc.code, exc.message, headers)
 
 
 def _unexpected(exc: Exception, context: dict[str, Any]) -> Response:
     if isinstance(exc, RequestDataTooBig):
-        return Response(_error("request_too_large", gettext("The request is too large.")), status=413)
+        return _answer(413, "request_too_large", gettext("The request is too large."))
     if isinstance(exc, SuspiciousOperation | UnreadablePostError):
-        return Response(_error("bad_request", gettext("The request could not be understood.")), status=400)
+        return _answer(400, "bad_request", gettext("The request could not be understood."))
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("no room to take in a request", exc_info=exc)
         return _refusal(TrackError("storage_full"))
@@ -117,14 +136,7 @@ def _unexpected(exc: Exception, context: dict[str, Any]) -> Response:
         # The database is unreachable or restarts.
         return _refusal(TrackError("unavailable"))
     message = gettext("Something went wrong on our side. Try again in a while.")
-    return Response(_error("internal", message), status=500)
-
-
-def _error(code: str, message: str, fields: dict[str, list[str]] | None = None) -> dict[str, Any]:
-    body: dict[str, Any] = {"code": code, "message": message}
-    if fields:
-        body["fields"] = fields
-    return {"error": body}
+    return _answer(500, "internal", message)
 
 
 def _code(exc: exceptions.APIException) -> str:
@@ -132,16 +144,16 @@ def _code(exc: exceptions.APIException) -> str:
     return codes if isinstance(codes, str) else exc.default_code
 
 
-def _validation_error(exc: exceptions.ValidationError) -> dict[str, Any]:
+def _validation_error(exc: exceptions.ValidationError, status: int) -> dict[str, Any]:
     if not isinstance(exc.detail, dict):
         code = next(_leaves(exc.get_codes()), exc.default_code)
-        return _error(code, _first(exc.detail))
+        return problems.problem(status, code, _first(exc.detail))
     fields = {str(name): list(_leaves(detail)) for name, detail in exc.detail.items()}
     general = fields.pop("non_field_errors", [])
     if general and not fields:
-        return _error(next(_leaves(exc.get_codes()), exc.default_code), general[0])
+        return problems.problem(status, next(_leaves(exc.get_codes()), exc.default_code), general[0])
     name, sentences = next(iter(fields.items()))
-    return _error("invalid", f"{name}: {sentences[0]}", fields)
+    return problems.problem(status, "invalid", f"{name}: {sentences[0]}", fields)
 
 
 def _leaves(detail: Any) -> Iterator[str]:
@@ -183,35 +195,3 @@ def _is_address(path: str) -> bool:
         return resolve(path).url_name != "unknown"
     except Resolver404:
         return False
-
-
-def describe_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the error response to each operation of the schema."""
-    components = result.setdefault("components", {})
-    components.setdefault("schemas", {})["Error"] = {
-        "type": "object",
-        "required": ["error"],
-        "properties": {
-            "error": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "code": {"type": "string", "description": "For programs.", "example": "too_short"},
-                    "message": {"type": "string", "description": "For people, in their language."},
-                    "fields": {
-                        "type": "object",
-                        "description": "The fields of the request that are at fault.",
-                        "additionalProperties": {"type": "array", "items": {"type": "string"}},
-                    },
-                },
-            }
-        },
-    }
-    components.setdefault("responses", {})["Error"] = {
-        "description": "Anything that went wrong.",
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-    }
-    for path in result.get("paths", {}).values():
-        for operation in path.values():
-            operation["responses"]["default"] = {"$ref": "#/components/responses/Error"}
-    return result

@@ -15,6 +15,8 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext, ngettext
 from drf_spectacular.generators import SchemaGenerator
 
+from genreweb import problems
+
 
 @cache
 def known_parameters() -> dict[tuple[str, str], frozenset[str]]:
@@ -62,4 +64,5 @@ def _refusal(unknown: list[str], known: list[str]) -> JsonResponse:
         told = gettext("This address knows: %(known)s.") % {"known": ", ".join(known)}
     else:
         told = gettext("This address knows none.")
-    return JsonResponse({"error": {"code": "unknown_parameter", "message": f"{sentence} {told}"}}, status=400)
+    body = problems.problem(400, "unknown_parameter", f"{sentence} {told}")
+    return JsonResponse(body, status=400, content_type=problems.MEDIA_TYPE)

@@ -22,6 +22,7 @@ Schema = Mapping[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
 _CODE = re.compile(r"`([^`]+)`")
 _REFERENCE = "#/components/schemas/"
+_ERROR = "#/components/responses/Error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Operation:
     parameters: list[Field]
     sent: list[Content]
     answers: list[Content]
+    errors: list[str]
+    scopes: list[str]
     example: str
 
 
@@ -122,6 +125,7 @@ def marked(text: str) -> SafeString:
 def _operation(path: str, method: str, found: Schema) -> Operation:
     security = found.get("security", [])
     parameters = found.get("parameters", [])
+    errors = [status for status, answer in found.get("responses", {}).items() if answer.get("$ref") == _ERROR]
     return Operation(
         name=found["operationId"],
         method=method.upper(),
@@ -143,9 +147,11 @@ def _operation(path: str, method: str, found: Schema) -> Operation:
         answers=[
             content
             for status, answer in found.get("responses", {}).items()
-            if status != "default"
+            if status not in errors and status != "304"
             for content in _contents(status, answer)
         ],
+        errors=errors,
+        scopes=found.get("x-token-scopes", []),
         example=_example(path, method, found),
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext as _
 
+from genreweb import problems
+
 _PLAIN = {"", "identity"}
 
 
@@ -30,6 +32,6 @@ def refuse_encoded_bodies(
 def _refusal(request: HttpRequest, message: str) -> HttpResponse:
     headers = {"Accept-Encoding": "identity"}
     if request.path.startswith("/api/") or request.headers.get("Accept") == "application/json":
-        error = {"code": "unsupported_content_encoding", "message": message}
-        return JsonResponse({"error": error}, status=415, headers=headers)
+        body = problems.problem(415, "unsupported_content_encoding", message)
+        return JsonResponse(body, status=415, headers=headers, content_type=problems.MEDIA_TYPE)
     return HttpResponse(message, status=415, content_type="text/plain; charset=utf-8", headers=headers)

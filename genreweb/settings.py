@@ -17,7 +17,7 @@ import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from genreweb.api_schema import SCHEMA
+from genreweb.api_schema import REQUEST_HEADERS, RESPONSE_HEADERS, SCHEMA
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
 from genreweb.environment import Environment
@@ -286,11 +286,11 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "genreweb.api.Pagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "genreweb.api_operations.OperationSchema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.ScopedRateThrottle",
+        "genreweb.api_rates.AnonRateThrottle",
+        "genreweb.api_rates.UserRateThrottle",
+        "genreweb.api_rates.ScopedRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.rate("API_RATE_ANON", "60/min"),
@@ -303,6 +303,10 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "genreweb.api.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# Pages of these origins may use the API, with tokens; cookies never count for them.
+CORS_ALLOWED_ORIGINS: list[str] = env.origins("CORS_ALLOWED_ORIGINS", [])
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS, CORS_EXPOSE_HEADERS = REQUEST_HEADERS, RESPONSE_HEADERS
 API_ANONYMOUS_CLASSIFY = env.bool("API_ANONYMOUS_CLASSIFY", True)
 """Whether people without an account may have a sound classified; it is not kept."""
 API_CLASSIFY_REQUESTS = env.int("API_CLASSIFY_REQUESTS", 4)

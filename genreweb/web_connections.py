@@ -24,6 +24,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import Error, RequestEntityTooLarge
 
+from genreweb import problems
+
 HEAD_SECONDS = 20.0
 """For the head of a request, from its first byte."""
 BODY_SECONDS, BODY_BYTES_PER_SECOND = 30.0, 1000.0
@@ -140,7 +142,8 @@ class RefusalTask(ErrorTask):
             message = refusal.message
         path = getattr(self.request, "path", "")
         if path.startswith("/api/") or headers.get("ACCEPT", "") == "application/json":
-            kind, text = "application/json", json.dumps({"error": {"code": refusal.name, "message": message}})
+            kind = problems.MEDIA_TYPE
+            text = json.dumps(problems.problem(refusal.code, refusal.name, message))
         else:
             kind, text = "text/plain; charset=utf-8", message
         body = text.encode()

@@ -1,4 +1,4 @@
-"""All errors have one shape: {"error": {"code", "message"}}, with fields if any."""
+"""All errors have one shape: a problem, with {"error": {"code", "message"}} in it, and fields if any."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ Make = Callable[..., Track]
 
 def error(response: Any) -> dict[str, Any]:
     """Check the shape of an error response and return the error."""
-    assert response["Content-Type"] == "application/json"
+    assert response["Content-Type"] == "application/problem+json"
     body = response.json()
-    assert set(body) == {"error"}
+    assert {"type", "title", "status", "detail", "code", "error"} <= set(body)
+    assert body["status"] == response.status_code
+    assert (body["code"], body["detail"]) == (body["error"]["code"], body["error"]["message"])
+    assert body.get("fields") == body["error"].get("fields")
     assert {"code", "message"} <= set(body["error"]) <= {"code", "message", "fields"}
     assert body["error"]["message"]
     return dict(body["error"])

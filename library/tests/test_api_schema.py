@@ -47,14 +47,18 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
     }
     for operation in operations.values():
         assert operation["summary"]
-        assert operation["responses"]["default"] == {"$ref": "#/components/responses/Error"}
-    assert schema["components"]["schemas"]["Error"]["required"] == ["error"]
+        assert operation["responses"]["429"] == {"$ref": "#/components/responses/Error"}
+    assert "error" in schema["components"]["schemas"]["Error"]["required"]
+    assert list(schema["components"]["responses"]["Error"]["content"]) == ["application/problem+json"]
 
 
 def test_an_upload_is_described(schema: dict[str, Any]) -> None:
     post = schema["paths"]["/api/v1/tracks/"]["post"]
-    assert list(post["requestBody"]["content"]) == ["multipart/form-data"]
-    assert set(post["responses"]) == {"200", "202", "default"}
+    assert list(post["requestBody"]["content"]) == [
+        *("multipart/form-data", "audio/*", "application/octet-stream")
+    ]
+    assert {status for status in post["responses"] if status < "4"} == {"200", "202"}
+    assert set(post["responses"]) >= {"400", "401", "403", "409", "413", "415", "422", "429", "503", "507"}
     assert "Location" in post["responses"]["202"]["headers"]
     assert {"in": "header", "name": "Prefer"}.items() <= {
         key: value for key, value in post["parameters"][0].items() if key in ("in", "name")

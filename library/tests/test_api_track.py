@@ -162,7 +162,7 @@ def test_a_title_that_is_none(
 def test_a_body_that_is_none(owner_api: APIClient, owner: User, done_track: Make, body: str) -> None:
     response = owner_api.generic("PATCH", address(done_track(owner)), body, content_type="application/json")
     assert response.status_code == 400
-    assert set(response.json()) == {"error"}
+    assert response.json()["error"]["message"] == response.json()["detail"]
 
 
 def test_delete_leaves_nothing(
