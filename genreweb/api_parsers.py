@@ -1,4 +1,4 @@
-"""Parsers that limit the size of request bodies read into memory. Uploaded files do not pass through them."""
+"""Parsers of request bodies: those read into memory are limited in size; a sound may be the whole body."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
+from rest_framework.parsers import DataAndFiles
 
 
 class _BoundedParser(parsers.BaseParser):
@@ -51,3 +54,36 @@ class JSONParser(_BoundedParser, parsers.JSONParser):
 
 class FormParser(_BoundedParser, parsers.FormParser):
     """A URL-encoded form of limited size."""
+
+
+class SoundParser(parsers.FileUploadParser):
+    """A body that is the file itself, as ``curl --data-binary @song.mp3`` sends it.
+
+    It arrives through the site's upload handlers, as a file of a form does. Its name stands in ``?name=`` or
+    in ``Content-Disposition``; the other query parameters are the fields that a form would have beside it.
+    """
+
+    media_type = "audio/*"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        parsed = super().parse(stream, media_type, parser_context)
+        fields: QueryDict = (parser_context or {})["request"].query_params.copy()
+        fields.pop("name", None)
+        return DataAndFiles(fields, MultiValueDict({"file": [parsed.files["file"]]}))
+
+    def get_filename(self, stream: Any, media_type: Any, parser_context: Any) -> str:
+        name = parser_context["request"].query_params.get("name", "")
+        # An UploadedFile keeps what stands behind the last slash, which must be something.
+        said = name or super().get_filename(stream, media_type, parser_context) or ""
+        return said if said.strip("./\\ ") and not said.endswith("/") else "untitled"
+
+
+class OctetStreamParser(SoundParser):
+    """The same from clients that do not know what kind of file they send."""
+
+    media_type = "application/octet-stream"

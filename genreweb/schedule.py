@@ -25,6 +25,7 @@ def beat_schedule(*, training: str) -> dict[str, Any]:
             "task": "genreweb.accounts.tasks.forget_ended_sessions",
             "schedule": 24 * 3600.0,
         },
+        "forget old answers": {"task": "genreweb.accounts.tasks.forget_old_answers", "schedule": 3600.0},
         "forget past days": {"task": "genreweb.accounts.tasks.forget_past_days", "schedule": 24 * 3600.0},
     }
     if training:

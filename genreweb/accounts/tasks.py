@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
-from genreweb.accounts import quotas
+from genreweb.accounts import idempotency, quotas
 
 
 @shared_task
@@ -18,3 +18,9 @@ def forget_ended_sessions() -> None:
 def forget_past_days() -> None:
     """Remove the counts of what people sent on days that are over."""
     quotas.forget_past_days()
+
+
+@shared_task
+def forget_old_answers() -> None:
+    """Remove the answers that are kept for requests sent twice, a day after."""
+    idempotency.forget_old_answers()

@@ -17,11 +17,15 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from genreweb.accounts.idempotency import idempotent
 from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope
+from genreweb.api_parsers import OctetStreamParser, SoundParser
 from library.api.access import readable_track, writable_track
 from library.api.filters import TrackFilter
 from library.api.preferences import wait_preference, wait_until_finished
 from library.api.serializers import (
+    UPLOAD_SOURCES,
     AddedTrackSerializer,
     TrackSerializer,
     TrackSummarySerializer,
@@ -51,6 +55,16 @@ APPLIED = OpenApiParameter(
     response=[200, 202],
     description="The preference that was heeded, such as `wait=30`.",
 )
+RAW = [
+    OpenApiParameter("name", str, description="The file's name, where the body is the file."),
+    OpenApiParameter("title", str, description="As in the form, where the body is the file."),
+    OpenApiParameter(
+        "source",
+        str,
+        enum=[choice[0] for choice in UPLOAD_SOURCES],
+        description="As in the form, where the body is the file.",
+    ),
+]
 
 
 def whole_tracks() -> TrackQuerySet:
@@ -68,9 +82,10 @@ def listed_tracks() -> TrackQuerySet:
 class TrackListView(ListAPIView[Track]):
     """Your tracks and the catalogue."""
 
+    write_scope = Scope.UPLOAD
     serializer_class = TrackSummarySerializer
     permission_classes = (IsAuthenticatedOrReadOnly,)
-    parser_classes = (MultiPartParser,)
+    parser_classes = (MultiPartParser, SoundParser, OctetStreamParser)
     filterset_class = TrackFilter
 
     @property
@@ -84,11 +99,18 @@ class TrackListView(ListAPIView[Track]):
         operation_id="add_track",
         tags=["tracks"],
         summary="Send a sound",
-        description="Stores a sound and queues its analysis. The same file sent twice is recognised.",
-        parameters=[PREFER, LOCATION, APPLIED],
-        request={"multipart/form-data": UploadSerializer},
+        description="Stores a sound and queues its analysis. The same file sent twice is recognised. The "
+        "file may be part of a form or the whole body; then its name and the fields are parameters of the "
+        "address, or the name stands in `Content-Disposition`.",
+        parameters=[PREFER, LOCATION, APPLIED, *RAW],
+        request={
+            "multipart/form-data": UploadSerializer,
+            "audio/*": OpenApiTypes.BINARY,
+            "application/octet-stream": OpenApiTypes.BINARY,
+        },
         responses={200: AddedTrackSerializer, 202: AddedTrackSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -106,6 +128,7 @@ class TrackListView(ListAPIView[Track]):
 class TrackView(APIView):
     """One track."""
 
+    write_scope = Scope.UPLOAD
     permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(
@@ -149,6 +172,7 @@ class TrackView(APIView):
 class AnalyseView(APIView):
     """One more analysis of a track."""
 
+    write_scope = Scope.UPLOAD
     permission_classes = (IsAuthenticatedOrReadOnly,)
     throttle_scope = "upload"
 

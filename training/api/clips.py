@@ -20,7 +20,9 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from classifier.models import Genre
+from genreweb.accounts.idempotency import idempotent
 from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope
 from library.api.serializers import FailureSerializer
 from library.models import TITLE_LENGTH, Track
 from training.errors import training_sentence
@@ -211,6 +213,7 @@ def shown_clips() -> ClipQuerySet:
 class ClipListView(ListAPIView[Clip]):
     """Contributed clips."""
 
+    write_scope = Scope.CONTRIBUTE
     serializer_class = ClipSerializer
     permission_classes = (IsAuthenticated,)
     parser_classes = (MultiPartParser,)
@@ -236,6 +239,7 @@ class ClipListView(ListAPIView[Clip]):
         request={"multipart/form-data": ClipUploadSerializer},
         responses={200: SentClipSerializer, 202: SentClipSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         form = ClipUploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -257,6 +261,7 @@ class ClipListView(ListAPIView[Clip]):
 class ClipView(APIView):
     """One clip."""
 
+    write_scope = Scope.CONTRIBUTE
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(operation_id="get_clip", tags=["clips"], summary="Get a clip", responses=ClipSerializer)

@@ -16,7 +16,9 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from classifier.fitting.architectures import FITTERS
+from genreweb.accounts.idempotency import idempotent
 from genreweb.accounts.models import User
+from genreweb.accounts.scopes import Scope
 from library.api.serializers import FailureSerializer
 from training.access import IsCurator
 from training.errors import TrainingError, training_sentence
@@ -211,6 +213,7 @@ class PreflightQuerySerializer(serializers.Serializer[Any]):
 class RunListView(ListAPIView[TrainingRun]):
     """Training runs, the newest first."""
 
+    write_scope = Scope.CURATE
     serializer_class = RunSummarySerializer
     permission_classes = (IsCurator,)
     filter_backends = ()
@@ -226,6 +229,7 @@ class RunListView(ListAPIView[TrainingRun]):
         request=RunRequestSerializer,
         responses={200: RunSerializer, 202: RunSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         form = RunRequestSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -268,6 +272,7 @@ class RunView(APIView):
 class RunCancelView(APIView):
     """Cancelling a run."""
 
+    write_scope = Scope.CURATE
     permission_classes = (IsCurator,)
 
     @extend_schema(
