@@ -68,6 +68,8 @@ class TrackError(DomainError):
     refusals: ClassVar[Mapping[str, Any]] = {
         **{code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()},
         **_QUOTA_MESSAGES,
+        "not_found": gettext_lazy("There is no such track."),
+        "curators_only": gettext_lazy("Only curators change what is in the catalogue."),
     }
     faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from library.api.bulk import TracksBulkView
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
 from library.api.moods import MoodListView, MoodTrackListView
@@ -14,6 +15,7 @@ from library.api.tracks import AnalyseView, TrackListView, TrackView
 
 urlpatterns = [
     path("tracks/", TrackListView.as_view(), name="tracks"),
+    path("tracks/bulk/", TracksBulkView.as_view(), name="tracks-bulk"),
     path("tracks/<uuid:pk>/", TrackView.as_view(), name="track"),
     path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),
