@@ -56,6 +56,8 @@ _STATUSES = {
     "run_few_genres": 409,
     "run_no_validation": 409,
     "too_large": 413,
+    "archive_large": 413,
+    "archive_many": 413,
     "quota_tracks": 403,
     "quota_bytes": 403,
     "quota_minutes": 429,

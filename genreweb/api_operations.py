@@ -25,7 +25,9 @@ _MORE: dict[int, frozenset[str]] = {
             *("get_model_version_bundle", "import_model_version"),
         }
     ),
-    507: frozenset({"add_track", "add_clip", "classify", "import_model_version", "analyse_track"}),
+    507: frozenset(
+        {"add_track", "add_tracks", "add_clip", "classify", "import_model_version", "analyse_track"}
+    ),
 }
 """Statuses of errors by the operations that answer them beside what all of their kind do."""
 _IDEMPOTENCY_KEY = {
@@ -73,9 +75,9 @@ class OperationSchema(AutoSchema):
             found.update(_WITH_TOKEN)
             if Scope.CURATE in self._scopes():
                 found.add(404)
-        if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
-            found.add(404)
-        if self.method == "GET" and "PaginatedResponse" in str(operation["responses"]):
+        parameters = operation.get("parameters", ())
+        # A page that there is not is not found either.
+        if any(each["in"] == "path" or each["name"] == "page" for each in parameters):
             found.add(404)
         if self.method in ("POST", "PUT", "PATCH", "DELETE"):
             found.update(_WITH_BODY)

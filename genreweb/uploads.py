@@ -19,13 +19,16 @@ class QuotaUploadHandler(FileUploadHandler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.received = 0
+        self.most = 0
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         self.received = 0
+        archive = self.field_name == "archive"
+        self.most = settings.UPLOAD_BATCH_MAX_BYTES if archive else settings.AUDIO_MAX_BYTES
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        if self.received > settings.AUDIO_MAX_BYTES:
+        if self.received > self.most:
             # Read the rest of the body without storing it.
             return None
         self.received += len(raw_data)

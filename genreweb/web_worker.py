@@ -49,7 +49,9 @@ class BufferingWorker(Worker):
             channel_timeout=24 * 3600,
             max_request_header_size=MAX_HEAD_BYTES,
             # It may hold several files.
-            max_request_body_size=max(2**30, 2 * settings.AUDIO_MAX_BYTES),
+            max_request_body_size=max(
+                2**30, 2 * settings.AUDIO_MAX_BYTES, settings.UPLOAD_BATCH_MAX_BYTES + 2**20
+            ),
             recv_bytes=MEMORY_BYTES,
             inbuf_overflow=MEMORY_BYTES,
             outbuf_overflow=2**20,

@@ -62,12 +62,28 @@ _QUOTA_MESSAGES = {
 }
 
 
+_ARCHIVE_MESSAGES = {
+    "archive_unreadable": gettext_lazy(
+        "This is no ZIP archive that can be read. Pack it anew and try again."
+    ),
+    "archive_damaged": gettext_lazy("This file is damaged in the archive."),
+    "archive_empty": gettext_lazy("There is no file in this archive."),
+    "archive_many": gettext_lazy("These are too many files at once: at most {maximum} are taken."),
+    "archive_large": gettext_lazy("The archive is too large: at most {maximum} MB are taken."),
+    "archive_hostile": gettext_lazy(
+        "This archive is refused: it is encrypted, or grows too much when it is unpacked, or names places "
+        "outside itself."
+    ),
+}
+
+
 class TrackError(DomainError):
     """A request about a track that cannot be fulfilled."""
 
     refusals: ClassVar[Mapping[str, Any]] = {
         **{code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()},
         **_QUOTA_MESSAGES,
+        **_ARCHIVE_MESSAGES,
         "not_found": gettext_lazy("There is no such track."),
         "curators_only": gettext_lazy("Only curators change what is in the catalogue."),
     }

@@ -52,6 +52,10 @@ def explanation_key(explanation: _Explanation, filename: str) -> str:
     return picture_key(explanation.analysis, filename)
 
 
+def archive_key(_batch: object, filename: str) -> str:
+    return f"batches/{uuid.uuid4()}.zip"
+
+
 # By the first of FFmpeg's names for a container; the most usual suffix first.
 _SUFFIXES_OF = {
     "wav": (".wav",),

@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
-from library.models import Analysis, Track
+from library.models import Analysis, Track, UploadBatch
+from library.services.batches import delete_batches
 from library.services.tracks import delete_tracks
 
 _BATCH = 50
@@ -31,6 +32,14 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
         analyses = Prefetch("analyses", _explained())
         for track in tracks.select_related("labelled_genre").prefetch_related(analyses):
             yield from _files(track)
+    if batches := list(UploadBatch.objects.filter(owner=user).prefetch_related("entries")):
+        yield "uploads.json", as_json([_batch(batch) for batch in batches])
+
+
+def _batch(batch: UploadBatch) -> dict[str, Any]:
+    shown = ("name", "status", "track_id", "error_code")
+    entries = [{name: getattr(entry, name) for name in shown} for entry in batch.entries.all()]
+    return {"id": batch.id, "created": batch.created, "status": batch.status, "files": entries}
 
 
 def _explained() -> QuerySet[Analysis]:
@@ -54,6 +63,7 @@ def losses(user: User) -> list[str]:
 def delete(user: User) -> None:
     """Delete the tracks of `user` with all their files."""
     delete_tracks(Track.objects.owned_by(user))
+    delete_batches(UploadBatch.objects.filter(owner=user))
 
 
 def folder_name(title: str, pk: UUID) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from library.services import analysis, classify, explanations, lenses, reanalysis, tidying
+from library.services import analysis, batches, classify, explanations, lenses, reanalysis, tidying
 
 
 @shared_task
@@ -26,14 +26,21 @@ def classify_scratch(name: str, anonymous: bool = False) -> dict[str, Any]:
 
 
 @shared_task
+def unpack(batch_id: str) -> None:
+    batches.unpack(batch_id=UUID(batch_id))
+
+
+@shared_task
 def sweep() -> None:
     analysis.sweep()
+    batches.sweep()
     explanations.sweep()
     reanalysis.sweep()
 
 
 @shared_task
 def tidy() -> None:
+    batches.forget_old()
     tidying.tidy()
 
 

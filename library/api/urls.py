@@ -12,6 +12,7 @@ from library.api.pictures import PicturesView
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.similar import SimilarToManyView, SimilarView
 from library.api.tracks import AnalyseView, TrackListView, TrackView
+from library.api.uploads import UploadListView, UploadView
 
 urlpatterns = [
     path("tracks/", TrackListView.as_view(), name="tracks"),
@@ -27,5 +28,7 @@ urlpatterns = [
     path("reanalyses/<int:pk>/steer/", ReanalysisSteerView.as_view(), name="reanalysis-steer"),
     path("moods/", MoodListView.as_view(), name="moods"),
     path("moods/<slug:mood>/tracks/", MoodTrackListView.as_view(), name="mood-tracks"),
+    path("uploads/", UploadListView.as_view(), name="uploads"),
+    path("uploads/<uuid:pk>/", UploadView.as_view(), name="upload"),
     path("classify/", ClassifyView.as_view(), name="classify"),
 ]

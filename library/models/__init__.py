@@ -1,7 +1,16 @@
 """Tracks, their analyses, explanations and re-analyses."""
 
-from library.keys import cover_key, explanation_key, picture_key, rendition_key, safe_suffix, sound_key
+from library.keys import (
+    archive_key,
+    cover_key,
+    explanation_key,
+    picture_key,
+    rendition_key,
+    safe_suffix,
+    sound_key,
+)
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
+from library.models.batches import UploadBatch, UploadEntry
 from library.models.explanations import Explanation
 from library.models.lenses import TrackLens
 from library.models.reanalyses import Reanalysis
@@ -27,6 +36,9 @@ __all__ = [
     "Track",
     "TrackLens",
     "TrackQuerySet",
+    "UploadBatch",
+    "UploadEntry",
+    "archive_key",
     "cover_key",
     "explanation_key",
     "holding",

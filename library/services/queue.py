@@ -29,6 +29,7 @@ class Task(StrEnum):
 
     ANALYSE_TRACK = "library.tasks.analyse_track"
     EXPLAIN = "library.tasks.explain"
+    UNPACK = "library.tasks.unpack"
     CLASSIFY_SCRATCH = "library.tasks.classify_scratch"
 
 
@@ -50,6 +51,16 @@ def send_explanation(pk: int) -> bool:
 def send_explanation_on_commit(pk: int) -> None:
     """Put an explanation on the queue once its row is committed."""
     transaction.on_commit(lambda: send_explanation(pk), robust=True)
+
+
+def send_batch(pk: UUID) -> bool:
+    """Put an archive on the bulk queue; False if the broker is unreachable."""
+    return put(Task.UNPACK, str(pk), BULK)
+
+
+def send_batch_on_commit(pk: UUID) -> None:
+    """Put an archive on the queue once its row is committed."""
+    transaction.on_commit(lambda: send_batch(pk), robust=True)
 
 
 def put(task: str, subject: str | int, name: str) -> bool:

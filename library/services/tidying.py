@@ -10,7 +10,7 @@ from django.core.files.storage import Storage, default_storage
 from django.utils import timezone
 
 from classifier import version_files
-from library.models import Analysis, Explanation, Track
+from library.models import Analysis, Explanation, Track, UploadBatch
 from library.services.classify import SCRATCH
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,9 @@ _BATCH = 500
 
 def tidy() -> int:
     """Delete stored files older than GRACE that belong to no row; return their number."""
-    removed = tidy_folders(("sounds", "renditions", "covers", "pictures", SCRATCH, "healthz"), known=_known)
+    removed = tidy_folders(
+        ("sounds", "renditions", "covers", "pictures", "batches", SCRATCH, "healthz"), known=_known
+    )
     return removed + version_files.tidy(grace=GRACE)
 
 
@@ -64,6 +66,7 @@ def _known(names: list[str]) -> set[str]:
         known.update(Track.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
     for field in Analysis.PICTURES:
         known.update(Analysis.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
+    known.update(UploadBatch.objects.filter(archive__in=names).values_list("archive", flat=True))
     known.update(Explanation.objects.filter(picture__in=names).values_list("picture", flat=True))
     return known
 

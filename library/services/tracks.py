@@ -56,8 +56,11 @@ def add_track(
     name: str,
     title: str = "",
     source: str = Track.Source.UPLOAD,
+    bulk: bool = False,
 ) -> Added:
     """Store a sound and queue its analysis, or return the user's track with the same bytes.
+
+    With `bulk` it is queued behind what people wait for.
 
     Raises
     ------
@@ -79,7 +82,7 @@ def add_track(
     )
     describe(track, info)
     try:
-        store(track, file, name)
+        store(track, file, name, bulk=bulk)
     except IntegrityError:
         # The same file was uploaded twice at the same time, and the other upload was stored first.
         return Added(Track.objects.get(owner=owner, sha256=sha256), duplicate=True)

@@ -89,7 +89,7 @@ class ClipSerializer(serializers.ModelSerializer[Clip]):
     def get_contributor(self, clip: Clip) -> str | None:
         return (clip.contributor.display_name or None) if clip.contributor else None
 
-    @extend_schema_field(OpenApiTypes.URI)
+    @extend_schema_field(serializers.URLField(allow_null=True))
     def get_sound(self, clip: Clip) -> str | None:
         if not clip.sound:
             return None

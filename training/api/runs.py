@@ -193,7 +193,10 @@ class PreflightSerializer(serializers.Serializer[Any]):
     """The training data that a run would find now."""
 
     active = serializers.UUIDField(
-        source="active.pk", default=None, help_text="The run that waits or runs already, else null."
+        source="active.pk",
+        default=None,
+        allow_null=True,
+        help_text="The run that waits or runs already, else null.",
     )
     genres = GenreMaterialSerializer(many=True)
     quick = ReportSerializer()
