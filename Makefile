@@ -3,6 +3,7 @@ PY := .venv/bin/python
 NODE_MODULES := node_modules/.package-lock.json
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
+FUZZING := .venv/.fuzzing
 TAGGER := .venv/.tagger
 # Each process has its own database and queue; a file's tests share fixtures, so they stay together.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -10,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench drill messages audit lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench drill fuzz messages audit lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -48,6 +49,9 @@ bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 drill: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
 	@exec $(PY) -m genreweb.drill $(ARGS)
 
+fuzz: $(FUZZING) $(TAGGER) $(NODE_MODULES) ## Send a site of its own what its API's schema allows and what not (ARGS="--examples 50")
+	@exec $(PY) -m genreweb.fuzz $(ARGS)
+
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
 	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \
 		$(foreach folder,.venv var var-demo node_modules e2e tools */tests/*,--ignore '$(folder)')
@@ -79,6 +83,11 @@ $(TAGGER): requirements-tagger.txt tools/install_tagger.sh $(wildcard classifier
 $(TESTING): requirements-dev.txt $(RUNTIME)
 	@echo "Installing what the tests and the linters need"
 	@sh tools/pip_install.sh requirements-dev.txt
+	@touch $@
+
+$(FUZZING): requirements-fuzz.txt $(TESTING)
+	@echo "Installing what makes the requests"
+	@sh tools/pip_install.sh requirements-fuzz.txt
 	@touch $@
 
 $(NODE_MODULES): package-lock.json package.json .venv/.made

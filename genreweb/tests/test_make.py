@@ -191,7 +191,7 @@ def test_what_becomes_of_the_tagger_is_said_and_stops_nobody(
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements", *(f"requirements-{part}" for part in ("dev", "node", "tagger", "audit"))]
+    "name", ["requirements", *(f"requirements-{part}" for part in ("dev", "node", "tagger", "audit", "fuzz"))]
 )
 def test_locks_name_no_place_and_hash_everything(name: str) -> None:
     text = (REPOSITORY / f"{name}.txt").read_text()
