@@ -6,7 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -39,8 +42,19 @@ def _chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
-    with Site() as running:
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Serve a folder from an origin that the site lets use its API."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", folder
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(elsewhere: tuple[str, Path]) -> Iterator[Site]:
+    with Site(CORS_ALLOWED_ORIGINS=elsewhere[0]) as running:
         yield running
 
 

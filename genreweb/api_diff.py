@@ -117,7 +117,7 @@ def _body(
     if deep == _DEEPEST:
         return
     needed = found.get("required", ())
-    inner = {"sent": sent, "deep": deep + 1}
+    inner: dict[str, Any] = {"sent": sent, "deep": deep + 1}
     for name, part in found.get("properties", {}).items():
         yield from _body(schema, f"{at} > {name}", part, required=name in needed, **inner)
     if isinstance(found.get("items"), Mapping):

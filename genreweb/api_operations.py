@@ -43,7 +43,7 @@ class OperationSchema(AutoSchema):
     """Adds to each operation what its view does not say itself."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)  # type: ignore[no-untyped-call]
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
         ways = {name for way in operation.get("security", []) for name in way}

@@ -25,6 +25,9 @@ class Quota:
 class _Told(throttling.SimpleRateThrottle):
     """Notes on the request what it counted, for `add_headers`."""
 
+    num_requests: int | None
+    duration: float | None
+
     def allow_request(self, request: Request, view: Any) -> bool:
         allowed = super().allow_request(request, view)
         history = getattr(self, "history", None)

@@ -112,7 +112,7 @@ def forget_old_answers() -> int:
     return IdempotencyKey.objects.filter(created__lte=timezone.now() - KEPT).delete()[0]
 
 
-def _hash(file: UploadedFile) -> str:
+def _hash(file: UploadedFile[bytes]) -> str:
     digest = hashlib.sha256()
     file.seek(0)
     for chunk in file.chunks():

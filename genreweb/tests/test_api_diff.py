@@ -25,7 +25,8 @@ def test_nothing_has_changed_incompatibly(stored: Schema) -> None:
 
 
 def schema_of(schema: Schema, name: str) -> Schema:
-    return dict(schema["components"]["schemas"])[name]
+    found: Schema = schema["components"]["schemas"][name]
+    return found
 
 
 def remove_operation(schema: Schema) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,10 +25,9 @@ PLAYER = "https://player.example.org"
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(settings: Settings) -> Iterator[None]:
+def _surroundings(settings: Settings) -> None:
     cache.clear()
     settings.CORS_ALLOWED_ORIGINS = [PLAYER]
-    return
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ class BatchProgressSerializer(serializers.Serializer[batches.Progress]):
     added = serializers.IntegerField()
     duplicates = serializers.IntegerField(help_text="That you had sent before.")
     refused = serializers.IntegerField()
+    tracks = serializers.IntegerField(help_text="That they became, each counted once.")
     analysed = serializers.IntegerField(help_text="Tracks whose analysis is done.")
     failed = serializers.IntegerField(help_text="Tracks whose analysis failed.")
 

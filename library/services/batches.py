@@ -52,6 +52,7 @@ class Progress:
     added: int
     duplicates: int
     refused: int
+    tracks: int
     analysed: int
     failed: int
 
@@ -176,6 +177,7 @@ def progress(entries: Sequence[UploadEntry]) -> Progress:
         added=files[EntryStatus.ADDED],
         duplicates=files[EntryStatus.DUPLICATE],
         refused=files[EntryStatus.REFUSED],
+        tracks=sum(tracks.values()),
         analysed=tracks[Track.Status.DONE],
         failed=tracks[Track.Status.FAILED],
     )

@@ -24,7 +24,8 @@ Stored = Callable[[], list[str]]
 def raw(
     client: APIClient, body: bytes, address: str = TRACKS, kind: str = "audio/wav", **headers: str
 ) -> Any:
-    return client.generic("POST", address, body, content_type=kind, headers=headers)
+    sender: Any = client
+    return sender.generic("POST", address, body, content_type=kind, headers=headers)
 
 
 # --- the whole body --------------------------------------------------------------------------------------

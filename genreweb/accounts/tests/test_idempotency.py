@@ -30,7 +30,8 @@ class Counting(APIView):
 
     @idempotent
     def post(self, request: Request) -> Response:
-        if request.data.get("wrong"):
+        sent: Any = request.data
+        if sent.get("wrong"):
             raise ValidationError({"wrong": ["no"]})
         type(self).done += 1
         return Response({"done": self.done, "b": 1, "a": 2}, status=201, headers={"Location": "/there"})

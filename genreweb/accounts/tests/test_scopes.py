@@ -112,12 +112,13 @@ def test_the_api_gives_scopes_and_an_end(person: User) -> None:
     assert (row.scopes, made.json()["scopes"]) == (["upload"], ["upload"])
     assert row.expiry is not None
     assert abs((row.expiry - soon).total_seconds()) < 5
-    for wrong in (
+    wrongs: list[dict[str, Any]] = [
         {"scopes": []},
         {"scopes": ["all"]},
         {"expires": timezone.now() - timedelta(seconds=1)},
         {"expires": "tomorrow"},
-    ):
+    ]
+    for wrong in wrongs:
         refused = anonymous.post(URL, {**credentials, **wrong})
         assert (refused.status_code, set(refused.json()["error"]["fields"])) == (400, set(wrong))
     assert ApiToken.objects.count() == 1

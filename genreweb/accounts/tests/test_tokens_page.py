@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -42,7 +44,12 @@ def test_a_token_of_few_scopes_and_days(signed_in: Client, person: User) -> None
     assert "works until" in html
     ApiToken.objects.update(expiry=token.created)
     assert "<strong>expired</strong>" in signed_in.get("/account/").content.decode()
-    for wrong in ({"scopes": []}, {"scopes": ["everything"]}, {"scopes": ["read"], "days": "31"}):
+    refused: list[dict[str, Any]] = [
+        {"scopes": []},
+        {"scopes": ["everything"]},
+        {"scopes": ["read"], "days": "31"},
+    ]
+    for wrong in refused:
         assert signed_in.post(URL, {"name": "x", **wrong}).status_code == 422
     assert ApiToken.objects.count() == 1
 
