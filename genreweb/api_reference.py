@@ -174,7 +174,7 @@ def _example(path: str, method: str, found: Schema) -> str:
         words.append('-H "Authorization: Bearer $TOKEN"')
     media = found.get("requestBody", {}).get("content", {})
     if "multipart/form-data" in media:
-        words.append("-F file=@song.mp3")
+        words.append(found.get("x-curl", "-F file=@song.mp3"))
     elif "application/json" in media:
         words.append('-H "Content-Type: application/json" -d @body.json')
     return " ".join([*words, f'"$SITE{path}"'])

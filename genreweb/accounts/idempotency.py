@@ -41,6 +41,8 @@ class InProgress(APIException):
 
     status_code = 409
     default_code = "idempotency_in_progress"
+    wait = 1
+    """For Retry-After."""
     default_detail = gettext_lazy(
         "The first request with this key is still being worked on. Try again in a moment."
     )

@@ -121,6 +121,7 @@ class UploadListView(APIView):
         parameters=[LOCATION],
         request={"multipart/form-data": BatchRequestSerializer},
         responses={202: BatchSerializer},
+        extensions={"x-curl": "-F archive=@songs.zip"},
     )
     @idempotent
     def post(self, request: Request) -> Response:

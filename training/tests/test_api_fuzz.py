@@ -20,7 +20,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.models import Reanalysis, Track
+from library.models import Reanalysis, Track, UploadBatch
 from training.tests.clips import make_clip
 from training.tests.versions import make_run
 
@@ -94,6 +94,7 @@ def ids(
         "reanalyses": str(Reanalysis.objects.create(scope="mine", requested_by=staff, status="done").pk),
         "training-runs": str(make_run(version, [(clip, "train")]).pk),
         "moods": "mellow",
+        "uploads": str(UploadBatch.objects.create(owner=staff, status="done").pk),
         "tokens": "none",
     }
 

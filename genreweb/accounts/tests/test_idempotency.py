@@ -92,6 +92,7 @@ def test_while_the_first_is_worked_on_the_second_is_told_so(person: User) -> Non
             cursor.execute("SELECT pg_advisory_lock(%s)", [number])
         refused = send(person, {"x": 1})
         assert (refused.status_code, refused.data["code"]) == (409, "idempotency_in_progress")
+        assert refused["Retry-After"] == "1"
         assert Counting.done == 0
     finally:
         # As when it is killed.
