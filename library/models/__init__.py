@@ -1,10 +1,12 @@
-"""Tracks, their analyses, explanations and re-analyses."""
+"""Tracks, their analyses and explanations, playlists of them, and what people think of neighbours."""
 
 from library.keys import cover_key, explanation_key, picture_key, rendition_key, safe_suffix, sound_key
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.explanations import Explanation
 from library.models.lenses import TrackLens
+from library.models.playlists import Playlist, PlaylistEntry, PlaylistQuerySet
 from library.models.reanalyses import Reanalysis
+from library.models.thumbs import LearnedWeights, Thumb
 from library.models.tracks import (
     EARLIEST_YEAR,
     LATEST_YEAR,
@@ -22,8 +24,13 @@ __all__ = [
     "TITLE_LENGTH",
     "Analysis",
     "Explanation",
+    "LearnedWeights",
     "NotableTag",
+    "Playlist",
+    "PlaylistEntry",
+    "PlaylistQuerySet",
     "Reanalysis",
+    "Thumb",
     "Track",
     "TrackLens",
     "TrackQuerySet",
