@@ -15,7 +15,9 @@ from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
-from library.models import Analysis, Track
+from library.models import Analysis, LearnedWeights, Playlist, Thumb, Track
+from library.services.playlists import tracks_of
+from library.services.thumbs import listed
 from library.services.tracks import delete_tracks
 
 _BATCH = 50
@@ -24,13 +26,36 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield, for each track of `user`, its data, its original sound, its cover and its pictures."""
+    """Yield the tracks of `user`, each with its data, original sound, cover and pictures; playlists; thumbs."""
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
         analyses = Prefetch("analyses", _explained())
         for track in tracks.select_related("labelled_genre").prefetch_related(analyses):
             yield from _files(track)
+    for playlist in Playlist.objects.filter(owner=user).order_by("created", "id"):
+        yield f"playlists/{folder_name(playlist.title, playlist.id)}.json", as_json(_playlist(playlist, user))
+    thumbs = [
+        {
+            "track": thumb.query_id,
+            "track_title": thumb.query.title,
+            "neighbour": thumb.neighbour_id,
+            "neighbour_title": thumb.neighbour.title,
+            "value": Thumb.Value(thumb.value).name.lower(),
+            "by": thumb.lens,
+            "changed": thumb.changed,
+        }
+        for thumb in listed(user=user)
+    ]
+    if thumbs:
+        learned = LearnedWeights.objects.filter(pk=user.pk).values("version", "weights").first()
+        yield "thumbs.json", as_json({"thumbs": thumbs, "learned": learned})
+
+
+def _playlist(playlist: Playlist, user: User) -> dict[str, Any]:
+    shown = ("id", "title", "shared", "created", "changed")
+    tracks = tracks_of(playlist, viewer=user).values("id", "title", "artist", "album")
+    return {**{name: getattr(playlist, name) for name in shown}, "tracks": list(tracks)}
 
 
 def _explained() -> QuerySet[Analysis]:
@@ -39,20 +64,33 @@ def _explained() -> QuerySet[Analysis]:
 
 
 def losses(user: User) -> list[str]:
-    """Say how many tracks are deleted with the account."""
-    count = Track.objects.filter(owner=user).count()
-    if not count:
-        return []
-    text = ngettext(
-        "%(count)d track, with its sound, its pictures and what was heard in it",
-        "%(count)d tracks, with their sounds, their pictures and what was heard in them",
-        count,
-    )
-    return [text % {"count": count}]
+    """Say how many tracks, playlists and thumbs are deleted with the account."""
+    tracks = Track.objects.filter(owner=user).count()
+    playlists = Playlist.objects.filter(owner=user).count()
+    thumbs = Thumb.objects.filter(user=user).count()
+    told = [
+        (
+            tracks,
+            ngettext(
+                "%(count)d track, with its sound, its pictures and what was heard in it",
+                "%(count)d tracks, with their sounds, their pictures and what was heard in them",
+                tracks,
+            ),
+        ),
+        (playlists, ngettext("%(count)d playlist", "%(count)d playlists", playlists)),
+        (
+            thumbs,
+            ngettext("%(count)d thumb on a similar track", "%(count)d thumbs on similar tracks", thumbs),
+        ),
+    ]
+    return [text % {"count": count} for count, text in told if count]
 
 
 def delete(user: User) -> None:
-    """Delete the tracks of `user` with all their files."""
+    """Delete the tracks of `user` with all their files, their playlists and their thumbs."""
+    Playlist.objects.filter(owner=user).delete()
+    Thumb.objects.filter(user=user).delete()
+    LearnedWeights.objects.filter(pk=user.pk).delete()
     delete_tracks(Track.objects.owned_by(user))
 
 
