@@ -26,7 +26,7 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield the tracks of `user`, each with its data, original sound, cover and pictures; playlists; thumbs."""
+    """Yield the tracks of `user`, each with data, original sound, cover and pictures; playlists; thumbs."""
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")

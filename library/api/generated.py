@@ -64,9 +64,7 @@ class PathRequestSerializer(serializers.Serializer[Any]):
     """A path to find."""
 
     by = serializers.ChoiceField(
-        choices=paths.LENSES,
-        required=False,
-        help_text="What is compared: `blend` (unless said otherwise) or `sound`.",
+        choices=LENSES, required=False, help_text="What is compared; `blend` unless said otherwise."
     )
     length = serializers.IntegerField(
         min_value=paths.LEAST,

@@ -19,7 +19,7 @@ from classifier.models import Genre
 from library.api.access import NotReady, readable_track, readable_tracks
 from library.api.classify import caller_of
 from library.api.serializers import TrackSummarySerializer
-from library.api.thumbs import THUMBS, word_of
+from library.api.thumbs import word_of
 from library.models import Track
 from library.services.generating import MOST_SEEDS
 from library.services.lens_queries import LensQuery, query_of
@@ -96,7 +96,7 @@ class NeighbourSerializer(serializers.Serializer[Any]):
         help_text="Why it is similar, in the language of the request: how near it is, the key and the tags "
         "that both have.",
     )
-    thumb = serializers.ChoiceField(choices=list(THUMBS), allow_null=True, help_text="Yours, else null.")
+    thumb = serializers.CharField(allow_null=True, help_text="Yours, `up` or `down`; else null.")
     track = TrackSummarySerializer()
 
 

@@ -105,7 +105,7 @@ def _squared_distances(tracks: Sequence[object]) -> NDArray[np.float64]:
     rows = TrackLens.objects.filter(track__in=tracks, lens=BLEND, version=VERSION).values_list(
         "track", "vector"
     )
-    known = [(places[track], np.asarray(vector.to_list(), np.float64)) for track, vector in rows]
+    known = [(places[track], np.asarray(vector, np.float64)) for track, vector in rows]
     squared = np.full((len(tracks), len(tracks)), _UNKNOWN_DISTANCE**2)
     if known:
         at = [place for place, _vector in known]

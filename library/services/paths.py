@@ -20,8 +20,6 @@ from library.services.lens_queries import COPY_WITHIN, LensQuery, query_of
 from library.services.similar import Candidate, Viewer, nearest
 
 LEAST, MOST, DEFAULT_LENGTH = 3, 50, 10
-LENSES: Final = (BLEND, SOUND)
-"""Of which a path may be made; by default the blend, and harmony where it knows neither of both."""
 _MOST_WAYPOINTS: Final = 6
 _SPARE: Final = 10
 
@@ -60,7 +58,8 @@ def find_path(
     start, end
         Analysed tracks that the viewer may see.
     by
-        One of `LENSES`; the blend where None.
+        One of `classifier.core.lenses.LENSES`. Where None, the first that knows both ends of blend, sound and
+        harmony.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def find_path(
 
 
 def _lens(ends: tuple[LensQuery, LensQuery], by: str | None) -> str:
-    for lens in (by,) if by else (*LENSES, HARMONY):
+    for lens in (by,) if by else (BLEND, SOUND, HARMONY):
         if all(lens in query.vectors for query in ends):
             return lens
     raise PlaylistError("path_not_comparable")
@@ -116,10 +115,7 @@ def _without_copies(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _vectors(tracks: Sequence[UUID], lens: str) -> dict[UUID, FloatArray]:
     rows = TrackLens.objects.filter(track__in=tracks, lens=lens, version=VERSION)
-    return {
-        track: np.asarray(vector.to_list(), np.float32)
-        for track, vector in rows.values_list("track", "vector")
-    }
+    return {track: np.asarray(vector, np.float32) for track, vector in rows.values_list("track", "vector")}
 
 
 def _copies(

@@ -1,4 +1,4 @@
-"""What requests of pages say, whether htmx sent them and which tracks they name; and short answers to htmx."""
+"""Whether htmx sent a request, which tracks it names, and short answers to htmx."""
 
 from __future__ import annotations
 
