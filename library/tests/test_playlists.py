@@ -15,7 +15,7 @@ from classifier.core.features import extract
 from classifier.synthesis import styles
 from genreweb.accounts.models import User
 from library.errors import PlaylistError
-from library.models import Playlist, Track, TrackLens
+from library.models import Analysis, Playlist, Track, TrackLens
 from library.services import generating, paths, playlists
 from library.services.similar import Conditions
 from library.tests.conftest import Matrix
@@ -141,9 +141,7 @@ def test_tracks_like_some_are_those_that_are_similar(owner: User, other: User, d
     one_each = Conditions(one_per_artist=True)
     assert titles(generating.like(viewer=owner, seeds=seeds, conditions=one_each)) == ["near", "far"]
     TrackLens.objects.filter(track=seeds[1]).delete()
-    Track.objects.get(pk=seeds[1].pk)
-    seeds[1].current.descriptor_version = "0"  # type: ignore[union-attr]  # it is analysed
-    seeds[1].current.save()  # type: ignore[union-attr]
+    Analysis.objects.filter(track=seeds[1]).update(descriptor_version="0")
     with pytest.raises(PlaylistError, match="seeds_not_comparable"):
         generating.like(viewer=owner, seeds=seeds)
 
@@ -174,13 +172,13 @@ def test_a_surprise_is_drawn_by_its_seed_from_what_differs(
     # Two of three alike would be drawn in seven of ten times if nothing kept them apart.
     assert sum(sum(title.startswith("near") for title in each) > 1 for each in once) <= 2
     assert sorted(drawn(owner, 1, length=50)) == sorted(groups.values())
-    hidden = [done_track(other, title="hidden", tags={"sad": 0.99}) for _each in range(3)]
+    for _each in range(3):
+        done_track(other, title="hidden", tags={"sad": 0.99})
     assert [drawn(owner, seed) for seed in range(12)] == once
     assert "hidden" in drawn(other, 1, length=50)
-    copy = done_track(owner, title="aside", tags={"sad": 0.9}, sha256=Track.objects.get(title="aside").sha256)
+    aside = Track.objects.get(title="aside")
+    done_track(owner, title="aside", tags={"sad": 0.9}, sha256=aside.sha256)
     assert drawn(owner, 1, length=50).count("aside") == 1
-    assert len(hidden) == 3
-    assert copy.pk
 
 
 # --- paths ----------------------------------------------------------------------------------------------

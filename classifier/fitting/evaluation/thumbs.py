@@ -61,9 +61,9 @@ def gains(vectors: Mapping[str, Float64], genres: Sequence[str], artists: Sequen
 
 
 def _figures(
-    people: Sequence[tuple[Bools, Mapping[int, Float64]]], artists: NDArray[np.str_], counts: Bools
+    people: Sequence[tuple[Bools, Mapping[int, Float64]]], artists: NDArray[np.str_], can_be_right: Bools
 ) -> dict[str, Any]:
-    asked = np.concatenate([askers & counts for askers, _shares in people])
+    asked = np.concatenate([askers & can_be_right for askers, _shares in people])
     groups = list(np.tile(artists, len(people)))
     columns = {n: np.concatenate([shares[n] for _askers, shares in people]) for n in COUNTS}
     figures = {}
