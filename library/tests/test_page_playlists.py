@@ -175,7 +175,7 @@ def test_one_is_found_for_some_tracks_for_a_path_and_for_a_mood(
         done_track(None, title=title, lenses={"blend": angle})
         for title, angle in (("Seed", 0), ("End", 80), ("Away", -60))
     )
-    for angle in (20, 40, -25):
+    for angle in (20, 40, 60, -25):
         done_track(None, title=f"At {angle}", lenses={"blend": angle}, tags={"sad": 0.9})
     hidden = done_track(other, title="Kept apart", lenses={"blend": 21}, tags={"sad": 0.99})
 
@@ -188,12 +188,13 @@ def test_one_is_found_for_some_tracks_for_a_path_and_for_a_mood(
     assert "Kept apart" not in html
     assert "Like “Seed”" in html
     html = build(**{"from": seed.pk, "to": end.pk, "length": 5})
-    assert listed(html) == ["Seed", "At 20", "At 40", "End"]
-    assert "There are no more that fit." in html
+    assert listed(html) == ["Seed", "At 20", "At 40", "At 60", "End"]
+    assert "There are no more that fit." not in html
+    assert "There are no more that fit." in build(**{"from": seed.pk, "to": end.pk, "length": 10})
     assert "From “Seed” to “End”" in html
     assert "A path leads from one track to another one." in build(**{"from": seed.pk, "to": seed.pk})
     html = build(mood="sad", surprise=1, seed=3)
-    assert sorted(listed(html)) == ["At -25", "At 20", "At 40"]
+    assert sorted(listed(html)) == ["At -25", "At 20", "At 40", "At 60"]
     assert listed(html) == listed(build(mood="sad", surprise=1, seed=3))
     assert "Another surprise" in html
     assert f"{BUILD}?mood=sad&surprise=1" in body(page.get(reverse("library:mood", args=["sad"])))
@@ -213,4 +214,4 @@ def test_one_is_found_for_some_tracks_for_a_path_and_for_a_mood(
         build(**odd)
     saved = re.findall(r'name="track" value="([^"]+)"', build(mood="sad"))
     page.post(INDEX, {"title": "Sad", "track": [*saved, str(hidden.pk)]})
-    assert Playlist.objects.get().entries.count() == len(saved) == 3
+    assert Playlist.objects.get().entries.count() == len(saved) == 4

@@ -2,8 +2,8 @@
 
 Lens by lens: does the first half of a clip find the second one among all second halves; do a clip's three
 nearest by other artists share its genre; and is every clip recommended for some other one, and none for too
-many. Besides, what simulated thumbs gain. Most lenses were fitted on the clips of the train part, so there are
-figures for queries by all clips and for those of the other clips alone.
+many. Besides, what simulated thumbs gain. Most lenses were fitted on the clips of the train part, so there
+are figures for queries by all clips and for those of the other clips alone.
 """
 
 from __future__ import annotations
