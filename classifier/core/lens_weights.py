@@ -92,4 +92,6 @@ def _typical(squared: Float64) -> Float64:
     """Mean of each column over what is known; NaN where nothing is."""
     known = ~np.isnan(squared)
     sums = np.where(known, squared, 0.0).sum(axis=0)
-    return np.divide(sums, known.sum(axis=0), out=np.full(squared.shape[1], np.nan), where=known.any(axis=0))
+    means = np.full(squared.shape[1], np.nan)
+    np.divide(sums, known.sum(axis=0), out=means, where=known.any(axis=0))
+    return means

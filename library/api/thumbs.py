@@ -44,11 +44,11 @@ class ThumbSerializer(serializers.Serializer[Thumb]):
 
     track = serializers.UUIDField(source="query_id", help_text="What was asked about.")
     neighbour = serializers.UUIDField(source="neighbour_id")
-    value = serializers.SerializerMethodField()
+    value = serializers.SerializerMethodField("word")
     by = serializers.CharField(source="lens")
     changed = serializers.DateTimeField()
 
-    def get_value(self, thumb: Thumb) -> str:
+    def word(self, thumb: Thumb) -> str:
         return word_of(thumb.value) or ""
 
 

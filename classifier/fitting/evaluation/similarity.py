@@ -243,7 +243,7 @@ def _alterations(samples: NDArray[np.float32], *, seed: int) -> dict[str, NDArra
 
 def _thumb_figures(clips: Clips) -> dict[str, Any]:
     """What thumbs gain, on the clips that no lens was fitted on."""
-    chosen = np.flatnonzero(clips.held_out)
+    chosen = np.flatnonzero(clips.held_out).tolist()
     return thumbs.gains(
         {lens: clips.vectors(lens, 0)[chosen] for lens in LENSES},
         [clips.rows[place]["genre"] for place in chosen],
