@@ -60,7 +60,7 @@ class PlaylistSerializer(serializers.ModelSerializer[Playlist]):
         read_only_fields = fields
 
     def get_mine(self, playlist: Playlist) -> bool:
-        return playlist.owner_id == self.context["request"].user.pk
+        return bool(playlist.owner_id == self.context["request"].user.pk)
 
     @extend_schema_field(OpenApiTypes.DATETIME)
     def get_created(self, playlist: Playlist) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core.lenses import BLEND, VERSION
 from library.errors import PlaylistError
-from library.models import Track, TrackLens
+from library.models import Track, TrackLens, strength_column
 from library.moods import tracks_for
 from library.services.lens_queries import query_of
 from library.services.similar import ANY, Conditions, Viewer, artist_of, similar
@@ -65,7 +66,9 @@ def surprise(*, viewer: Viewer, mood: str, length: int = DEFAULT_LENGTH, seed: i
     the nearest that was drawn before (as k-means++ draws its centres), and more rarely by an artist who is
     there already. The same seed draws the same as long as the viewer sees the same tracks.
     """
-    strengths = list(tracks_for(mood, user=viewer).values_list("pk", "artist", "sha256", "strength"))
+    strengths = list(
+        tracks_for(mood, user=viewer).values_list("pk", "artist", "sha256", strength_column(mood))
+    )
     rows = list(
         {sha256: (pk, artist, s) for pk, artist, sha256, s in strengths[:_SURPRISE_AMONG][::-1]}.values()
     )
@@ -99,7 +102,7 @@ def surprise(*, viewer: Viewer, mood: str, length: int = DEFAULT_LENGTH, seed: i
     return [found[pks[place]] for place in drawn if pks[place] in found]
 
 
-def _squared_distances(tracks: Sequence[object]) -> NDArray[np.float64]:
+def _squared_distances(tracks: Sequence[UUID]) -> NDArray[np.float64]:
     """Squared distances by the blend: (n, n)."""
     places = {track: place for place, track in enumerate(tracks)}
     rows = TrackLens.objects.filter(track__in=tracks, lens=BLEND, version=VERSION).values_list(

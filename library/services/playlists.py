@@ -131,10 +131,10 @@ def delete(*, playlist: Playlist) -> None:
 
 def tracks_of(playlist: Playlist, *, viewer: Viewer) -> TrackQuerySet:
     """The tracks of a playlist that `viewer` may see, in its order, as lists show them."""
-    places = PlaylistEntry.objects.filter(playlist=playlist, track=OuterRef("pk"))
-    seen = Track.objects.visible_to(viewer).annotate(position=Subquery(places.values("position")[:1]))
-    listed = seen.filter(position__isnull=False).with_verdict()
-    return listed.select_related("labelled_genre", "current__model_version").order_by("position")
+    entries = PlaylistEntry.objects.filter(playlist=playlist)
+    place = Subquery(entries.filter(track=OuterRef("pk")).values("position")[:1])
+    seen = Track.objects.visible_to(viewer).filter(pk__in=entries.values("track")).with_verdict()
+    return seen.select_related("labelled_genre", "current__model_version").order_by(place)
 
 
 def counted(playlists: PlaylistQuerySet, *, viewer: Viewer) -> QuerySet[Playlist]:

@@ -17,6 +17,7 @@ from library.services.classify import about_scratch, ask_worker
 from library.services.lens_queries import LensQuery
 from library.services.lenses import key_name
 from library.services.queue import Task
+from library.services.tracks import CHUNK
 
 
 def query_of_sound(*, file: File[bytes], name: str, caller: str, anonymous: bool) -> LensQuery:
@@ -49,9 +50,16 @@ def answer(*, name: str, anonymous: bool = False) -> dict[str, Any]:
     return about_scratch(_description, name=name, anonymous=anonymous)
 
 
+def _sha256(file: BinaryIO) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _description(file: BinaryIO, loaded: registry.Loaded, within: AudioLimits) -> dict[str, Any]:
     found = describe_file(file, classifier=loaded.classifier, limits=within, decoder=decoding.shared.decode)
-    file.seek(0)
     strengths = calibrated(found.tags.strengths) if found.tags else {}
     vectors = vectors_of(
         Facts(
@@ -65,7 +73,7 @@ def _description(file: BinaryIO, loaded: registry.Loaded, within: AudioLimits) -
     )
     descriptor = found.descriptor.tolist()
     return {
-        "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+        "sha256": _sha256(file),
         "vectors": {lens: vector.tolist() for lens, vector in vectors.items()},
         "descriptor": descriptor,
         "descriptor_version": found.descriptor_version,

@@ -160,7 +160,7 @@ def test_a_song_that_two_people_have_tells_neither_of_the_other(
         ]
         found = [client.post(address, body, format="json").json() for address, body in asked]
         found += [client.get(URL).json(), client.get(f"{URL}{shared.pk}/tracks/").json()]
-        return json.loads(json.dumps(found))
+        return found
 
     before = everything(client)
     theirs = [

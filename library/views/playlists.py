@@ -73,9 +73,8 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 def entries(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Move a track up or down, take it out, or put it back where it was; show the tracks as they are then."""
     playlist = _mine(request, pk)
-    [track] = tracks_named(request, [request.POST.get("track", "")]) or [None]
     context: dict[str, Any] = {}
-    if track is not None:
+    for track in tracks_named(request, [request.POST.get("track", "")]):
         try:
             context = _done(request, playlist, track)
         except PlaylistError as error:
