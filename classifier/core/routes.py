@@ -58,7 +58,8 @@ def shortest(start: FloatArray, end: FloatArray, points: FloatArray, n_between: 
         return []
     order = np.argsort(points.astype(np.float64) @ (end - start), kind="stable")
     sorted_ = points[order].astype(np.float64)
-    steps = np.square(sorted_[:, None] - sorted_[None]).sum(axis=2)
+    norms = np.square(sorted_).sum(axis=1)
+    steps = np.maximum(norms[:, None] + norms[None] - 2 * sorted_ @ sorted_.T, 0.0)
     # A step leads forward: from a row to a later one.
     steps[np.tril_indices(len(sorted_))] = np.inf
     costs = np.square(sorted_ - start).sum(axis=1)

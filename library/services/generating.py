@@ -66,17 +66,12 @@ def surprise(*, viewer: Viewer, mood: str, length: int = DEFAULT_LENGTH, seed: i
     the nearest that was drawn before (as k-means++ draws its centres), and more rarely by an artist who is
     there already. The same seed draws the same as long as the viewer sees the same tracks.
     """
-    strengths = list(
-        tracks_for(mood, user=viewer).values_list("pk", "artist", "sha256", strength_column(mood))
-    )
-    rows = list(
-        {sha256: (pk, artist, s) for pk, artist, sha256, s in strengths[:_SURPRISE_AMONG][::-1]}.values()
-    )
-    rows.reverse()
-    if not rows:
-        return []
+    columns = ("pk", "artist", "sha256", strength_column(mood))
+    strongest = tracks_for(mood, user=viewer).values_list(*columns)[:_SURPRISE_AMONG]
+    # One of each file: the viewer may have a copy of what is in the catalogue.
+    rows = list({sha256: (pk, artist, strength) for pk, artist, sha256, strength in strongest}.values())
     pks = [pk for pk, _artist, _strength in rows]
-    artists = [artist_of(artist) for _pk, artist, _strength in rows]
+    artists = np.array([artist_of(artist) for _pk, artist, _strength in rows])
     apart = _squared_distances(pks)
     weights = np.array([strength for _pk, _artist, strength in rows], np.float64)
     rng = np.random.default_rng(seed)
@@ -90,9 +85,7 @@ def surprise(*, viewer: Viewer, mood: str, length: int = DEFAULT_LENGTH, seed: i
         drawn.append(place)
         nearest = np.minimum(nearest, apart[place])
         if artists[place]:
-            weights = np.where(
-                [artist == artists[place] for artist in artists], weights * _SAME_ARTIST, weights
-            )
+            weights = np.where(artists == artists[place], weights * _SAME_ARTIST, weights)
     found = (
         Track.objects.visible_to(viewer)
         .with_verdict()
@@ -105,10 +98,9 @@ def surprise(*, viewer: Viewer, mood: str, length: int = DEFAULT_LENGTH, seed: i
 def _squared_distances(tracks: Sequence[UUID]) -> NDArray[np.float64]:
     """Squared distances by the blend: (n, n)."""
     places = {track: place for place, track in enumerate(tracks)}
-    rows = TrackLens.objects.filter(track__in=tracks, lens=BLEND, version=VERSION).values_list(
-        "track", "vector"
-    )
-    known = [(places[track], np.asarray(vector, np.float64)) for track, vector in rows]
+    rows = TrackLens.objects.filter(track__in=tracks, lens=BLEND, version=VERSION)
+    found = rows.values_list("track", "vector")
+    known = [(places[track], np.asarray(vector, np.float64)) for track, vector in found]
     squared = np.full((len(tracks), len(tracks)), _UNKNOWN_DISTANCE**2)
     if known:
         at = [place for place, _vector in known]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +21,9 @@ from library.services.similar import Candidate, Viewer, nearest
 LEAST, MOST, DEFAULT_LENGTH = 3, 50, 10
 _MOST_WAYPOINTS: Final = 6
 _SPARE: Final = 10
+_APART: Final = 2
+_MOST_ROUNDS: Final = 5
+"""Times that a path is found anew without copies that lie on it."""
 
 FloatArray = NDArray[np.float32]
 
@@ -51,7 +53,8 @@ def find_path(
 ) -> Path:
     """Find a path of `length` tracks, both ends among them, or of fewer where there are not so many.
 
-    No recording comes twice, in no encoding. Only tracks that `viewer` may see are walked over.
+    No file comes twice, nor a recording within `_APART` places of itself, in whatever encoding. Only tracks
+    that `viewer` may see are walked over.
 
     Parameters
     ----------
@@ -74,7 +77,7 @@ def find_path(
     known = {each.pk: each for each in _candidates(viewer, ends, lens, length)}
     vectors = _vectors(list(known), lens)
     pool = _without_copies([each for pk, each in known.items() if pk in vectors])
-    while True:
+    for _round in range(_MOST_ROUNDS):
         points = np.stack([vectors[each.pk] for each in pool]) if pool else np.empty((0, len(first)))
         places = shortest(first, last, points.astype(np.float32), length - 2)
         chosen = [pool[place] for place in places]
@@ -124,10 +127,17 @@ def _copies(
     points: Sequence[NDArray[np.float32]],
     lens: str,
 ) -> set[UUID]:
-    """Which of the chosen hold the recording of an end, or of the one before them."""
+    """Which of the chosen hold the recording of an end, or of one shortly before them."""
     within = COPY_WITHIN[lens]
-    near = [float(np.linalg.norm(a - b)) < within for a, b in pairwise(points)]
-    if not chosen or not any(near):
+    near = [
+        (place, other)
+        for place in range(len(points))
+        for other in range(place + 1, min(place + 1 + _APART, len(points)))
+        if float(np.linalg.norm(points[place] - points[other])) < within
+        # Both ends are given.
+        and (place or other <= len(chosen))
+    ]
+    if not chosen or not near:
         return set()
     rows = Analysis.objects.filter(pk__in=[each.analysis for each in chosen])
     words = dict(rows.values_list("pk", "fingerprint"))
@@ -137,11 +147,11 @@ def _copies(
         ends[1].fingerprints,
     ]
     found = set()
-    for place, is_near in enumerate(near):
-        pair = [(a, b) for a in recordings[place] for b in recordings[place + 1]]
-        if is_near and any(fingerprint.compare(a, b).same for a, b in pair):
-            # The last step leads to the end, which stays.
-            found.add(chosen[min(place, len(chosen) - 1)].pk)
+    for place, other in near:
+        pairs = [(a, b) for a in recordings[place] for b in recordings[other]]
+        if any(fingerprint.compare(a, b).same for a, b in pairs):
+            # Of what is chosen the later one goes; the ends stay.
+            found.add(chosen[other - 1 if other <= len(chosen) else max(place, 1) - 1].pk)
     return found
 
 
