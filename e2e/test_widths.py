@@ -56,7 +56,8 @@ run = TrainingRun.objects.create(
     kind="full", architecture="residual-cnn", epochs=3, status="cancelled", requested_by=person
 )
 print("IDS" + json.dumps({{
-    "track": str(Track.objects.filter(owner=admin).first().pk), "run": str(run.pk), "version": version.pk, "playlist": str(playlist.pk),
+    "track": str(Track.objects.filter(owner=admin).first().pk), "run": str(run.pk), "version": version.pk,
+    "playlist": str(playlist.pk),
     "clip": str(Clip.objects.filter(contributor=admin).first().pk),
 }}))
 """
