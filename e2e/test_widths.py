@@ -25,6 +25,7 @@ from classifier.core import tagger
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
 from library.models import Track
+from library.services import playlists
 from training.models import Clip, TrainingRun
 from training.tests.clips import make_clip
 names = {names!r}
@@ -49,11 +50,14 @@ for place, (owner, status) in enumerate([(person, "pending"), (admin, "pending")
     if status == "rejected":
         clip.reason = names[0]
         clip.save(update_fields=["reason"])
+playlist = playlists.create(owner=admin, title=names[0], tracks=list(Track.objects.filter(owner=admin)))
+playlists.create(owner=person, title=names[1], shared=True)
 run = TrainingRun.objects.create(
     kind="full", architecture="residual-cnn", epochs=3, status="cancelled", requested_by=person
 )
 print("IDS" + json.dumps({{
     "track": str(Track.objects.filter(owner=admin).first().pk), "run": str(run.pk), "version": version.pk,
+    "playlist": str(playlist.pk),
     "clip": str(Clip.objects.filter(contributor=admin).first().pk),
 }}))
 """
@@ -70,7 +74,8 @@ SIGNED_IN = (
     *("/accounts/password/change/", "/accounts/logout/", "/genres/new/", "/training/data/"),
     *("/training/runs/", "/training/runs/{run}/", "/training/versions/", "/training/versions/{version}/"),
     *("/training/versions/rollback/", "/review/", "/review/list/", "/review/list/?status=rejected"),
-    "/review/health/",
+    *("/review/health/", "/playlists/", "/playlists/{playlist}/", "/playlists/{playlist}/delete/"),
+    *("/playlists/add/?track={track}", "/playlists/build/", "/playlists/build/?like={track}&q=a", "/thumbs/"),
 )
 
 

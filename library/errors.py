@@ -94,6 +94,30 @@ class TrackError(DomainError):
         return cls(error.code, error.params)
 
 
+class PlaylistError(DomainError):
+    """A request about a playlist that cannot be fulfilled."""
+
+    refusals: ClassVar[Mapping[str, Any]] = {
+        "playlist_unnamed": gettext_lazy("A playlist needs a title."),
+        "playlist_gone": gettext_lazy("This playlist was deleted meanwhile."),
+        "playlist_full": gettext_lazy("A playlist holds {most:g} tracks at most."),
+        "playlists_many": gettext_lazy("You may keep {most:g} playlists here. Delete some first."),
+        "order_other_tracks": gettext_lazy(
+            "The tracks of the playlist have changed meanwhile. Load it again, then order it."
+        ),
+        "path_same": gettext_lazy("A path leads from one track to another one."),
+        "path_not_comparable": gettext_lazy(
+            "These two tracks cannot be compared: one of them was analysed without what that needs. Analyse "
+            "it again."
+        ),
+        "seeds_not_comparable": gettext_lazy(
+            "These tracks have nothing in common that could be compared. Analyse them again, or choose "
+            "others."
+        ),
+    }
+    faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
+
+
 class GenreError(DomainError):
     """A genre that cannot be added."""
 

@@ -15,8 +15,10 @@ from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
-from library.models import Analysis, Track, UploadBatch
+from library.models import Analysis, LearnedWeights, Playlist, Thumb, Track, UploadBatch
 from library.services.batches import delete_batches
+from library.services.playlists import tracks_of
+from library.services.thumbs import listed
 from library.services.tracks import delete_tracks
 
 _BATCH = 50
@@ -25,7 +27,7 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield, for each track of `user`, its data, its original sound, its cover and its pictures."""
+    """Yield the tracks of `user`, each with data, original sound, cover and pictures; playlists; thumbs."""
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
@@ -34,6 +36,23 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
             yield from _files(track)
     if batches := list(UploadBatch.objects.filter(owner=user).prefetch_related("entries")):
         yield "uploads.json", as_json([_batch(batch) for batch in batches])
+    for playlist in Playlist.objects.filter(owner=user).order_by("created", "id"):
+        yield f"playlists/{folder_name(playlist.title, playlist.id)}.json", as_json(_playlist(playlist, user))
+    thumbs = [
+        {
+            "track": thumb.query_id,
+            "track_title": thumb.query.title,
+            "neighbour": thumb.neighbour_id,
+            "neighbour_title": thumb.neighbour.title,
+            "value": Thumb.Value(thumb.value).name.lower(),
+            "by": thumb.lens,
+            "changed": thumb.changed,
+        }
+        for thumb in listed(user=user)
+    ]
+    if thumbs:
+        learned = LearnedWeights.objects.filter(pk=user.pk).values("version", "weights").first()
+        yield "thumbs.json", as_json({"thumbs": thumbs, "learned": learned})
 
 
 def _batch(batch: UploadBatch) -> dict[str, Any]:
@@ -42,26 +61,45 @@ def _batch(batch: UploadBatch) -> dict[str, Any]:
     return {"id": batch.id, "created": batch.created, "status": batch.status, "files": entries}
 
 
+def _playlist(playlist: Playlist, user: User) -> dict[str, Any]:
+    shown = ("id", "title", "shared", "created", "changed")
+    tracks = tracks_of(playlist, viewer=user).values("id", "title", "artist", "album")
+    return {**{name: getattr(playlist, name) for name in shown}, "tracks": list(tracks)}
+
+
 def _explained() -> QuerySet[Analysis]:
     analyses = Analysis.objects.select_related("model_version", "explanation")
     return analyses.with_columns("explanation__summary")
 
 
 def losses(user: User) -> list[str]:
-    """Say how many tracks are deleted with the account."""
-    count = Track.objects.filter(owner=user).count()
-    if not count:
-        return []
-    text = ngettext(
-        "%(count)d track, with its sound, its pictures and what was heard in it",
-        "%(count)d tracks, with their sounds, their pictures and what was heard in them",
-        count,
-    )
-    return [text % {"count": count}]
+    """Say how many tracks, playlists and thumbs are deleted with the account."""
+    tracks = Track.objects.filter(owner=user).count()
+    playlists = Playlist.objects.filter(owner=user).count()
+    thumbs = Thumb.objects.filter(user=user).count()
+    told = [
+        (
+            tracks,
+            ngettext(
+                "%(count)d track, with its sound, its pictures and what was heard in it",
+                "%(count)d tracks, with their sounds, their pictures and what was heard in them",
+                tracks,
+            ),
+        ),
+        (playlists, ngettext("%(count)d playlist", "%(count)d playlists", playlists)),
+        (
+            thumbs,
+            ngettext("%(count)d thumb on a similar track", "%(count)d thumbs on similar tracks", thumbs),
+        ),
+    ]
+    return [text % {"count": count} for count, text in told if count]
 
 
 def delete(user: User) -> None:
-    """Delete the tracks of `user` with all their files."""
+    """Delete the tracks of `user` with all their files, their playlists and their thumbs."""
+    Playlist.objects.filter(owner=user).delete()
+    Thumb.objects.filter(user=user).delete()
+    LearnedWeights.objects.filter(pk=user.pk).delete()
     delete_tracks(Track.objects.owned_by(user))
     delete_batches(UploadBatch.objects.filter(owner=user))
 

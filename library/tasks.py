@@ -7,7 +7,16 @@ from uuid import UUID
 
 from celery import shared_task
 
-from library.services import analysis, batches, classify, explanations, lenses, reanalysis, tidying
+from library.services import (
+    analysis,
+    batches,
+    classify,
+    explanations,
+    lenses,
+    reanalysis,
+    sound_queries,
+    tidying,
+)
 
 
 @shared_task
@@ -23,6 +32,11 @@ def explain(explanation_id: int) -> None:
 @shared_task(ignore_result=False)
 def classify_scratch(name: str, anonymous: bool = False) -> dict[str, Any]:
     return classify.answer(name=name, anonymous=anonymous)
+
+
+@shared_task(ignore_result=False)
+def describe_scratch(name: str, anonymous: bool = False) -> dict[str, Any]:
+    return sound_queries.answer(name=name, anonymous=anonymous)
 
 
 @shared_task

@@ -19,7 +19,8 @@ from classifier.core.pictures import Picture
 from classifier.core.timbre import timbre
 
 if TYPE_CHECKING:
-    from classifier.core.inference import Classifier, Prediction
+    from classifier.core.inference import Classifier
+    from classifier.core.prediction import Prediction, TrackTags
 
 FINGERPRINT_WORDS = 773
 """One minute from the middle of a track."""
@@ -170,6 +171,45 @@ def classify_file(
     mel_power = extract(audio.samples, params).mel_power
     prediction = classifier.predict(mel_power, duration=audio.info.duration, samples=audio.samples)
     return Classification(info=audio.info, prediction=prediction)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Description:
+    """What a sound is compared by, as in `TrackAnalysis`; no tags where there is no tagger."""
+
+    descriptor: npt.NDArray[np.float32]
+    descriptor_version: str
+    timbre: npt.NDArray[np.float32]
+    fingerprint: npt.NDArray[np.int32]
+    tags: TrackTags | None
+
+
+def describe_file(
+    file: BinaryIO,
+    *,
+    classifier: Classifier,
+    limits: AudioLimits = DEFAULT_LIMITS,
+    params: FeatureParams = DEFAULT_PARAMS,
+    decoder: Decode = decode,
+) -> Description:
+    """Compute what similar tracks are found by, the same as ``analyse`` does.
+
+    Raises
+    ------
+    AudioError, OSError
+        As for ``analyse``.
+    """
+    audio = decoder(file, limits=limits)
+    features = extract(audio.samples, params)
+    samples = audio.samples
+    prediction = classifier.predict(features.mel_power, duration=audio.info.duration, samples=samples)
+    return Description(
+        descriptor=descriptor(features.chroma),
+        descriptor_version=DESCRIPTOR_VERSION,
+        timbre=timbre(features.mfcc),
+        fingerprint=words_of(features.mel_power, most=FINGERPRINT_WORDS),
+        tags=prediction.tags,
+    )
 
 
 class _Clock:

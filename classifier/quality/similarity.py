@@ -22,6 +22,7 @@ MOST_NEVER: Final = 0.08
 MOST_OFTEN: Final = 10
 LEAST_ITSELF: Final = 0.95
 LEAST_KEY: Final = 0.65
+_THUMBS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,25 @@ class LensRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Thumbs:
+    """What simulated thumbs gain, in percent of the nearest three: without and with `count` of them."""
+
+    count: int
+    artist_before: float
+    artist: float
+    genre_before: float
+    genre: float
+
+
+@dataclass(frozen=True, slots=True)
 class Similarity:
-    """A row per lens, how many clips were asked about, and the project's goals."""
+    """A row per lens, how many clips were asked about, the project's goals, and what thumbs gain."""
 
     rows: list[LensRow]
     clips: int
     held_out: int
     goals: list[Goal]
+    thumbs: Thumbs | None
 
 
 def similarity() -> Similarity | None:
@@ -71,6 +84,20 @@ def similarity() -> Similarity | None:
         clips=content["clips"],
         held_out=content["held_out"],
         goals=_goals(content),
+        thumbs=_thumbs(content.get("thumbs")),
+    )
+
+
+def _thumbs(content: Mapping[str, Any] | None) -> Thumbs | None:
+    if not content:
+        return None
+
+    def share(opinion: str, count: int) -> float:
+        return 100 * float(content[opinion][str(count)]["precision"]["value"])
+
+    before = {opinion: share(opinion, 0) for opinion in ("artist", "genre")}
+    return Thumbs(
+        _THUMBS, before["artist"], share("artist", _THUMBS), before["genre"], share("genre", _THUMBS)
     )
 
 

@@ -7,13 +7,17 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
 from classifier.core import tagger as taggers
+from classifier.core.lenses import LENSES
+from classifier.fitting.evaluation import thumbs
 from classifier.releases import similarity as figures
+from library.services import similar
 from library.tests.sounds import encoded
 from training.services.releases import sync_release
 
@@ -61,8 +65,30 @@ def test_what_is_measured_is_printed_and_written(
     assert any_key["transposed"]["mrr"] == pytest.approx(any_key["other_half"]["mrr"])
     assert content["altered"] == {}
     assert content["key"]["n"] == 6
+    assert content["thumbs"] is None
     assert "harmony_any_key" in told.getvalue()
     assert "without the pre-trained tagger" in told.getvalue()
+
+
+def test_thumbs_gain_where_another_lens_tells_what_is_liked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thumbs, "PEOPLE", 3)
+    rng = np.random.default_rng(2)
+    genres = np.repeat(["a", "b", "c"], 30)
+    vectors = {lens: rng.normal(size=(90, 20)) for lens in LENSES}
+    # The blend hears a little of it, timbre all of it.
+    centres = rng.normal(size=(3, 20))[np.repeat([0, 1, 2], 30)]
+    vectors["blend"] += 0.3 * centres
+    vectors["timbre"] += 3 * centres
+    unit = {lens: rows / np.linalg.norm(rows, axis=1, keepdims=True) for lens, rows in vectors.items()}
+    artists = [n // 5 for n in range(90)]
+    found = thumbs.gains(unit, list(genres), artists)
+    shares = [found["genre"][str(n)]["precision"]["value"] for n in (0, 3, 100)]
+    assert 0.3 < shares[0] < 0.8
+    assert shares[0] <= shares[1] <= shares[2]
+    assert found["genre"]["100"]["gain"] == pytest.approx(shares[2] - shares[0])
+    assert shares[2] > shares[0] + 0.1
+    assert found["genre"]["0"]["gain"] == found["artist"]["0"]["gain"] == 0
+    assert thumbs.REACH == similar.REACH
 
 
 def test_a_folder_without_sound_is_refused(tmp_path: Path) -> None:
@@ -86,6 +112,8 @@ def test_the_page_shows_every_lens_and_its_goals(client: Client) -> None:
     assert content is not None, "figures of the current lenses lie beside the releases"
     page = client.get(reverse("classifier:quality")).content.decode()
     section = page[page.index('id="similarity-title"') :]
+    assert content["thumbs"]
+    assert "After 30 simulated ones" in section
     for name in ("Everything", "Harmony in any key", "Timbre", "Mood"):
         assert name in section
     precision = content["lenses"]["blend"]["precision_held_out"]["value"]

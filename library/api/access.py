@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.utils.translation import gettext, gettext_lazy
@@ -25,6 +26,20 @@ def readable_track(request: Request, pk: UUID, *, among: TrackQuerySet) -> Track
     if track is None:
         raise NotFound(gettext("There is no such track."))
     return track
+
+
+def readable_tracks(request: Request, pks: Sequence[UUID], *, analysed: bool = False) -> list[Track]:
+    """Return tracks that the user may see, in the order given, each once; 404 if they may not see one.
+
+    With `analysed`, 409 if one has not been analysed.
+    """
+    wanted = list(dict.fromkeys(pks))
+    found = Track.objects.visible_to(request.user).in_bulk(wanted)
+    if len(found) < len(wanted):
+        raise NotFound(gettext("There is no such track."))
+    if analysed and any(track.current_id is None for track in found.values()):
+        raise NotReady
+    return [found[pk] for pk in wanted]
 
 
 def writable_track(request: Request, pk: UUID, *, among: TrackQuerySet) -> Track:

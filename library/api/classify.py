@@ -44,7 +44,12 @@ class ClassifyView(APIView):
         form.is_valid(raise_exception=True)
         sound: Any = form.validated_data["file"]
         person = request.user if request.user.is_authenticated else None
-        # By the same address as the rate limits.
-        caller = f"person {person.pk}" if person else f"address {BaseThrottle().get_ident(request)}"
-        answer = classify(file=sound, name=sound.name, caller=caller, anonymous=person is None)
+        answer = classify(file=sound, name=sound.name, caller=caller_of(request), anonymous=person is None)
         return Response(AnswerSerializer(answer).data)
+
+
+def caller_of(request: Request) -> str:
+    """Who asks: a person, or an address where nobody is signed in, the same as for the rate limits."""
+    if request.user.is_authenticated:
+        return f"person {request.user.pk}"
+    return f"address {BaseThrottle().get_ident(request)}"

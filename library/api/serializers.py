@@ -343,23 +343,6 @@ class MoodTrackSerializer(serializers.Serializer[Any]):
     track = TrackSummarySerializer(source="*")
 
 
-class NeighbourSerializer(serializers.Serializer[Any]):
-    """A similar track."""
-
-    rank = serializers.IntegerField()
-    distance = serializers.FloatField(help_text="0 is identical, 2 is opposite.")
-    by = serializers.CharField(
-        help_text="The lens by which it was found: harmony where the one that was asked for knows nothing of "
-        "the track, and until older tracks are prepared for the lenses."
-    )
-    why = serializers.ListField(
-        child=serializers.CharField(),
-        help_text="Why it is similar, in the language of the request: how near it is, the key and the tags "
-        "that both have.",
-    )
-    track = TrackSummarySerializer()
-
-
 class PicturesSerializer(serializers.Serializer[Any]):
     """Links to a track's sound and pictures; they expire after some hours."""
 

@@ -7,10 +7,19 @@ from django.urls import path
 from library.api.bulk import TracksBulkView
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
+from library.api.generated import GenerateView, PathView
 from library.api.moods import MoodListView, MoodTrackListView
 from library.api.pictures import PicturesView
+from library.api.playlists import (
+    PlaylistFileView,
+    PlaylistListView,
+    PlaylistTracksView,
+    PlaylistTrackView,
+    PlaylistView,
+)
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.similar import SimilarToManyView, SimilarView
+from library.api.thumbs import ThumbListView, ThumbView
 from library.api.tracks import AnalyseView, TrackListView, TrackView
 from library.api.uploads import UploadListView, UploadView
 
@@ -20,6 +29,8 @@ urlpatterns = [
     path("tracks/<uuid:pk>/", TrackView.as_view(), name="track"),
     path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),
+    path("tracks/<uuid:pk>/similar/<uuid:other>/thumb/", ThumbView.as_view(), name="track-thumb"),
+    path("thumbs/", ThumbListView.as_view(), name="thumbs"),
     path("similar/", SimilarToManyView.as_view(), name="similar"),
     path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
     path("tracks/<uuid:pk>/explanation/", ExplanationView.as_view(), name="track-explanation"),
@@ -30,5 +41,12 @@ urlpatterns = [
     path("moods/<slug:mood>/tracks/", MoodTrackListView.as_view(), name="mood-tracks"),
     path("uploads/", UploadListView.as_view(), name="uploads"),
     path("uploads/<uuid:pk>/", UploadView.as_view(), name="upload"),
+    path("playlists/", PlaylistListView.as_view(), name="playlists"),
+    path("playlists/generate/", GenerateView.as_view(), name="playlists-generate"),
+    path("playlists/<uuid:pk>/", PlaylistView.as_view(), name="playlist"),
+    path("playlists/<uuid:pk>/tracks/", PlaylistTracksView.as_view(), name="playlist-tracks"),
+    path("playlists/<uuid:pk>/tracks/<uuid:track>/", PlaylistTrackView.as_view(), name="playlist-track"),
+    path("playlists/<uuid:pk>/files/<slug:kind>/", PlaylistFileView.as_view(), name="playlist-file"),
+    path("paths/", PathView.as_view(), name="paths"),
     path("classify/", ClassifyView.as_view(), name="classify"),
 ]

@@ -1,4 +1,4 @@
-"""Tracks, their analyses, explanations and re-analyses."""
+"""Tracks, their analyses and explanations, playlists of them, and what people think of neighbours."""
 
 from library.keys import (
     archive_key,
@@ -13,7 +13,9 @@ from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.batches import UploadBatch, UploadEntry
 from library.models.explanations import Explanation
 from library.models.lenses import TrackLens
+from library.models.playlists import Playlist, PlaylistEntry, PlaylistQuerySet
 from library.models.reanalyses import Reanalysis
+from library.models.thumbs import LearnedWeights, Thumb
 from library.models.tracks import (
     EARLIEST_YEAR,
     LATEST_YEAR,
@@ -31,8 +33,13 @@ __all__ = [
     "TITLE_LENGTH",
     "Analysis",
     "Explanation",
+    "LearnedWeights",
     "NotableTag",
+    "Playlist",
+    "PlaylistEntry",
+    "PlaylistQuerySet",
     "Reanalysis",
+    "Thumb",
     "Track",
     "TrackLens",
     "TrackQuerySet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
@@ -68,10 +69,25 @@ def classify(*, file: File[bytes], name: str, caller: str, anonymous: bool) -> A
     TrackError
         If the file cannot be accepted, too many requests wait already, or no worker responds in time.
     """
+    return Answer(
+        **ask_worker(queue.Task.CLASSIFY_SCRATCH, file=file, name=name, caller=caller, anonymous=anonymous)
+    )
+
+
+def ask_worker(
+    task: queue.Task, *, file: File[bytes], name: str, caller: str, anonymous: bool
+) -> dict[str, Any]:
+    """Have a worker answer about `file`, as `classify` does, and wait for it.
+
+    Raises
+    ------
+    TrackError
+        As `classify`; also with the error that the answer tells of.
+    """
     with _places.place(caller) as free:
         if not free:
             raise TrackError("busy")
-        return _classify(file, name, anonymous)
+        return _ask_worker(task, file, name, anonymous)
 
 
 def limits_for(*, anonymous: bool) -> AudioLimits:
@@ -86,13 +102,13 @@ def limits_for(*, anonymous: bool) -> AudioLimits:
     )
 
 
-def _classify(file: File[bytes], name: str, anonymous: bool) -> Answer:
+def _ask_worker(task: queue.Task, file: File[bytes], name: str, anonymous: bool) -> dict[str, Any]:
     examine(file, within=limits_for(anonymous=anonymous))
     if not has_room(file.size):
         raise TrackError("storage_full")
     scratch = default_storage.save(f"{SCRATCH}/{uuid.uuid4()}{safe_suffix(name)}", file)
     try:
-        pending = queue.send_scratch(scratch, anonymous=anonymous, expires=WAIT_SECONDS)
+        pending = queue.send_scratch(task, scratch, anonymous=anonymous, expires=WAIT_SECONDS)
         answer: dict[str, Any] = pending.get(timeout=WAIT_SECONDS, disable_sync_subtasks=False)
     except CeleryTimeoutError as error:
         raise TrackError("busy") from error
@@ -104,20 +120,22 @@ def _classify(file: File[bytes], name: str, anonymous: bool) -> Answer:
         default_storage.delete(scratch)
     if "error" in answer:
         raise TrackError(answer["error"]["code"], answer["error"]["params"])
-    return Answer(**answer)
+    return answer
 
 
 def answer(*, name: str, anonymous: bool = False) -> dict[str, Any]:
     """Classify a scratch file, in a worker; errors of the file are part of the result."""
+    return about_scratch(_prediction, name=name, anonymous=anonymous)
+
+
+def about_scratch(
+    work: Callable[[BinaryIO, registry.Loaded, AudioLimits], dict[str, Any]], *, name: str, anonymous: bool
+) -> dict[str, Any]:
+    """Give what `work` makes of a scratch file; or, as ``error``, what is wrong with the file or the site."""
     try:
         loaded = registry.in_service()
         with default_storage.open(name) as file:
-            found = classify_file(
-                cast(BinaryIO, file),
-                classifier=loaded.classifier,
-                limits=limits_for(anonymous=anonymous),
-                decoder=decoding.shared.decode,
-            )
+            return work(cast(BinaryIO, file), loaded, limits_for(anonymous=anonymous))
     except AudioError as error:
         return {"error": {"code": error.code, "params": error.params}}
     except SoftTimeLimitExceeded:
@@ -126,6 +144,10 @@ def answer(*, name: str, anonymous: bool = False) -> dict[str, Any]:
         return {"error": {"code": "no_classifier", "params": {}}}
     except FileNotFoundError:
         return {"error": {"code": "busy", "params": {}}}
+
+
+def _prediction(file: BinaryIO, loaded: registry.Loaded, within: AudioLimits) -> dict[str, Any]:
+    found = classify_file(file, classifier=loaded.classifier, limits=within, decoder=decoding.shared.decode)
     info, prediction = found.info, found.prediction
     return {
         "duration": info.duration,

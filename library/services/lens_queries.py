@@ -31,6 +31,8 @@ Words = NDArray[np.int32]
 COPY_WITHIN: Final = {BLEND: 0.6, SOUND: 0.6, HARMONY: 0.9, HARMONY_ANY_KEY: 1.0, TIMBRE: 0.75, MOOD: 0.6}
 """By lens, the distance from which on tracks are not compared by their fingerprints."""
 MOST_COMPARED: Final = 5
+AWAY: Final = 0.5
+"""How much what a search leads away from counts beside what it leads to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,35 +66,51 @@ class LensQuery:
     artists: frozenset[str] = frozenset()
 
 
-def query_of(tracks: Sequence[Track]) -> LensQuery:
+def query_of(tracks: Sequence[Track], unlike: Sequence[Track] = ()) -> LensQuery:
     """Ask about analysed tracks: about one, or about what several have in common.
 
     Of several the vectors are averaged, lens by lens; a lens that does not know all of them is left out.
+    Those of `unlike` are averaged too and taken off, weighted by `AWAY` (Rocchio's relevance feedback).
 
     Parameters
     ----------
     tracks
         At least one, each with an analysis.
+    unlike
+        Analysed tracks to lead away from.
     """
     needed = ("descriptor", "descriptor_version", "fingerprint", "tags", "key")
-    analyses = list(Analysis.objects.filter(pk__in=[track.current_id for track in tracks]).only(*needed))
-    rows = TrackLens.objects.filter(track__in=[track.pk for track in tracks], version=VERSION)
-    by_lens: dict[str, list[FloatArray]] = {}
-    for lens, vector in rows.values_list("lens", "vector"):
-        by_lens.setdefault(lens, []).append(_array(vector))
+    liked = {track.current_id for track in tracks}
+    everything = [*tracks, *unlike]
+    found = Analysis.objects.filter(pk__in=[track.current_id for track in everything]).only(*needed)
+    recordings = list(found)
+    analyses = [analysis for analysis in recordings if analysis.pk in liked]
     versions = {analysis.descriptor_version for analysis in analyses}
     keys = {analysis.key for analysis in analyses}
     return LensQuery(
-        vectors={lens: _mean(found) for lens, found in by_lens.items() if len(found) == len(tracks)},
+        vectors=_vectors(tracks, unlike),
         descriptor=_mean([_array(a.descriptor) for a in analyses]) if len(versions) == 1 else None,
         descriptor_version=versions.pop() if len(versions) == 1 else "",
         tags=_mean_strengths([flattened(analysis.tags) for analysis in analyses]),
         key=keys.pop() if len(keys) == 1 else "",
-        fingerprints=[np.array(a.fingerprint, np.int32) for a in analyses if a.fingerprint],
-        tracks=frozenset(track.pk for track in tracks),
-        hashes=frozenset(track.sha256 for track in tracks),
+        fingerprints=[np.array(a.fingerprint, np.int32) for a in recordings if a.fingerprint],
+        tracks=frozenset(track.pk for track in everything),
+        hashes=frozenset(track.sha256 for track in everything),
         artists=frozenset(track.artist.strip() for track in tracks),
     )
+
+
+def _vectors(tracks: Sequence[Track], unlike: Sequence[Track]) -> dict[str, FloatArray]:
+    rows = TrackLens.objects.filter(track__in=[track.pk for track in (*tracks, *unlike)], version=VERSION)
+    away = {track.pk for track in unlike}
+    towards: dict[str, list[FloatArray]] = {}
+    avoided: dict[str, list[FloatArray]] = {}
+    for track, lens, vector in rows.values_list("track", "lens", "vector"):
+        (avoided if track in away else towards).setdefault(lens, []).append(_array(vector))
+    vectors = {lens: _mean(found) for lens, found in towards.items() if len(found) == len(tracks)}
+    for lens in vectors.keys() & avoided.keys():
+        vectors[lens] = unit((vectors[lens] - AWAY * _mean(avoided[lens]))[None])[0]
+    return vectors
 
 
 def same_recordings(query: LensQuery, analyses: Sequence[int]) -> set[int]:

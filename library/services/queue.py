@@ -31,6 +31,7 @@ class Task(StrEnum):
     EXPLAIN = "library.tasks.explain"
     UNPACK = "library.tasks.unpack"
     CLASSIFY_SCRATCH = "library.tasks.classify_scratch"
+    DESCRIBE_SCRATCH = "library.tasks.describe_scratch"
 
 
 def send(track_id: UUID, *, bulk: bool) -> bool:
@@ -76,13 +77,13 @@ def put(task: str, subject: str | int, name: str) -> bool:
     return True
 
 
-def send_scratch(name: str, *, anonymous: bool, expires: float) -> AsyncResult[Any]:
-    """Send a scratch file to be classified and give a handle on the result.
+def send_scratch(task: Task, name: str, *, anonymous: bool, expires: float) -> AsyncResult[Any]:
+    """Send a scratch file to be classified or described, and give a handle on the result.
 
     Raises what Celery and the Redis client raise if the broker is unreachable.
     """
     return current_app.send_task(
-        Task.CLASSIFY_SCRATCH,
+        task,
         (name, anonymous),
         queue=INTERACTIVE,
         expires=expires,

@@ -9,7 +9,7 @@ neighbours than exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any, Final, Literal
@@ -27,10 +27,13 @@ from library.models.lenses import vector_column
 from library.services import lenses
 from library.services.lens_queries import COPY_WITHIN, LensQuery, same_recordings
 from library.services.reasons import BY_DESCRIPTOR, reasons
+from library.services.thumbs import NO_OPINIONS, Opinions, opinions_of, ordered
 
 MOST: Final = 50
 SPARE: Final = 20
 """Fetched beyond what is asked for: the index answers nearly in order, and copies are left out."""
+REACH: Final = 50
+"""Of so many nearest by the blend the order is changed by what was learnt from thumbs."""
 
 _COPY_WITHIN_BY_DESCRIPTOR: Final = 0.1
 
@@ -40,12 +43,16 @@ Viewer = User | AnonymousUser
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A similar track, its rank, its distance (0 is identical, 2 is opposite), and why it is similar."""
+    """A similar track, its rank, its distance (0 is identical, 2 is opposite), and why it is similar.
+
+    `thumb` is the viewer's own on it as a neighbour of what was asked about: 1, -1, or 0 where there is none.
+    """
 
     rank: int
     distance: float
     track: Track
     why: tuple[str, ...]
+    thumb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,14 @@ class Similar:
         Why that is not the lens that was asked for: ``moving`` while older analyses are moved over to the
         lenses, ``not_analysed`` where the track was analysed without what the lens needs, ``few`` where the
         default lens knows fewer tracks than were asked for and harmony more; else empty.
+    personal
+        Whether the viewer's thumbs have a part in the order.
     """
 
     lens: str
     neighbours: tuple[Neighbour, ...]
     notice: Notice = ""
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +96,16 @@ class Conditions:
     one_per_artist: bool = False
 
 
+ANY: Final = Conditions()
+
+
 def similar(
     *,
     viewer: Viewer,
     query: LensQuery,
     by: str | None = None,
     k: int = 3,
-    conditions: Conditions = Conditions(),
+    conditions: Conditions = ANY,
 ) -> Similar:
     """Find the `k` tracks, `MOST` at most, that are nearest to `query` by a lens.
 
@@ -103,20 +116,31 @@ def similar(
     ----------
     by
         One of `classifier.core.lenses.LENSES`; the blend where None. Harmony stands in where that lens knows
-        nothing of the query, and for the blend by default also where it knows fewer tracks than harmony.
+        nothing of the query, and for the blend by default also where it knows fewer tracks than harmony. By
+        default what was learnt from the viewer's thumbs has a part in the order.
     """
-    search = _Search(viewer, query, min(k, MOST), conditions)
+    search = _Search(viewer, query, min(k, MOST), conditions, opinions_of(viewer, query))
     asked = by or DEFAULT
     if not lenses.is_complete():
         return search.answer(HARMONY, search.by_descriptor(), "moving")
     if asked not in query.vectors:
         return search.answer(HARMONY, search.by_lens(HARMONY), "not_analysed")
-    found = search.by_lens(asked)
+    personal = by is None and search.opinions.weights is not None
+    found = replace(search, k=max(search.k, REACH)).by_lens(asked) if personal else search.by_lens(asked)
     if by is None and len(found) < search.k:
         more = search.by_lens(HARMONY)
         if len(more) > len(found):
             return search.answer(HARMONY, more, "few")
-    return search.answer(asked, found, "")
+    if personal:
+        found = ordered(found, query, search.opinions)[: search.k]
+    return replace(search.answer(asked, found, ""), personal=personal)
+
+
+def nearest(
+    *, viewer: Viewer, query: LensQuery, lens: str, k: int, conditions: Conditions = ANY
+) -> list[Candidate]:
+    """Find the `k` tracks that are nearest to `query` by one lens, without reading more of them."""
+    return _Search(viewer, query, k, conditions).by_lens(lens)
 
 
 def artist_of(name: str) -> str:
@@ -125,7 +149,7 @@ def artist_of(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
     """The little of a track by which it is chosen; the rest is read of those that are."""
 
     pk: UUID
@@ -135,7 +159,7 @@ class _Candidate:
     analysis: int
 
 
-Fetch = Callable[[int], tuple[list[_Candidate], bool]]
+Fetch = Callable[[int], tuple[list[Candidate], bool]]
 """Gives the nearest tracks, so many at most, and whether there are no more."""
 
 
@@ -145,8 +169,9 @@ class _Search:
     query: LensQuery
     k: int
     conditions: Conditions
+    opinions: Opinions = NO_OPINIONS
 
-    def answer(self, lens: str, chosen: Sequence[_Candidate], notice: Notice) -> Similar:
+    def answer(self, lens: str, chosen: Sequence[Candidate], notice: Notice) -> Similar:
         compared = BY_DESCRIPTOR if notice == "moving" else lens
         tracks = (
             Track.objects.visible_to(self.viewer)
@@ -158,23 +183,29 @@ class _Search:
         # One that was deleted or hidden in this moment is left out.
         near = [(by_pk[each.pk], each.distance) for each in chosen if each.pk in by_pk]
         found = [
-            Neighbour(rank, distance, track, reasons(self.query, track, compared, distance))
+            Neighbour(
+                rank,
+                distance,
+                track,
+                reasons(self.query, track, compared, distance),
+                self.opinions.thumbs.get(track.pk, 0),
+            )
             for rank, (track, distance) in enumerate(near, start=1)
         ]
         return Similar(lens, tuple(found), notice)
 
-    def by_lens(self, lens: str) -> list[_Candidate]:
+    def by_lens(self, lens: str) -> list[Candidate]:
         if lens not in self.query.vectors:
             return []
         return self._nearest(lambda most: self._fetch(lens, most), within=COPY_WITHIN[lens])
 
-    def by_descriptor(self) -> list[_Candidate]:
+    def by_descriptor(self) -> list[Candidate]:
         """By the column that all analyses have, compared one by one."""
         if self.query.descriptor is None:
             return []
         return self._nearest(self._fetch_by_descriptor, within=_COPY_WITHIN_BY_DESCRIPTOR)
 
-    def _nearest(self, fetch: Fetch, *, within: float) -> list[_Candidate]:
+    def _nearest(self, fetch: Fetch, *, within: float) -> list[Candidate]:
         most = self.k + SPARE
         while True:
             candidates, exhausted = fetch(most)
@@ -183,13 +214,13 @@ class _Search:
                 return kept[: self.k]
             most *= 4
 
-    def _fetch_by_descriptor(self, most: int) -> tuple[list[_Candidate], bool]:
+    def _fetch_by_descriptor(self, most: int) -> tuple[list[Candidate], bool]:
         tracks = self._allowed().filter(current__descriptor_version=self.query.descriptor_version)
         distance = L2Distance("current__descriptor", self.query.descriptor)
         found = _candidates(tracks, distance, most)
         return found, len(found) < most
 
-    def _fetch(self, lens: str, most: int) -> tuple[list[_Candidate], bool]:
+    def _fetch(self, lens: str, most: int) -> tuple[list[Candidate], bool]:
         distance = L2Distance(vector_column(lens, "lenses__vector"), HalfVector(self.query.vectors[lens]))
         public = self._rows(lens, lenses__public=True)
         found = _candidates(public, distance, most)
@@ -224,11 +255,11 @@ class _Search:
             tracks = tracks.exclude(reduce(or_, artists))
         return tracks
 
-    def _kept(self, candidates: Sequence[_Candidate], within: float) -> list[_Candidate]:
+    def _kept(self, candidates: Sequence[Candidate], within: float) -> list[Candidate]:
         """Without copies, and of each artist the nearest only where that is asked for."""
         near = [each.analysis for each in candidates if each.distance < within]
         copies = same_recordings(self.query, near)
-        kept: list[_Candidate] = []
+        kept: list[Candidate] = []
         hashes: set[str] = set()
         artists: set[str] = set()
         for each in candidates:
@@ -243,9 +274,9 @@ class _Search:
 
 def _candidates(
     tracks: TrackQuerySet, distance: L2Distance, most: int, *, by_index: bool = True
-) -> list[_Candidate]:
+) -> list[Candidate]:
     measured = tracks.annotate(distance=distance)
     # An index answers an order by the distance itself, not by a sum.
     ordered = measured.order_by("distance" if by_index else F("distance") + 0.0)
     rows = ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
-    return [_Candidate(*row) for row in rows]
+    return [Candidate(*row) for row in rows]

@@ -96,9 +96,9 @@ def test_the_price_does_not_grow(
         done_track(None, angle=angle)
     client = api(owner)
     client.get(address(track))
-    # The token and the track; its analysis and its vectors, whether all are prepared, twice the catalogue's,
-    # the own and the chosen.
-    with django_assert_num_queries(9):
+    # The token and the track; its analysis and its vectors, what was learnt from thumbs, whether all are
+    # prepared, twice the catalogue's, the own and the chosen.
+    with django_assert_num_queries(10):
         assert len(client.get(address(track, "?k=10")).json()) == count
 
 
@@ -179,6 +179,25 @@ def test_like_several_of_which_one_is_hidden_or_missing(
     for person in matrix.public:
         assert ask(api(person), public, hidden).status_code == 404
     assert ask(api(matrix.owner), public, queued_track(matrix.owner)).status_code == 409
+
+
+def test_like_some_and_unlike_others(matrix: Matrix, api: Api, done_track: Make) -> None:
+    like, unlike = done_track(None, angle=0), done_track(None, title="kept away from", angle=40)
+    for angle in (20, -25):
+        done_track(None, title=f"{angle}", angle=angle)
+
+    def found(client: APIClient, *away: Track) -> Any:
+        return ask(client, like, unlike=[str(track.pk) for track in away], k=9)
+
+    def titles(response: Any) -> list[str]:
+        return [near["track"]["title"] for near in response.json()]
+
+    stranger = api(matrix.other)
+    assert titles(found(stranger)) == ["20", "-25", "kept away from"]
+    assert titles(found(stranger, unlike)) == ["-25", "20"]
+    hidden = done_track(matrix.owner, angle=41)
+    assert found(stranger, hidden).status_code == 404
+    assert titles(found(api(matrix.owner), hidden)) == ["-25", "20", "kept away from"]
 
 
 @pytest.mark.parametrize("tracks", [[], ["x"], "all", [str(uuid4())] * 21])

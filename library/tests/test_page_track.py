@@ -240,9 +240,9 @@ def test_the_number_of_queries_does_not_grow_with_neighbours_or_segments(
     done_track(owner, angle=2.0)
     url = reverse("library:track", args=[track.pk])
     owner_client.get(url)
-    # The session, its person, the track, the genres, the seven of the neighbours and former verdicts; whether
-    # the person curates, their news, and what they said of the track.
-    with django_assert_num_queries(16):
+    # The session, its person, the track, the genres, the seven of the neighbours, what was learnt of
+    # thumbs, and former verdicts; whether the person curates, their news, and what they said of the track.
+    with django_assert_num_queries(17):
         owner_client.get(url)
     for angle in (5.0, 10.0, 15.0, 20.0):
         done_track(owner, angle=angle)
@@ -253,7 +253,7 @@ def test_the_number_of_queries_does_not_grow_with_neighbours_or_segments(
             {"start": n, "end": n + 1, "probabilities": {**share, LABELS[n % 10]: 0.2}} for n in range(600)
         ],
     )
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         owner_client.get(url)
 
 

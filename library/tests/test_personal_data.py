@@ -13,9 +13,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from classifier.core.lenses import LENSES
 from genreweb.accounts import archive, personal_data
 from genreweb.accounts.models import User
-from library.models import Analysis, Explanation, Track
+from library.models import Analysis, Explanation, LearnedWeights, Playlist, Thumb, Track
+from library.services import playlists, thumbs
 
 pytestmark = pytest.mark.django_db
 MakeTrack = Callable[..., Track]
@@ -62,6 +64,39 @@ def test_an_explanation_goes_along_with_its_map(owner: User, done_track: MakeTra
     assert analysis["explanation"] == {"genre": "blues"}
 
 
+def test_playlists_and_thumbs_go_along_and_are_deleted(
+    owner: User,
+    other: User,
+    done_track: MakeTrack,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    public, hidden = done_track(None, title="Public"), done_track(None, title="Hidden")
+    playlist = playlists.create(owner=owner, title="Night", tracks=[hidden, public])
+    theirs = playlists.create(owner=other, title="Theirs", tracks=[public])
+    for person in (owner, other):
+        for near in (public, hidden):
+            thumbs.give(user=person, query=done_track(None), neighbour=near, value=-1, lens="sound")
+    # What somebody else owns by now is not theirs to take along.
+    Track.objects.filter(pk=hidden.pk).update(owner=other, visibility="private")
+    archive_ = export(owner)
+    told = json.loads(archive_.read(f"playlists/Night {playlist.id.hex[:8]}.json"))
+    assert [track["title"] for track in told["tracks"]] == ["Public"]
+    told = json.loads(archive_.read("thumbs.json"))
+    assert [(row["neighbour_title"], row["value"], row["by"]) for row in told["thumbs"]] == [
+        ("Public", "down", "sound")
+    ]
+    assert set(told["learned"]["weights"]) == set(LENSES)
+    assert "Hidden" not in str(told)
+    losses = personal_data.losses(owner)
+    assert "1 playlist" in losses
+    assert "2 thumbs on similar tracks" in losses
+    with django_capture_on_commit_callbacks(execute=True):
+        personal_data.delete_account(user=owner)
+    assert [each.pk for each in Playlist.objects.all()] == [theirs.pk]
+    assert Thumb.objects.filter(user=other).count() == Thumb.objects.count() == 2
+    assert [row.pk for row in LearnedWeights.objects.all()] == [other.pk]
+
+
 def test_a_track_without_an_analysis_is_exported_too(owner: User, queued_track: MakeTrack) -> None:
     track = queued_track(owner, title="../..")
     folder = f"tracks/{track.id.hex[:8]}"
@@ -80,11 +115,11 @@ def test_many_tracks_cost_as_many_queries_as_one(
     owner: User, done_track: MakeTrack, django_assert_num_queries: Any
 ) -> None:
     done_track(owner)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         export(owner)
     for _ in range(10):
         done_track(owner)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         export(owner)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,22 +17,13 @@ from library.models import Track
 from library.services import tracks as services
 from library.services.file_tags import WORDS
 from library.views.history import LISTS
+from library.views.requests import by_htmx, tell
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
 
 
 def _mine(request: HttpRequest, pk: UUID) -> Track:
     return get_object_or_404(Track.objects.owned_by(request.user).with_verdict(), pk=pk)
-
-
-def _by_htmx(request: HttpRequest) -> bool:
-    return request.headers.get("HX-Request") == "true"
-
-
-def _tell(text: str, **events: object) -> HttpResponse:
-    """Swap nothing, but show `text` and trigger `events` for other parts of the page."""
-    trigger = {"toast": {"text": text}, **{name.replace("_", "-"): value for name, value in events.items()}}
-    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(trigger)})
 
 
 @login_required
@@ -52,7 +42,7 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = TitleForm(request.POST)
         if form.is_valid():
             services.edit(track=track, words={"title": form.cleaned_data["title"]})
-            if not _by_htmx(request):
+            if not by_htmx(request):
                 messages.success(request, _("Renamed."))
                 return redirect("library:track", track.pk) if on_page else redirect("library:history")
             return render(request, title, context)
@@ -60,7 +50,7 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
         return render(request, title, context)
     else:
         form = TitleForm({"title": track.title})
-    template = field if _by_htmx(request) else "library/rename.html"
+    template = field if by_htmx(request) else "library/rename.html"
     return render(request, template, {**context, "form": form})
 
 
@@ -86,7 +76,7 @@ def again(request: HttpRequest, pk: UUID) -> HttpResponse:
     services.analyse_again(track=track)
     track = _mine(request, pk)
     where = request.POST.get("list", "")
-    if _by_htmx(request) and where in LISTS:
+    if by_htmx(request) and where in LISTS:
         return render(
             request, "library/partials/track_row.html", {"track": track, "list": where, "oob": True}
         )
@@ -103,7 +93,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     """
     track = _mine(request, pk)
     if request.method != "POST":
-        template = "library/partials/delete_dialog.html" if _by_htmx(request) else "library/delete.html"
+        template = "library/partials/delete_dialog.html" if by_htmx(request) else "library/delete.html"
         return render(request, template, {"tracks": [track], "list": request.GET.get("list", "")})
     services.delete_tracks(Track.objects.owned_by(request.user).filter(pk=track.pk))
     return _deleted(request, [track], stay=request.POST.get("list", "") in LISTS)
@@ -117,19 +107,19 @@ def bulk(request: HttpRequest) -> HttpResponse:
     action = request.POST.get("action", "")
     if not chosen or action not in ("again", "delete"):
         text = _("Choose at least one track.")
-        if _by_htmx(request):
-            return _tell(text)
+        if by_htmx(request):
+            return tell(text)
         messages.info(request, text)
         return redirect("library:history")
     if action == "again":
         queued = sum(services.analyse_again(track=track) for track in chosen)
         text = ngettext("%d track is analysed again.", "%d tracks are analysed again.", queued) % queued
-        if _by_htmx(request):
-            return _tell(text, tracks_changed=True)
+        if by_htmx(request):
+            return tell(text, tracks_changed=True)
         messages.success(request, text)
         return redirect("library:history")
     if "confirmed" not in request.POST:
-        template = "library/partials/delete_dialog.html" if _by_htmx(request) else "library/delete.html"
+        template = "library/partials/delete_dialog.html" if by_htmx(request) else "library/delete.html"
         return render(request, template, {"tracks": chosen, "list": "history", "several": True})
     services.delete_tracks(Track.objects.owned_by(request.user).filter(pk__in=[track.pk for track in chosen]))
     return _deleted(request, chosen, stay=True)
@@ -150,8 +140,8 @@ def _deleted(request: HttpRequest, tracks: list[Track], *, stay: bool) -> HttpRe
         text = _("“%(title)s” is deleted.") % {"title": tracks[0].title}
     else:
         text = ngettext("%d track is deleted.", "%d tracks are deleted.", len(tracks)) % len(tracks)
-    if stay and _by_htmx(request):
+    if stay and by_htmx(request):
         gone = {"ids": [str(track.pk) for track in tracks]}
-        return _tell(text, dialog_close=True, tracks_changed=True, tracks_gone=gone)
+        return tell(text, dialog_close=True, tracks_changed=True, tracks_gone=gone)
     messages.success(request, text)
     return redirect("library:history")
