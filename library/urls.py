@@ -13,6 +13,7 @@ from library.views import (
     neighbours,
     reanalysis,
     record,
+    sounds,
     track,
     upload,
 )
@@ -25,6 +26,8 @@ urlpatterns = [
     path("record/", record.record, name="record"),
     path("tracks/", history.history, name="history"),
     path("tracks/rows/", history.rows, name="rows"),
+    path("tracks/sounds/", sounds.sounds, name="sounds"),
+    path("tracks/waves/", sounds.waves, name="waves"),
     path("tracks/bulk/", actions.bulk, name="bulk"),
     path("tracks/<uuid:pk>/rename/", actions.rename, name="rename"),
     path("tracks/<uuid:pk>/edit/", actions.edit, name="edit"),

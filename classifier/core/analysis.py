@@ -15,7 +15,9 @@ from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, Decode
 from classifier.core.chroma import DESCRIPTOR_VERSION, descriptor
 from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
 from classifier.core.fingerprint import words_of
+from classifier.core.loudness import Loudness
 from classifier.core.pictures import Picture
+from classifier.core.tempo import Tempo, tempo_of
 from classifier.core.timbre import timbre
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class TrackAnalysis:
     descriptor : ndarray (DESCRIPTOR_SIZE,) float32
         Unit vector for Euclidean k-NN.
     timbre : ndarray (TIMBRE_SIZE,) float32
+    tempo : Tempo or None
+    loudness : Loudness or None
     fingerprint : ndarray (n_words,) int32
         By which another encoding or cut is found; at most FINGERPRINT_WORDS.
     peaks : ndarray (n, 2) int8
@@ -53,6 +57,8 @@ class TrackAnalysis:
     prediction: Prediction
     descriptor: npt.NDArray[np.float32]
     timbre: npt.NDArray[np.float32]
+    tempo: Tempo | None
+    loudness: Loudness | None
     fingerprint: npt.NDArray[np.int32]
     peaks: npt.NDArray[np.int8]
     pictures: dict[str, Picture]
@@ -94,8 +100,8 @@ def analyse(
     """
     clock = _Clock(on_step)
     clock.begin("decode")
-    audio = decoder(file, limits=limits)
-    info = audio.info
+    audio = decoder(file, limits=limits, loudness=True)
+    info, loudness = audio.info, audio.loudness
     clock.begin("features")
     features = extract(audio.samples, params)
     peaks = pictures.waveform_peaks(audio.samples)
@@ -114,6 +120,8 @@ def analyse(
         prediction=prediction,
         descriptor=descriptor(features.chroma),
         timbre=timbre(features.mfcc),
+        tempo=tempo_of(features.mel_power, params),
+        loudness=loudness,
         fingerprint=words_of(features.mel_power, most=FINGERPRINT_WORDS),
         peaks=peaks,
         pictures=drawn,

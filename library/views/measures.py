@@ -1,0 +1,88 @@
+"""Tempo, key and loudness of a track as its page tells them, each with how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+
+from classifier import key_words
+from classifier.core.keys import parsed
+from classifier.core.measures import Sureness, key_sureness, tempo_sureness
+from library.models import Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One fact: its name, its value with the unit, how sure it is in words, and what that means."""
+
+    name: str
+    value: str
+    level: str = ""
+    sureness: str = ""
+    about: str = ""
+
+
+def measures(analysis: Analysis) -> list[Measure]:
+    """What was measured of a track; analyses that are older than a measure lack it."""
+    found = [_tempo(analysis), _key(analysis), _loudness(analysis), _true_peak(analysis)]
+    return [measure for measure in found if measure is not None]
+
+
+def _tempo(analysis: Analysis) -> Measure | None:
+    if analysis.tempo is None or not analysis.music:
+        return None
+    value = gettext("{number} BPM").format(number=number_format(round(analysis.tempo)))
+    sure = tempo_sureness(analysis.tempo_clarity)
+    words = {
+        "sure": gettext("steady beat"),
+        "fair": gettext("fairly steady"),
+        "doubtful": gettext("doubtful"),
+    }
+    about = gettext(
+        "With a beat as clear as this, {percent} % of the tempi agree with those of another method, half or "
+        "double the tempo counted as right."
+    )
+    return Measure(gettext("Tempo"), value, *_words(sure, words, about))
+
+
+def _key(analysis: Analysis) -> Measure | None:
+    key = parsed(analysis.key)
+    if key is None:
+        return None
+    sure = key_sureness(analysis.key_clarity)
+    words = {
+        "sure": gettext("fairly sure"),
+        "fair": gettext("likely"),
+        "doubtful": gettext("doubtful"),
+    }
+    about = gettext("Of clips whose key is known, {percent} % with a key as clear as this were named rightly.")
+    return Measure(gettext("Key"), key_words.named(key), *_words(sure, words, about))
+
+
+def _loudness(analysis: Analysis) -> Measure | None:
+    if analysis.loudness is None:
+        return None
+    value = gettext("{number} LUFS").format(number=_signed(analysis.loudness))
+    return Measure(gettext("Loudness"), value, "exact", gettext("measured"), gettext("After ITU-R BS.1770-4."))
+
+
+def _true_peak(analysis: Analysis) -> Measure | None:
+    if analysis.true_peak is None:
+        return None
+    value = gettext("{number} dBTP").format(number=_signed(analysis.true_peak))
+    over = analysis.true_peak > 0.0
+    words = gettext("clips when played") if over else gettext("measured")
+    about = gettext("The highest peak between the samples, after ITU-R BS.1770-4.")
+    return Measure(gettext("True peak"), value, "doubtful" if over else "exact", words, about)
+
+
+def _signed(value: float) -> str:
+    return number_format(f"{value:.1f}").replace("-", "\N{MINUS SIGN}")
+
+
+def _words(sure: Sureness | None, words: dict[str, str], about: str) -> tuple[str, str, str]:
+    if sure is None:
+        return "", "", ""
+    return sure.level, words[sure.level], about.format(percent=round(100 * sure.share))
