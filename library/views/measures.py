@@ -57,7 +57,9 @@ def _key(analysis: Analysis) -> Measure | None:
         "fair": gettext("likely"),
         "doubtful": gettext("doubtful"),
     }
-    about = gettext("Of clips whose key is known, {percent} % with a key as clear as this were named rightly.")
+    about = gettext(
+        "Of clips whose key is known, {percent} % with a key as clear as this were named rightly."
+    )
     return Measure(gettext("Key"), key_words.named(key), *_words(sure, words, about))
 
 
@@ -65,7 +67,9 @@ def _loudness(analysis: Analysis) -> Measure | None:
     if analysis.loudness is None:
         return None
     value = gettext("{number} LUFS").format(number=_signed(analysis.loudness))
-    return Measure(gettext("Loudness"), value, "exact", gettext("measured"), gettext("After ITU-R BS.1770-4."))
+    return Measure(
+        gettext("Loudness"), value, "exact", gettext("measured"), gettext("After ITU-R BS.1770-4.")
+    )
 
 
 def _true_peak(analysis: Analysis) -> Measure | None:

@@ -61,9 +61,7 @@ def shown(request: HttpRequest, track: Track) -> Shown:
     """Find the neighbours of an analysed track by the lens that the address names."""
     query = query_of([track])
     asked = request.GET.get("by")
-    found = similar(
-        viewer=request.user, query=query, by=asked if asked in LENSES else None, k=MOST_SHOWN
-    )
+    found = similar(viewer=request.user, query=query, by=asked if asked in LENSES else None, k=MOST_SHOWN)
     known = [lens for lens in LENSES if lens in query.vectors] if found.notice != "moving" else [HARMONY]
     return Shown(
         found=found,
