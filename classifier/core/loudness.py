@@ -129,9 +129,9 @@ class LoudnessMeter:
 
     Notes
     -----
-    The mean square of the weighted signal is taken in frames of about 100 ms by Parseval's theorem: the power of
-    each bin times the filter's gain. That costs one transform in place of two, and differs from filtering the
-    samples by less than 0.06 LU on 39 clips of music, where the recommendation's tolerance is 0.1.
+    The mean square of the weighted signal is taken in frames of about 100 ms by Parseval's theorem: the power
+    of each bin times the filter's gain. That costs one transform in place of two, and differs from filtering
+    the samples by less than 0.06 LU on 39 clips of music, where the recommendation's tolerance is 0.1.
     """
 
     def __init__(self) -> None:

@@ -18,8 +18,8 @@ class Sureness:
 
 # The least clarity of each level, and the share that was right.
 #
-# Keys: exactly the one that Kraft and Lerch noted, of the GTZAN clips that have sound, one key and no part in the
-# filtered test set, one per repetition: 62 of the first level, 89 and 79.
+# Keys: exactly the one that Kraft and Lerch noted, of the GTZAN clips that have sound, one key and no part in
+# the filtered test set, one per repetition: 62 of the first level, 89 and 79.
 _KEYS: Final = (
     (0.15, Sureness("sure", 0.85)),
     (0.06, Sureness("fair", 0.55)),
@@ -35,12 +35,12 @@ _TEMPI: Final = (
 
 
 def key_sureness(clarity: float | None) -> Sureness | None:
-    """How sure a key is whose clarity `classifier.core.keys.clear_key_of` gave; None where it is not known."""
+    """How sure a key of that clarity (`classifier.core.keys.clear_key_of`) is; None where it is not known."""
     return _of(_KEYS, clarity)
 
 
 def tempo_sureness(clarity: float | None) -> Sureness | None:
-    """How sure a tempo is whose clarity `classifier.core.tempo.tempo_of` gave; None where it is not known."""
+    """How sure a tempo of that clarity (`classifier.core.tempo.tempo_of`) is; None where it is not known."""
     return _of(_TEMPI, clarity)
 
 
