@@ -26,7 +26,7 @@ class Measure:
 
 def measures(analysis: Analysis) -> list[Measure]:
     """What was measured of a track; analyses that are older than a measure lack it."""
-    found = [_tempo(analysis), _key(analysis), _loudness(analysis), _true_peak(analysis)]
+    found = [_tempo(analysis), _key(analysis), _loudness(analysis)]
     return [measure for measure in found if measure is not None]
 
 
@@ -67,19 +67,11 @@ def _loudness(analysis: Analysis) -> Measure | None:
     if analysis.loudness is None:
         return None
     value = gettext("{number} LUFS").format(number=_signed(analysis.loudness))
-    return Measure(
-        gettext("Loudness"), value, "exact", gettext("measured"), gettext("After ITU-R BS.1770-4.")
-    )
-
-
-def _true_peak(analysis: Analysis) -> Measure | None:
+    about = gettext("Measured after ITU-R BS.1770-4, with the highest peak between the samples.")
     if analysis.true_peak is None:
-        return None
-    value = gettext("{number} dBTP").format(number=_signed(analysis.true_peak))
-    over = analysis.true_peak > 0.0
-    words = gettext("clips when played") if over else gettext("measured")
-    about = gettext("The highest peak between the samples, after ITU-R BS.1770-4.")
-    return Measure(gettext("True peak"), value, "doubtful" if over else "exact", words, about)
+        return Measure(gettext("Loudness"), value, "exact", gettext("measured"), about)
+    peak = gettext("true peak {number} dBTP").format(number=_signed(analysis.true_peak))
+    return Measure(gettext("Loudness"), value, "exact", peak, about)
 
 
 def _signed(value: float) -> str:

@@ -39,10 +39,14 @@ export function startAxis(section, data) {
   const mine = () => player.holds(track);
   const now = () => Math.min(mine() ? player.time : waiting, duration);
   const share = (seconds) => (duration > 0 ? Math.min(1, Math.max(0, seconds / duration)) : 0);
-  const exact = (seconds) => (duration < SHORT ? label(seconds, 0.1) : clock(seconds));
+  // As fine as what is shown.
+  const exact = (seconds) => {
+    if (zoom.factor >= 16) return label(seconds, 0.05);
+    return duration < SHORT || zoom.factor >= 4 ? label(seconds, 0.1) : clock(seconds);
+  };
 
   // Rounded, as the page writes it, where the time that has passed is cut off.
-  const whole = duration < SHORT ? exact(duration) : clock(Math.round(duration));
+  const whole = duration < SHORT ? label(duration, 0.1) : clock(Math.round(duration));
 
   function genres(seconds, count) {
     const likeliest = ribbon.at(seconds).slice(0, count);

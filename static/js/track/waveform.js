@@ -45,7 +45,7 @@ export class Waveform {
 
   // The same waveform in more slices, from -1 to 1.
   refine({ low, high }) {
-    this.surfer.setOptions({ peaks: [high, low], duration: this.duration });
+    this.surfer.load("", [high, low], this.duration);
   }
 
   stop() {
