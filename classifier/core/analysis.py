@@ -82,8 +82,7 @@ def analyse(
     ----------
     file : binary file object
         Seekable; read from its start and left open.
-    classifier : Classifier
-    limits : AudioLimits
+    classifier, limits : Classifier, AudioLimits
     params : FeatureParams
         Must equal those that ``classifier`` was trained with.
     on_step : callable, optional
@@ -114,7 +113,6 @@ def analyse(
     )
     del samples
     clock.begin("pictures")
-    drawn = pictures.draw(features)
     return TrackAnalysis(
         info=info,
         prediction=prediction,
@@ -124,7 +122,7 @@ def analyse(
         loudness=loudness,
         fingerprint=words_of(features.mel_power, most=FINGERPRINT_WORDS),
         peaks=peaks,
-        pictures=drawn,
+        pictures=pictures.draw(features),
         feature_version=params.version,
         descriptor_version=DESCRIPTOR_VERSION,
         timings=clock.end(),

@@ -1,4 +1,4 @@
-"""Loudness and true peak of a recording after ITU-R BS.1770-4, measured block by block while it is decoded."""
+"""Loudness and true peak of a recording after ITU-R BS.1770-4, measured block by block as it is decoded."""
 
 from __future__ import annotations
 

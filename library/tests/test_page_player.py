@@ -58,6 +58,7 @@ def test_sounds_come_in_order_and_to_nobody_else(
 
 
 def test_waves_have_the_colours_of_the_genres_and_are_read_once(
+    *,
     client: Client,
     owner: User,
     done_track: Callable[..., Track],
