@@ -33,7 +33,7 @@ def measures(analysis: Analysis) -> list[Measure]:
 def _tempo(analysis: Analysis) -> Measure | None:
     if analysis.tempo is None or not analysis.music:
         return None
-    value = gettext("{number} BPM").format(number=number_format(round(analysis.tempo)))
+    value = f"{number_format(round(analysis.tempo))} BPM"
     sure = tempo_sureness(analysis.tempo_clarity)
     words = {
         "sure": gettext("steady beat"),
@@ -66,7 +66,7 @@ def _key(analysis: Analysis) -> Measure | None:
 def _loudness(analysis: Analysis) -> Measure | None:
     if analysis.loudness is None:
         return None
-    value = gettext("{number} LUFS").format(number=_signed(analysis.loudness))
+    value = f"{_signed(analysis.loudness)} LUFS"
     about = gettext("Measured after ITU-R BS.1770-4, with the highest peak between the samples.")
     if analysis.true_peak is None:
         return Measure(gettext("Loudness"), value, "exact", gettext("measured"), about)
