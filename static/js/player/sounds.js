@@ -13,7 +13,7 @@ export function isTrack(sound) {
 export async function fetchSounds(tracks) {
   if (!tracks.length) return [];
   const query = new URLSearchParams(tracks.map((track) => ["track", track]));
-  const response = await fetch(`${document.body.dataset.sounds}?${query}`, { headers: { Accept: "application/json" } });
+  const response = await fetch(`${document.body.dataset.links}?${query}`, { headers: { Accept: "application/json" } });
   if (!response.ok) throw new Error(`the sounds were refused: ${response.status}`);
   return (await response.json()).sounds;
 }
