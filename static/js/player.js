@@ -33,8 +33,9 @@ export const queue = new Queue();
 let sound = null;
 let dragging = false;
 let frame = 0;
-// Where to go once the sound is loaded, and the sound whose link was asked for anew.
+// The sound whose link was asked for anew, and whether that is being asked.
 let renewed = "";
+let asking = false;
 
 const part = (name) => bar.querySelector(`[data-player="${name}"]`);
 const spectrum = new Spectrum(part("spectrum"), () => player.playing);
@@ -236,14 +237,19 @@ function refused(error) {
 // The link may have expired while the queue was kept: one that is asked for anew plays on at the same place.
 async function renew() {
   const failed = sound;
+  // A refused start and the element's error tell of the same fault.
+  if (asking) return undefined;
   if (!isTrack(failed) || renewed === failed.key) return broken();
   renewed = failed.key;
+  asking = true;
   const [at, plays] = [audio.currentTime || failed.at || 0, failed.starts ?? true];
   let fresh = [];
   try {
     fresh = await fetchSounds(queue.items.map((item) => item.track));
   } catch {
     return broken();
+  } finally {
+    asking = false;
   }
   if (sound !== failed) return undefined;
   const byTrack = new Map(fresh.map((each) => [each.track, each]));

@@ -77,7 +77,7 @@ export function startAxis(section, data) {
   }
 
   function play(seconds) {
-    return player.play({ url, title: section.dataset.title || title, track, href, at: seconds });
+    return player.play({ url, title: section.dataset.title || title, track, href, duration, at: seconds });
   }
 
   function move(seconds) {
