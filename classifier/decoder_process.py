@@ -73,11 +73,11 @@ def _probe(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, 
 
 
 def _decode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
-    audio = decode(file, limits=limits)
+    audio = decode(file, limits=limits, loudness=request["loudness"])
     _write(output, memoryview(np.ascontiguousarray(audio.samples, "<f4").view(np.uint8).data))
-    fields = {field.name: getattr(audio, field.name) for field in dataclasses.fields(audio)}
+    fields = dataclasses.asdict(dataclasses.replace(audio, samples=np.zeros(0, np.float32)))
     del fields["samples"]
-    return {**fields, "info": dataclasses.asdict(audio.info)}
+    return fields
 
 
 def _encode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
@@ -167,7 +167,7 @@ def _import_everything() -> None:
     encoded = encode_playback(sound, limits=limits)
     for content in (sound, inverted, io.BytesIO(encoded)):
         probe(content, limits=limits)
-        decode(content, limits=limits)
+        decode(content, limits=limits, loudness=True)
         read_file_tags(content)
     load_picture_codecs()
     for broken in (b"", b"RIFF", encoded[:50]):

@@ -39,6 +39,7 @@ from classifier.core.audio import (
     AudioLimits,
 )
 from classifier.core.file_tags import MOST_CHARACTERS, FileTags
+from classifier.core.loudness import Loudness
 from classifier.decoder_process import LENGTH_BYTES, MOST_MESSAGE_BYTES, READY
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,9 @@ class Decoder:
         """Do `classifier.core.audio.probe`; the errors are those of `decode`."""
         return _info(self._run(_Task("probe", limits, PROBE_SECONDS, {}), file)[0])
 
-    def decode(self, file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
+    def decode(
+        self, file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS, loudness: bool = False
+    ) -> Audio:
         """Do `classifier.core.audio.decode`.
 
         Raises
@@ -105,13 +108,18 @@ class Decoder:
         OSError
             Reading the file fails, or the process was ended by somebody.
         """
-        task = _Task("decode", limits, 20 + int(limits.max_duration / 30), {})
+        task = _Task("decode", limits, 20 + int(limits.max_duration / 30), {"loudness": loudness})
         answer, output = self._run(task, file)
         if len(output) % 4 or not isinstance(answer, dict) or "samples" in answer:
             raise AudioError("undecodable")
         samples = np.frombuffer(output, "<f4").astype(np.float32, copy=False)
         try:
-            return Audio(**{**answer, "info": _info(answer.get("info")), "samples": samples})
+            fields = {
+                "info": _info(answer.get("info")),
+                "loudness": _loudness(answer.get("loudness")),
+                "samples": samples,
+            }
+            return Audio(**{**answer, **fields})
         except TypeError as error:
             raise AudioError("undecodable") from error
 
@@ -310,6 +318,17 @@ def _info(fields: Any) -> AudioInfo:
         return AudioInfo(**fields)
     except TypeError as error:
         raise AudioError("undecodable") from error
+
+
+def _loudness(fields: Any) -> Loudness | None:
+    """Take the loudness that an answer holds, where it is finite numbers."""
+    if not isinstance(fields, dict):
+        return None
+    numbers = [
+        value if isinstance(value, int | float) and math.isfinite(value) else None
+        for value in (fields.get("integrated"), fields.get("true_peak"))
+    ]
+    return Loudness(*numbers)
 
 
 @contextlib.contextmanager

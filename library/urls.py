@@ -16,6 +16,7 @@ from library.views import (
     reanalysis,
     record,
     thumbs,
+    sounds,
     track,
     upload,
 )
@@ -28,6 +29,8 @@ urlpatterns = [
     path("record/", record.record, name="record"),
     path("tracks/", history.history, name="history"),
     path("tracks/rows/", history.rows, name="rows"),
+    path("tracks/sounds/", sounds.sounds, name="sounds"),
+    path("tracks/waves/", sounds.waves, name="waves"),
     path("tracks/bulk/", actions.bulk, name="bulk"),
     path("tracks/<uuid:pk>/rename/", actions.rename, name="rename"),
     path("tracks/<uuid:pk>/edit/", actions.edit, name="edit"),

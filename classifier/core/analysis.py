@@ -15,7 +15,9 @@ from classifier.core.audio import DEFAULT_LIMITS, AudioInfo, AudioLimits, Decode
 from classifier.core.chroma import DESCRIPTOR_VERSION, descriptor
 from classifier.core.features import DEFAULT_PARAMS, FeatureParams, extract
 from classifier.core.fingerprint import words_of
+from classifier.core.loudness import Loudness
 from classifier.core.pictures import Picture
+from classifier.core.tempo import Tempo, tempo_of
 from classifier.core.timbre import timbre
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class TrackAnalysis:
     descriptor : ndarray (DESCRIPTOR_SIZE,) float32
         Unit vector for Euclidean k-NN.
     timbre : ndarray (TIMBRE_SIZE,) float32
+    tempo : Tempo or None
+    loudness : Loudness or None
     fingerprint : ndarray (n_words,) int32
         By which another encoding or cut is found; at most FINGERPRINT_WORDS.
     peaks : ndarray (n, 2) int8
@@ -54,6 +58,8 @@ class TrackAnalysis:
     prediction: Prediction
     descriptor: npt.NDArray[np.float32]
     timbre: npt.NDArray[np.float32]
+    tempo: Tempo | None
+    loudness: Loudness | None
     fingerprint: npt.NDArray[np.int32]
     peaks: npt.NDArray[np.int8]
     pictures: dict[str, Picture]
@@ -77,8 +83,7 @@ def analyse(
     ----------
     file : binary file object
         Seekable; read from its start and left open.
-    classifier : Classifier
-    limits : AudioLimits
+    classifier, limits : Classifier, AudioLimits
     params : FeatureParams
         Must equal those that ``classifier`` was trained with.
     on_step : callable, optional
@@ -95,8 +100,8 @@ def analyse(
     """
     clock = _Clock(on_step)
     clock.begin("decode")
-    audio = decoder(file, limits=limits)
-    info = audio.info
+    audio = decoder(file, limits=limits, loudness=True)
+    info, loudness = audio.info, audio.loudness
     clock.begin("features")
     features = extract(audio.samples, params)
     peaks = pictures.waveform_peaks(audio.samples)
@@ -109,15 +114,16 @@ def analyse(
     )
     del samples
     clock.begin("pictures")
-    drawn = pictures.draw(features)
     return TrackAnalysis(
         info=info,
         prediction=prediction,
         descriptor=descriptor(features.chroma),
         timbre=timbre(features.mfcc),
+        tempo=tempo_of(features.mel_power, params),
+        loudness=loudness,
         fingerprint=words_of(features.mel_power, most=FINGERPRINT_WORDS),
         peaks=peaks,
-        pictures=drawn,
+        pictures=pictures.draw(features),
         feature_version=params.version,
         descriptor_version=DESCRIPTOR_VERSION,
         timings=clock.end(),

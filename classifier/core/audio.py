@@ -21,6 +21,7 @@ from classifier.core.audio_info import (
     AudioInfo,
     AudioLimits,
 )
+from classifier.core.loudness import Loudness, LoudnessMeter
 from classifier.core.mixdown import PhaseMeter, mean
 from classifier.core.playback import (
     PLAYBACK_MEDIA_TYPE,
@@ -64,17 +65,21 @@ _LOUDEST = 1e10
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Audio:
-    """Decoded sound: mono ``samples`` (n,) float32, nominally in [-1, 1], at ``sample_rate`` hertz."""
+    """Decoded sound: mono ``samples`` (n,) float32, nominally in [-1, 1], at ``sample_rate`` hertz.
+
+    ``loudness`` is that of the channels as they are in the file, where it was asked for.
+    """
 
     samples: Float32
     sample_rate: int = SAMPLE_RATE
     info: AudioInfo
+    loudness: Loudness | None = None
 
 
 class Decode(Protocol):
     """How a file is decoded: `decode`, or the same in another process."""
 
-    def __call__(self, file: BinaryIO, /, *, limits: AudioLimits) -> Audio: ...
+    def __call__(self, file: BinaryIO, /, *, limits: AudioLimits, loudness: bool = False) -> Audio: ...
 
 
 def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
@@ -115,7 +120,7 @@ def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
         return replace(source.info, duration=seconds)
 
 
-def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
+def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS, loudness: bool = False) -> Audio:
     """Decode a whole file to mono float32 at 22,050 Hz.
 
     Damaged passages are skipped. Channels are averaged, as librosa does; where one is inverted, so that they
@@ -127,6 +132,8 @@ def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
         Seekable; read from its start and left open.
     limits : AudioLimits
         The decoded duration is checked, never that of the header.
+    loudness : bool
+        Whether to measure it too.
 
     Raises
     ------
@@ -135,20 +142,23 @@ def decode(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> Audio:
     OSError
         If reading the file object fails.
     """
-    meter = PhaseMeter()
-    samples, info = _decode(file, limits=limits, mixed=lambda blocks: _metered(blocks, meter))
-    correction = meter.correction()
+    phases = PhaseMeter()
+    levels = LoudnessMeter() if loudness else None
+    samples, info = _decode(file, limits=limits, mixed=lambda blocks: _metered(blocks, phases, levels))
+    correction = phases.correction()
     if correction is not None:
         samples, info = _decode(file, limits=limits, mixed=correction.mix)
     peak = float(np.abs(samples).max())
     if peak > 4.0:
         samples *= np.float32(1.0 / peak)
-    return Audio(samples=samples, info=info)
+    return Audio(samples=samples, info=info, loudness=levels.result() if levels else None)
 
 
-def _metered(blocks: Blocks, meter: PhaseMeter) -> Blocks:
+def _metered(blocks: Blocks, phases: PhaseMeter, levels: LoudnessMeter | None) -> Blocks:
     for rate, channels in blocks:
-        meter.add(rate, channels)
+        phases.add(rate, channels)
+        if levels is not None:
+            levels.add(rate, channels)
         yield rate, mean(channels)
 
 

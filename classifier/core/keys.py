@@ -44,7 +44,13 @@ class Key:
 
 
 def key_of(descriptor: npt.NDArray[np.float32]) -> Key | None:
-    """Estimate the key by the profile that correlates best with the mean chroma.
+    """Estimate the key as `clear_key_of` does."""
+    found = clear_key_of(descriptor)
+    return found[0] if found else None
+
+
+def clear_key_of(descriptor: npt.NDArray[np.float32]) -> tuple[Key, float] | None:
+    """Estimate the key by the profile that correlates best with the mean chroma, and how clear it is.
 
     Parameters
     ----------
@@ -53,7 +59,8 @@ def key_of(descriptor: npt.NDArray[np.float32]) -> Key | None:
 
     Returns
     -------
-    None where no pitch class stands out, as in silence.
+    The key, and by how much its correlation is above that of the next key, 0 to 2; None where no pitch class
+    stands out, as in silence.
     """
     mean = parts_of(np.asarray(descriptor)[None])["mean"][0].astype(np.float64)
     if np.ptp(mean) < 1e-6:
@@ -61,7 +68,8 @@ def key_of(descriptor: npt.NDArray[np.float32]) -> Key | None:
     rotated = np.stack([np.roll(profile, tonic) for profile in _PROFILES for tonic in range(12)])
     correlations = np.corrcoef(rotated, mean)[-1, :-1]
     mode, tonic = divmod(int(correlations.argmax()), 12)
-    return Key(tonic, MODES[mode])
+    second, first = np.partition(correlations, -2)[-2:]
+    return Key(tonic, MODES[mode]), float(first - second)
 
 
 def parsed(name: str) -> Key | None:

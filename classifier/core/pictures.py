@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from classifier.core import filters
-from classifier.core.features import Features, power_to_db
+from classifier.core.features import DEFAULT_PARAMS, Features, power_to_db
 
 Float32 = npt.NDArray[np.float32]
 Int8 = npt.NDArray[np.int8]
@@ -23,12 +23,12 @@ PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "
 
 # JPEG: WebP would save a fifth of the bytes but take eight times as long to encode.
 _HEIGHTS = {"spectrogram": 256, "mel": 256, "chroma": 192, "mfcc": 200}
-_DYNAMIC_RANGE_DB = 80.0
+DYNAMIC_RANGE_DB = 80.0
 _MARKED_HZ = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 # From dark to bright in even steps of lightness (CIELAB L* from 0 to 97), through violet and orange: readable
 # in greyscale and with colour blindness.
-_ANCHORS = (
+COLOURS = (
     (0, 0, 4),
     (20, 14, 54),
     (59, 15, 112),
@@ -114,6 +114,13 @@ def draw(features: Features) -> dict[str, Picture]:
     }
 
 
+@lru_cache(maxsize=1)
+def spectrogram_range() -> tuple[float, float]:
+    """Lowest and highest frequency of the vertical axis of `spectrogram`, in hertz."""
+    _starts, centres = filters.bands(DEFAULT_PARAMS.sample_rate, DEFAULT_PARAMS.n_fft)
+    return float(centres[0]), float(centres[-1])
+
+
 def spectrogram(features: Features) -> Picture:
     """Power in decibels on a logarithmic frequency axis."""
     frequencies = features.spectrogram_frequencies
@@ -146,7 +153,7 @@ def mel_columns(db: Float32, sample_rate: int) -> Picture:
     sample_rate : int
         Of the original sound, in hertz.
     """
-    levels = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
+    levels = (np.clip(db / DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
     return _picture(levels, _HEIGHTS["mel"], mel_axis(sample_rate))
 
 
@@ -263,14 +270,14 @@ def _pool(rows: Float32, *, mean: bool = False) -> Float32:
 def _brightness(power: Float32) -> npt.NDArray[np.uint8]:
     # Anything more than 75 dB under full scale stays dark, also in a track that is silent throughout.
     db = power_to_db(power, ref=max(float(power.max()), 1e-2))
-    levels: npt.NDArray[np.uint8] = (np.clip(db / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
+    levels: npt.NDArray[np.uint8] = (np.clip(db / DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
     return levels
 
 
 @lru_cache(maxsize=1)
 def _palette() -> list[int]:
-    at = np.linspace(0, 255, len(_ANCHORS))
-    channels = [np.interp(np.arange(256), at, [anchor[i] for anchor in _ANCHORS]) for i in range(3)]
+    at = np.linspace(0, 255, len(COLOURS))
+    channels = [np.interp(np.arange(256), at, [anchor[i] for anchor in COLOURS]) for i in range(3)]
     colours = np.stack(channels, axis=1).round().astype(int)
     return [int(value) for value in colours.ravel()]
 

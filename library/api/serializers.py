@@ -24,6 +24,8 @@ _EXPECTED = "Seconds that the file should hold, where only `duration` of them co
 _DAMAGED = "Whether passages within the file were left out; if not, what was read is its beginning."
 _STYLES = ", ".join(STYLE_TAGS) + "."
 
+MEASURES = ("key_clarity", "tempo", "tempo_clarity", "loudness", "true_peak")
+
 UPLOAD_SOURCES = [choice for choice in Track.Source.choices if choice[0] != Track.Source.CATALOGUE]
 
 
@@ -121,7 +123,7 @@ class AnalysisSerializer(AnalysisSummarySerializer):
     timeline = serializers.SerializerMethodField(help_text="The genre over time, without gaps.")
 
     class Meta(AnalysisSummarySerializer.Meta):
-        fields = (*AnalysisSummarySerializer.Meta.fields, "key", "timeline")
+        fields = (*AnalysisSummarySerializer.Meta.fields, "key", *MEASURES, "timeline")
         read_only_fields = fields
 
     @extend_schema_field(SegmentSerializer(many=True))

@@ -63,6 +63,12 @@ class Analysis(models.Model):
     timbre = VectorField(_("timbre"), dimensions=TIMBRE_SIZE, null=True)
     fingerprint = ArrayField(models.IntegerField(), verbose_name=_("fingerprint"), null=True)
     key = models.CharField(_("key"), max_length=10, blank=True, default="", db_default="")
+    # By how much it is clearer than the next key, and the tempo and loudness; null as above.
+    key_clarity = models.FloatField(_("clarity of the key"), null=True, blank=True)
+    tempo = models.FloatField(_("tempo in beats per minute"), null=True, blank=True)
+    tempo_clarity = models.FloatField(_("clarity of the tempo"), null=True, blank=True)
+    loudness = models.FloatField(_("loudness in LUFS"), null=True, blank=True)
+    true_peak = models.FloatField(_("true peak in dBTP"), null=True, blank=True)
     # Of the rows of `TrackLens` that were made of this analysis; empty until they are made.
     lens_version = models.CharField(
         _("version of the lenses"), max_length=20, blank=True, default="", db_default=""

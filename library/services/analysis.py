@@ -12,6 +12,7 @@ from django.utils import timezone
 from classifier import decoding, registry
 from classifier.core.analysis import TrackAnalysis, analyse
 from classifier.core.inference import Segment
+from classifier.core.keys import clear_key_of
 from classifier.core.playback import PLAYBACK_SUFFIX, is_browser_playable
 from classifier.models import ModelVersion
 from genreweb import counters
@@ -140,12 +141,27 @@ def _row(track: Track, result: TrackAnalysis, version: ModelVersion) -> Analysis
         damaged=result.info.damaged,
         descriptor=result.descriptor,
         **lens_fields(result),
+        **_measures(result),
         embedding=prediction.embedding,
         **tag_fields(prediction),
         peaks=result.peaks.ravel().tolist(),
         ticks=_ticks(result),
         timings={step: round(seconds, 4) for step, seconds in result.timings.items()},
     )
+
+
+def _measures(result: TrackAnalysis) -> dict[str, float | None]:
+    """The tempo, the loudness, and how clear tempo and key are."""
+    key = clear_key_of(result.descriptor)
+    tempo, loudness = result.tempo, result.loudness
+    values = {
+        "key_clarity": key[1] if key else None,
+        "tempo": tempo.bpm if tempo else None,
+        "tempo_clarity": tempo.clarity if tempo else None,
+        "loudness": loudness.integrated if loudness else None,
+        "true_peak": loudness.true_peak if loudness else None,
+    }
+    return {name: None if value is None else round(value, 3) for name, value in values.items()}
 
 
 def _ticks(result: TrackAnalysis) -> dict[str, list[list[object]]]:

@@ -100,6 +100,13 @@ def moment(value: datetime) -> str:
 
 
 @register.simple_tag
+def agrees(track: Track) -> bool:
+    """Whether the genre that a track is labelled with is also the one that was heard for sure."""
+    label, analysis = track.labelled_genre, track.current
+    return label is not None and analysis is not None and not analysis.unsure and analysis.genre == label.slug
+
+
+@register.simple_tag
 def kept_as(stored: str, filename: str) -> str:
     """Make a link to a stored file that a browser saves under another name."""
     return download_url(stored, filename)

@@ -64,14 +64,14 @@ def test_everybody_sees_the_catalogue_and_nobody_anything_private(
 
 def test_the_label_and_the_prediction_are_both_shown(client: Client, add: Callable[..., Track]) -> None:
     add("Song", "country", genre="jazz", confidence=0.62)
-    row = browse(client).split('class="catalogue-genres"')[1]
-    assert re.search(r"labelled</dt>.*?Country</span>", row, re.S)
-    assert re.search(r"heard</dt>.*?Jazz <span class=\"genre-share\">62", row, re.S)
+    row = browse(client).split('class="track-row-verdict"')[1]
+    assert re.search(r"labelled</span>.*?Country</span>", row, re.S)
+    assert re.search(r"heard</span>.*?Jazz <span class=\"genre-share\">62", row, re.S)
 
 
 def test_an_unsure_verdict_is_not_shown_as_a_genre(client: Client, add: Callable[..., Track]) -> None:
     add("Song", "country", genre="jazz", confidence=0.2, unsure=True)
-    row = browse(client).split('class="catalogue-genres"')[1].split("</li>")[0]
+    row = browse(client).split('class="track-row-verdict"')[1].split("</div>")[0]
     assert "Unsure: jazz or " in row
     assert "20" not in re.sub(r"<[^>]+>", "", row)
 

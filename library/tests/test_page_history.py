@@ -190,7 +190,7 @@ def test_only_rows_that_changed_come_back(
         f"upload.{running.pk}.running.decode",
     )
     assert str(waiting.pk) not in html
-    assert f'<li class="track-row" id="history-{done.pk}" hx-swap-oob="true">' in html
+    assert f'<li class="track-row" id="history-{done.pk}" hx-swap-oob="true" data-row=' in html
     assert (
         f'id="upload-{running.pk}" hx-swap-oob="true" data-watch="upload.{running.pk}.running.features"'
         in html

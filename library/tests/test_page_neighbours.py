@@ -59,7 +59,7 @@ def test_without_neighbours_the_page_says_where_they_would_come_from(
 
 def test_the_key_is_named(client: Client, done_track: Callable[..., Track]) -> None:
     assert "Key F♯ minor" in words(page(client, done_track(None, key="F# minor")))
-    assert "Key" not in words(page(client, done_track(None)))
+    assert "Key " not in words(page(client, done_track(None)))
 
 
 def test_neighbours_by_another_lens(

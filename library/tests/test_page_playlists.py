@@ -52,7 +52,7 @@ def test_one_is_made_and_played_from_its_page(page: Client, owner: User, abc: li
     assert made.headers["Location"] == reverse("library:playlist", args=[playlist.pk])
     html = body(page.get(made.headers["Location"]))
     assert listed(html) == ["Song c", "Song b", "Song a"]
-    assert 'data-play-all="playlist-tracks"' in html
+    assert 'data-play-all="#playlist-tracks"' in html
     assert [html.index(f'data-play="{track.player_url}"') for track in reversed(abc)] == sorted(
         html.index(f'data-play="{track.player_url}"') for track in abc
     )

@@ -40,8 +40,8 @@ def history(request: HttpRequest) -> HttpResponse:
 def rows(request: HttpRequest) -> HttpResponse:
     """Return those of the watched rows that have changed, as replacements.
 
-    Each ``watch`` is ``list.id.status.step`` of the row when it was rendered. A row whose track was deleted
-    is removed.
+    Each ``watch`` is ``list.id.status.step`` of the row when it was rendered, followed by the id of the
+    analysis that it shows where that may change too. A row whose track was deleted is removed.
     """
     watched: dict[tuple[str, UUID], str] = {}
     for token in request.GET.getlist("watch")[:WATCHED]:
@@ -60,7 +60,7 @@ def rows(request: HttpRequest) -> HttpResponse:
         track = tracks.get(pk)
         if track is None:
             parts.append(f'<li id="{where}-{pk}" hx-swap-oob="delete"></li>')
-        elif seen != f"{track.status}.{track.step}":
+        elif seen not in (state := f"{track.status}.{track.step}", f"{state}.{track.current_id or ''}"):
             context = {"track": track, "list": where, "oob": True}
             parts.append(render_to_string("library/partials/track_row.html", context, request=request))
     return HttpResponse("".join(parts))

@@ -20,6 +20,8 @@ from library.models import Track
 from library.services.lens_queries import query_of
 from library.services.similar import Similar, similar
 
+MOST_SHOWN: Final = 8
+
 NOTICES: Final = {
     "moving": _(
         "Older tracks are being prepared for the other ways of comparing. Until that is done, these are "
@@ -59,7 +61,7 @@ def shown(request: HttpRequest, track: Track) -> Shown:
     """Find the neighbours of an analysed track by the lens that the address names."""
     query = query_of([track])
     asked = request.GET.get("by")
-    found = similar(viewer=request.user, query=query, by=asked if asked in LENSES else None)
+    found = similar(viewer=request.user, query=query, by=asked if asked in LENSES else None, k=MOST_SHOWN)
     known = [lens for lens in LENSES if lens in query.vectors] if found.notice != "moving" else [HARMONY]
     return Shown(
         found=found,

@@ -26,6 +26,7 @@ from library.errors import sentence
 from library.models import Track
 from library.services import explanations, queue
 from library.templatetags import sound
+from library.views.measures import measures
 from library.views.neighbours import shown
 from library.views.verdict import GenreOf, Verdict, sound_data
 from library.views.why import PATIENCE, Why
@@ -218,6 +219,7 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
         verdict = Verdict.of(track.current, genre_of, uses_tagger=uses_tagger)
         context["verdict"] = verdict
         context["why"] = Why.of(track.current, genre_of)
+        context["measures"] = measures(track.current)
         context["sound_data"] = sound_data(verdict)
         context["similar"] = shown(request, track)
         context["former"] = track.former_analyses()[:MOST_FORMER]

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.utils.translation import gettext, gettext_lazy
 
+from classifier.core import pictures
+from classifier.core.features import DEFAULT_PARAMS
 from classifier.models import Genre
 from library.models import Analysis
 
@@ -224,4 +226,10 @@ def sound_data(verdict: Verdict) -> dict[str, Any]:
             for segment in segments
         ],
         "peaks": analysis.peaks,
+        "pictures": {
+            "colours": pictures.COLOURS,
+            "decibels": pictures.DYNAMIC_RANGE_DB,
+            "spectrogram": pictures.spectrogram_range(),
+            "sampleRate": DEFAULT_PARAMS.sample_rate,
+        },
     }

@@ -1,4 +1,5 @@
-// Updates the rows of unfinished tracks by polling: one request for all of them, only while there are any.
+// Updates the rows of unfinished tracks by polling: one request for all of them, only while there are any. While
+// many tracks are analysed again, all rows are watched.
 
 const SOON = 700;
 const LATEST = 4000;
@@ -7,18 +8,23 @@ const AT_ONCE = 40;
 
 let wait = SOON;
 let timer = 0;
+let ran = false;
 
-// Watched rows by the URL to poll: that of the list, else that of tracks.
-function watched() {
-  const rows = [...document.querySelectorAll("[data-watch]")];
+function runs() {
+  return document.querySelector("[data-all-rows]") !== null;
+}
+
+// Watched rows by the URL to poll: that of the list, else that of tracks. `kind`: "watch", or "row" for all.
+function watched(kind) {
+  const rows = [...document.querySelectorAll(`[data-${kind}]`)];
   // A row is left alone while its title is being edited.
   const idle = rows.filter((row) => !row.querySelector("[data-rename]"));
   return Map.groupBy(idle, (row) => row.closest("[data-rows]").dataset.rows);
 }
 
-async function ask(address, rows) {
+async function ask(address, rows, kind) {
   for (let at = 0; at < rows.length; at += AT_ONCE) {
-    const query = new URLSearchParams(rows.slice(at, at + AT_ONCE).map((row) => ["watch", row.dataset.watch]));
+    const query = new URLSearchParams(rows.slice(at, at + AT_ONCE).map((row) => ["watch", row.dataset[kind]]));
     await htmx.ajax("GET", `${address}?${query}`, {
       source: document.body,
       target: document.body,
@@ -30,7 +36,10 @@ async function ask(address, rows) {
 
 async function look() {
   timer = 0;
-  const lists = watched();
+  // Once more after the last one was done.
+  const kind = runs() || ran ? "row" : "watch";
+  ran = runs();
+  const lists = watched(kind);
   if (!lists.size) return;
   let changed = false;
   const note = () => {
@@ -38,7 +47,7 @@ async function look() {
   };
   document.body.addEventListener("htmx:oobAfterSwap", note);
   try {
-    for (const [address, rows] of lists) await ask(address, rows);
+    for (const [address, rows] of lists) await ask(address, rows, kind);
   } catch {
     // The next poll may succeed.
   }
@@ -48,7 +57,7 @@ async function look() {
 }
 
 function schedule() {
-  if (!timer && !document.hidden && watched().size) timer = setTimeout(look, wait);
+  if (!timer && !document.hidden && (runs() || ran || watched("watch").size)) timer = setTimeout(look, wait);
 }
 
 // Call this when rows were added by other means than htmx.

@@ -1,27 +1,44 @@
-// The player of the site: a bar at the bottom of the page, and the buttons that start a sound.
+// The player of the site: a bar at the bottom of the page, its queue, and the buttons that start a sound.
 //
 // In HTML: <button data-play="URL" data-title="…" data-track="ID" data-href="PAGE"
-// data-duration="SECONDS" [data-at="SECONDS"]>.
+// data-duration="SECONDS" [data-at="SECONDS"] [data-artist="…"] [data-cover="URL"]>.
+// Started inside of [data-queue], the other tracks in it follow. <button data-play-all="#list"> plays them all,
+// <button data-enqueue="ID"> adds one track.
 // In JavaScript, from ./player.js, "player" and "clock":
 //   player.play({ url, title, track, href, duration, at })  starts a sound, and stops the one that played
-//   player.toggle(), player.pause(), player.seek(seconds), player.stop()
+//   player.playAll(sounds, at)  replaces the queue
+//   player.toggle(), player.pause(), player.seek(seconds), player.stop(), player.next(), player.previous()
 //   player.sound {url, title, track, href, key} or null; player.time; player.duration; player.playing
 //   player.holds(key): is this the loaded sound? A key is the track's id or, without one, the URL.
 // Events on `document`, each with detail {sound, time, duration, playing}:
-//   player:play, player:pause, player:time (up to 60 times a second), player:seek, player:end, player:error
+//   player:play, player:pause, player:time (up to 60 times a second), player:seek, player:end, player:error,
+//   player:queue (the queue or a setting has changed)
 
-const KEPT = "player";
+import { lead } from "./player/graph.js";
+import { keepSettings, keepState, keptState, settings } from "./player/kept.js";
+import { Queue, REPEATS } from "./player/queue.js";
+import { fetchSounds, isTrack, soundOf } from "./player/sounds.js";
+import { Spectrum } from "./player/spectrum.js";
+
 const LEAP = 5;
+// Sooner, "previous" goes to the sound before; later, to the start of this one.
+const RESTART = 3;
+export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 
 const bar = document.getElementById("player");
 const audio = new Audio();
 audio.preload = "metadata";
+export const queue = new Queue();
 
 let sound = null;
 let dragging = false;
 let frame = 0;
+// The sound whose link was asked for anew, and whether that is being asked.
+let renewed = "";
+let asking = false;
 
 const part = (name) => bar.querySelector(`[data-player="${name}"]`);
+const spectrum = new Spectrum(part("spectrum"), () => player.playing);
 
 export function clock(seconds) {
   if (!Number.isFinite(seconds) || seconds < 0) return "0:00";
@@ -50,16 +67,76 @@ export const player = {
   holds(key) {
     return sound !== null && sound.key === key;
   },
-  play({ url, title = "", track = "", href = "", duration = 0, at = null }) {
+  play({ url, title = "", track = "", href = "", duration = 0, artist = "", cover = "", at = null }) {
     const key = track || url;
     if (!this.holds(key)) {
-      load({ url, title, track, href, duration, key }, at ?? 0);
+      const next = { url, title, track, href, duration, artist, cover, key };
+      if (isTrack(next)) {
+        if (queue.find(track) < 0) queue.add([next], { next: true });
+        queue.at = queue.find(track);
+      }
+      load(next, at ?? 0);
     } else if (at !== null) {
       this.seek(at);
     } else if (audio.ended) {
       audio.currentTime = 0;
     }
     return audio.play().catch(refused);
+  },
+  playAll(sounds, at = 0) {
+    const tracks = sounds.filter(isTrack);
+    if (!tracks.length) return undefined;
+    queue.set(tracks, Math.min(at, tracks.length - 1));
+    return go(queue.at);
+  },
+  // Gives how many were added: those that are there already are not.
+  enqueue(sounds) {
+    const count = queue.add(sounds.filter(isTrack));
+    if (!sound && count) {
+      queue.at = 0;
+      load({ ...queue.items[0], key: queue.items[0].track }, 0);
+    }
+    tell("queue");
+    return count;
+  },
+  next() {
+    const place = queue.following();
+    if (place >= 0) go(place);
+  },
+  previous() {
+    const place = queue.preceding();
+    if (audio.currentTime > RESTART || place < 0) this.seek(0);
+    else go(place);
+  },
+  jump(place) {
+    return go(place);
+  },
+  get volume() {
+    return settings.muted ? 0 : settings.volume;
+  },
+  setVolume(volume, muted = false) {
+    settings.volume = Math.min(1, Math.max(0, volume));
+    settings.muted = muted;
+    adjust();
+  },
+  mute() {
+    this.setVolume(settings.volume || 0.5, !settings.muted);
+  },
+  get speed() {
+    return settings.speed;
+  },
+  setSpeed(speed) {
+    if (!SPEEDS.includes(speed)) return;
+    settings.speed = speed;
+    adjust();
+  },
+  setRepeat(repeat) {
+    queue.repeat = REPEATS.includes(repeat) ? repeat : "off";
+    tell("queue");
+  },
+  setShuffle(on) {
+    queue.shuffle(on);
+    tell("queue");
   },
   toggle() {
     if (!sound) return;
@@ -75,49 +152,126 @@ export const player = {
     audio.currentTime = Math.min(Math.max(0, seconds), end);
     tell("seek");
     draw();
+    session();
   },
   stop() {
     audio.pause();
     sound = null;
     audio.removeAttribute("src");
     audio.load();
-    forget();
     bar.hidden = true;
     document.body.classList.remove("has-player");
+    keep();
     mark();
+    tell("queue");
+  },
+  close() {
+    queue.set([], -1);
+    this.stop();
   },
 };
+
+// Plays the sound at a place of the queue.
+function go(place) {
+  const item = queue.items[place];
+  if (!item) return undefined;
+  queue.at = place;
+  if (player.holds(item.track)) audio.currentTime = 0;
+  else load({ ...item, key: item.track }, 0);
+  tell("queue");
+  return audio.play().catch(refused);
+}
 
 function load(next, at) {
   if (sound && !audio.paused) audio.pause();
   sound = next;
   audio.src = at > 0 ? `${next.url}#t=${at}` : next.url;
   if (at > 0) audio.currentTime = at;
+  adjust();
   bar.hidden = false;
   document.body.classList.add("has-player");
   bar.classList.remove("is-broken");
+  part("state").textContent = "";
   const title = part("title");
   title.textContent = next.title;
   if (next.href) title.setAttribute("href", next.href);
   else title.removeAttribute("href");
-  if ("mediaSession" in navigator) {
-    navigator.mediaSession.metadata = new MediaMetadata({ title: next.title, artist: "Genreweb" });
-  }
+  part("artist").textContent = next.artist ?? "";
+  announce();
   draw();
+  tell("queue");
+}
+
+// The lock screen and the keys of a keyboard know what plays.
+function announce() {
+  if (!("mediaSession" in navigator)) return;
+  const { title, artist, cover } = sound;
+  const artwork = cover ? [{ src: new URL(cover, location.href).href }] : [];
+  navigator.mediaSession.metadata = new MediaMetadata({ title, artist: artist || "Genreweb", artwork });
+}
+
+function session() {
+  if (!("mediaSession" in navigator) || !sound) return;
+  navigator.mediaSession.playbackState = player.playing ? "playing" : "paused";
+  const { duration, time } = player;
+  if (!(duration > 0)) return;
+  navigator.mediaSession.setPositionState({ duration, position: Math.min(time, duration), playbackRate: audio.playbackRate });
+}
+
+function adjust() {
+  audio.volume = settings.volume;
+  audio.muted = settings.muted;
+  audio.defaultPlaybackRate = settings.speed;
+  audio.playbackRate = settings.speed;
+  keepSettings();
+  session();
+  tell("queue");
 }
 
 function refused(error) {
   // Another sound was started meanwhile, or the browser requires a click first: neither is an error.
   if (error.name === "AbortError" || error.name === "NotAllowedError") mark();
-  else broken();
+  else renew();
+}
+
+// The link may have expired while the queue was kept: one that is asked for anew plays on at the same place.
+async function renew() {
+  const failed = sound;
+  // A refused start and the element's error tell of the same fault.
+  if (asking) return undefined;
+  if (!isTrack(failed) || renewed === failed.key) return broken();
+  renewed = failed.key;
+  asking = true;
+  const [at, plays] = [audio.currentTime || failed.at || 0, failed.starts ?? true];
+  let fresh = [];
+  try {
+    fresh = await fetchSounds(queue.items.map((item) => item.track));
+  } catch {
+    return broken();
+  } finally {
+    asking = false;
+  }
+  if (sound !== failed) return undefined;
+  const byTrack = new Map(fresh.map((each) => [each.track, each]));
+  for (let place = queue.items.length - 1; place >= 0; place -= 1) {
+    const known = byTrack.get(queue.items[place].track);
+    if (known) Object.assign(queue.items[place], known);
+    // It was deleted, or is not for this person.
+    else queue.remove(place);
+  }
+  const known = byTrack.get(failed.track);
+  if (!known) return queue.items.length ? broken() : player.stop();
+  load({ ...known, key: known.track }, at);
+  return plays ? audio.play().catch(broken) : undefined;
 }
 
 function broken() {
-  if (!sound) return;
+  if (!sound) return undefined;
   bar.classList.add("is-broken");
   part("state").textContent = bar.dataset.broken;
   tell("error");
   mark();
+  return undefined;
 }
 
 function tell(what) {
@@ -147,6 +301,7 @@ function mark() {
     button.setAttribute("aria-pressed", String(here && player.playing));
   }
   bar.classList.toggle("is-playing", player.playing);
+  part("next").disabled = queue.following() < 0;
   part("toggle").setAttribute("aria-pressed", String(player.playing));
 }
 
@@ -157,59 +312,53 @@ function tick() {
 }
 
 function keep() {
-  // Playback continues on the next page, except for recordings that exist only on this one.
-  if (!player.playing || sound.url.startsWith("blob:")) return forget();
-  try {
-    sessionStorage.setItem(KEPT, JSON.stringify({ sound, time: audio.currentTime }));
-  } catch {
-    // Private windows may refuse storage: then playback ends with the page.
-  }
-  return undefined;
-}
-
-function forget() {
-  try {
-    sessionStorage.removeItem(KEPT);
-  } catch {
-    // As above.
-  }
+  // Recordings exist on this page only.
+  const mine = isTrack(sound) ? sound : null;
+  if (!mine && !queue.items.length) return keepState(null);
+  return keepState({ sound: mine, time: mine ? audio.currentTime : 0, playing: Boolean(mine) && player.playing, queue: queue.state() });
 }
 
 function resume() {
-  let kept = null;
-  try {
-    kept = JSON.parse(sessionStorage.getItem(KEPT));
-  } catch {
-    return;
-  }
-  if (!kept?.sound?.url) return;
-  load(kept.sound, kept.time);
-  audio.play().catch(refused);
+  const kept = keptState();
+  queue.restore(kept?.queue);
+  const last = kept?.sound ?? queue.current;
+  if (!isTrack(last)) return;
+  load({ ...last, key: last.track, at: kept.time, starts: kept.playing }, kept.time ?? 0);
+  if (kept.playing) audio.play().catch(refused);
 }
 
 audio.addEventListener("play", () => {
   mark();
   tell("play");
+  session();
+  lead(audio, sound.url, (analyser) => spectrum.connect(analyser));
+  spectrum.start();
   if (!frame) frame = requestAnimationFrame(tick);
 });
 audio.addEventListener("pause", () => {
   mark();
   tell("pause");
   draw();
+  session();
+  keep();
 });
 audio.addEventListener("ended", () => {
   mark();
   tell("end");
+  const place = isTrack(sound) ? queue.following(true) : -1;
+  if (place >= 0) go(place);
 });
 audio.addEventListener("loadedmetadata", () => {
+  renewed = "";
   draw();
+  session();
   tell("time");
 });
 audio.addEventListener("seeked", () => {
   draw();
   tell("time");
 });
-audio.addEventListener("error", () => sound && audio.getAttribute("src") && broken());
+audio.addEventListener("error", () => sound && audio.getAttribute("src") && renew());
 
 // Other <audio controls> on the page must not play at the same time.
 document.addEventListener(
@@ -220,15 +369,31 @@ document.addEventListener(
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
+  const all = event.target.closest("[data-play-all]");
+  if (all) player.playAll(soundsIn(document.querySelector(all.dataset.playAll)));
   if (!button) return;
   event.preventDefault();
-  const { play: url, title, track, href, duration, at } = button.dataset;
-  if (at === undefined && player.holds(track || url)) player.toggle();
-  else player.play({ url, title, track, href, duration: Number(duration ?? 0), at: at === undefined ? null : Number(at) });
+  start(button);
 });
 
+function soundsIn(list) {
+  return [...(list?.querySelectorAll("[data-play]") ?? [])].map(soundOf);
+}
+
+function start(button) {
+  const chosen = soundOf(button);
+  const { at } = button.dataset;
+  if (at === undefined && player.holds(chosen.track || chosen.url)) return player.toggle();
+  const list = button.closest("[data-queue]");
+  if (at !== undefined || !list || !isTrack(chosen)) return player.play({ ...chosen, at: at === undefined ? null : Number(at) });
+  const sounds = soundsIn(list);
+  return player.playAll(sounds, sounds.findIndex((each) => each.track === chosen.track));
+}
+
 part("toggle").addEventListener("click", () => player.toggle());
-part("close").addEventListener("click", () => player.stop());
+part("close").addEventListener("click", () => player.close());
+part("next").addEventListener("click", () => player.next());
+part("previous").addEventListener("click", () => player.previous());
 const seek = part("seek");
 seek.addEventListener("input", () => {
   dragging = true;
@@ -238,7 +403,7 @@ seek.addEventListener("change", () => {
   dragging = false;
   player.seek(Number(seek.value));
 });
-bar.addEventListener("keydown", (event) => {
+part("seek").addEventListener("keydown", (event) => {
   if (event.key === " " && !event.target.closest("button, a")) {
     event.preventDefault();
     player.toggle();
@@ -256,6 +421,8 @@ if ("mediaSession" in navigator) {
     seekbackward: () => player.seek(player.time - LEAP),
     seekforward: () => player.seek(player.time + LEAP),
     seekto: (details) => player.seek(details.seekTime),
+    nexttrack: () => player.next(),
+    previoustrack: () => player.previous(),
   };
   for (const [name, run] of Object.entries(actions)) {
     try {
@@ -267,10 +434,17 @@ if ("mediaSession" in navigator) {
 }
 
 document.addEventListener("tracks-gone", (event) => {
-  if (sound && event.detail.ids.includes(sound.track)) player.stop();
+  const { ids } = event.detail;
+  if (sound && ids.includes(sound.track)) player.stop();
+  for (let place = queue.items.length - 1; place >= 0; place -= 1) {
+    if (ids.includes(queue.items[place].track)) queue.remove(place);
+  }
+  tell("queue");
 });
+document.addEventListener("player:queue", mark);
 document.addEventListener("htmx:afterSettle", () => mark());
 document.addEventListener("htmx:oobAfterSwap", () => mark());
 addEventListener("pagehide", keep);
+adjust();
 resume();
 mark();

@@ -3,6 +3,7 @@
 import { Clarity } from "./clarity.js";
 import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microphone.js";
 import { clock, player } from "./player.js";
+import { Spectrum } from "./player/spectrum.js";
 import { Wave } from "./wave.js";
 
 const QUIET = -45;
@@ -15,6 +16,7 @@ const element = (id) => document.getElementById(id);
 const recorder = element("recorder");
 const level = element("level");
 const wave = new Wave(element("wave"));
+const spectrum = new Spectrum(element("spectrum"), () => state === "recording");
 
 let microphone = null;
 let media = null;
@@ -97,6 +99,7 @@ async function start() {
   since = performance.now();
   audibleAt = since;
   become("recording");
+  spectrum.connect(microphone.analyser);
   frame = requestAnimationFrame(draw);
 }
 
@@ -113,6 +116,7 @@ function resume() {
   since = performance.now();
   audibleAt = since;
   become("recording");
+  spectrum.start();
 }
 
 function stop() {
@@ -122,6 +126,7 @@ function stop() {
   clarity?.end();
   cancelAnimationFrame(frame);
   if (media.state !== "inactive") media.stop();
+  spectrum.clear();
   microphone.close();
   microphone = null;
   meter(-60);

@@ -1,7 +1,7 @@
 // The marks of the time axis: as many as fit, at round times.
 import { clock } from "../player.js";
 
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
+const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
 const ROOM = 48;
 
 export function drawRuler(place, duration, width) {
@@ -21,6 +21,8 @@ export function drawRuler(place, duration, width) {
 
 export function label(seconds, step) {
   if (step >= 1) return clock(seconds);
-  const tenths = Math.round(seconds * 10);
-  return `${clock(Math.floor(tenths / 10))}.${tenths % 10}`;
+  const digits = step < 0.1 ? 2 : 1;
+  const parts = Math.round(seconds * 10 ** digits);
+  const rest = String(parts % 10 ** digits).padStart(digits, "0");
+  return `${clock(Math.floor(parts / 10 ** digits))}.${rest}`;
 }

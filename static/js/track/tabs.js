@@ -14,6 +14,7 @@ export function startTabs(section) {
     for (const part of section.querySelectorAll("[data-picture]")) {
       part.hidden = part.dataset.picture !== tab.dataset.tab;
     }
+    section.dispatchEvent(new CustomEvent("picture:shown"));
   }
 
   list.addEventListener("click", (event) => {

@@ -7,6 +7,7 @@ const LOUDEST = 127;
 export class Waveform {
   constructor(container, peaks, duration) {
     this.container = container;
+    this.duration = duration;
     this.progress = 0;
     const low = [];
     const high = [];
@@ -40,6 +41,11 @@ export class Waveform {
   show(progress) {
     this.progress = progress;
     this.surfer.getRenderer().renderProgress(progress, false);
+  }
+
+  // The same waveform in more slices, from -1 to 1.
+  refine({ low, high }) {
+    this.surfer.load("", [high, low], this.duration);
   }
 
   stop() {

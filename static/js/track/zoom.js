@@ -1,44 +1,101 @@
-// Stretches the time axis inside its own scroller, and keeps the playhead in view.
+// Stretches the time axis inside its own scroller, up to 32 times, and keeps the playhead in view.
 
-const MOST = 16;
-const FEWEST_SECONDS = 5;
-// At a greater width, waveform and pictures show no more detail.
-const WIDEST_SLICE = 4;
+const MOST = 32;
+const FEWEST_SECONDS = 0.5;
+// A drag of so many pixels is no click.
+const DRAG = 4;
 
 export class Zoom {
-  // `slices` is the number of slices of the waveform.
-  constructor(section, duration, slices) {
+  constructor(section, duration) {
     this.scroller = section.querySelector("[data-scroll]");
     this.lanes = section.querySelector("[data-lanes]");
     this.level = section.querySelector("[data-zoom-level]");
     this.buttons = [...section.querySelectorAll("[data-zoom-by]")];
     this.factor = 1;
     this.most = 1;
-    const fits = (factor) =>
-      duration / factor >= FEWEST_SECONDS && this.scroller.clientWidth * factor <= slices * WIDEST_SLICE;
-    while (this.most < MOST && fits(this.most * 2)) this.most *= 2;
+    this.changed = () => {};
+    while (this.most < MOST && duration / (this.most * 2) >= FEWEST_SECONDS) this.most *= 2;
     section.querySelector("[data-zoom]").hidden = this.most === 1;
     for (const button of this.buttons) {
-      button.addEventListener("click", () => this.set(this.factor * Number(button.dataset.zoomBy)));
+      button.addEventListener("click", () => this.by(Number(button.dataset.zoomBy)));
     }
+    // Pinching on a touch pad is a turn of the wheel with the control key.
+    this.scroller.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey) return;
+        event.preventDefault();
+        this.turned = (this.turned ?? 0) + event.deltaY;
+        if (Math.abs(this.turned) < 30) return;
+        this.by(this.turned < 0 ? 2 : 0.5, event.clientX);
+        this.turned = 0;
+      },
+      { passive: false },
+    );
+    this.#drag();
     this.#show();
   }
 
-  set(factor) {
+  by(factor, clientX = null) {
+    this.set(this.factor * factor, clientX);
+  }
+
+  // `clientX` stays where it is; else the playhead, if it is in view, else the middle.
+  set(factor, clientX = null) {
     const { scroller } = this;
-    const middle = (scroller.scrollLeft + scroller.clientWidth / 2) / scroller.scrollWidth;
-    this.factor = Math.min(this.most, Math.max(1, factor));
+    const next = Math.min(this.most, Math.max(1, factor));
+    if (next === this.factor) return;
+    const box = scroller.getBoundingClientRect();
+    const inside = (x) => x >= 0 && x <= scroller.clientWidth;
+    let x = clientX === null ? scroller.clientWidth / 2 : clientX - box.left;
+    const head = (this.head ?? 0) * scroller.scrollWidth - scroller.scrollLeft;
+    if (clientX === null && inside(head)) x = head;
+    const at = (scroller.scrollLeft + x) / scroller.scrollWidth;
+    this.factor = next;
     this.#show();
-    scroller.scrollLeft = middle * scroller.scrollWidth - scroller.clientWidth / 2;
+    scroller.scrollLeft = at * scroller.scrollWidth - x;
+    this.changed();
   }
 
   // `at` is a share of the whole. Scrolls by a page when the playhead leaves the visible part.
   follow(at) {
     const { scroller } = this;
-    if (this.factor === 1) return;
+    this.head = at;
+    if (this.factor === 1 || this.dragged) return;
     const x = at * scroller.scrollWidth - scroller.scrollLeft;
     if (x >= 0 && x <= scroller.clientWidth) return;
     scroller.scrollLeft = at * scroller.scrollWidth - scroller.clientWidth * 0.1;
+  }
+
+  // With a mouse, what is zoomed is drawn along; fingers scroll by themselves.
+  #drag() {
+    const { scroller } = this;
+    scroller.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "mouse" || event.button || this.factor === 1) return;
+      const [from, left] = [event.clientX, scroller.scrollLeft];
+      const move = (moved) => {
+        if (!this.dragged && Math.abs(moved.clientX - from) < DRAG) return;
+        this.dragged = true;
+        scroller.classList.add("is-dragged");
+        scroller.scrollLeft = left - (moved.clientX - from);
+      };
+      const end = () => {
+        removeEventListener("pointermove", move);
+        removeEventListener("pointerup", end);
+        scroller.classList.remove("is-dragged");
+        // The click that ends a drag plays nothing.
+        setTimeout(() => (this.dragged = false));
+      };
+      addEventListener("pointermove", move);
+      addEventListener("pointerup", end);
+    });
+    scroller.addEventListener(
+      "click",
+      (event) => {
+        if (this.dragged) event.stopPropagation();
+      },
+      true,
+    );
   }
 
   #show() {
