@@ -62,12 +62,20 @@ _QUOTA_MESSAGES = {
 }
 
 
+_EXPORT_MESSAGES = {
+    "too_many_features": gettext_lazy(
+        "The features of at most {most:d} tracks are given at once. Narrow the list, or choose some of it."
+    ),
+}
+
+
 class TrackError(DomainError):
     """A request about a track that cannot be fulfilled."""
 
     refusals: ClassVar[Mapping[str, Any]] = {
         **{code: gettext_lazy(text) for code, text in AUDIO_ERROR_MESSAGES.items()},
         **_QUOTA_MESSAGES,
+        **_EXPORT_MESSAGES,
     }
     faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from library.services import analysis, classify, explanations, lenses, reanalysis, tidying
+from library.services import analysis, classify, explanations, features, lenses, reanalysis, tidying
 
 
 @shared_task
@@ -23,6 +23,11 @@ def explain(explanation_id: int) -> None:
 @shared_task(ignore_result=False)
 def classify_scratch(name: str, anonymous: bool = False) -> dict[str, Any]:
     return classify.answer(name=name, anonymous=anonymous)
+
+
+@shared_task(ignore_result=False)
+def measure_features(track_id: str) -> bool:
+    return features.measure(track_id=UUID(track_id))
 
 
 @shared_task

@@ -6,6 +6,7 @@ from django.urls import path
 
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
+from library.api.exports import FeatureTableView, TrackJsonView, TrackTableView
 from library.api.moods import MoodListView, MoodTrackListView
 from library.api.pictures import PicturesView
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
@@ -14,6 +15,9 @@ from library.api.tracks import AnalyseView, TrackListView, TrackView
 
 urlpatterns = [
     path("tracks/", TrackListView.as_view(), name="tracks"),
+    path("tracks/export/csv/", TrackTableView.as_view(), name="tracks-csv"),
+    path("tracks/export/json/", TrackJsonView.as_view(), name="tracks-json"),
+    path("tracks/export/features/", FeatureTableView.as_view(), name="tracks-features"),
     path("tracks/<uuid:pk>/", TrackView.as_view(), name="track"),
     path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),

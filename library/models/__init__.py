@@ -3,6 +3,7 @@
 from library.keys import cover_key, explanation_key, picture_key, rendition_key, safe_suffix, sound_key
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.explanations import Explanation
+from library.models.features import TrackFeatures
 from library.models.lenses import TrackLens
 from library.models.reanalyses import Reanalysis
 from library.models.tracks import (
@@ -14,6 +15,7 @@ from library.models.tracks import (
     holding,
     strength_column,
 )
+from library.models.watched import WatchedFile
 
 __all__ = [
     "EARLIEST_YEAR",
@@ -25,8 +27,10 @@ __all__ = [
     "NotableTag",
     "Reanalysis",
     "Track",
+    "TrackFeatures",
     "TrackLens",
     "TrackQuerySet",
+    "WatchedFile",
     "cover_key",
     "explanation_key",
     "holding",

@@ -30,6 +30,7 @@ class Task(StrEnum):
     ANALYSE_TRACK = "library.tasks.analyse_track"
     EXPLAIN = "library.tasks.explain"
     CLASSIFY_SCRATCH = "library.tasks.classify_scratch"
+    MEASURE_FEATURES = "library.tasks.measure_features"
 
 
 def send(track_id: UUID, *, bulk: bool) -> bool:
@@ -73,6 +74,21 @@ def send_scratch(name: str, *, anonymous: bool, expires: float) -> AsyncResult[A
     return current_app.send_task(
         Task.CLASSIFY_SCRATCH,
         (name, anonymous),
+        queue=INTERACTIVE,
+        expires=expires,
+        retry=False,
+        ignore_result=False,
+    )
+
+
+def send_features(track_id: UUID, *, expires: float) -> AsyncResult[Any]:
+    """Have the summary features of a track computed and give a handle on the end of it.
+
+    Raises what Celery and the Redis client raise if the broker is unreachable.
+    """
+    return current_app.send_task(
+        Task.MEASURE_FEATURES,
+        (str(track_id),),
         queue=INTERACTIVE,
         expires=expires,
         retry=False,
