@@ -66,6 +66,8 @@ _EXPORT_MESSAGES = {
     "too_many_features": gettext_lazy(
         "The features of at most {most:d} tracks are given at once. Narrow the list, or choose some of it."
     ),
+    "tags_unsupported": gettext_lazy("Files of this format have no tags that could be written."),
+    "tags_unreadable": gettext_lazy("The tags of this file are damaged and cannot be written."),
 }
 
 

@@ -14,6 +14,7 @@ from library.views import (
     neighbours,
     reanalysis,
     record,
+    tagged,
     track,
     upload,
 )
@@ -30,6 +31,9 @@ urlpatterns = [
     path("tracks/export.csv", exports.history, {"form": exports.CSV}, name="history-csv"),
     path("tracks/export.json", exports.history, {"form": exports.JSON}, name="history-json"),
     path("tracks/features.csv", exports.own_features, name="history-features"),
+    path("tracks/tagged.zip", tagged.archive, name="tagged-archive"),
+    path("tracks/<uuid:pk>/tagged/", tagged.page, name="tagged"),
+    path("tracks/<uuid:pk>/tagged/file/", tagged.file, name="tagged-file"),
     path("tracks/<uuid:pk>/rename/", actions.rename, name="rename"),
     path("tracks/<uuid:pk>/edit/", actions.edit, name="edit"),
     path("tracks/<uuid:pk>/again/", actions.again, name="again"),

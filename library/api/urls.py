@@ -11,6 +11,7 @@ from library.api.moods import MoodListView, MoodTrackListView
 from library.api.pictures import PicturesView
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.similar import SimilarToManyView, SimilarView
+from library.api.tagged import TaggedArchiveView, TaggedFileView, TaggedPreviewView
 from library.api.tracks import AnalyseView, TrackListView, TrackView
 
 urlpatterns = [
@@ -18,6 +19,9 @@ urlpatterns = [
     path("tracks/export/csv/", TrackTableView.as_view(), name="tracks-csv"),
     path("tracks/export/json/", TrackJsonView.as_view(), name="tracks-json"),
     path("tracks/export/features/", FeatureTableView.as_view(), name="tracks-features"),
+    path("tracks/export/tagged/", TaggedArchiveView.as_view(), name="tracks-tagged"),
+    path("tracks/<uuid:pk>/tagged/", TaggedFileView.as_view(), name="track-tagged"),
+    path("tracks/<uuid:pk>/tagged/preview/", TaggedPreviewView.as_view(), name="track-tagged-preview"),
     path("tracks/<uuid:pk>/", TrackView.as_view(), name="track"),
     path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),

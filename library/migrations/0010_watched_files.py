@@ -8,49 +8,111 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('library', '0008_track_lenses'),
+        ("library", "0008_track_lenses"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TrackFeatures',
+            name="TrackFeatures",
             fields=[
-                ('track', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='features', serialize=False, to='library.track', verbose_name='track')),
-                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the file')),
-                ('length', models.PositiveIntegerField(verbose_name='number of samples at 22,050 Hz')),
-                ('values', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), size=57, verbose_name='summary features')),
+                (
+                    "track",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="features",
+                        serialize=False,
+                        to="library.track",
+                        verbose_name="track",
+                    ),
+                ),
+                ("sha256", models.CharField(max_length=64, verbose_name="SHA-256 of the file")),
+                ("length", models.PositiveIntegerField(verbose_name="number of samples at 22,050 Hz")),
+                (
+                    "values",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.FloatField(), size=57, verbose_name="summary features"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'summary features',
-                'verbose_name_plural': 'summary features',
-                'constraints': [models.CheckConstraint(condition=models.Q(('values__len', 57)), name='features_have_every_column')],
+                "verbose_name": "summary features",
+                "verbose_name_plural": "summary features",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("values__len", 57)), name="features_have_every_column"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='WatchedFile',
+            name="WatchedFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('place', models.CharField(editable=False, max_length=64, verbose_name='place')),
-                ('name', models.TextField(verbose_name='path in the folder')),
-                ('stamp', models.CharField(max_length=50, verbose_name='size and time')),
-                ('since', models.DateTimeField(default=django.utils.timezone.now, verbose_name='unchanged since')),
-                ('state', models.CharField(choices=[('waiting', 'waiting until it stays the same'), ('taken', 'taken'), ('refused', 'refused')], default='waiting', max_length=10, verbose_name='state')),
-                ('error_code', models.CharField(blank=True, max_length=40, verbose_name='error code')),
-                ('error_params', models.JSONField(blank=True, default=dict, verbose_name='error details')),
-                ('sha256', models.CharField(blank=True, max_length=64, verbose_name='SHA-256 of the file')),
-                ('made_track', models.BooleanField(default=False, verbose_name='the track came from it')),
-                ('missing_since', models.DateTimeField(blank=True, null=True, verbose_name='missing since')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='watched_files', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
-                ('track', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='watched_files', to='library.track', verbose_name='track')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("place", models.CharField(editable=False, max_length=64, verbose_name="place")),
+                ("name", models.TextField(verbose_name="path in the folder")),
+                ("stamp", models.CharField(max_length=50, verbose_name="size and time")),
+                (
+                    "since",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="unchanged since"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting until it stays the same"),
+                            ("taken", "taken"),
+                            ("refused", "refused"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, max_length=40, verbose_name="error code")),
+                ("error_params", models.JSONField(blank=True, default=dict, verbose_name="error details")),
+                ("sha256", models.CharField(blank=True, max_length=64, verbose_name="SHA-256 of the file")),
+                ("made_track", models.BooleanField(default=False, verbose_name="the track came from it")),
+                ("missing_since", models.DateTimeField(blank=True, null=True, verbose_name="missing since")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="watched_files",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "track",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="watched_files",
+                        to="library.track",
+                        verbose_name="track",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'watched file',
-                'verbose_name_plural': 'watched files',
-                'ordering': ['name', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('owner', 'place'), name='one_watched_file_per_place'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'taken', 'refused'])), name='watched_file_state_known')],
+                "verbose_name": "watched file",
+                "verbose_name_plural": "watched files",
+                "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("owner", "place"), name="one_watched_file_per_place"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "taken", "refused"])),
+                        name="watched_file_state_known",
+                    ),
+                ],
             },
         ),
     ]
