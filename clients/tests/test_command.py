@@ -182,7 +182,7 @@ class _Shaky(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         trouble = self.troubles.pop(0) if self.troubles else ""
         if trouble == "cut":
-            self.rfile.read(1000)
+            self.rfile.read(min(1000, int(self.headers.get("Content-Length", 0))))
             self.close_connection = True
             return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
