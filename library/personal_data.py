@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
-from library.models import Analysis, Track
+from library.models import Analysis, Track, WatchedFile
 from library.services.tracks import delete_tracks
 
 _BATCH = 50
@@ -24,13 +24,18 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield, for each track of `user`, its data, its original sound, its cover and its pictures."""
+    """Yield, for each track of `user`, its data, its original sound, its cover and its pictures;
+    and the files of the watch folder.
+    """
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
         analyses = Prefetch("analyses", _explained())
         for track in tracks.select_related("labelled_genre").prefetch_related(analyses):
             yield from _files(track)
+    watched = WatchedFile.objects.filter(owner=user).order_by("name", "id")
+    if found := list(watched.values("name", "stamp", "state", "error_code", "sha256", "track")):
+        yield "watched_files.json", as_json(found)
 
 
 def _explained() -> QuerySet[Analysis]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from library.services import analysis, classify, explanations, features, lenses, reanalysis, tidying
+from library.services import analysis, classify, explanations, features, lenses, reanalysis, tidying, watching
 
 
 @shared_task
@@ -45,3 +45,8 @@ def tidy() -> None:
 @shared_task
 def fill_lenses() -> None:
     lenses.catch_up()
+
+
+@shared_task
+def scan_watch_folder() -> None:
+    watching.scan_configured()

@@ -21,8 +21,15 @@ from library.models import Track, TrackQuerySet
 from library.services import features
 
 
-class FileView(GenericAPIView[Track]):
-    """A list that is answered as a file, whatever type the client says it accepts; errors are JSON."""
+class AnswersFile:
+    """A view that answers a file, whatever type the client says it accepts; errors are JSON."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        return JSONRenderer(), JSONRenderer.media_type
+
+
+class FileView(AnswersFile, GenericAPIView[Track]):
+    """A list of tracks as a file."""
 
     queryset = Track.objects.none()
     serializer_class = TrackSummarySerializer
@@ -32,9 +39,6 @@ class FileView(GenericAPIView[Track]):
 
     def get_queryset(self) -> TrackQuerySet:
         return Track.objects.all()
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        return JSONRenderer(), JSONRenderer.media_type
 
     def found(self) -> TrackQuerySet:
         return cast(TrackQuerySet, self.filter_queryset(self.get_queryset()))

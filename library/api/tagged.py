@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from classifier.core.tag_writing import FIELDS
 from genreweb.accounts.archive import stream
 from library.api.access import readable_track
-from library.api.exports import FileView
+from library.api.exports import AnswersFile, FileView
 from library.api.tracks import listed_tracks
 from library.services import tagged_copies
 
@@ -67,11 +67,10 @@ class TaggedPreviewView(APIView):
         return Response(ChangeSerializer(changes, many=True).data)
 
 
-class TaggedFileView(APIView):
+class TaggedFileView(AnswersFile, APIView):
     """A copy of a sound with what was heard in its tags."""
 
     permission_classes = (IsAuthenticatedOrReadOnly,)
-    perform_content_negotiation = FileView.perform_content_negotiation
 
     @extend_schema(
         operation_id="get_tagged_copy",
