@@ -124,7 +124,7 @@ def write_fields(file: BinaryIO, values: Mapping[str, Sequence[str]]) -> None:
 def _open(file: BinaryIO) -> _Opened:
     file.seek(0)
     try:
-        audio = mutagen.File(file)  # type: ignore[attr-defined]  # what mutagen exports, its types do not say
+        audio = mutagen.File(file)
     except (mutagen.MutagenError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         raise TagWritingError("unreadable") from error
     if audio is None:
@@ -173,4 +173,4 @@ def _write(tags: Any, field: str, texts: list[str]) -> None:
 
 def load_formats() -> None:
     """Import what `mutagen` imports on first use; a confined process cannot do it later."""
-    mutagen.File(io.BytesIO(b"nothing"))  # type: ignore[attr-defined]  # as above
+    mutagen.File(io.BytesIO(b"nothing"))
