@@ -50,7 +50,7 @@ def test_genres_are_counted_and_drawn(tmp_path: Path) -> None:
 def test_other_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     for name in ("other.csv", "nothing.csv"):
-        words = [sys.executable, SCRIPT, tmp_path / name, tmp_path / "out.png"]
+        words = [sys.executable, *map(str, (SCRIPT, tmp_path / name, tmp_path / "out.png"))]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert not (tmp_path / "out.png").exists()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
+from rest_framework.permissions import BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
@@ -33,7 +33,7 @@ class FileView(AnswersFile, GenericAPIView[Track]):
 
     queryset = Track.objects.none()
     serializer_class = TrackSummarySerializer
-    permission_classes = (IsAuthenticatedOrReadOnly,)
+    permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly,)
     filterset_class = TrackFilter
     pagination_class = None
 
@@ -74,7 +74,7 @@ class TrackJsonView(FileView):
         responses=TrackSummarySerializer(many=True),
     )
     def get(self, request: Request) -> HttpResponseBase:
-        context: dict[str, Any] = self.get_serializer_context()
+        context = self.get_serializer_context()
         items = (TrackSummarySerializer(track, context=context).data for track in exports.each(self.found()))
         return download(json_pieces(items), content_type=JSON_TYPE, name="tracks.json")
 

@@ -9,6 +9,7 @@ import wave
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from celery.contrib.testing.worker import start_worker
 from django.core.files.base import ContentFile
@@ -147,7 +148,7 @@ def test_features_are_those_of_the_table_and_computed_once(
     kept = TrackFeatures.objects.get()
     assert kept.track == track
     assert float(rows[0]["tempo"]) == kept.values[COLUMNS.index("tempo")] > 0
-    samples = (chords(4) * 32767).astype("<i2").astype("float32") / 32768
+    samples = ((chords(4) * 32767).astype("<i2") / np.float32(32768)).astype(np.float32)
     assert kept.values == pytest.approx(summarise(samples).tolist(), rel=1e-4, abs=1e-4)
     assert {rows[1][name] for name in ("length", *COLUMNS)} == {""}
     # Another sound of the same track makes them old.

@@ -41,7 +41,7 @@ def song(done_track: Make, genres: dict[str, Genre]) -> Make:
 
 def stored(track: Track) -> bytes:
     with default_storage.open(str(track.sound.name)) as file:
-        return file.read()
+        return bytes(file.read())
 
 
 def body(response: Any) -> bytes:

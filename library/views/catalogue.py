@@ -97,7 +97,8 @@ def browse(request: HttpRequest) -> HttpResponse:
     filters = Filters.of(request)
     catalogue = Track.objects.in_catalogue()
     found = filtered(filters, by_genre=False)
-    counts: dict[str, int] = dict(found.order_by().values_list("shown").annotate(Count("pk")))
+    listed = found.order_by().values_list("shown")  # type: ignore[misc]  # annotated by `filtered`
+    counts: dict[str, int] = dict(listed.annotate(Count("pk")))
     tracks = filtered(filters).with_verdict().select_related("labelled_genre", "current__model_version")
     tracks = tracks.order_by(*filters.order)
     context = {

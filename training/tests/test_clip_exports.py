@@ -26,7 +26,7 @@ from training.tests.clips import make_clip
 @pytest.fixture
 def clips(owner: User, genres: dict[str, Genre]) -> list[Clip]:
     dataset = Dataset.objects.create(name="=Set", licence="CC BY 4.0")
-    approved = {"status": Clip.Status.APPROVED}
+    approved: dict[str, Any] = {"status": Clip.Status.APPROVED}
     return [
         make_clip(
             owner,
