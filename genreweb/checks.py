@@ -152,3 +152,35 @@ def _limits() -> Iterator[CheckMessage]:
             hint="Unset one of them for the default.",
             id="genreweb.E031",
         )
+
+
+@register()
+def watch_folder(**kwargs: Any) -> list[CheckMessage]:
+    """A watch folder needs a person whose tracks its files become."""
+    if settings.WATCH_DIR is None:
+        if not settings.WATCH_USER:
+            return []
+        return [
+            Error(
+                "GENREWEB_WATCH_USER is set, but GENREWEB_WATCH is not.",
+                hint="Set GENREWEB_WATCH to the folder, or unset both.",
+                id="genreweb.E040",
+            )
+        ]
+    if "@" not in settings.WATCH_USER:
+        return [
+            Error(
+                "GENREWEB_WATCH is set, but GENREWEB_WATCH_USER names nobody.",
+                hint="Set it to the e-mail address of the person whose tracks the files become.",
+                id="genreweb.E041",
+            )
+        ]
+    if not settings.WATCH_DIR.is_dir():
+        return [
+            checks.Warning(
+                f"The watch folder {settings.WATCH_DIR} is not there on this machine.",
+                hint="The analysis workers must see it; other machines need not.",
+                id="genreweb.W042",
+            )
+        ]
+    return []

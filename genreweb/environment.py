@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -124,6 +125,16 @@ class _Reader:
 
         hint = f"Write a number and a time: s, min, hour or day, e.g. {name}={default}."
         return self._read(name, default, convert, hint=hint)
+
+    def folder(self, name: str) -> Path | None:
+        """Read the path of a folder, which need not be there; None where it is not set."""
+
+        def convert(value: str) -> Path:
+            if not Path(value).is_absolute():
+                raise ValueError("which is no absolute path")
+            return Path(value)
+
+        return self._read(name, None, convert, hint=f"Write it from the root, e.g. {name}=/srv/music.")
 
     # --- addresses --------------------------------------------------------------------------------------
     def names(self, name: str, default: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from celery.schedules import crontab
 
 
-def beat_schedule(*, training: str) -> dict[str, Any]:
+def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
     """Give Celery's schedule; `training` is ``daily``, ``weekly`` or empty."""
     schedule: dict[str, Any] = {
         "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
@@ -32,5 +32,12 @@ def beat_schedule(*, training: str) -> dict[str, Any]:
         schedule["train on what is new"] = {
             "task": "training.tasks.start_scheduled_run",
             "schedule": crontab(hour=3, minute=0, day_of_week="sun" if training == "weekly" else "*"),
+        }
+    if watches:
+        schedule["look through the watch folder"] = {
+            "task": "library.tasks.scan_watch_folder",
+            "schedule": 30.0,
+            # Looks that nobody has begun do not gather behind long ones.
+            "options": {"queue": "bulk", "expires": 30.0},
         }
     return schedule

@@ -215,7 +215,14 @@ TRAINING_SCHEDULE = env.one_of("TRAINING_SCHEDULE", "", ("daily", "weekly"))
 """When a quick run starts by itself, at three in the morning (weekly: on Sundays); empty: never."""
 TRAINING_SCHEDULE_CLIPS = env.int("TRAINING_SCHEDULE_CLIPS", 20)
 """Clips that must be new for it."""
-CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE)
+
+# --- watch folder ---------------------------------------------------------------------------------------
+WATCH_DIR = env.folder("GENREWEB_WATCH")
+"""Folder whose files become tracks of one person; the analysis workers must see it."""
+WATCH_USER = env.str("GENREWEB_WATCH_USER", "").strip()
+WATCH_SETTLE_SECONDS = 10
+"""How long a file must have been the same before it is taken, or missing before its track goes."""
+CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE, watches=WATCH_DIR is not None)
 
 # --- people ---------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from classifier.models import Genre
 from library.errors import sentence
-from library.models import Analysis, Track
+from library.models import Analysis, Track, WatchedFile
 from library.services.tracks import analyse_again, delete_tracks
 
 
@@ -228,3 +228,23 @@ class TrackAdmin(admin.ModelAdmin[Track]):
         if not track.error_code:
             return "–"
         return f"{track.error_code}: {sentence(track.error_code, track.error_params)}"
+
+
+@admin.register(WatchedFile)
+class WatchedFileAdmin(admin.ModelAdmin[WatchedFile]):
+    """What became of the files of the watch folder."""
+
+    list_display = ("name", "state", "reason", "owner", "since", "missing_since")
+    list_filter = ("state",)
+    search_fields = ("name",)
+    list_select_related = ("owner",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: WatchedFile | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("reason"))
+    def reason(self, row: WatchedFile) -> str:
+        return sentence(row.error_code, row.error_params) if row.error_code else ""

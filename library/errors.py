@@ -77,6 +77,15 @@ _ARCHIVE_MESSAGES = {
 }
 
 
+_EXPORT_MESSAGES = {
+    "too_many_features": gettext_lazy(
+        "The features of at most {most:d} tracks are given at once. Narrow the list, or choose some of it."
+    ),
+    "tags_unsupported": gettext_lazy("Files of this format have no tags that could be written."),
+    "tags_unreadable": gettext_lazy("The tags of this file are damaged and cannot be written."),
+}
+
+
 class TrackError(DomainError):
     """A request about a track that cannot be fulfilled."""
 
@@ -86,6 +95,7 @@ class TrackError(DomainError):
         **_ARCHIVE_MESSAGES,
         "not_found": gettext_lazy("There is no such track."),
         "curators_only": gettext_lazy("Only curators change what is in the catalogue."),
+        **_EXPORT_MESSAGES,
     }
     faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
-from library.models import Analysis, LearnedWeights, Playlist, Thumb, Track, UploadBatch
+from library.models import Analysis, LearnedWeights, Playlist, Thumb, Track, UploadBatch, WatchedFile
 from library.services.batches import delete_batches
 from library.services.playlists import tracks_of
 from library.services.thumbs import listed
@@ -27,7 +27,7 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield the tracks of `user`, each with data, original sound, cover and pictures; playlists; thumbs."""
+    """Yield the tracks of `user` with their sounds, covers and pictures, then lists of what else is theirs."""
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
@@ -53,6 +53,9 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
     if thumbs:
         learned = LearnedWeights.objects.filter(pk=user.pk).values("version", "weights").first()
         yield "thumbs.json", as_json({"thumbs": thumbs, "learned": learned})
+    watched = WatchedFile.objects.filter(owner=user).order_by("name", "id")
+    if found := list(watched.values("name", "stamp", "state", "error_code", "sha256", "track")):
+        yield "watched_files.json", as_json(found)
 
 
 def _batch(batch: UploadBatch) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from library.services import (
     batches,
     classify,
     explanations,
+    features,
     lenses,
     reanalysis,
     sound_queries,
     tidying,
+    watching,
 )
 
 
@@ -44,6 +46,11 @@ def unpack(batch_id: str) -> None:
     batches.unpack(batch_id=UUID(batch_id))
 
 
+@shared_task(ignore_result=False)
+def measure_features(track_id: str) -> bool:
+    return features.measure(track_id=UUID(track_id))
+
+
 @shared_task
 def sweep() -> None:
     analysis.sweep()
@@ -61,3 +68,8 @@ def tidy() -> None:
 @shared_task
 def fill_lenses() -> None:
     lenses.catch_up()
+
+
+@shared_task
+def scan_watch_folder() -> None:
+    watching.scan_configured()

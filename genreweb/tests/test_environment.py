@@ -31,6 +31,7 @@ BAD = {
     "database": "sqlite:///music.db",
     "mail": "smtp+tls://user:secret-word@:587",
     "sender": "nobody",
+    "folder": "music",
 }
 """By the way that a variable is read, a value that it cannot have."""
 _NAMES = {"str": "text", "bool": "truth", "int": "whole", "float": "number", "list": "names"}

@@ -47,6 +47,10 @@ class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped pa
         return qs.order_by(*orders, "pk")
 
 
+class _IdFilter(django_filters.BaseInFilter, django_filters.UUIDFilter):  # type: ignore[misc]  # untyped package
+    """Ids with commas between."""
+
+
 class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped package
     """The parameters of a list of tracks."""
 
@@ -55,6 +59,7 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         method="keep",
         label="Whose tracks: mine (unless said otherwise), catalogue or all.",
     )
+    id = _IdFilter(field_name="pk", label="Ids with commas between: these tracks alone.")
     status = django_filters.MultipleChoiceFilter(choices=Track.Status.choices)
     genre = django_filters.ModelMultipleChoiceFilter(
         queryset=Genre.objects.all(),

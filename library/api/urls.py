@@ -7,6 +7,7 @@ from django.urls import path
 from library.api.bulk import TracksBulkView
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
+from library.api.exports import FeatureTableView, TrackJsonView, TrackTableView
 from library.api.generated import GenerateView, PathView
 from library.api.moods import MoodListView, MoodTrackListView
 from library.api.pictures import PicturesView
@@ -19,6 +20,7 @@ from library.api.playlists import (
 )
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.similar import SimilarToManyView, SimilarView
+from library.api.tagged import TaggedArchiveView, TaggedFileView, TaggedPreviewView
 from library.api.thumbs import ThumbListView, ThumbView
 from library.api.tracks import AnalyseView, TrackListView, TrackView
 from library.api.uploads import UploadListView, UploadView
@@ -26,6 +28,12 @@ from library.api.uploads import UploadListView, UploadView
 urlpatterns = [
     path("tracks/", TrackListView.as_view(), name="tracks"),
     path("tracks/bulk/", TracksBulkView.as_view(), name="tracks-bulk"),
+    path("tracks/export/csv/", TrackTableView.as_view(), name="tracks-csv"),
+    path("tracks/export/json/", TrackJsonView.as_view(), name="tracks-json"),
+    path("tracks/export/features/", FeatureTableView.as_view(), name="tracks-features"),
+    path("tracks/export/tagged/", TaggedArchiveView.as_view(), name="tracks-tagged"),
+    path("tracks/<uuid:pk>/tagged/", TaggedFileView.as_view(), name="track-tagged"),
+    path("tracks/<uuid:pk>/tagged/preview/", TaggedPreviewView.as_view(), name="track-tagged-preview"),
     path("tracks/<uuid:pk>/", TrackView.as_view(), name="track"),
     path("tracks/<uuid:pk>/analyse/", AnalyseView.as_view(), name="track-analyse"),
     path("tracks/<uuid:pk>/similar/", SimilarView.as_view(), name="track-similar"),

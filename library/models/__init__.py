@@ -12,6 +12,7 @@ from library.keys import (
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.batches import UploadBatch, UploadEntry
 from library.models.explanations import Explanation
+from library.models.features import TrackFeatures
 from library.models.lenses import TrackLens
 from library.models.playlists import Playlist, PlaylistEntry, PlaylistQuerySet
 from library.models.reanalyses import Reanalysis
@@ -25,6 +26,7 @@ from library.models.tracks import (
     holding,
     strength_column,
 )
+from library.models.watched import WatchedFile
 
 __all__ = [
     "EARLIEST_YEAR",
@@ -41,10 +43,12 @@ __all__ = [
     "Reanalysis",
     "Thumb",
     "Track",
+    "TrackFeatures",
     "TrackLens",
     "TrackQuerySet",
     "UploadBatch",
     "UploadEntry",
+    "WatchedFile",
     "archive_key",
     "cover_key",
     "explanation_key",

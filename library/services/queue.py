@@ -32,6 +32,7 @@ class Task(StrEnum):
     UNPACK = "library.tasks.unpack"
     CLASSIFY_SCRATCH = "library.tasks.classify_scratch"
     DESCRIBE_SCRATCH = "library.tasks.describe_scratch"
+    MEASURE_FEATURES = "library.tasks.measure_features"
 
 
 def send(track_id: UUID, *, bulk: bool) -> bool:
@@ -85,6 +86,21 @@ def send_scratch(task: Task, name: str, *, anonymous: bool, expires: float) -> A
     return current_app.send_task(
         task,
         (name, anonymous),
+        queue=INTERACTIVE,
+        expires=expires,
+        retry=False,
+        ignore_result=False,
+    )
+
+
+def send_features(track_id: UUID, *, expires: float) -> AsyncResult[Any]:
+    """Have the summary features of a track computed and give a handle on the end of it.
+
+    Raises what Celery and the Redis client raise if the broker is unreachable.
+    """
+    return current_app.send_task(
+        Task.MEASURE_FEATURES,
+        (str(track_id),),
         queue=INTERACTIVE,
         expires=expires,
         retry=False,

@@ -103,7 +103,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
     """Analyse again or delete the chosen tracks; deleting asks first."""
-    chosen = list(Track.objects.owned_by(request.user).filter(pk__in=_chosen(request)))
+    chosen = list(Track.objects.owned_by(request.user).filter(pk__in=chosen_ids(request)))
     action = request.POST.get("action", "")
     if not chosen or action not in ("again", "delete"):
         text = _("Choose at least one track.")
@@ -125,7 +125,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     return _deleted(request, chosen, stay=True)
 
 
-def _chosen(request: HttpRequest) -> list[UUID]:
+def chosen_ids(request: HttpRequest) -> list[UUID]:
+    """Return the ids of the tracks that were chosen in a list."""
     chosen = []
     for value in request.POST.getlist("track"):
         try:

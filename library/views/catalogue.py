@@ -96,15 +96,10 @@ def browse(request: HttpRequest) -> HttpResponse:
     """
     filters = Filters.of(request)
     catalogue = Track.objects.in_catalogue()
-    # What is none of the genres is not listed under the nearest.
-    heard = Case(When(current__style="", then=F("current__genre")), default=Value(""))
-    found = _search(catalogue.filter(current__isnull=False), filters).annotate(
-        shown=Coalesce("labelled_genre__slug", heard, Value(""))
-    )
-    counts: dict[str, int] = dict(found.order_by().values_list("shown").annotate(Count("pk")))
-    if filters.genre:
-        found = found.filter(shown="" if filters.genre == NO_GENRE else filters.genre)
-    tracks = found.with_verdict().select_related("labelled_genre", "current__model_version")
+    found = filtered(filters, by_genre=False)
+    listed = found.order_by().values_list("shown")  # type: ignore[misc]  # annotated by `filtered`
+    counts: dict[str, int] = dict(listed.annotate(Count("pk")))
+    tracks = filtered(filters).with_verdict().select_related("labelled_genre", "current__model_version")
     tracks = tracks.order_by(*filters.order)
     context = {
         "search": filters,
@@ -121,6 +116,17 @@ def browse(request: HttpRequest) -> HttpResponse:
         return render(request, "library/catalogue_results.html", context)
     context["reanalysis"] = reanalysis.card(request, Reanalysis.Scope.CATALOGUE)
     return render(request, "library/catalogue.html", context)
+
+
+def filtered(filters: Filters, *, by_genre: bool = True) -> TrackQuerySet:
+    """Query the analysed tracks of the catalogue that filters let through; `shown` is the genre of each."""
+    # What is none of the genres is not listed under the nearest.
+    heard = Case(When(current__style="", then=F("current__genre")), default=Value(""))
+    analysed = Track.objects.in_catalogue().filter(current__isnull=False)
+    found = _search(analysed, filters).annotate(shown=Coalesce("labelled_genre__slug", heard, Value("")))
+    if by_genre and filters.genre:
+        found = found.filter(shown="" if filters.genre == NO_GENRE else filters.genre)
+    return found
 
 
 def _search(tracks: TrackQuerySet, filters: Filters) -> TrackQuerySet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from training.api import runs, versions
+from training.api.clip_exports import ClipArchiveView, ClipJsonView, ClipTableView
 from training.api.clips import ClipListView, ClipView
 from training.api.genres import GenresView
 from training.api.review import ClipReviewView, ClipsReviewView
@@ -23,6 +24,9 @@ urlpatterns: list[URLPattern] = [
     path("genres/", GenresView.as_view(), name="genres"),
     path("clips/", ClipListView.as_view(), name="clips"),
     path("clips/<uuid:pk>/", ClipView.as_view(), name="clip"),
+    path("clips/export/csv/", ClipTableView.as_view(), name="clips-csv"),
+    path("clips/export/json/", ClipJsonView.as_view(), name="clips-json"),
+    path("clips/export/archive/", ClipArchiveView.as_view(), name="clips-archive"),
     path("clips/review/", ClipsReviewView.as_view(), name="clips-review"),
     path("clips/<uuid:pk>/review/", ClipReviewView.as_view(), name="clip-review"),
 ]

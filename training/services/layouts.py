@@ -14,8 +14,8 @@ from library.folders import find, genre_folders, walk
 from library.services.importing import Listing
 from training.models import Clip
 
-Layout = Literal["auto", "logmel", "fma", "folders", "csv"]
-LAYOUTS: tuple[Layout, ...] = ("auto", "logmel", "fma", "folders", "csv")
+Layout = Literal["auto", "logmel", "fma", "gtzan", "folders", "csv"]
+LAYOUTS: tuple[Layout, ...] = ("auto", "logmel", "fma", "gtzan", "folders", "csv")
 COLUMNS = ("path", "genre", "title", "artist", "part", "repetition_group")
 
 # Names of splits in public datasets.
@@ -81,7 +81,7 @@ def detect(source: Path) -> Layout:
         return "logmel"
     if _fma_table(source):
         return "fma"
-    return "folders"
+    return "gtzan" if _filtered_lists(source) else "folders"
 
 
 def entries(
@@ -105,6 +105,8 @@ def entries(
             found = _from_csv(source)
         elif chosen == "folders":
             found = _from_folders(source, is_genre)
+        elif chosen == "gtzan":
+            found = Listing(list(_from_gtzan(source)))
         else:
             found = Listing(list(_from_logmel(source) if chosen == "logmel" else _from_fma(source)))
     except tables.TableError as error:
@@ -114,8 +116,8 @@ def entries(
     if all(entry.problem for entry in found.entries):
         raise LayoutError(
             f"{source} holds no labelled clips. Give a folder with one folder per genre, a CSV table with "
-            f"the columns {', '.join(COLUMNS)}, a folder of the Free Music Archive with its tracks.csv, or "
-            "a folder with tracks.csv and a log-mel file."
+            f"the columns {', '.join(COLUMNS)}, a folder of the Free Music Archive with its tracks.csv, "
+            "GTZAN with the lists of its filtered partition, or a folder with tracks.csv and a log-mel file."
         )
     return found
 
@@ -197,6 +199,43 @@ def _from_folders(folder: Path, is_genre: Callable[[str], bool]) -> Listing[Entr
     return Listing(found)
 
 
+def _filtered_lists(folder: Path) -> dict[Path, Clip.Part]:
+    """Find the lists of the filtered partition in or beside a folder: ``train_filtered.txt`` and so on."""
+    for place in (folder, folder.parent):
+        names = {"train": Clip.Part.TRAIN, "valid": Clip.Part.VALID, "test": Clip.Part.TEST}
+        lists = {place / f"{name}_filtered.txt": part for name, part in names.items()}
+        if all(path.is_file() for path in lists):
+            return lists
+    return {}
+
+
+def _from_gtzan(folder: Path) -> Iterator[Entry]:
+    """GTZAN as published, genres/blues/blues.00000.wav, as Kereliuk, Sturm and Larsen (2015) divide it.
+
+    Their lists leave out clips that repeat or are distorted; so do we.
+    """
+    lists = _filtered_lists(folder)
+    if not lists:
+        raise LayoutError(
+            "There are no train_filtered.txt, valid_filtered.txt and test_filtered.txt in or beside "
+            f"{folder}. Without them, give --layout folders."
+        )
+    parts = {
+        Path(line.strip()).stem: part
+        for path, part in lists.items()
+        for line in path.read_text(encoding="utf-8-sig").splitlines()
+        if line.strip()
+    }
+    for path in walk(folder):
+        place = path.relative_to(folder)
+        part = parts.get(path.stem)
+        genre = path.stem.partition(".")[0]
+        problem = "" if part else "is in none of the filtered lists"
+        if path.parent.name != genre:
+            problem = "lies in another folder than that of its genre"
+        yield Entry(storable(place.as_posix()), genre, path, part=part and str(part), problem=problem)
+
+
 def _tracks(table: Path) -> dict[str, dict[str, str]]:
     columns = ("name", "title", "artist", "split", "filtered_split", "repetition_group")
     rows = tables.read(table, columns=columns, needed=()).rows
@@ -204,7 +243,7 @@ def _tracks(table: Path) -> dict[str, dict[str, str]]:
 
 
 def _fma_table(folder: Path) -> Path | None:
-    """Find the Free Music Archive's tracks.csv, which has two header rows."""
+    """Find the Free Music Archive's tracks.csv, which has three header rows."""
     for place in (folder, folder.parent, folder / "fma_metadata", folder.parent / "fma_metadata"):
         table = place / "tracks.csv"
         if table.is_file():

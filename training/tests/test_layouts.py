@@ -64,6 +64,30 @@ def test_the_free_music_archive(tmp_path: Path) -> None:
     )
 
 
+def test_gtzan_as_published_with_the_lists_of_its_filtered_partition(tmp_path: Path) -> None:
+    for name in ("blues.00000", "blues.00001", "rock.00007", "rock.00099"):
+        touch(tmp_path / "genres" / name.partition(".")[0] / f"{name}.wav")
+    touch(tmp_path / "genres/rock/blues.00002.wav")
+    with pytest.raises(LayoutError, match="no train_filtered"):
+        entries(tmp_path / "genres", "gtzan")
+    for part, lines in (
+        ("train", "blues/blues.00000.wav\n\n"),
+        ("valid", "blues/blues.00001.wav\r\n"),
+        ("test", "rock/rock.00007.wav\nblues/blues.00002.wav"),
+    ):
+        assert detect(tmp_path / "genres") == "folders"
+        (tmp_path / f"{part}_filtered.txt").write_text(lines)
+    assert detect(tmp_path / "genres") == "gtzan"
+    found = {entry.key: entry for entry in entries(tmp_path / "genres").entries}
+    assert {key: (entry.genre, entry.part, entry.problem) for key, entry in found.items()} == {
+        "blues/blues.00000.wav": ("blues", "train", ""),
+        "blues/blues.00001.wav": ("blues", "valid", ""),
+        "rock/rock.00007.wav": ("rock", "test", ""),
+        "rock/rock.00099.wav": ("rock", None, "is in none of the filtered lists"),
+        "rock/blues.00002.wav": ("blues", "test", "lies in another folder than that of its genre"),
+    }
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [

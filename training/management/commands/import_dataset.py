@@ -26,8 +26,8 @@ class Command(ImportCommand):
     help = (
         "Import labelled clips to train on: a folder with one folder per genre (GTZAN's layout), a CSV table "
         "(path, genre, title, artist, part, repetition_group), a folder of the Free Music Archive with its "
-        "tracks.csv, or a folder with tracks.csv and a log-mel file. Run it again to go on or to pick up "
-        "what is new or has changed."
+        "tracks.csv, GTZAN with train_filtered.txt, valid_filtered.txt and test_filtered.txt, or a folder "
+        "with tracks.csv and a log-mel file. Run it again to go on or to pick up what is new or has changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
