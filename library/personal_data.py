@@ -27,7 +27,7 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield the tracks of `user` with their sounds, covers and pictures, then lists of what else is theirs."""
+    """Yield the tracks of `user` with sounds, covers and pictures, then lists of what else is theirs."""
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
