@@ -4,13 +4,14 @@ NODE_MODULES := node_modules/.package-lock.json
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
 TAGGER := .venv/.tagger
+LOAD := .venv/.load/.made
 # Each process has its own database and queue; a file's tests share fixtures, so they stay together.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench drill messages audit lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench load drill messages audit lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -44,6 +45,9 @@ e2e: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests in a real browser (CH
 
 bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
+
+load: $(TESTING) $(TAGGER) $(NODE_MODULES) $(LOAD) ## Send 50 people to a site of its own, and say how long they wait (ARGS="--training")
+	@exec $(PY) -m genreweb.load $(ARGS)
 
 drill: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
 	@exec $(PY) -m genreweb.drill $(ARGS)
@@ -79,6 +83,13 @@ $(TAGGER): requirements-tagger.txt tools/install_tagger.sh $(wildcard classifier
 $(TESTING): requirements-dev.txt $(RUNTIME)
 	@echo "Installing what the tests and the linters need"
 	@sh tools/pip_install.sh requirements-dev.txt
+	@touch $@
+
+# Apart from the packages of the site, which it must not change.
+$(LOAD): requirements-load.txt | $(TESTING)
+	@echo "Installing Locust, which plays the people"
+	@$(PY) -m uv venv --quiet --clear --python $(PY) .venv/.load
+	@$(PY) -m uv pip install --quiet --python .venv/.load --require-hashes --requirement requirements-load.txt
 	@touch $@
 
 $(NODE_MODULES): package-lock.json package.json .venv/.made

@@ -160,6 +160,21 @@ class Site:
             headers["Prefer"] = f"wait={wait}"
         return self.request("POST", to, body, headers)
 
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """Give the processes of the site in whose command line one of `words` stands, parents first."""
+        if self.process is None:
+            return []
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            # Workers start short-lived processes; one may end in this moment.
+            try:
+                command = child.cmdline()
+            except psutil.Error:
+                continue
+            if any(word in part for part in command for word in words):
+                found.append(child)
+        return found
+
     def workers(self, queue: str = "analysis") -> list[psutil.Process]:
         """Give the processes of the worker that empties `queue`, the parent first."""
         if self.process is None:
