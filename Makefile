@@ -50,7 +50,7 @@ load: $(TESTING) $(TAGGER) $(NODE_MODULES) $(LOAD) ## Send 50 people to a site o
 	@exec $(PY) -m genreweb.load $(ARGS)
 
 drill: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
-	@exec $(PY) -m genreweb.drill $(ARGS)
+	@exec $(PY) -m genreweb.drills $(ARGS)
 
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
 	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \
