@@ -213,6 +213,7 @@ TRAINING_SCHEDULE = env.one_of("TRAINING_SCHEDULE", "", ("daily", "weekly"))
 """When a quick run starts by itself, at three in the morning (weekly: on Sundays); empty: never."""
 TRAINING_SCHEDULE_CLIPS = env.int("TRAINING_SCHEDULE_CLIPS", 20)
 """Clips that must be new for it."""
+CELERY_BEAT_SCHEDULER = "genreweb.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE)
 
 # --- people ---------------------------------------------------------------------------------------------

@@ -23,6 +23,11 @@ FAULT_SECONDS = 12.0
 _ERROR = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>A drill.</Message></Error>"
 
 
+class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+    def log(self, *_line: object) -> None:
+        """Print no line for each request."""
+
+
 class Bucket:
     """A bucket behind HTTP on this machine, for the time of a block."""
 
@@ -35,9 +40,7 @@ class Bucket:
         self._answers.set()
         self.refused = self.hung = 0
         """Requests that met an error, and that had to wait."""
-        self._server = make_server(
-            "127.0.0.1", 0, self._serve, threaded=True, request_handler=MotoRequestHandler
-        )
+        self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=_Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.environment: Mapping[str, str] = {
             "S3_BUCKET": self.name,
