@@ -10,8 +10,8 @@ from celery.beat import PersistentScheduler
 class Scheduler(PersistentScheduler):
     """Starts what `genreweb.schedule` lists.
 
-    Celery's own waits until the clock has again passed the last run, which may be days ahead once the clock was
-    corrected; meanwhile no row of a dead worker would be picked up.
+    Celery's own waits until the clock has again passed the last run, which may be days ahead once it was set
+    back; meanwhile no row of a dead worker would be picked up.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:

@@ -18,8 +18,8 @@ class Report:
     """Requests that were sent again."""
     killed: int = 0
     """Worker processes."""
-    shared: int = 0
-    """Analyses by a second host."""
+    shared: int | None = None
+    """Analyses by a second host, where there was one."""
     recovery: dict[str, float] = field(default_factory=dict)
     """Seconds until the site was healthy again after a fault, by its name."""
     longest_wait: float = 0.0
@@ -55,7 +55,8 @@ def tell(report: Report, rows: list[Row], *, uploads: int) -> int:
     found = outcome(rows, uploads=uploads)
     print(f"{'accepted':<44}{len(report.accepted):>8} of {uploads}, {report.repeated} requests repeated")
     print(f"{'worker processes killed':<44}{report.killed:>8}")
-    print(f"{'analyses by a second host':<44}{report.shared:>8}")
+    if report.shared is not None:
+        print(f"{'analyses by a second host':<44}{report.shared:>8}")
     print(f"{'lost':<44}{found.lost:>8}, of which {found.failed} failed")
     print(f"{'twice':<44}{found.twice:>8}")
     print(f"{'longest wait for a page':<44}{report.longest_wait:>8.1f} s")

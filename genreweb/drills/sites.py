@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -103,7 +104,13 @@ def try_backup(environment: Environment, rows: list[Row], report: Report, *, buc
         empty = {**environment, "GENREWEB_VAR": str(folder / "var")}
         _restore(archive, empty, rows, report, "restore in an empty folder")
         with _engines(environment, folder / "elsewhere") as engines:
-            elsewhere = {**environment, **engines, **bucket, "GENREWEB_VAR": str(folder / "no engines")}
+            elsewhere = {
+                **environment,
+                **engines,
+                **bucket,
+                "SECRET_KEY": secrets.token_urlsafe(50),
+                "GENREWEB_VAR": str(folder / "no engines"),
+            }
             _restore(archive, elsewhere, rows, report, "restore onto a bucket and a database elsewhere")
         if (folder / "no engines" / "postgres").exists():
             report.problems.append("the restored site made a database of its own")
