@@ -23,7 +23,7 @@ from typing import Any, Self
 import psutil
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-START_SECONDS = 180
+START_SECONDS = 300
 STOP_SECONDS = 60
 # Settings that would make the site use other engines.
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "DJANGO_SETTINGS_MODULE", "SECRET_KEY")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import secrets
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from classifier.benchmarks.sounds import variants
 from genreweb.drills import clock, disk, faults, report, sites
-from genreweb.drills.crowd import Crowd
+from genreweb.drills.crowd import Crowd, shares
 from genreweb.drills.report import Report, Row
 from genreweb.drills.second_host import SecondHost
 from genreweb.drills.storage import Bucket
@@ -38,23 +39,24 @@ _SITE_BYTES, _UPLOAD_BYTES = 2**30, 2 * 2**20
 
 
 def main() -> int:
+    drills = {"folder": _on_one_disk, "bucket": _with_a_bucket}
     parser = argparse.ArgumentParser(prog="make drill", description=report.__doc__)
-    parser.add_argument("--uploads", type=int, default=100, help="of all; half of them to each site")
+    parser.add_argument("--uploads", type=int, default=100, help="of all, divided among the sites")
     parser.add_argument("--seconds", type=float, default=480.0, help="when the drill gives up on a site")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--site", choices=drills, help="only the one that keeps its files there")
     asked = parser.parse_args()
     print(f"{asked.uploads} uploads, seed {asked.seed}", flush=True)
-    sounds = variants(asked.uploads)
-    half = len(sounds) // 2
+    chosen = [asked.site] if asked.site else list(drills)
+    sounds = iter(variants(asked.uploads))
     failed = 0
-    for name, drill, some in (
-        ("A site on one disk", _on_one_disk, sounds[:half]),
-        ("A site with a bucket", _with_a_bucket, sounds[half:]),
-    ):
+    for name, number in zip(chosen, shares(asked.uploads, len(chosen)), strict=True):
         found = Report()
-        rows = drill(some, found, seconds=asked.seconds, seed=asked.seed)
-        print(f"\n{name}")
-        failed |= report.tell(found, rows, uploads=len(some))
+        rows = drills[name](
+            list(itertools.islice(sounds, number)), found, seconds=asked.seconds, seed=asked.seed
+        )
+        print(f"\nThe site that keeps its files in a {name}:")
+        failed |= report.tell(found, rows, uploads=number)
     return failed
 
 
@@ -85,7 +87,7 @@ def _with_a_bucket(sounds: list[bytes], found: Report, *, seconds: float, seed: 
         strikes = [*bucket.faults()]
         environment = {**_ENVIRONMENT, **told}
         if (library := clock.library()) is None:
-            found.skipped.append("the clock that jumps: libfaketime is not installed (Debian: faketime)")
+            found.skipped.append("the clock that jumps: no libfaketime was found that Python works with")
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genreweb-clock-")))
             folder.chmod(0o711)

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from genreweb.drills.faults import Fault
+from genreweb.trial import REPOSITORY
 
 DAY = 86400
-_PLACES = ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
+_PLACES = (REPOSITORY / ".venv" / ".drill" / "lib", Path("/usr/lib"), Path("/usr/local/lib"))
+_NAMES = ("libfaketimeMT.so.1", "libfaketime.so.1")
+# Releases of libfaketime before 0.9.11 refuse to sleep until a moment of the monotonic clock, as Python does.
+_SLEEP = "import time; time.sleep(0.01)"
 
 
 def library() -> Path | None:
-    """Find libfaketime, or None where it is not installed."""
+    """Find a libfaketime that Python works with, or None."""
     for place in _PLACES:
-        for found in sorted(Path(place).glob("**/faketime/libfaketimeMT.so.1")):
-            return found
+        for name in _NAMES:
+            for found in sorted(place.glob(f"**/{name}")):
+                if _works(found):
+                    return found
     return None
+
+
+def _works(library: Path) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, **Clock(library, Path(folder)).environment}
+        done = subprocess.run(
+            [sys.executable, "-c", _SLEEP], env=environment, capture_output=True, check=False
+        )
+    return done.returncode == 0
 
 
 class Clock:
@@ -30,6 +49,8 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # Its older name.
+            "DONT_FAKE_MONOTONIC": "1",
         }
 
     def move(self, seconds: int) -> None:

@@ -11,7 +11,6 @@ import psutil
 from genreweb.trial import Site
 
 TOTAL = "Aggregated"
-_PERCENTILES = ("50%", "95%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +41,20 @@ def pages(stats: Path) -> list[Page]:
     with stats.open(newline="") as file:
         return [
             Page(
-                row["Name"],
-                int(row["Request Count"]),
-                int(row["Failure Count"]),
-                # Of a page that nobody asked for there are none.
-                *(float(row[name]) if row[name] != "N/A" else 0.0 for name in _PERCENTILES),
+                name=row["Name"],
+                requests=int(row["Request Count"]),
+                errors=int(row["Failure Count"]),
+                p50=_milliseconds(row["50%"]),
+                p95=_milliseconds(row["95%"]),
                 per_second=float(row["Requests/s"]),
             )
             for row in csv.DictReader(file)
         ]
+
+
+def _milliseconds(said: str) -> float:
+    # Of a page that nobody asked for there are none.
+    return 0.0 if said == "N/A" else float(said)
 
 
 def failures(file: Path) -> list[str]:
