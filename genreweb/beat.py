@@ -16,7 +16,11 @@ class Scheduler(PersistentScheduler):
 
     def tick(self, *arguments: Any, **options: Any) -> float:
         """Start what is due, and give the seconds until something is again."""
-        ahead = [entry for entry in self.schedule.values() if entry.last_run_at > entry.default_now()]
+        ahead = [
+            entry
+            for entry in self.schedule.values()
+            if entry.last_run_at is not None and entry.last_run_at > entry.default_now()
+        ]
         for entry in ahead:
             entry.last_run_at = entry.default_now()
         if ahead:
