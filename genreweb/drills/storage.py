@@ -41,6 +41,8 @@ class Bucket:
         self.refused = self.hung = 0
         """Requests that met an error, and that had to wait."""
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=_Quiet)
+        # Clients keep connections open, also those that this process has forgotten.
+        self._server.daemon_threads, self._server.block_on_close = True, False
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.environment: Mapping[str, str] = {
             "S3_BUCKET": self.name,
