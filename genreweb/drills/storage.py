@@ -14,7 +14,7 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from genreweb.drills.faults import Fault
 from genreweb.trial import Site
@@ -23,7 +23,7 @@ FAULT_SECONDS = 12.0
 _ERROR = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>A drill.</Message></Error>"
 
 
-class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+class _Quiet(MotoRequestHandler):
     def log(self, *_line: object) -> None:
         """Print no line for each request."""
 
@@ -40,9 +40,9 @@ class Bucket:
         self._answers.set()
         self.refused = self.hung = 0
         """Requests that met an error, and that had to wait."""
-        self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=_Quiet)
+        self._server = ThreadedWSGIServer("127.0.0.1", 0, self._serve, _Quiet)
         # Clients keep connections open, also those that this process has forgotten.
-        self._server.daemon_threads, self._server.block_on_close = True, False
+        self._server.block_on_close = False
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.environment: Mapping[str, str] = {
             "S3_BUCKET": self.name,

@@ -90,7 +90,7 @@ def _tracks(template: Track, number: int) -> list[Track]:
 def _analyses(template: Track, tracks: list[Track]) -> None:
     """Copy the analysis with other verdicts; the database does it, for most of a row is long."""
     rng = np.random.default_rng(2)
-    whole = Analysis.objects.get(pk=template.current_id)
+    whole = Analysis.objects.get(track=template)
     labels = list(whole.probabilities)
     other: dict[str, list[Any]] = {"track_id": [], "genre": [], "confidence": [], "probabilities": []}
     for track in tracks:
@@ -99,7 +99,7 @@ def _analyses(template: Track, tracks: list[Track]) -> None:
         other["genre"].append(labels[int(shares.argmax())])
         other["confidence"].append(float(shares.max()))
         other["probabilities"].append(json.dumps(dict(zip(labels, shares.tolist(), strict=True))))
-    columns = [field.column for field in Analysis._meta.concrete_fields if not field.primary_key]
+    columns = [str(field.column) for field in Analysis._meta.concrete_fields if not field.primary_key]
     taken = ", ".join(f"{'made' if name in other else 'whole'}.{name}" for name in columns)
     with connection.cursor() as cursor:
         cursor.execute(

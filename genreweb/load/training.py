@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from classifier.synthesis import styles
-from classifier.synthesis.chiptune import chiptune
 from classifier.synthesis.wav import wav
 from genreweb.trial import REPOSITORY, Site
 
@@ -19,7 +18,7 @@ IMPORT_SECONDS = 600
 START_SECONDS = 300
 _CLIPS = 30
 _CLIP_SECONDS = 8.0
-_GENRES = {"disco": styles.dance, "rock": styles.rock, "classical": styles.nocturne, "pop": chiptune}
+_GENRES = {"disco": styles.dance, "classical": styles.nocturne}
 
 
 def begin_training(site: Site, folder: Path) -> str:
