@@ -5,13 +5,15 @@ RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
 FUZZING := .venv/.fuzzing
 TAGGER := .venv/.tagger
+LOAD := .venv/.load/.made
+DRILL := .venv/.drill/.made
 # Each process has its own database and queue; a file's tests share fixtures, so they stay together.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench drill fuzz messages audit lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench load drill fuzz messages audit lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -46,8 +48,11 @@ e2e: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests in a real browser (CH
 bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
 
-drill: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
-	@exec $(PY) -m genreweb.drill $(ARGS)
+load: $(TESTING) $(TAGGER) $(NODE_MODULES) $(LOAD) ## Send 50 people to a site of its own, and say how long they wait (ARGS="--training")
+	@exec $(PY) -m genreweb.load $(ARGS)
+
+drill: $(TESTING) $(TAGGER) $(NODE_MODULES) $(DRILL) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
+	@exec $(PY) -m genreweb.drills $(ARGS)
 
 fuzz: $(FUZZING) $(TAGGER) $(NODE_MODULES) ## Send a site of its own what its API's schema allows and what not (ARGS="--examples 50")
 	@exec $(PY) -m genreweb.fuzz $(ARGS)
@@ -88,6 +93,20 @@ $(TESTING): requirements-dev.txt $(RUNTIME)
 $(FUZZING): requirements-fuzz.txt $(TESTING)
 	@echo "Installing what makes the requests"
 	@sh tools/pip_install.sh requirements-fuzz.txt
+	@touch $@
+
+# Apart from the packages of the site, which it must not change.
+$(LOAD): requirements-load.txt | $(TESTING)
+	@echo "Installing Locust, which plays the people"
+	@$(PY) -m uv venv --quiet --clear --python $(PY) .venv/.load
+	@$(PY) -m uv pip install --quiet --python .venv/.load --require-hashes --requirement requirements-load.txt
+	@touch $@
+
+# Without it one fault is left out, and the drill says so.
+$(DRILL): requirements-drill.txt | $(TESTING)
+	@$(PY) -m uv venv --quiet --clear --python $(PY) .venv/.drill
+	@$(PY) -m uv pip install --quiet --python .venv/.drill --require-hashes --requirement requirements-drill.txt >.venv/.drill/log 2>&1 \
+		|| echo "  libfaketime cannot be built here (see .venv/.drill/log)"
 	@touch $@
 
 $(NODE_MODULES): package-lock.json package.json .venv/.made

@@ -189,6 +189,11 @@ class _Reader:
                 raise ValueError("which is no address of a database") from None
             if found["ENGINE"] != "django.db.backends.postgresql" or not found["NAME"]:
                 raise ValueError("which is no address of a PostgreSQL with the name of a database")
+            # A folder of sockets is written as `?host=`; the programs of PostgreSQL are told HOST alone.
+            options = found.get("OPTIONS", {})
+            for option in ("host", "port"):
+                if option in options:
+                    found[option.upper()] = options.pop(option)
             return found
 
         return self._read(name, nothing, convert, hint="Write postgresql://user:password@host:5432/name.")

@@ -39,8 +39,10 @@ def beat(client: redis.Redis, *, queues: list[str], worker: str) -> None:
         pipeline.set(_MEMORY.format(worker), f"{resident} {processes}", ex=int(LOST_AFTER_SECONDS))
         for queue in queues:
             key = _KEY.format(queue)
-            pipeline.zadd(key, {worker: now})
             pipeline.zremrangebyscore(key, "-inf", now - LOST_AFTER_SECONDS)
+            # Left from before the clock was set back.
+            pipeline.zremrangebyscore(key, now + LOST_AFTER_SECONDS, "+inf")
+            pipeline.zadd(key, {worker: now})
             pipeline.expire(key, int(LOST_AFTER_SECONDS))
         pipeline.execute()
 
@@ -53,7 +55,8 @@ def leave(client: redis.Redis, *, queues: list[str], worker: str) -> None:
 
 def live_workers(client: redis.Redis, *, queue: str) -> int:
     """Count the workers whose last heartbeat for `queue` is recent."""
-    return int(client.zcount(_KEY.format(queue), _now(client) - LOST_AFTER_SECONDS, "+inf"))
+    now = _now(client)
+    return int(client.zcount(_KEY.format(queue), now - LOST_AFTER_SECONDS, now + LOST_AFTER_SECONDS))
 
 
 def memory(client: redis.Redis, *, queues: Iterable[str]) -> dict[str, tuple[int, int]]:

@@ -252,6 +252,7 @@ class JobTable(Generic[ClaimT]):
 
         A message too many is harmless: a row is claimed once.
         """
+        self._stamp_again()
         self._release_lost()
         messages = self.messages_waiting()
         if messages is None or messages >= self.most_messages:
@@ -270,6 +271,12 @@ class JobTable(Generic[ClaimT]):
         if lost.filter(tries__lt=self.attempts).update(**self._queued(_long_ago())):
             return Event.WORKER_LOST
         return Event.FAILED if lost.update(**self._failed(self.lost_code, {})) else None
+
+    def _stamp_again(self) -> None:
+        """Set times that lie ahead to now: the clock was set back, and would reach them days later."""
+        ahead = Now() + timedelta(seconds=settings.ANALYSIS_LOST_AFTER_SECONDS)
+        self.rows().filter(**self.running, heartbeat_at__gt=ahead).update(heartbeat_at=Now())
+        self.rows().filter(**self.waiting, queued_at__gt=ahead).update(queued_at=Now())
 
     def _release_lost(self) -> None:
         silent = Now() - timedelta(seconds=settings.ANALYSIS_LOST_AFTER_SECONDS)

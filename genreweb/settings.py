@@ -222,6 +222,7 @@ WATCH_DIR = env.folder("GENREWEB_WATCH")
 WATCH_USER = env.str("GENREWEB_WATCH_USER", "").strip()
 WATCH_SETTLE_SECONDS = 10
 """How long a file must have been the same before it is taken, or missing before its track goes."""
+CELERY_BEAT_SCHEDULER = "genreweb.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE, watches=WATCH_DIR is not None)
 
 # --- people ---------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from typing import Any, Self
 import psutil
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-START_SECONDS = 180
+START_SECONDS = 300
 STOP_SECONDS = 60
 # Settings that would make the site use other engines.
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "DJANGO_SETTINGS_MODULE", "SECRET_KEY")
@@ -159,6 +159,21 @@ class Site:
         if wait:
             headers["Prefer"] = f"wait={wait}"
         return self.request("POST", to, body, headers)
+
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """Give the processes of the site in whose command line one of `words` stands, parents first."""
+        if self.process is None:
+            return []
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            # Workers start short-lived processes; one may end in this moment.
+            try:
+                command = child.cmdline()
+            except psutil.Error:
+                continue
+            if any(word in part for part in command for word in words):
+                found.append(child)
+        return found
 
     def workers(self, queue: str = "analysis") -> list[psutil.Process]:
         """Give the processes of the worker that empties `queue`, the parent first."""

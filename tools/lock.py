@@ -12,7 +12,15 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-FILES = ("requirements", "requirements-dev", "requirements-node", "requirements-audit", "requirements-fuzz")
+FILES = (
+    "requirements",
+    "requirements-dev",
+    "requirements-node",
+    "requirements-audit",
+    "requirements-fuzz",
+    "requirements-load",
+    "requirements-drill",
+)
 _ADDRESS = re.compile(r"\w+://|^\s*(?:--(?:extra-)?index-url|--find-links)|@ /", re.MULTILINE)
 
 

@@ -114,7 +114,7 @@ def _readings(raw: bytes) -> list[tuple[float, str]]:
 
 
 def _plausibility(text: str, score: Callable[[str, str, str], float]) -> float:
-    """Mean score of the characters that are not ASCII, each judged with its neighbours."""
+    """Mean score of the characters that are not ASCII, each scored with its neighbours."""
     padded = f" {text} "
     scores = [
         score(padded[place], padded[place - 1], padded[place + 1])

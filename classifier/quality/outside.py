@@ -23,7 +23,7 @@ MOST_OTHERS_SURE: Final = 0.15
 MOST_NON_MUSIC_SURE: Final = 0.05
 
 _FEW: Final = 10
-"""Of fewer tracks no share is judged: one more or less would decide."""
+"""Of fewer tracks no share is compared with a goal: one more or less would decide."""
 _WEAK: Final = 0.6
 
 

@@ -115,7 +115,7 @@ def _row(name: str | Promise, row: Mapping[str, Any]) -> LensRow:
 
 
 def _goals(content: Mapping[str, Any]) -> list[Goal]:
-    """Goals are judged on all clips, as they were set."""
+    """Goals are compared with the figures of all clips, as they were set."""
     lenses, goals = content["lenses"], []
     for lens, bar in LEAST_MRR.items():
         if lens in lenses:

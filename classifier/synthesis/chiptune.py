@@ -86,9 +86,9 @@ def _melody(
     place = degree + walk[slots]
     note = root + np.array(scale)[place % 7] + 12 * (place // 7)
     trembling = 1 + rng.uniform(0, 0.01) * np.sin(2 * np.pi * rng.uniform(4, 8) * time)
-    heard = (rng.random(slots[-1] + 1) < rng.uniform(0.5, 0.95))[slots]
+    sounding = (rng.random(slots[-1] + 1) < rng.uniform(0.5, 0.95))[slots]
     frequency = _frequency(note.astype(np.float64)) * trembling
-    return np.asarray(_pulse(frequency, float(rng.choice([0.125, 0.25, 0.5]))) * heard, np.float64)
+    return np.asarray(_pulse(frequency, float(rng.choice([0.125, 0.25, 0.5]))) * sounding, np.float64)
 
 
 def _drums(time: Float64, beat: float, rng: np.random.Generator) -> Float64:

@@ -1,4 +1,4 @@
-"""Recordings in which music is hard to hear: how they are recognised, judged, simulated and fitted on."""
+"""Recordings in which music is hard to hear: how they are recognised, evaluated, simulated and fitted on."""
 
 from __future__ import annotations
 

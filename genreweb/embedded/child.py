@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 class Log:
-    """The log file of one child, and the judge of which of its lines are worth showing."""
+    """The log file of one child, and which of its lines are worth showing."""
 
     def __init__(
         self, name: str, *, say: Say, verbose: bool, live: threading.Event, grave: set[str] = _GRAVE

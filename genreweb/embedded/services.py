@@ -41,12 +41,14 @@ def services(where: Address) -> list[Service]:
     one_core_each = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     # Workers have no URLs to check; `manage.py prepare` and the web server look at the rest.
     no_checks = {"CELERY_SKIP_CHECKS": "1"}
-    politely = ["nice", "-n", "10"] if shutil.which("nice") else []
+    # Readers of pages go first, then sounds that somebody waits for, then training.
+    politely, most_politely = _nice(5), _nice(10)
     return [
         Service("web", _web(where), one_core_each, people_wait=True),
         Service(
             "analysis",
             [
+                *politely,
                 *_celery("worker"),
                 *("--hostname", "analysis@%h", "--queues", "analysis,bulk"),
                 *("--concurrency", str(min(cores(), 8)), "--max-memory-per-child", str(ANALYSIS_MEMORY_KIB)),
@@ -58,7 +60,7 @@ def services(where: Address) -> list[Service]:
         Service(
             "training",
             [
-                *politely,
+                *most_politely,
                 *_celery("worker"),
                 *("--hostname", "training@%h", "--queues", "training"),
                 # TensorFlow is imported by a job and goes with its process.
@@ -88,6 +90,10 @@ def _web(where: Address) -> list[str]:
         *(("--worker-tmp-dir", str(memory)) if os.access(memory, os.W_OK) else ()),
         "--no-control-socket",
     ]
+
+
+def _nice(by: int) -> list[str]:
+    return ["nice", "-n", str(by)] if shutil.which("nice") else []
 
 
 def _celery(command: str) -> list[str]:

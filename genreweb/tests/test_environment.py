@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.db.backends.postgresql.client import DatabaseClient
 
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.environment import Environment
@@ -171,3 +172,13 @@ def test_an_empty_variable_is_an_unset_one() -> None:
     assert (env.int("NAME", 3), env.bool("NAME", True)) == (3, True)
     assert (env.origin("NAME"), env.hosts("NAME")) == ("", [])
     assert env.faults == {}
+
+
+def test_a_folder_of_sockets_is_the_host_for_every_program() -> None:
+    """psql and pg_dump, of `backup` and `restore`, are told the host alone."""
+    address = "postgresql://genreweb@/site?host=/srv/run&port=5433&application_name=a"
+    read = Environment({"DATABASE_URL": address}).database("DATABASE_URL")
+    assert (read["HOST"], str(read["PORT"]), read["NAME"]) == ("/srv/run", "5433", "site")
+    assert read["OPTIONS"] == {"application_name": "a"}
+    command, _environment = DatabaseClient.settings_to_cmd_args_env(read, [])
+    assert command[:7] == ["psql", "-U", "genreweb", "-h", "/srv/run", "-p", "5433"]

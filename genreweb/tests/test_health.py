@@ -93,6 +93,9 @@ def test_worker_that_fell_silent_is_none(client: Client, worker: None) -> None:
         long_ago = time.time() - heartbeat.LOST_AFTER_SECONDS - 1
         redis.zadd("genreweb:workers:analysis", {"analysis@here": long_ago})
         assert heartbeat.live_workers(redis, queue="analysis") == 0
+        # Nor does one live that was last seen before the clock was set back.
+        redis.zadd("genreweb:workers:analysis", {"analysis@here": time.time() + 3 * 86400})
+        assert heartbeat.live_workers(redis, queue="analysis") == 0
     assert ask(client)[0] == 503
 
 

@@ -17,7 +17,8 @@ LAYERS = ("classifier.core", "classifier", "library", "training")
 KNOWS_APPS = {
     *("genreweb.urls", "genreweb.api", "genreweb.api_urls", "genreweb.settings"),
     # The worker warms the classifier up; the benchmark measures all of it.
-    *("genreweb.celery", "genreweb.bench", "genreweb.drill", "genreweb.trial"),
+    *("genreweb.celery", "genreweb.bench", "genreweb.trial", "genreweb.drills.__main__"),
+    *("genreweb.load.__main__", "genreweb.load.rows", "genreweb.load.training"),
 }
 HEAVY = ("tensorflow", "keras", "librosa", "numba")
 PACKAGES = ("genreweb", "classifier", "library", "training")

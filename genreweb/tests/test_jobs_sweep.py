@@ -102,3 +102,17 @@ def test_two_sweeps_at_once_release_a_row_once(jobs: Jobs) -> None:
             future.result(30)
     assert jobs.events == [(row.pk, Event.WORKER_LOST)]
     assert state(row) == ("queued", "", 1, 1)
+
+
+@pytest.mark.django_db
+def test_rows_from_before_the_clock_was_set_back_are_picked_up(jobs: Jobs) -> None:
+    silent = make_row(seconds_ago=-3 * 86400, status="running", step="decode", attempt=1, tries=1)
+    dropped = make_row(seconds_ago=-3 * 86400)
+    assert jobs.sweep() == 0, "a worker that lives has time to say so"
+    assert state(silent) == ("running", "", 1, 1)
+    past = timezone.now() - timedelta(minutes=1)
+    # What is left of them is what a minute later would be.
+    assert Track.objects.filter(pk=silent.pk, heartbeat_at__lte=timezone.now()).update(heartbeat_at=past) == 1
+    assert Track.objects.filter(pk=dropped.pk, queued_at__lte=timezone.now()).update(queued_at=past) == 1
+    assert jobs.sweep() == 2
+    assert set(jobs.told) == {silent.pk, dropped.pk}

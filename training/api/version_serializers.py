@@ -34,7 +34,9 @@ class MetricsSerializer(serializers.Serializer[Any]):
     recall = serializers.DictField(child=serializers.FloatField(allow_null=True), help_text="By label.")
     calibration_error = serializers.FloatField(allow_null=True)
     accuracy_at_60_percent_coverage = serializers.FloatField(allow_null=True)
-    robustness = serializers.FloatField(allow_null=True, help_text="Mean accuracy when the sound is spoilt.")
+    robustness = serializers.FloatField(
+        allow_null=True, help_text="Mean accuracy over simulated degradations of the sound."
+    )
     milliseconds = serializers.FloatField(allow_null=True, help_text="For 30 seconds of sound on one core.")
     size = serializers.IntegerField(allow_null=True, help_text="Of the network, in bytes.")
 

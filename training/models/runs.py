@@ -103,7 +103,7 @@ class TrainingRun(models.Model):
         FEATURES = "features", _("reading their features")
         FIT = "fit", _("training")
         EXPORT = "export", _("writing the network")
-        JUDGE = "judge", _("measuring it beside the one in service")
+        EVALUATE = "judge", _("measuring it beside the one in service")
         SAVE = "save", _("saving the candidate")
 
     ACTIVE = (Status.QUEUED, Status.RUNNING)

@@ -33,7 +33,7 @@ _BEGINS = {
     Step.FEATURES: 0.02,
     Step.FIT: 0.08,
     Step.EXPORT: 0.9,
-    Step.JUDGE: 0.93,
+    Step.EVALUATE: 0.93,
     Step.SAVE: 0.98,
 }
 # Seconds that exporting, evaluating and saving take after the last epoch, as far as nothing better is known.

@@ -240,8 +240,8 @@ def test_flipped_labels_of_real_music_rank_first(
     Clip.objects.bulk_update(clips, ["artist"])
     assert check().clips > 150
     suspicion = dict(Clip.objects.exclude(suspicion=None).values_list("pk", "suspicion"))
-    judged = [place for place, clip in enumerate(clips) if clip.pk in suspicion]
-    scores = np.array([suspicion[clips[place].pk] for place in judged])
-    area = auc(scores, flipped[judged])
-    print(f"ROC AUC {area:.3f} of {len(judged)} clips")
+    suspected = [place for place, clip in enumerate(clips) if clip.pk in suspicion]
+    scores = np.array([suspicion[clips[place].pk] for place in suspected])
+    area = auc(scores, flipped[suspected])
+    print(f"ROC AUC {area:.3f} of {len(suspected)} clips")
     assert area >= 0.8

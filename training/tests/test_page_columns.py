@@ -37,7 +37,7 @@ ROWS = 3
 _SOUND = {"library_analysis.timeline", "library_analysis.peaks", "library_analysis.descriptor"}
 _WHY = {"library_explanation.summary"}
 _FIGURES = {"classifier_modelversion.metadata", "classifier_modelversion.files"}
-_JUDGED = {*_FIGURES, "training_trainingrun.judgement"}
+_EVALUATED = {*_FIGURES, "training_trainingrun.judgement"}
 _PREDICTED = {"training_clip.opinion"}
 _REVIEWED = {"training_clip.embedding", *_PREDICTED}
 SHOWN: dict[str, set[str]] = {
@@ -55,10 +55,10 @@ SHOWN: dict[str, set[str]] = {
     # What was measured of each version, and its size.
     "classifier:quality": _FIGURES,
     "training:versions": _FIGURES,
-    "training:version": _JUDGED,
-    "api:model-versions": _JUDGED,
-    "api:model-version": _JUDGED,
-    "api:model-version-compare": _JUDGED,
+    "training:version": _EVALUATED,
+    "api:model-versions": _EVALUATED,
+    "api:model-version": _EVALUATED,
+    "api:model-version-compare": _EVALUATED,
     "admin:classifier_modelversion_changelist": {"classifier_modelversion.metadata"},
     "admin:classifier_modelversion_change": {"classifier_modelversion.metadata"},
     "admin:classifier_modelversion_history": {"classifier_modelversion.metadata"},

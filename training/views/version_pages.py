@@ -164,7 +164,7 @@ def figure_rows(before: Figures, after: Figures) -> list[FigureRow]:
         ),
         shares(gettext("Right among the surest 60 %"), "", "at_coverage"),
         shares(
-            gettext("Right when the sound is spoilt"), gettext("mean over simulated trouble"), "robustness"
+            gettext("Right when the sound is degraded"), gettext("mean over simulated trouble"), "robustness"
         ),
         _row(
             gettext("Calibration error"),

@@ -1,0 +1,1 @@
+"""``make drill``: break running sites on purpose, and say what became of the uploads."""
