@@ -10,10 +10,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench drill messages audit lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench bench-scale drill messages audit lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 install: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Install what the site runs on
 
@@ -44,6 +44,9 @@ e2e: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests in a real browser (CH
 
 bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
+
+bench-scale: $(TESTING) $(TAGGER) ## Measure up to a million synthetic tracks, and write var/bench-scale.png (ARGS="--most 100000")
+	@exec $(PY) -m genreweb.bench_scale $(ARGS)
 
 drill: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
 	@exec $(PY) -m genreweb.drill $(ARGS)

@@ -18,6 +18,7 @@ KNOWS_APPS = {
     *("genreweb.urls", "genreweb.api", "genreweb.api_urls", "genreweb.settings"),
     # The worker warms the classifier up; the benchmark measures all of it.
     *("genreweb.celery", "genreweb.bench", "genreweb.drill", "genreweb.trial"),
+    *("genreweb.bench_scale", "genreweb.scale_measures"),
 }
 HEAVY = ("tensorflow", "keras", "librosa", "numba")
 PACKAGES = ("genreweb", "classifier", "library", "training")

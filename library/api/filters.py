@@ -13,7 +13,16 @@ from rest_framework.exceptions import NotAuthenticated, ValidationError
 from classifier.core.tags import NOTABLE, TAGS
 from classifier.models import Genre
 from genreweb.api_filters import InstantRangeFilter
-from library.models import EARLIEST_YEAR, LATEST_YEAR, Track, TrackQuerySet, holding, strength_column
+from library.models import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
+    Track,
+    TrackQuerySet,
+    findable,
+    holding,
+    made_of,
+    strength_column,
+)
 
 MINE, CATALOGUE, ALL = "mine", "catalogue", "all"
 
@@ -24,6 +33,7 @@ _ORDERS: dict[str, F | Func] = {
     "genre": Coalesce(F("labelled_genre__slug"), NullIf(F("current__genre"), Value(""))),
     "confidence": F("current__confidence"),
 }
+_NEVER_NULL = ("created", "title")
 _BY_TAG = "tag:"
 _MOST_TAGS = 5
 
@@ -43,7 +53,9 @@ class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped pa
             else:
                 column = _ORDERS[plain]
             descends = name.startswith("-")
-            orders.append(column.desc(nulls_last=True) if descends else column.asc(nulls_last=True))
+            # Said of a column that is never null it would only keep the order from an index.
+            last = True if plain not in _NEVER_NULL else None
+            orders.append(column.desc(nulls_last=last) if descends else column.asc(nulls_last=last))
         return qs.order_by(*orders, "pk")
 
 
@@ -69,8 +81,8 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         method="by_words",
         label="Words that title, artist, album, year, genre in words or file name hold, all of them.",
     )
-    artist = django_filters.CharFilter(lookup_expr="icontains", label="Part of the artist.")
-    album = django_filters.CharFilter(lookup_expr="icontains", label="Part of the album's title.")
+    artist = django_filters.CharFilter(method="by_part", label="Part of the artist.")
+    album = django_filters.CharFilter(method="by_part", label="Part of the album's title.")
     year = django_filters.NumberFilter(
         min_value=EARLIEST_YEAR, max_value=LATEST_YEAR, decimal_places=0, label="The year, exactly."
     )
@@ -130,12 +142,23 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
             queryset = queryset.with_tag(slug, at_least=NOTABLE if given is None else float(given))
         return queryset
 
+    def by_part(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
+        found = Q(**{f"{name}__icontains": value})
+        if not findable(value):
+            return queryset.filter(found)
+        public = Q(visibility=Track.Visibility.CATALOGUE) & made_of(value)
+        user: Any = self.request.user
+        return queryset.filter(found, public | Q(owner=user) if user.is_authenticated else public)
+
     def by_words(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
         user: Any = self.request.user
         for word in value.split()[:_MOST_WORDS]:
+            public = Q(visibility=Track.Visibility.CATALOGUE) & holding(word)
+            if findable(word):
+                public &= made_of(word)
             # File names are only visible to their owner.
-            file_name = Q(original_name__icontains=word, owner=user) if user.is_authenticated else Q()
-            queryset = queryset.filter(holding(word) | file_name)
+            mine = Q(owner=user) & (holding(word) | Q(original_name__icontains=word))
+            queryset = queryset.filter(public | mine if user.is_authenticated else public)
         return queryset
 
 

@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from genreweb.accounts.models import User
 from library.api.access import readable_track, writable_track
 from library.api.filters import TrackFilter
+from library.api.paging import LongPagination
 from library.api.preferences import wait_preference, wait_until_finished
 from library.api.serializers import (
     AddedTrackSerializer,
@@ -72,6 +73,7 @@ class TrackListView(ListAPIView[Track]):
     permission_classes = (IsAuthenticatedOrReadOnly,)
     parser_classes = (MultiPartParser,)
     filterset_class = TrackFilter
+    pagination_class = LongPagination
 
     @property
     def throttle_scope(self) -> str | None:

@@ -11,7 +11,9 @@ from library.models.tracks import (
     TITLE_LENGTH,
     Track,
     TrackQuerySet,
+    findable,
     holding,
+    made_of,
     strength_column,
 )
 
@@ -29,7 +31,9 @@ __all__ = [
     "TrackQuerySet",
     "cover_key",
     "explanation_key",
+    "findable",
     "holding",
+    "made_of",
     "picture_key",
     "rendition_key",
     "safe_suffix",
