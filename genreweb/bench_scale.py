@@ -32,6 +32,8 @@ HIDDEN: Final = (0.999, 0.5, 0.0)
 """Shares that are hidden from the asker, in the order in which a size is measured."""
 _FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "SECRET_KEY")
 """Settings that would make the site use other engines."""
+_FEWEST: Final = 30
+"""Tracks that the asker has and that are public, however small the site."""
 _DISK_PER_TRACK: Final = 12_000
 """Bytes, with all lenses, indexes and what updates leave behind."""
 
@@ -63,7 +65,7 @@ def measure(sizes: Sequence[int], *, lenses: Sequence[str], memory_mb: int) -> l
         load = os.getloadavg()[0]
         started = time.perf_counter()
         # Half of what an asker sees in the strictest case is their own.
-        share = (1 - HIDDEN[0]) / 2
+        share = max((1 - HIDDEN[0]) / 2, _FEWEST / tracks)
         people = max(2, round(1 / share))
         seeding.seed(seeding.Plan(tracks, share, people, lenses), memory_mb=memory_mb, on_lot=_told)
         seconds = time.perf_counter() - started
@@ -122,6 +124,7 @@ def _told(done: int, total: int) -> None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-scale", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--most", type=int, default=SIZES[-1], help="the largest number of tracks")
+    parser.add_argument("--least", type=int, default=SIZES[0], help="the smallest number of tracks")
     parser.add_argument("--lens", action="append", help="fill and measure this lens alone; may be repeated")
     parser.add_argument("--memory", type=int, default=2048, help="megabytes for building an index (2048)")
     parser.add_argument("--out", type=Path, default=paths.REPOSITORY / "var", help="folder of the figures")
@@ -134,8 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     folder = Path(tempfile.mkdtemp(prefix="genreweb-scale-", dir=options.folder))
     free = shutil.disk_usage(folder).free
-    sizes = [size for size in SIZES if size <= options.most and size * _DISK_PER_TRACK < free]
-    left_out = [size for size in SIZES if size <= options.most and size not in sizes]
+    asked = [size for size in SIZES if options.least <= size <= options.most]
+    sizes = [size for size in asked if size * _DISK_PER_TRACK < free]
+    left_out = [size for size in asked if size not in sizes]
     if left_out:
         print(f"The disk has no room for {', '.join(f'{size:,}' for size in left_out)} tracks.")
     if not sizes:

@@ -85,9 +85,10 @@ DATABASES: dict[str, Any] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# Compiling a query takes longer than any of ours does, and is done where many rows are expected.
 # A filtered nearest-neighbour search goes on along the index until it has enough rows that the asker may see.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100"
+    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c jit=off"
 )
 
 # --- broker, cache, rate limits, locks ------------------------------------------------------------------

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any, Final, Literal
 from uuid import UUID
 
+import numpy as np
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from pgvector import HalfVector
 from pgvector.django import L2Distance
 
-from classifier.core.lenses import DEFAULT, HARMONY, VERSION
+from classifier.core.lenses import DEFAULT, HARMONY, SIZES, VERSION
 from genreweb.accounts.models import User
+from genreweb.prepared_queries import PreparedQueries
 from library.models import Track, TrackQuerySet
 from library.models.lenses import vector_column
 from library.services import lenses
@@ -33,6 +35,7 @@ SPARE: Final = 20
 """Fetched beyond what is asked for: the index answers nearly in order, and copies are left out."""
 
 _COPY_WITHIN_BY_DESCRIPTOR: Final = 0.1
+_QUERIES: Final = PreparedQueries()
 
 Notice = Literal["", "moving", "not_analysed", "few"]
 Viewer = User | AnonymousUser
@@ -140,6 +143,16 @@ Fetch = Callable[[int], tuple[list[_Candidate], bool]]
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """The catalogue or the viewer's own, as one lens sees it."""
+
+    lens: str
+    most: int
+    public: bool
+    by_index: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class _Search:
     viewer: Viewer
     query: LensQuery
@@ -148,12 +161,7 @@ class _Search:
 
     def answer(self, lens: str, chosen: Sequence[_Candidate], notice: Notice) -> Similar:
         compared = BY_DESCRIPTOR if notice == "moving" else lens
-        tracks = (
-            Track.objects.visible_to(self.viewer)
-            .filter(pk__in=[each.pk for each in chosen])
-            .with_verdict()
-            .select_related("labelled_genre", "current__model_version")
-        )
+        tracks = _shown().visible_to(self.viewer).filter(pk__in=[each.pk for each in chosen])
         by_pk = {track.pk: track for track in tracks}
         # One that was deleted or hidden in this moment is left out.
         near = [(by_pk[each.pk], each.distance) for each in chosen if each.pk in by_pk]
@@ -186,24 +194,50 @@ class _Search:
     def _fetch_by_descriptor(self, most: int) -> tuple[list[_Candidate], bool]:
         tracks = self._allowed().filter(current__descriptor_version=self.query.descriptor_version)
         distance = L2Distance("current__descriptor", self.query.descriptor)
-        found = _candidates(tracks, distance, most)
+        found = [_Candidate(*row) for row in _by_distance(tracks, distance, most)]
         return found, len(found) < most
 
     def _fetch(self, lens: str, most: int) -> tuple[list[_Candidate], bool]:
-        distance = L2Distance(vector_column(lens, "lenses__vector"), HalfVector(self.query.vectors[lens]))
-        public = self._rows(lens, lenses__public=True)
-        found = _candidates(public, distance, most)
+        found = self._near(_Part(lens, most, public=True))
         if len(found) < most:
             # The index gives up after some thousand rows that the conditions refuse.
-            found = _candidates(public, distance, most, by_index=False)
+            found = self._near(_Part(lens, most, public=True, by_index=False))
         exhausted = len(found) < most
         if self.viewer.is_authenticated:
-            own = self._rows(lens, lenses__public=False, lenses__owner=self.viewer)
-            nearest = _candidates(own, distance, most)
+            nearest = self._near(_Part(lens, most, public=False))
             exhausted = exhausted and len(nearest) < most
             found += nearest
         # The index answers nearly in order.
         return sorted(found, key=lambda each: each.distance)[:most], exhausted
+
+    def _near(self, part: _Part) -> list[_Candidate]:
+        """Give the nearest of the catalogue or of what the viewer keeps to themselves."""
+        if self.conditions.genre or self.conditions.exclude_artist:
+            return [_Candidate(*row) for row in self._query(part)]
+        tracks, hashes = list(self.query.tracks), list(self.query.hashes)
+        viewer = [self.viewer.pk] if self.viewer.is_authenticated else []
+        vector = HalfVector(self.query.vectors[part.lens]).to_text()
+        shape = (part, len(viewer), len(tracks), len(hashes))
+        rows = _QUERIES.rows(shape, [*viewer, *tracks, *hashes, vector], like=lambda: self._like(part))
+        return [_Candidate(*row) for row in rows]
+
+    def _like(self, part: _Part) -> tuple[QuerySet[Any, Any], list[Any]]:
+        """Query the same for somebody else and as many other tracks, and give what is different."""
+        vector = np.full(SIZES[part.lens], -2, np.float32)
+        tracks = frozenset(UUID(int=number) for number in range(len(self.query.tracks)))
+        hashes = frozenset(f"?{number}" for number in range(len(self.query.hashes)))
+        viewer = User(pk=-1) if self.viewer.is_authenticated else self.viewer
+        other = _Search(viewer, LensQuery({part.lens: vector}, tracks=tracks, hashes=hashes), 0, Conditions())
+        viewers = [viewer.pk] if viewer.is_authenticated else []
+        return other._query(part), [*viewers, *tracks, *hashes, HalfVector(vector).to_text()]
+
+    def _query(self, part: _Part) -> QuerySet[Any, Any]:
+        distance = L2Distance(
+            vector_column(part.lens, "lenses__vector"), HalfVector(self.query.vectors[part.lens])
+        )
+        owner = {} if part.public else {"lenses__owner": self.viewer}
+        tracks = self._rows(part.lens, lenses__public=part.public, **owner)
+        return _by_distance(tracks, distance, part.most, by_index=part.by_index)
 
     def _rows(self, lens: str, **rows: Any) -> TrackQuerySet:
         # One call of filter(): a second one would join the rows of the lenses once more.
@@ -241,11 +275,18 @@ class _Search:
         return kept
 
 
-def _candidates(
+@cache
+def _shown() -> TrackQuerySet:
+    """Query tracks with what is shown of them, in no order."""
+    tracks = Track.objects.with_verdict().select_related("labelled_genre", "current__model_version")
+    return tracks.order_by()
+
+
+def _by_distance(
     tracks: TrackQuerySet, distance: L2Distance, most: int, *, by_index: bool = True
-) -> list[_Candidate]:
+) -> QuerySet[Any, Any]:
+    """Query what a `_Candidate` holds, the nearest first."""
     measured = tracks.annotate(distance=distance)
     # An index answers an order by the distance itself, not by a sum.
     ordered = measured.order_by("distance" if by_index else F("distance") + 0.0)
-    rows = ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
-    return [_Candidate(*row) for row in rows]
+    return ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
