@@ -300,15 +300,27 @@ def pages() -> dict[str, dict[str, float]]:
         client = Client()
         client.force_login(person)
         for name, address in addresses.items():
-            times = []
+            times: list[float] = []
+            cpu = (0.0, 0.0)
             for turn in range(_ROUNDS + 2):
+                if turn == 2:
+                    backend = psutil.Process(int(connection.connection.info.backend_pid))
+                    cpu = _cpu(backend)
                 started = time.perf_counter()
                 response = client.get(address)
                 if response.status_code != 200:
                     raise SystemExit(f"{address} answered {response.status_code}")
                 if turn >= 2:
                     times.append(1000 * (time.perf_counter() - started))
-            found[name] = {"p50": _round(statistics.median(times)), "p95": percentile(times, 95)}
+            own, theirs = (
+                1000 * (now - then) / _ROUNDS for now, then in zip(_cpu(backend), cpu, strict=True)
+            )
+            found[name] = {
+                "p50": _round(statistics.median(times)),
+                "p95": percentile(times, 95),
+                "cpu": _round(own + theirs),
+                "database_cpu": _round(theirs),
+            }
     return found
 
 

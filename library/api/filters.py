@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import django_filters
 from django.db.models import F, Func, Q, Value
@@ -144,22 +144,26 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
 
     def by_part(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
         found = Q(**{f"{name}__icontains": value})
-        if not findable(value):
-            return queryset.filter(found)
-        public = Q(visibility=Track.Visibility.CATALOGUE) & made_of(value)
-        user: Any = self.request.user
-        return queryset.filter(found, public | Q(owner=user) if user.is_authenticated else public)
+        return queryset.filter(self._indexed(value, public=found, mine=found))
 
     def by_words(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
-        user: Any = self.request.user
         for word in value.split()[:_MOST_WORDS]:
-            public = Q(visibility=Track.Visibility.CATALOGUE) & holding(word)
-            if findable(word):
-                public &= made_of(word)
             # File names are only visible to their owner.
-            mine = Q(owner=user) & (holding(word) | Q(original_name__icontains=word))
-            queryset = queryset.filter(public | mine if user.is_authenticated else public)
+            mine = holding(word) | Q(original_name__icontains=word)
+            queryset = queryset.filter(self._indexed(word, public=holding(word), mine=mine))
         return queryset
+
+    def _indexed(self, word: str, *, public: Q, mine: Q) -> Q:
+        """Look for a word in the catalogue by its index, and in the user's own tracks one by one."""
+        scope = self.form.cleaned_data["scope"] or MINE
+        if scope == MINE:
+            return mine
+        if findable(word):
+            # The last to be compared: it takes longest.
+            public &= made_of(word)
+        if scope == CATALOGUE or not self.request.user.is_authenticated:
+            return public
+        return (Q(visibility=Track.Visibility.CATALOGUE) & public) | (Q(owner=self.request.user) & mine)
 
 
 _MOST_WORDS = 10

@@ -8,7 +8,7 @@ from django.db import migrations, models
 # Names nothing of the site: an index is built with a search path that holds PostgreSQL's own schema alone.
 WORD_PARTS = """
 CREATE OR REPLACE FUNCTION library_word_parts(VARIADIC texts text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 2000 AS $$
     SELECT coalesce(array_agg(DISTINCT part), '{}')
     FROM (
         SELECT letters, generate_series(1, cardinality(letters)) AS place

@@ -62,7 +62,7 @@ def index_lenses(analysis: Analysis) -> None:
 def is_complete() -> bool:
     """Whether every analysis has been moved over to the lenses of this version."""
     # Asked with each search.
-    return not _QUERIES.rows("waiting", [], like=lambda: (_waiting().values_list("pk")[:1], []))
+    return not _QUERIES.rows(VERSION, [], like=lambda: (_waiting().values_list("pk")[:1], []))
 
 
 def fill_in(*, lot: int = LOT) -> int:

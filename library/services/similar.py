@@ -217,7 +217,7 @@ class _Search:
         tracks, hashes = list(self.query.tracks), list(self.query.hashes)
         viewer = [self.viewer.pk] if self.viewer.is_authenticated else []
         vector = HalfVector(self.query.vectors[part.lens]).to_text()
-        shape = (part, len(viewer), len(tracks), len(hashes))
+        shape = (part, VERSION, len(viewer), len(tracks), len(hashes))
         rows = _QUERIES.rows(shape, [*viewer, *tracks, *hashes, vector], like=lambda: self._like(part))
         return [_Candidate(*row) for row in rows]
 
