@@ -24,7 +24,7 @@ class BoundedPaginator(Paginator[Any]):
         return self.object_list.order_by()[: MOST_COUNTED + 1].count()
 
     @property
-    def count(self) -> int:  # type: ignore[override]  # a cached property there
+    def count(self) -> int:
         return min(self._counted, MOST_COUNTED)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.expressions import Expression, OrderBy
 
 _Row = TypeVar("_Row", bound=models.Model)
 _KEY = "_key{}"
@@ -40,7 +40,7 @@ def _order(order: Any) -> OrderBy:
     if isinstance(order, str):
         plain = order.removeprefix("-")
         return OrderBy(F(plain), descending=order.startswith("-"))
-    if isinstance(order, Combinable):
+    if isinstance(order, Expression | F):
         return OrderBy(order)
     raise TypeError(f"{order!r} is no order that can be continued")
 

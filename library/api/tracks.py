@@ -18,9 +18,9 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from genreweb.accounts.models import User
+from genreweb.api_paging import LongPagination
 from library.api.access import readable_track, writable_track
 from library.api.filters import TrackFilter
-from library.api.paging import LongPagination
 from library.api.preferences import wait_preference, wait_until_finished
 from library.api.serializers import (
     AddedTrackSerializer,

@@ -8,19 +8,27 @@ from django.db import migrations, models
 # Names nothing of the site: an index is built with a search path that holds PostgreSQL's own schema alone.
 WORD_PARTS = """
 CREATE OR REPLACE FUNCTION library_word_parts(VARIADIC texts text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 2000 AS $$
-    SELECT coalesce(array_agg(DISTINCT part), '{}')
-    FROM (
-        SELECT letters, generate_series(1, cardinality(letters)) AS place
-        FROM unnest(texts) AS words CROSS JOIN LATERAL string_to_array(upper(words), NULL) AS letters
-    ) AS places
-    CROSS JOIN LATERAL (VALUES
-        (letters[place] || letters[place + 1] || letters[place + 2]),
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    words text;
+    parts text[] := '{}';
+BEGIN
+    FOREACH words IN ARRAY texts LOOP
+        CONTINUE WHEN words IS NULL;
+        words := upper(words);
+        FOR place IN 1 .. length(words) - 2 LOOP
+            parts := parts || substr(words, place, 3);
+        END LOOP;
+        CONTINUE WHEN octet_length(words) = length(words);
         -- Words of other scripts may be short.
-        (CASE WHEN octet_length(letters[place] || letters[place + 1]) > 2
-            THEN letters[place] || letters[place + 1] END)
-    ) AS parts(part)
-    WHERE part IS NOT NULL
+        FOR place IN 1 .. length(words) - 1 LOOP
+            IF octet_length(substr(words, place, 2)) > 2 THEN
+                parts := parts || substr(words, place, 2);
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN parts;
+END
 $$;
 """
 NO_WORD_PARTS = "DROP FUNCTION library_word_parts(text[])"

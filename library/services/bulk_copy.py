@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from django.db import connection, models
 from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
 
 _LENGTH_AND_UNUSED: Final = struct.Struct(">hh")
 
@@ -21,7 +23,9 @@ class Copier:
         left_out = set(without)
         fields = [field for field in like._meta.concrete_fields if field.attname not in left_out]
         self._places = {field.attname: place for place, field in enumerate(fields)}
-        self._values = [field.get_db_prep_save(getattr(like, field.attname), connection) for field in fields]
+        self._values = [
+            _as_text(field.get_db_prep_save(getattr(like, field.attname), connection)) for field in fields
+        ]
         columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
         table = connection.ops.quote_name(like._meta.db_table)
         self._command = f"COPY {table} ({columns}) FROM STDIN"
@@ -34,6 +38,11 @@ class Copier:
                 for name, value in row.items():
                     values[self._places[name]] = value
                 copy.write_row(values)
+
+
+def _as_text(value: Any) -> Any:
+    """Write JSON once instead of with each row."""
+    return json.dumps(value.obj) if isinstance(value, Jsonb) else value
 
 
 def halfvec_bytes(rows: NDArray[np.float32]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
 from classifier.core.chroma import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
 from classifier.core.lenses import LENSES, VERSION
@@ -158,7 +158,7 @@ class _Writer:
         self._words = Words(_SEED)
         self._maker = Maker(models(genres, np.random.default_rng(_SEED)))
         self._now = timezone.now()
-        self._strengths: dict[int, Jsonb] = {}
+        self._strengths: dict[int, str] = {}
         descriptor = np.full(DESCRIPTOR_SIZE, DESCRIPTOR_SIZE**-0.5)
         self._tracks = Copier(_track())
         self._tags = Copier(NotableTag(track_id=IDS[0], tag="", strength=1.0), without=["id"])
@@ -226,17 +226,17 @@ class _Writer:
                 "genre": genre,
                 "confidence": confidence,
                 "unsure": confidence < 0.4,
-                "probabilities": Jsonb({genre: confidence}),
+                "probabilities": json.dumps({genre: confidence}),
                 "tags": self._tags_of(int(made.models[place]), made.strengths[place]),
             }
 
-    def _tags_of(self, model: int, strengths: np.ndarray[Any, np.dtype[np.float32]]) -> Jsonb:
+    def _tags_of(self, model: int, strengths: np.ndarray[Any, np.dtype[np.float32]]) -> str:
         """Give the tags of the first track made after a model: writing them is what takes longest."""
         if model not in self._strengths:
             grouped: dict[str, dict[str, float]] = {}
             for tag, strength in zip(TAGS.values(), strengths, strict=True):
                 grouped.setdefault(tag.group, {})[tag.slug] = round(float(strength), DECIMALS)
-            self._strengths[model] = Jsonb(grouped)
+            self._strengths[model] = json.dumps(grouped)
         return self._strengths[model]
 
     def _write_lenses(self, ids: Sequence[uuid.UUID], owners: Sequence[int | None], made: Made) -> None:

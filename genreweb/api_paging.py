@@ -1,22 +1,30 @@
-"""Pages of lists of tracks, which may be very long."""
+"""Pages of the API's lists."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound
+from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from genreweb.api import Pagination
 from genreweb.bounded_pages import MOST_COUNTED, BoundedPaginator, ContinuedPage, next_key
 
 _AFTER = "after"
 
 
+class Pagination(PageNumberPagination):
+    """``?page=2&page_size=50``."""
+
+    page_size = 20
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
 class LongPagination(Pagination):
-    """``?page=2&page_size=50``; beyond the rows that are counted ``next`` goes on with ``?after=ID``."""
+    """Of lists that may be very long: beyond the counted rows ``next`` goes on with ``?after=ID``."""
 
     django_paginator_class = BoundedPaginator
 
@@ -43,7 +51,7 @@ class LongPagination(Pagination):
     def get_paginated_response(self, data: Any) -> Response:
         response = super().get_paginated_response(data)
         assert self.page is not None  # noqa: S101  # after paginate_queryset
-        response.data["count_is_exact"] = not self.page.paginator.has_more
+        response.data["count_is_exact"] = not cast(BoundedPaginator, self.page.paginator).has_more
         return response
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
