@@ -8,7 +8,7 @@ from django.db import migrations, models
 # Names nothing of the site: an index is built with a search path that holds PostgreSQL's own schema alone.
 WORD_PARTS = """
 CREATE OR REPLACE FUNCTION library_word_parts(VARIADIC texts text[]) RETURNS text[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 2000 AS $$
 DECLARE
     words text;
     parts text[] := '{}';
@@ -16,14 +16,14 @@ BEGIN
     FOREACH words IN ARRAY texts LOOP
         CONTINUE WHEN words IS NULL;
         words := upper(words);
-        FOR place IN 1 .. length(words) - 2 LOOP
-            parts := parts || substr(words, place, 3);
+        FOR place IN 1 .. length(words) - 1 LOOP
+            parts := parts || substr(words, place, 2) || substr(words, place, 3);
         END LOOP;
         CONTINUE WHEN octet_length(words) = length(words);
-        -- Words of other scripts may be short.
-        FOR place IN 1 .. length(words) - 1 LOOP
-            IF octet_length(substr(words, place, 2)) > 2 THEN
-                parts := parts || substr(words, place, 2);
+        -- A letter of other scripts may be a word.
+        FOR place IN 1 .. length(words) LOOP
+            IF octet_length(substr(words, place, 1)) > 1 THEN
+                parts := parts || substr(words, place, 1);
             END IF;
         END LOOP;
     END LOOP;

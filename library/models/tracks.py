@@ -52,7 +52,7 @@ def strength_column(slug: str) -> str:
 
 
 class WordParts(Func):
-    """Parts of texts by which an index finds them: every three letters in a row, two in other scripts.
+    """Parts of texts by which an index finds them: every two and three letters in a row.
 
     By default of what is shown of a track. As pg_trgm does it, which not every PostgreSQL brings.
     """
@@ -65,8 +65,8 @@ class WordParts(Func):
 
 
 def findable(word: str) -> bool:
-    """Whether a word is long enough to have parts: a single letter or two are looked for without an index."""
-    return len(word) > 2 or (len(word) == 2 and not word.isascii())
+    """Whether a word has parts; a single letter has, but for those of ASCII."""
+    return len(word) > 1 or not word.isascii()
 
 
 def made_of(word: str) -> Q:
@@ -103,10 +103,13 @@ class TrackQuerySet(JoiningQuerySet["Track"]):
     def in_catalogue(self) -> TrackQuerySet:
         return self.filter(visibility=Track.Visibility.CATALOGUE)
 
-    def public_holding(self, word: str) -> TrackQuerySet:
-        """Filter by what is in the catalogue and shows a word."""
+    def public_holding(self, word: str, *, is_common: bool = False) -> TrackQuerySet:
+        """Filter by what is in the catalogue and shows a word.
+
+        One that is in very many tracks is found sooner by going through them in their order.
+        """
         found = self.in_catalogue().filter(holding(word))
-        return found.filter(made_of(word)) if findable(word) else found
+        return found.filter(made_of(word)) if findable(word) and not is_common else found
 
     def with_verdict(self) -> TrackQuerySet:
         """Join each track's current analysis and its version."""

@@ -55,8 +55,8 @@ class Words:
 
     def artist(self, number: int) -> str:
         """Name the artist of a number."""
-        first, second = divmod(number, len(self._latin))
-        return f"{self._latin[second]} {self._latin[(first * 7919 + second) % len(self._latin)]}".title()
+        first, second = self._latin[number % len(self._latin)], self._latin[number * 7919 % len(self._latin)]
+        return f"{first} {second}".title()
 
     def _word(self, rng: np.random.Generator, *, korean: bool) -> str:
         words = self._korean if korean else self._latin

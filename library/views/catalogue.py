@@ -103,7 +103,12 @@ def browse(request: HttpRequest) -> HttpResponse:
     catalogue = Track.objects.in_catalogue()
     genres = filtered(filters, by_genre=False).order_by().values_list("listed_genre", flat=True)
     counts = Counter(genres[: MOST_COUNTED + 1])
-    tracks = filtered(filters).with_verdict().select_related("labelled_genre", "current__model_version")
+    many = counts.total() > MOST_COUNTED
+    tracks = (
+        filtered(filters, are_many=many)
+        .with_verdict()
+        .select_related("labelled_genre", "current__model_version")
+    )
     tracks = tracks.order_by(*filters.order)
     context = {
         "search": filters,
@@ -113,7 +118,7 @@ def browse(request: HttpRequest) -> HttpResponse:
         **bounded_page_of(tracks, request, per_page=PER_PAGE, filters=filters.query()),
         "chips": _chips(request, filters, counts),
         "all_count": min(counts.total(), MOST_COUNTED),
-        "counts_more": counts.total() > MOST_COUNTED,
+        "counts_more": many,
         "all_query": filters.query(genre=""),
         "waiting": catalogue.filter(current__isnull=True, status__in=_UNFINISHED).count(),
     }
@@ -123,11 +128,11 @@ def browse(request: HttpRequest) -> HttpResponse:
     return render(request, "library/catalogue.html", context)
 
 
-def filtered(filters: Filters, *, by_genre: bool = True) -> TrackQuerySet:
-    """Query the analysed tracks of the catalogue that filters let through."""
+def filtered(filters: Filters, *, by_genre: bool = True, are_many: bool = False) -> TrackQuerySet:
+    """Query the analysed tracks of the catalogue that filters let through; `are_many` where that is known."""
     tracks = Track.objects.in_catalogue().filter(current__isnull=False)
     for word in filters.q.split()[:_MOST_WORDS]:
-        tracks = tracks.public_holding(word)
+        tracks = tracks.public_holding(word, is_common=are_many)
     if filters.tag:
         tracks = tracks.with_tag(filters.tag, at_least=STRENGTHS[filters.strength][1])
     if by_genre and filters.genre:
