@@ -24,7 +24,7 @@ from pgvector.django import L2Distance
 from classifier.core.lenses import DEFAULT, HARMONY, SIZES, VERSION
 from genreweb.accounts.models import User
 from genreweb.prepared_queries import PreparedQueries
-from library.models import Track, TrackQuerySet
+from library.models import Track, TrackLens, TrackQuerySet
 from library.models.lenses import vector_column
 from library.services import lenses
 from library.services.lens_queries import COPY_WITHIN, LensQuery, same_recordings
@@ -235,9 +235,21 @@ class _Search:
         distance = L2Distance(
             vector_column(part.lens, "lenses__vector"), HalfVector(self.query.vectors[part.lens])
         )
-        owner = {} if part.public else {"lenses__owner": self.viewer}
-        tracks = self._rows(part.lens, lenses__public=part.public, **owner)
+        if part.public:
+            tracks = self._rows(part.lens, lenses__public=True)
+        elif self.conditions.genre or self.conditions.exclude_artist:
+            tracks = self._rows(part.lens, lenses__public=False, lenses__owner=self.viewer)
+        else:
+            tracks = self._allowed().filter(lenses__in=self._nearest_own(part))
         return _by_distance(tracks, distance, part.most, by_index=part.by_index)
+
+    def _nearest_own(self, part: _Part) -> QuerySet[Any, Any]:
+        """Query the viewer's nearest rows, so that not all of their tracks are read for a few."""
+        distance = L2Distance(vector_column(part.lens), HalfVector(self.query.vectors[part.lens]))
+        own = TrackLens.objects.filter(owner=self.viewer.pk, public=False, lens=part.lens, version=VERSION)
+        # A person has each file once, so that no more than these are left out afterwards.
+        spare = len(self.query.tracks) + len(self.query.hashes)
+        return own.order_by(distance).values("pk")[: part.most + spare]
 
     def _rows(self, lens: str, **rows: Any) -> TrackQuerySet:
         # One call of filter(): a second one would join the rows of the lenses once more.
