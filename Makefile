@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench load drill fuzz messages audit lock clean
+.PHONY: help install run dev demo test test-fast lint e2e bench bench-scale load drill fuzz messages audit lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 install: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Install what the site runs on
 
@@ -47,6 +47,9 @@ e2e: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests in a real browser (CH
 
 bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
+
+bench-scale: $(TESTING) $(TAGGER) ## Measure up to a million synthetic tracks, and write var/bench-scale.png (ARGS="--most 100000")
+	@exec $(PY) -m genreweb.bench_scale $(ARGS)
 
 load: $(TESTING) $(TAGGER) $(NODE_MODULES) $(LOAD) ## Send 50 people to a site of its own, and say how long they wait (ARGS="--training")
 	@exec $(PY) -m genreweb.load $(ARGS)

@@ -1,4 +1,4 @@
-"""What all of the API shares: error responses, pagination, unknown addresses.
+"""What all of the API shares: error responses, unknown addresses.
 
 Every error, whatever raised it, is answered as a problem (`genreweb.problems`); where fields of the request
 are at fault, ``fields`` names them with a sentence each. Programs read the code, people the sentence.
@@ -19,7 +19,6 @@ from django.http.response import HttpResponsePermanentRedirect
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
 from rest_framework import exceptions
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -70,21 +69,6 @@ _STATUSES = {
 }
 """HTTP status by `DomainError` code; all other codes are client errors and answer 400."""
 _RETRY_AFTER_SECONDS = 10
-
-
-class Pagination(PageNumberPagination):
-    """``?page=2&page_size=50``; the addresses of other pages also stand in ``Link`` (RFC 8288)."""
-
-    page_size = 20
-    page_size_query_param = "page_size"
-    max_page_size = 100
-
-    def get_paginated_response(self, data: Any) -> Response:
-        response = super().get_paginated_response(data)
-        links = {"prev": self.get_previous_link(), "next": self.get_next_link()}
-        if found := [f'<{address}>; rel="{rel}"' for rel, address in links.items() if address]:
-            response["Link"] = ", ".join(found)
-        return response
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:

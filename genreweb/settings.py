@@ -85,9 +85,10 @@ DATABASES: dict[str, Any] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# Compiling a query takes longer than any of ours does, and is done where many rows are expected.
 # A filtered nearest-neighbour search goes on along the index until it has enough rows that the asker may see.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100"
+    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c jit=off"
 )
 
 # --- broker, cache, rate limits, locks ------------------------------------------------------------------
@@ -295,7 +296,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "genreweb.api.Pagination",
+    "DEFAULT_PAGINATION_CLASS": "genreweb.api_paging.Pagination",
     "DEFAULT_SCHEMA_CLASS": "genreweb.api_operations.OperationSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "genreweb.api_rates.AnonRateThrottle",

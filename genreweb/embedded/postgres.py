@@ -12,7 +12,7 @@ from typing import IO
 
 import psutil
 
-from genreweb.embedded import account, paths
+from genreweb.embedded import account, memory, paths
 from genreweb.embedded.process import EngineError, run_quietly, wait_for_exit
 
 VERSION = 18
@@ -79,7 +79,14 @@ class Postgres:
             "wal_level": "minimal",
             "random_page_cost": "1.1",
         }
-        if self.volatile:
+        if not self.volatile:
+            memory_mb = memory.usable_bytes() // 2**20
+            # Searches among many tracks read a vector index all over: it should stay in memory.
+            options |= {
+                "shared_buffers": f"{min(max(memory_mb // 8, 128), 2048)}MB",
+                "effective_cache_size": f"{max(memory_mb // 2, 256)}MB",
+            }
+        else:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return [
             str(_install() / "bin" / "postgres"),

@@ -19,6 +19,7 @@ KNOWS_APPS = {
     # The worker warms the classifier up; the benchmark measures all of it.
     *("genreweb.celery", "genreweb.bench", "genreweb.trial", "genreweb.drills.__main__"),
     *("genreweb.load.__main__", "genreweb.load.rows", "genreweb.load.training"),
+    *("genreweb.bench_scale", "genreweb.scale_measures"),
 }
 HEAVY = ("tensorflow", "keras", "librosa", "numba")
 PACKAGES = ("genreweb", "classifier", "library", "training")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import django_filters
 from django.db.models import F, Func, Q, Value
@@ -13,7 +13,16 @@ from rest_framework.exceptions import NotAuthenticated, ValidationError
 from classifier.core.tags import NOTABLE, TAGS
 from classifier.models import Genre
 from genreweb.api_filters import InstantRangeFilter
-from library.models import EARLIEST_YEAR, LATEST_YEAR, Track, TrackQuerySet, holding, strength_column
+from library.models import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
+    Track,
+    TrackQuerySet,
+    findable,
+    holding,
+    made_of,
+    strength_column,
+)
 
 MINE, CATALOGUE, ALL = "mine", "catalogue", "all"
 
@@ -24,6 +33,7 @@ _ORDERS: dict[str, F | Func] = {
     "genre": Coalesce(F("labelled_genre__slug"), NullIf(F("current__genre"), Value(""))),
     "confidence": F("current__confidence"),
 }
+_NEVER_NULL = ("created", "title")
 _BY_TAG = "tag:"
 _MOST_TAGS = 5
 
@@ -43,7 +53,9 @@ class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped pa
             else:
                 column = _ORDERS[plain]
             descends = name.startswith("-")
-            orders.append(column.desc(nulls_last=True) if descends else column.asc(nulls_last=True))
+            # Said of a column that is never null it would only keep the order from an index.
+            last = True if plain not in _NEVER_NULL else None
+            orders.append(column.desc(nulls_last=last) if descends else column.asc(nulls_last=last))
         return qs.order_by(*orders, "pk")
 
 
@@ -74,8 +86,8 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
         method="by_words",
         label="Words that title, artist, album, year, genre in words or file name hold, all of them.",
     )
-    artist = django_filters.CharFilter(lookup_expr="icontains", label="Part of the artist.")
-    album = django_filters.CharFilter(lookup_expr="icontains", label="Part of the album's title.")
+    artist = django_filters.CharFilter(method="by_part", label="Part of the artist.")
+    album = django_filters.CharFilter(method="by_part", label="Part of the album's title.")
     year = django_filters.NumberFilter(
         min_value=EARLIEST_YEAR, max_value=LATEST_YEAR, decimal_places=0, label="The year, exactly."
     )
@@ -135,13 +147,28 @@ class TrackFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped pa
             queryset = queryset.with_tag(slug, at_least=NOTABLE if given is None else float(given))
         return queryset
 
+    def by_part(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
+        found = Q(**{f"{name}__icontains": value})
+        return queryset.filter(self._indexed(value, public=found, mine=found))
+
     def by_words(self, queryset: TrackQuerySet, name: str, value: str) -> TrackQuerySet:
-        user: Any = self.request.user
         for word in value.split()[:_MOST_WORDS]:
             # File names are only visible to their owner.
-            file_name = Q(original_name__icontains=word, owner=user) if user.is_authenticated else Q()
-            queryset = queryset.filter(holding(word) | file_name)
+            mine = holding(word) | Q(original_name__icontains=word)
+            queryset = queryset.filter(self._indexed(word, public=holding(word), mine=mine))
         return queryset
+
+    def _indexed(self, word: str, *, public: Q, mine: Q) -> Q:
+        """Look for a word in the catalogue by its index, and in the user's own tracks one by one."""
+        scope = self.form.cleaned_data["scope"] or MINE
+        if scope == MINE:
+            return mine
+        if findable(word):
+            # The last to be compared: it takes longest.
+            public &= made_of(word)
+        if scope == CATALOGUE or not self.request.user.is_authenticated:
+            return public
+        return (Q(visibility=Track.Visibility.CATALOGUE) & public) | (Q(owner=self.request.user) & mine)
 
 
 _MOST_WORDS = 10

@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from genreweb.accounts.idempotency import idempotent
 from genreweb.accounts.models import User
 from genreweb.accounts.scopes import Scope
+from genreweb.api_paging import LongPagination
 from genreweb.api_parsers import OctetStreamParser, SoundParser
 from library.api.access import readable_track, writable_track
 from library.api.filters import TrackFilter
@@ -87,6 +88,7 @@ class TrackListView(ListAPIView[Track]):
     permission_classes = (IsAuthenticatedOrReadOnly,)
     parser_classes = (MultiPartParser, SoundParser, OctetStreamParser)
     filterset_class = TrackFilter
+    pagination_class = LongPagination
 
     @property
     def throttle_scope(self) -> str | None:

@@ -23,7 +23,9 @@ from library.models.tracks import (
     TITLE_LENGTH,
     Track,
     TrackQuerySet,
+    findable,
     holding,
+    made_of,
     strength_column,
 )
 from library.models.watched import WatchedFile
@@ -52,7 +54,9 @@ __all__ = [
     "archive_key",
     "cover_key",
     "explanation_key",
+    "findable",
     "holding",
+    "made_of",
     "picture_key",
     "rendition_key",
     "safe_suffix",

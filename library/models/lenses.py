@@ -53,6 +53,8 @@ class TrackLens(models.Model):
             models.Index(
                 fields=["owner", "lens", "version"], condition=Q(public=False), name="private_lens_by_owner"
             ),
+            # Where few tracks are public, those are compared one by one.
+            models.Index(fields=["lens", "version"], condition=Q(public=True), name="public_lens"),
             *(
                 HnswIndex(
                     OpClass(vector_column(lens), name="halfvec_l2_ops"),

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any, Final, Literal
 from uuid import UUID
 
+import numpy as np
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from pgvector import HalfVector
 from pgvector.django import L2Distance
 
-from classifier.core.lenses import DEFAULT, HARMONY, VERSION
+from classifier.core.lenses import DEFAULT, HARMONY, SIZES, VERSION
 from genreweb.accounts.models import User
-from library.models import Track, TrackQuerySet
+from genreweb.prepared_queries import PreparedQueries
+from library.models import Track, TrackLens, TrackQuerySet
 from library.models.lenses import vector_column
 from library.services import lenses
 from library.services.lens_queries import COPY_WITHIN, LensQuery, same_recordings
@@ -36,6 +38,7 @@ REACH: Final = 50
 """Of so many nearest by the blend the order is changed by what was learnt from thumbs."""
 
 _COPY_WITHIN_BY_DESCRIPTOR: Final = 0.1
+_QUERIES: Final = PreparedQueries()
 
 Notice = Literal["", "moving", "not_analysed", "few"]
 Viewer = User | AnonymousUser
@@ -164,6 +167,16 @@ Fetch = Callable[[int], tuple[list[Candidate], bool]]
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """The catalogue or the viewer's own, as one lens sees it."""
+
+    lens: str
+    most: int
+    public: bool
+    by_index: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class _Search:
     viewer: Viewer
     query: LensQuery
@@ -173,12 +186,7 @@ class _Search:
 
     def answer(self, lens: str, chosen: Sequence[Candidate], notice: Notice) -> Similar:
         compared = BY_DESCRIPTOR if notice == "moving" else lens
-        tracks = (
-            Track.objects.visible_to(self.viewer)
-            .filter(pk__in=[each.pk for each in chosen])
-            .with_verdict()
-            .select_related("labelled_genre", "current__model_version")
-        )
+        tracks = _shown().visible_to(self.viewer).filter(pk__in=[each.pk for each in chosen])
         by_pk = {track.pk: track for track in tracks}
         # One that was deleted or hidden in this moment is left out.
         near = [(by_pk[each.pk], each.distance) for each in chosen if each.pk in by_pk]
@@ -217,24 +225,62 @@ class _Search:
     def _fetch_by_descriptor(self, most: int) -> tuple[list[Candidate], bool]:
         tracks = self._allowed().filter(current__descriptor_version=self.query.descriptor_version)
         distance = L2Distance("current__descriptor", self.query.descriptor)
-        found = _candidates(tracks, distance, most)
+        found = [Candidate(*row) for row in _by_distance(tracks, distance, most)]
         return found, len(found) < most
 
     def _fetch(self, lens: str, most: int) -> tuple[list[Candidate], bool]:
-        distance = L2Distance(vector_column(lens, "lenses__vector"), HalfVector(self.query.vectors[lens]))
-        public = self._rows(lens, lenses__public=True)
-        found = _candidates(public, distance, most)
+        found = self._near(_Part(lens, most, public=True))
         if len(found) < most:
             # The index gives up after some thousand rows that the conditions refuse.
-            found = _candidates(public, distance, most, by_index=False)
+            found = self._near(_Part(lens, most, public=True, by_index=False))
         exhausted = len(found) < most
         if self.viewer.is_authenticated:
-            own = self._rows(lens, lenses__public=False, lenses__owner=self.viewer)
-            nearest = _candidates(own, distance, most)
+            nearest = self._near(_Part(lens, most, public=False))
             exhausted = exhausted and len(nearest) < most
             found += nearest
         # The index answers nearly in order.
         return sorted(found, key=lambda each: each.distance)[:most], exhausted
+
+    def _near(self, part: _Part) -> list[Candidate]:
+        """Give the nearest of the catalogue or of what the viewer keeps to themselves."""
+        if self.conditions.genre or self.conditions.exclude_artist:
+            return [Candidate(*row) for row in self._query(part)]
+        tracks, hashes = list(self.query.tracks), list(self.query.hashes)
+        viewer = [self.viewer.pk] if self.viewer.is_authenticated else []
+        vector = HalfVector(self.query.vectors[part.lens]).to_text()
+        shape = (part, VERSION, len(viewer), len(tracks), len(hashes))
+        rows = _QUERIES.rows(shape, [*viewer, *tracks, *hashes, vector], like=lambda: self._like(part))
+        return [Candidate(*row) for row in rows]
+
+    def _like(self, part: _Part) -> tuple[QuerySet[Any, Any], list[Any]]:
+        """Query the same for somebody else and as many other tracks, and give what is different."""
+        vector = np.full(SIZES[part.lens], -2, np.float32)
+        tracks = frozenset(UUID(int=number) for number in range(len(self.query.tracks)))
+        hashes = frozenset(f"?{number}" for number in range(len(self.query.hashes)))
+        viewer = User(pk=-1) if self.viewer.is_authenticated else self.viewer
+        other = _Search(viewer, LensQuery({part.lens: vector}, tracks=tracks, hashes=hashes), 0, Conditions())
+        viewers = [viewer.pk] if viewer.is_authenticated else []
+        return other._query(part), [*viewers, *tracks, *hashes, HalfVector(vector).to_text()]
+
+    def _query(self, part: _Part) -> QuerySet[Any, Any]:
+        distance = L2Distance(
+            vector_column(part.lens, "lenses__vector"), HalfVector(self.query.vectors[part.lens])
+        )
+        if part.public:
+            tracks = self._rows(part.lens, lenses__public=True)
+        elif self.conditions.genre or self.conditions.exclude_artist:
+            tracks = self._rows(part.lens, lenses__public=False, lenses__owner=self.viewer)
+        else:
+            tracks = self._allowed().filter(lenses__in=self._nearest_own(part))
+        return _by_distance(tracks, distance, part.most, by_index=part.by_index)
+
+    def _nearest_own(self, part: _Part) -> QuerySet[Any, Any]:
+        """Query the viewer's nearest rows, so that not all of their tracks are read for a few."""
+        distance = L2Distance(vector_column(part.lens), HalfVector(self.query.vectors[part.lens]))
+        own = TrackLens.objects.filter(owner=self.viewer.pk, public=False, lens=part.lens, version=VERSION)
+        # A person has each file once, so that no more than these are left out afterwards.
+        spare = len(self.query.tracks) + len(self.query.hashes)
+        return own.order_by(distance).values("pk")[: part.most + spare]
 
     def _rows(self, lens: str, **rows: Any) -> TrackQuerySet:
         # One call of filter(): a second one would join the rows of the lenses once more.
@@ -272,11 +318,18 @@ class _Search:
         return kept
 
 
-def _candidates(
+@cache
+def _shown() -> TrackQuerySet:
+    """Query tracks with what is shown of them, in no order."""
+    tracks = Track.objects.with_verdict().select_related("labelled_genre", "current__model_version")
+    return tracks.order_by()
+
+
+def _by_distance(
     tracks: TrackQuerySet, distance: L2Distance, most: int, *, by_index: bool = True
-) -> list[Candidate]:
+) -> QuerySet[Any, Any]:
+    """Query what a `Candidate` holds, the nearest first."""
     measured = tracks.annotate(distance=distance)
     # An index answers an order by the distance itself, not by a sum.
     ordered = measured.order_by("distance" if by_index else F("distance") + 0.0)
-    rows = ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
-    return [Candidate(*row) for row in rows]
+    return ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]

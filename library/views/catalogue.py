@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, F, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.template import Context
@@ -17,21 +17,23 @@ from django.views.decorators.http import require_safe
 from classifier import tag_words
 from classifier.core.tags import TAGS
 from classifier.models import Genre
+from genreweb.bounded_pages import MOST_COUNTED
 from library.forms import BY_TAG
-from library.models import Reanalysis, Track, TrackQuerySet, holding, strength_column
+from library.models import Reanalysis, Track, TrackQuerySet, strength_column
 from library.moods import STRENGTHS
 from library.templatetags import sound
 from library.views import reanalysis
-from library.views.paging import page_of, wants_results
+from library.views.paging import bounded_page_of, wants_results
 
 PER_PAGE = 30
 NO_GENRE = "none"
 _MOST_WORDS = 8
+_UNFINISHED = (Track.Status.QUEUED, Track.Status.RUNNING)
 
 SORTS: dict[str, tuple[str | Promise, list[Any]]] = {
     "": (_("By title"), ["title", "id"]),
     "artist": (_("By artist"), ["artist", "title", "id"]),
-    "genre": (_("By genre"), ["shown", "title", "id"]),
+    "genre": (_("By genre"), ["listed_genre", "title", "id"]),
     "newest": (_("Newest first"), ["-created", "id"]),
     "longest": (_("Longest first"), [F("duration").desc(nulls_last=True), "id"]),
     BY_TAG: (_("By strength of the tag"), []),
@@ -80,11 +82,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A genre filter: its genre, its number of tracks in the current search, and its query string."""
+    """A genre filter: its genre, its number of tracks in the current search, and its query string.
+
+    The number is None where more tracks were found than are counted.
+    """
 
     key: str
     genre: Genre | None
-    count: int
+    count: int | None
     query: str
 
 
@@ -96,21 +101,26 @@ def browse(request: HttpRequest) -> HttpResponse:
     """
     filters = Filters.of(request)
     catalogue = Track.objects.in_catalogue()
-    found = filtered(filters, by_genre=False)
-    listed = found.order_by().values_list("shown")  # type: ignore[misc]  # annotated by `filtered`
-    counts: dict[str, int] = dict(listed.annotate(Count("pk")))
-    tracks = filtered(filters).with_verdict().select_related("labelled_genre", "current__model_version")
+    genres = filtered(filters, by_genre=False).order_by().values_list("listed_genre", flat=True)
+    counts = Counter(genres[: MOST_COUNTED + 1])
+    many = counts.total() > MOST_COUNTED
+    tracks = (
+        filtered(filters, are_many=many)
+        .with_verdict()
+        .select_related("labelled_genre", "current__model_version")
+    )
     tracks = tracks.order_by(*filters.order)
     context = {
         "search": filters,
         "sorts": [(key, name) for key, (name, _order) in SORTS.items()],
         "tags": tag_words.choices(),
         "strengths": [(key, name) for key, (name, _least) in STRENGTHS.items()],
-        **page_of(tracks, request, per_page=PER_PAGE, filters=filters.query()),
+        **bounded_page_of(tracks, request, per_page=PER_PAGE, filters=filters.query()),
         "chips": _chips(request, filters, counts),
-        "all_count": sum(counts.values()),
+        "all_count": min(counts.total(), MOST_COUNTED),
+        "counts_more": many,
         "all_query": filters.query(genre=""),
-        "waiting": catalogue.filter(current__isnull=True).exclude(status=Track.Status.FAILED).count(),
+        "waiting": catalogue.filter(current__isnull=True, status__in=_UNFINISHED).count(),
     }
     if wants_results(request):
         return render(request, "library/catalogue_results.html", context)
@@ -118,35 +128,29 @@ def browse(request: HttpRequest) -> HttpResponse:
     return render(request, "library/catalogue.html", context)
 
 
-def filtered(filters: Filters, *, by_genre: bool = True) -> TrackQuerySet:
-    """Query the analysed tracks of the catalogue that filters let through; `shown` is the genre of each."""
-    # What is none of the genres is not listed under the nearest.
-    heard = Case(When(current__style="", then=F("current__genre")), default=Value(""))
-    analysed = Track.objects.in_catalogue().filter(current__isnull=False)
-    found = _search(analysed, filters).annotate(shown=Coalesce("labelled_genre__slug", heard, Value("")))
-    if by_genre and filters.genre:
-        found = found.filter(shown="" if filters.genre == NO_GENRE else filters.genre)
-    return found
-
-
-def _search(tracks: TrackQuerySet, filters: Filters) -> TrackQuerySet:
+def filtered(filters: Filters, *, by_genre: bool = True, are_many: bool = False) -> TrackQuerySet:
+    """Query the analysed tracks of the catalogue that filters let through; `are_many` where that is known."""
+    tracks = Track.objects.in_catalogue().filter(current__isnull=False)
     for word in filters.q.split()[:_MOST_WORDS]:
-        tracks = tracks.filter(holding(word))
+        tracks = tracks.public_holding(word, is_common=are_many)
     if filters.tag:
         tracks = tracks.with_tag(filters.tag, at_least=STRENGTHS[filters.strength][1])
+    if by_genre and filters.genre:
+        tracks = tracks.filter(listed_genre="" if filters.genre == NO_GENRE else filters.genre)
     return tracks
 
 
-def _chips(request: HttpRequest, filters: Filters, counts: dict[str, int]) -> list[Chip]:
-    """List the genres with results, and the chosen one."""
+def _chips(request: HttpRequest, filters: Filters, counts: Counter[str]) -> list[Chip]:
+    """List the genres with results, and the chosen one; all where more was found than is counted."""
+    is_whole = counts.total() <= MOST_COUNTED
     context = Context({"request": request})
     known = sound.genres_by_slug(context)
     unlisted = sorted(counts.keys() - known.keys() - {""})
     chips = [
-        Chip(slug, sound.genre(context, slug), count, filters.query(genre=slug))
+        Chip(slug, sound.genre(context, slug), counts[slug] if is_whole else None, filters.query(genre=slug))
         for slug in (*known, *unlisted)
-        if (count := counts.get(slug, 0)) or slug == filters.genre
+        if counts[slug] or slug == filters.genre or not is_whole
     ]
-    if counts.get("") or filters.genre == NO_GENRE:
-        chips.append(Chip(NO_GENRE, None, counts.get("", 0), filters.query(genre=NO_GENRE)))
+    if counts[""] or filters.genre == NO_GENRE or not is_whole:
+        chips.append(Chip(NO_GENRE, None, counts[""] if is_whole else None, filters.query(genre=NO_GENRE)))
     return chips

@@ -14,7 +14,7 @@ from classifier.models import Genre
 from library.forms import HistoryForm
 from library.models import Reanalysis, Track
 from library.views import reanalysis
-from library.views.paging import page_of, wants_results
+from library.views.paging import bounded_page_of, wants_results
 
 PER_PAGE = 25
 WATCHED = 200
@@ -28,7 +28,7 @@ def history(request: HttpRequest) -> HttpResponse:
     tracks = form.apply(Track.objects.owned_by(request.user).with_verdict())
     kept = QueryDict(mutable=True)
     kept.update({name: form.value_of(name) for name in form.fields if form.value_of(name)})
-    context = {"form": form, **page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
+    context = {"form": form, **bounded_page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
     if wants_results(request):
         return render(request, "library/history_results.html", context)
     context["reanalysis"] = reanalysis.card(request, Reanalysis.Scope.MINE)

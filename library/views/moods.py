@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from classifier.core.tags import MOODS
 from classifier.tag_words import named
 from library.moods import overview, tracks_for
-from library.views.paging import page_of
+from library.views.paging import bounded_page_of
 
 PER_PAGE = 30
 
@@ -31,6 +31,6 @@ def mood(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "mood": named(slug),
         "moods": [named(other) for other in MOODS],
-        **page_of(tracks_for(slug, user=request.user), request, per_page=PER_PAGE, filters=""),
+        **bounded_page_of(tracks_for(slug, user=request.user), request, per_page=PER_PAGE, filters=""),
     }
     return render(request, "library/mood.html", context)
