@@ -15,9 +15,12 @@ from classifier.core.patches import PatchParams
 from classifier.fitting.data import outliers
 from classifier.fitting.data.feed import Feed, FeedParams
 from classifier.fitting.evaluation import calibration
-from classifier.fitting.loop.epochs import FitParams, fit, use_threads
+from classifier.fitting.loop.epochs import FitParams, NetworkFit, fit, use_threads
 from classifier.fitting.loop.losses import mean_loss
 from classifier.fitting.loop.reports import EpochReport
+
+# Networks are fitted here.
+pytestmark = pytest.mark.slow
 
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
@@ -137,18 +140,17 @@ def test_an_interrupted_fit_continues_to_the_same_weights(
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path: Path) -> None:
-    short = replace(FIT, epochs=1)
-    fit(make_model(), make_feed(), short, checkpoint=tmp_path, identity="a", on_epoch=ignore)
-    epochs: list[int] = []
-    fit(
-        make_model(),
-        make_feed(),
-        short,
-        checkpoint=tmp_path,
-        identity="b",
-        on_epoch=lambda report: epochs.append(report.epoch),
-    )
-    assert epochs == [1]
+    def made(identity: str) -> NetworkFit:
+        return NetworkFit(make_model(), make_feed(), FIT, checkpoint=tmp_path, identity=identity)
+
+    one = made("a")
+    assert one.run_epoch()
+    one.save()
+    again, other = made("a"), made("b")
+    assert (again.done, other.done) == (1, 0)
+    assert again.figures == pytest.approx(one.figures)
+    for mine, theirs in zip(other.model.get_weights(), make_model().get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_the_same_epoch_gives_the_same_batches() -> None:
