@@ -309,7 +309,7 @@ def test_what_a_killed_worker_began_becomes_one_candidate_that_can_serve(
     run = make_run(architecture="residual-cnn", epochs=epochs)
     versions = ModelVersion.objects.count()
     killed = start(run)
-    wait_for("an epoch", run.epoch_rows.exists)
+    wait_for("an epoch", run.epoch_rows.exists, seconds=600)
     family = killed.family()
     assert len(family) == 2
     killed.kill()
@@ -322,7 +322,7 @@ def test_what_a_killed_worker_began_becomes_one_candidate_that_can_serve(
     claims.sweep()
     run.refresh_from_db()
     assert run.status == "queued"
-    assert start(run).process.wait(300) == 0
+    assert start(run).process.wait(600) == 0
     run.refresh_from_db()
     assert (run.status, run.error_params) == ("done", {})
     assert run.attempt == 2
