@@ -138,8 +138,8 @@ def test_a_catalogue_is_imported_once_and_compared_with(site: Site, tmp_path: Pa
 
 
 @needs_music
-def test_a_hundred_imports_do_not_grow_the_workers(site: Site, tmp_path: Path) -> None:
-    clips = [clip for genre in GENRES for clip in sorted((AUDIO / genre).iterdir())[:10]]
+def test_many_imports_do_not_grow_the_workers(site: Site, tmp_path: Path) -> None:
+    clips = [clip for genre in GENRES for clip in sorted((AUDIO / genre).iterdir())[:12]]
 
     def bring(part: list[Path], name: str) -> int:
         for clip in part:
@@ -149,10 +149,10 @@ def test_a_hundred_imports_do_not_grow_the_workers(site: Site, tmp_path: Path) -
         assert re.search(rf"added +{len(part)}\n", _import(site, tmp_path / name))
         return max(_memory(process) for process in site.workers())
 
-    warm = bring(clips[:30], "warm")
-    after = bring(clips[30:], "rest")
+    warm = bring(clips[:40], "warm")
+    after = bring(clips[40:], "rest")
     assert after < 350 * 2**20
-    assert after - warm < 20 * 2**20, f"{warm:,} to {after:,}"
+    assert after - warm < 40 * 2**20, f"{warm:,} to {after:,}"
 
 
 def _memory(worker: psutil.Process) -> int:
