@@ -31,11 +31,13 @@ _DATABASE_FIXTURES = {
     "broker",
     "client",
 }
-_PURE = paths.REPOSITORY / "classifier"
-"""The one app whose tests need no engines unless they ask for them."""
+_PURE = (paths.REPOSITORY / "classifier", paths.REPOSITORY / "e2e")
+"""Tests that need no engines unless they ask for them: those of the core, and those that start a site."""
 
 _folder = Path(tempfile.mkdtemp(prefix="genreweb-test-"))
 os.environ["GENREWEB_VAR"] = str(_folder)
+# Where it is missing, every client of every test warns of it.
+(_folder / "static").mkdir()
 # As in the site's own processes: threads of a BLAS that wait for each other cost more than they bring.
 for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_library, "1")
@@ -65,16 +67,18 @@ def _remove_at_exit() -> None:
 
 def _needs_engines(item: pytest.Item) -> bool:
     return (
-        not item.path.is_relative_to(_PURE)
+        not any(item.path.is_relative_to(folder) for folder in _PURE)
         or item.get_closest_marker("django_db") is not None
         or not _DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
     )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first, so that at the end no process waits long for another's last file."""
-    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
-    items.sort(key=lambda item: item.path not in slow)
+    """Put files of slow tests first, so that at the end no process waits long for another's last file."""
+    slow: dict[Path, list[bool]] = {}
+    for item in items:
+        slow.setdefault(item.path, []).append(item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: (not all(slow[item.path]), not any(slow[item.path])))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -51,6 +51,7 @@ def fitted(name: str, work: Path, reports: list[EpochReport], **changed: Any) ->
 
 
 @pytest.mark.parametrize("name", ["mfcc-knn", "feature-mlp"])
+@pytest.mark.slow
 def test_plain_methods_learn_serve_and_are_measured(name: str, tmp_path: Path) -> None:
     reports: list[EpochReport] = []
     work = tmp_path / name
@@ -127,39 +128,3 @@ def test_a_stop_before_the_first_batch_leaves_no_version(name: str, tmp_path: Pa
     assert reports == []
     with pytest.raises(ReleaseError):
         Classifier.load(tmp_path / "work")
-
-
-class KilledError(Exception):
-    pass
-
-
-@pytest.mark.slow
-def test_a_killed_fit_of_the_network_goes_on_and_ends_as_a_version_that_can_be_taught(tmp_path: Path) -> None:
-    def kill(report: EpochReport) -> None:
-        if report.epoch == 2:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        fitted("residual-cnn", tmp_path, [], on_epoch=kill)
-    reports: list[EpochReport] = []
-    assert fitted("residual-cnn", tmp_path, reports)
-    # The first was kept, the second was reported but not kept.
-    assert [report.epoch for report in reports] == [2]
-    assert reports[0].val_loss is not None
-    assert 0 <= (reports[0].val_accuracy or 0) <= 1
-    assert 0 <= (reports[0].accuracy or 0) <= 1
-    verify(tmp_path)
-    test = examples(6, 2)
-    found = evaluate_version(tmp_path, test=Clips([str(i) for i in range(6)], test))
-    assert found["robustness"]["clips"] == 6
-    from classifier.releases import read_metadata, read_replay
-
-    replay = read_replay(tmp_path)
-    assert len(replay.names) == 24
-    # All that ships was fitted: a member and the network on descriptors, their embeddings side by side.
-    metadata = read_metadata(tmp_path)
-    assert metadata["network"]["members"] == 1
-    assert metadata["descriptor_mlp"]["n_embedding"] == 128
-    assert replay.embeddings.shape[1] == 2 * metadata["network"]["n_embedding"] + 128
-    assert {path.name for path in (tmp_path / "checkpoint").iterdir()} == {"member", "descriptors"}
-    assert (tmp_path / "network.weights.h5").stat().st_size < 10_000_000

@@ -84,6 +84,7 @@ def test_too_large() -> None:
     assert refusal(sounds.encode(SONG, "wav16"), limits=AudioLimits(max_bytes=1000)) == "too_large"
 
 
+@pytest.mark.slow
 def test_truncated_files_with_enough_sound_are_decoded() -> None:
     for kind in ("mp3", "flac", "opus", "vorbis", "webm", "wav16", "aiff", "wma"):
         data = sounds.encode(sounds.tune(10.0), kind)
@@ -125,6 +126,7 @@ def test_a_file_that_claims_ten_hours_is_taken_for_what_it_holds(kind: str, data
     assert peak < 32 * 2**20
 
 
+@pytest.mark.slow
 def test_a_believable_claim_beyond_the_limit_is_refused_at_once() -> None:
     data = sounds.encode(np.tile(sounds.tune(10.0), 4), "mp3")
     with pytest.raises(AudioError) as caught:

@@ -17,6 +17,7 @@ from classifier.core.audio import probe
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_measured_file_is_what_it_is_said_to_be() -> None:
     info = probe(io.BytesIO(sounds.mp3(30.0)))
 
@@ -28,6 +29,7 @@ def test_variants_differ() -> None:
     assert len(set(sounds.variants(3, seconds=2.0))) == 3
 
 
+@pytest.mark.slow
 def test_music_is_synthesised_where_none_is_at_hand(tmp_path: Path) -> None:
     program = "import sys; from classifier.benchmarks import sounds; print(len(sounds.mp3(3.0)))"
     finished = subprocess.run(

@@ -17,6 +17,11 @@ import pytest
 from classifier.tests import processes, sounds
 from classifier.tests.test_cli import ROOT, run
 
+# Each test runs the program.
+pytestmark = pytest.mark.slow
+
+FILES = 100
+
 
 @pytest.fixture
 def song(tmp_path: Path) -> Path:
@@ -27,9 +32,9 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def busy(song: Path) -> Iterator[subprocess.Popen[str]]:
-    """The program while it predicts hundreds of files in two processes, after its first result."""
+    """The program while it predicts many files in two processes, after its first result."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "classifier", *[str(song)] * 400, "--json", "--jobs", "2"],
+        [sys.executable, "-m", "classifier", *[str(song)] * FILES, "--json", "--jobs", "2"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,7 +59,6 @@ def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return processes.children("spawn_main", of=process.pid)
 
 
-@pytest.mark.slow
 def test_many_files_come_in_the_order_given(song: Path) -> None:
     longer = song.with_name("longer.wav")
     longer.write_bytes(sounds.encode(sounds.tune(20.0)))
@@ -94,13 +98,12 @@ def test_a_killed_program_leaves_no_processes(busy: subprocess.Popen[str]) -> No
     assert not alive
 
 
-@pytest.mark.slow
 def test_a_process_that_dies_loses_no_file(busy: subprocess.Popen[str]) -> None:
     workers(busy)[0].kill()
 
     answers, errors = busy.communicate(timeout=120)
 
-    assert len(answers.splitlines()) == 399
+    assert len(answers.splitlines()) == FILES - 1
     assert "Traceback" not in errors
     assert busy.returncode == 0
 

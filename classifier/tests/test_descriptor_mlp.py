@@ -22,6 +22,9 @@ from classifier.fitting.networks.descriptor_mlp import (
     fit_descriptor_mlp,
 )
 
+# Networks are fitted here.
+pytestmark = pytest.mark.slow
+
 FloatArray = NDArray[np.float32]
 
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
@@ -134,7 +137,6 @@ def test_an_epoch_is_decided_by_its_number_and_the_seed() -> None:
     assert not np.array_equal(first, next(iter(copies(tracks(6), seed=1).epoch(1))).inputs)
 
 
-@pytest.mark.slow
 def test_it_learns_what_the_bands_tell(mlp: Any) -> None:
     model = networks.on_patches(mlp, PATCHES)
     held_out = tracks(10, seed=9)
@@ -143,7 +145,6 @@ def test_it_learns_what_the_bands_tell(mlp: Any) -> None:
         assert np.asarray(outputs["logits"]).mean(axis=0).argmax() == target
 
 
-@pytest.mark.slow
 def test_an_interrupted_fit_ends_with_the_same_weights(mlp: Any, tmp_path: Path) -> None:
     class InterruptionError(Exception):
         pass
@@ -179,7 +180,6 @@ def test_joined_with_members_the_logits_are_the_weighted_mean(mlp: Any) -> None:
     np.testing.assert_allclose(np.asarray(outputs["embedding"]), embeddings, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_metadata_build_the_same_network_again(mlp: Any) -> None:
     member = networks.residual_cnn(n_labels=2, patches=PATCHES, params=MEMBER, seed=1)
     joined = networks.assemble([member], mlp=mlp, mlp_share=0.25)

@@ -43,9 +43,11 @@ def test_two_devices_share_a_fit_whose_network_is_served_as_any(backend: str, tm
     assert found["files"] == ["model.tflite", "network.weights.h5"]
     # Stopped between two batches of the first epoch, nothing is kept of it.
     assert found["stopped"]
+    assert found["stopped_at"] == 0
     assert found["stopped_after"] == []
 
 
+@pytest.mark.slow
 def test_a_backend_that_shares_nothing_works_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
 

@@ -139,6 +139,7 @@ def test_a_method_sees_the_train_part_only_and_is_asked_about_the_rest(
     assert [by_name[name] for name in predicted] == ["valid"] * 12 + ["test"] * 12
 
 
+@pytest.mark.slow
 def test_several_seeds_are_one_row(workspace: Workspace) -> None:
     chosen = some(workspace, ["feature_mlp", "gaussian_knn"], ["filtered"], seeds=2)
     assert [(c.method, c.seed) for c in chosen] == [
@@ -222,6 +223,7 @@ def test_an_average_is_stale_when_one_of_its_members_is(
     assert workspace.identity("residual_cnns", "filtered") != before
 
 
+@pytest.mark.slow
 def test_pieces_are_classified_without_the_table_of_clips(workspace: Workspace) -> None:
     runner.run(workspace, some(workspace, ["feature_mlp"], ["segment"]), on_progress=ignore)
     row = row_of(table.table(workspace), "feature_mlp", "segment")
@@ -237,6 +239,7 @@ def test_the_release_is_asked_about_the_filtered_test_part_alone(workspace: Work
     assert gaps == {("release", "track"), ("release", "artist"), ("release", "segment")}
 
 
+@pytest.mark.slow
 def test_a_table_carries_over_what_still_holds(workspace: Workspace, tmp_path: Path) -> None:
     runner.run(workspace, some(workspace, ["gaussian_knn"], ["filtered", "artist"]), on_progress=ignore)
     first = table.table(workspace)

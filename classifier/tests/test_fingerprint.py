@@ -116,6 +116,7 @@ def test_silence_is_like_nothing() -> None:
     assert np.isfinite(compare(silent.stored, stored(ORIGINAL)).evidence)
 
 
+@pytest.mark.slow
 def test_a_set_finds_what_it_holds(tmp_path: Path) -> None:
     names = tuple(f"clip {seed}" for seed in range(1, 6))
     made = testset.FingerprintIndex.of(names, [stored(piece(seed)) for seed in range(1, 6)])
@@ -142,6 +143,7 @@ def test_the_shipped_prints_are_those_of_the_test_set() -> None:
 
 
 @needs_data
+@pytest.mark.slow
 def test_a_test_clip_is_found_in_the_shipped_prints_and_a_training_clip_is_not() -> None:
     assert DATA is not None
     known = {clip.name: clip for clip in dataset.load(DATA).clips}

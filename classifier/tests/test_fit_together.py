@@ -16,6 +16,9 @@ from classifier.fitting.loop.validation import Validation
 from classifier.fitting.networks.descriptor_mlp import CopiesParams, DescriptorMlpRecipe, descriptor_mlp_fit
 from classifier.tests import test_training as task
 
+# Networks are fitted here.
+pytestmark = pytest.mark.slow
+
 FIT = FitParams(epochs=3, learning_rate=0.01, average_decay=0.5)
 RECIPE = DescriptorMlpRecipe(
     network=DescriptorMlpParams(hidden=8, n_embedding=4, norm_momentum=0.5),

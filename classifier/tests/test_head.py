@@ -49,9 +49,16 @@ def taught(embedded: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> Pa
     )
 
 
+@pytest.fixture(scope="module")
+def network(taught: Path) -> Any:
+    return load(taught)
+
+
 @pytest.mark.slow
-def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(taught: Path, embedded: FloatArray) -> None:
-    layer = load(taught).get_layer("logits")
+def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(
+    taught: Path, network: Any, embedded: FloatArray
+) -> None:
+    layer = network.get_layer("logits")
     head = Affine(*(np.asarray(w, dtype=np.float64) for w in layer.get_weights()))
     assert (head(embedded[40:]).argmax(axis=1) == 10).mean() >= 0.7
     before, after = (read_metadata(path)["test"]["accuracy"]["value"] for path in (current_release(), taught))
@@ -62,13 +69,13 @@ def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(taught: Path, em
 
 
 @pytest.mark.slow
-def test_the_served_file_gives_what_the_new_layer_gives(taught: Path) -> None:
+def test_the_served_file_gives_what_the_new_layer_gives(taught: Path, network: Any) -> None:
     classifier = Classifier.load(taught)
     assert classifier.labels[-1] == "chiptune"
     sound = extract(chiptune(55, SECONDS))
     prediction = classifier.predict(sound.mel_power, duration=sound.duration)
     cut = patches.from_power(sound.mel_power, classifier.patch_params)
-    logits = np.asarray(load(taught).predict(cut.inputs[..., None], verbose=0)["logits"])
+    logits = np.asarray(network.predict(cut.inputs[..., None], verbose=0)["logits"])
     served = classifier.network.run(cut.inputs)
     np.testing.assert_allclose(served.logits, logits, atol=1e-3)
     assert set(prediction.probabilities) == set(classifier.labels)

@@ -141,6 +141,7 @@ def measure(release: Path, data: Path, *protocols: str, **options: Any) -> dict[
     return measuring.measure(release, sources, protocols, on_progress=lambda *progress: None, **options)
 
 
+@pytest.mark.slow
 def test_the_figures_of_songs_are_those_of_the_single_answers(release: Path, data: Path) -> None:
     content = run(release, data / "gtzan", "--protocol", "modern")
     part = content["parts"]["modern"]
@@ -166,6 +167,7 @@ def test_the_figures_of_songs_are_those_of_the_single_answers(release: Path, dat
     assert "carries no licence" in card
 
 
+@pytest.mark.slow
 def test_parts_of_the_same_release_stay_and_those_of_another_do_not(release: Path, data: Path) -> None:
     measure(release, data, "modern")
     content = measure(release, data, "microphone")
@@ -210,20 +212,15 @@ def test_speech_is_spoken_by_every_voice(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 4 * sounds.RATE for _, path in spoken)
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
+def test_what_makes_no_sense_is_refused(release: Path, data: Path) -> None:
+    for words, message in (
         (("--protocol", "modern", "--sounds", "x"), "read by --protocol non-music only"),
         (("--protocol", "non-music", "--sounds", "nowhere"), "no folder"),
         (("--protocol", "modern", "--method", "release"), "protocols that divide"),
         (("--protocol", "filtered-sound"), "not joined"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(
-    release: Path, data: Path, words: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(CommandError, match=message):
-        run(release, data, *words)
+    ):
+        with pytest.raises(CommandError, match=message):
+            run(release, data, *words)
     assert not (release / outside.JSON_FILE).exists()
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,12 @@ from classifier.releases import (
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
     return Classifier.load(current_release())
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    """The shipped network in Keras, which takes seconds to build."""
+    return keras_files.load(current_release())
 
 
 def test_metadata_say_what_a_person_must_know() -> None:
@@ -67,10 +74,10 @@ def test_what_only_training_reads_lies_apart() -> None:
 
 
 @pytest.mark.slow
-def test_litert_equals_keras(classifier: Classifier) -> None:
+def test_litert_equals_keras(classifier: Classifier, network: Any) -> None:
     params = classifier.patch_params
     inputs = np.random.default_rng(0).uniform(-2, 1, (6, params.n_mels, params.n_columns)).astype(np.float32)
-    expected = keras_files.load(current_release()).predict(inputs[..., None], verbose=0)
+    expected = network.predict(inputs[..., None], verbose=0)
     got = classifier.network.run(inputs)
     for name, value in (("logits", got.logits), ("music", got.music_logits), ("embedding", got.embeddings)):
         np.testing.assert_allclose(value, np.asarray(expected[name]).reshape(value.shape), atol=1e-4)
@@ -115,6 +122,7 @@ def test_audio_gives_the_features_and_the_verdict_of_the_training_set(
     assert compared >= 8
 
 
+@pytest.mark.slow
 def test_the_card_s_accuracy_is_what_the_shipped_file_gives(classifier: Classifier, gtzan: Path) -> None:
     known = dataset.load(gtzan)
     test = known.examples(known.part("test")[::10])
@@ -130,16 +138,20 @@ def test_metadata_are_plain_json() -> None:
     assert json.loads(text) == read_metadata(current_release())
 
 
-def head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+@pytest.fixture(scope="module")
+def head(network: Any) -> Layer:
     """The weights and offsets of the layer that turns an embedding into logits."""
-    kernel, bias = keras_files.load(current_release()).get_layer("logits").get_weights()
+    kernel, bias = network.get_layer("logits").get_weights()
     return kernel, bias
 
 
 @pytest.mark.slow
-def test_the_test_clips_give_the_published_figures_without_the_data() -> None:
+def test_the_test_clips_give_the_published_figures_without_the_data(head: Layer) -> None:
     metadata, stored = read_metadata(current_release()), read_evaluation_features(current_release())
-    kernel, bias = head()
+    kernel, bias = head
     verdict = (stored.embeddings @ kernel + bias).argmax(axis=1)
     assert len(stored.names) == 290
     assert (verdict == stored.targets).mean() == pytest.approx(
@@ -153,9 +165,9 @@ def test_the_test_clips_give_the_published_figures_without_the_data() -> None:
 
 
 @pytest.mark.slow
-def test_the_replay_set_is_understood_by_the_head() -> None:
+def test_the_replay_set_is_understood_by_the_head(head: Layer) -> None:
     metadata, replay = read_metadata(current_release()), read_replay(current_release())
-    kernel, bias = head()
+    kernel, bias = head
     right = (replay.embeddings @ kernel + bias).argmax(axis=1) == replay.targets
     assert len(replay.names) == metadata["trained_on"]["tracks"]
     assert right[replay.variant == 0].mean() > 0.8

@@ -58,6 +58,7 @@ def test_columns_are_the_tables() -> None:
 
 
 @needs_music
+@pytest.mark.slow
 def test_bit_exact_clips_give_the_tables_values() -> None:
     assert SHARED is not None
     rows = table()
@@ -79,7 +80,7 @@ def test_clips_from_a_lossy_codec_stay_near_the_table() -> None:
     assert SHARED is not None
     rows = table()
     full = {row["name"] for row in tracks() if row["audio"] == "full"}
-    clips = [path for path in sorted((SHARED / "audio").glob("*/*.opus")) if path.stem in full][::20]
+    clips = [path for path in sorted((SHARED / "audio").glob("*/*.opus")) if path.stem in full][::40]
     errors: dict[str, list[float]] = {column: [] for column in (*OPUS_RELATIVE, *OPUS_ABSOLUTE)}
     tempos = []
     for path in clips:
@@ -91,7 +92,7 @@ def test_clips_from_a_lossy_codec_stay_near_the_table() -> None:
             unit = abs(float(row[column])) if column in OPUS_RELATIVE else 1.0
             found.append(abs(values[column] - float(row[column])) / unit)
 
-    assert len(clips) >= 20
+    assert len(clips) >= 10
     for column, (median, worst) in (OPUS_RELATIVE | OPUS_ABSOLUTE).items():
         assert np.median(errors[column]) < median, column
         assert max(errors[column]) < worst, column

@@ -222,6 +222,7 @@ def layer_by_layer(arrays: Arrays, patches: np.ndarray) -> tuple[np.ndarray, np.
     return (embedding @ arrays["dense_1/kernel"] + arrays["dense_1/bias"]).numpy(), embedding.numpy()
 
 
+@pytest.mark.slow
 def test_what_is_left_out_and_rearranged_changes_nothing(patches: np.ndarray) -> None:
     arrays = {name: np.asarray(value, np.float32) for name, value in made_arrays()}
     assert any((arrays[f"batch_normalization_{i}/gamma"] < 0).any() for i in (1, 2))

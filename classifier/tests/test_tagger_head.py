@@ -18,6 +18,8 @@ from classifier.core.inference import Classifier
 from classifier.core.tagger import Tagger, TaggerError
 from classifier.core.verdict import HEAD_FILE, HEAD_REPLAY_FILE, TaggerHead
 from classifier.fitting.head_replay import read_head_replay
+from classifier.fitting.music_detection import DetectorRecipe
+from classifier.fitting.recording_head import RecordingRecipe
 from classifier.fitting.release.ensemble import add_ensemble
 from classifier.fitting.tagger_head import HeadExamples, HeadRecipe, fit_head, read_examples, write_head
 from classifier.releases import current_release, read_metadata
@@ -142,7 +144,13 @@ def test_a_release_keeps_the_examples_of_its_head(tmp_path: Path) -> None:
     release = tmp_path / "release"
     shutil.copytree(current_release(), release)
 
-    add_ensemble(release, data=write_data(tmp_path / "data"), tagger=installed)
+    add_ensemble(
+        release,
+        data=write_data(tmp_path / "data"),
+        tagger=installed,
+        detector=DetectorRecipe(voices=3, crowds=2, synthetic=5, tunes=4),
+        recordings=RecordingRecipe(rounds=1, voices=2),
+    )
 
     entry = read_metadata(release)["ensemble"]
     stored = read_head_replay(release, entry)

@@ -1,7 +1,6 @@
 """The way from a data set to a release folder, on a data set small enough for seconds."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +51,8 @@ def data(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "data", rows, levels)
 
 
-def ignore(network: str, report: EpochReport) -> None:
-    pass
-
-
 @pytest.mark.slow
-def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) -> None:
+def test_an_interrupted_release_is_finished_later_and_replaces_another(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "releases" / "2000.01"
 
     def interrupt(network: str, report: EpochReport) -> None:
@@ -67,6 +62,8 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
         train_release(data=data, out=out, seed=1, recipe=RECIPE, threads=1, on_epoch=interrupt)
     assert not out.exists()
 
+    out.mkdir()
+    (out / "leftover").touch()
     epochs: list[tuple[str, int]] = []
     train_release(
         data=data,
@@ -104,19 +101,6 @@ def test_an_interrupted_release_is_finished_later(data: Path, tmp_path: Path) ->
     assert (metadata["name"], metadata["seed"], metadata["test"]["n"]) == ("2000.01", 1, 6)
     # Each clip of the other two parts was predicted once.
     assert metadata["validation"]["n"] == 12
-
-
-@pytest.mark.slow
-def test_a_new_release_replaces_the_former_one_whole(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "releases" / "2000.01"
-    out.mkdir(parents=True)
-    (out / "leftover").touch()
-    # Nothing beside it, as former releases were.
-    recipe = replace(RECIPE, descriptor_mlp=None, fit=FitParams(epochs=1))
-    train_release(data=data, out=out, seed=1, recipe=recipe, threads=1, on_epoch=ignore)
-    assert not (out / "leftover").exists()
-    assert [path.name for path in out.parent.iterdir()] == ["2000.01"]
-    Classifier.load(out)
 
 
 def test_the_command_names_data_that_are_not_there(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     from classifier.core.patches import normalise
     from classifier.fitting.artifact import keras_files
     from classifier.fitting.loop import devices
-    from classifier.fitting.loop.epochs import fit
+    from classifier.fitting.loop.epochs import NetworkFit, Part, fit_together
     from classifier.fitting.loop.reports import EpochReport
     from classifier.fitting.loop.validation import Validation
     from classifier.tests import test_training as task
@@ -37,26 +37,22 @@ def main(folder: Path) -> None:
     reports: list[EpochReport] = []
     with devices.shared() as share:
         model = task.make_model()
-        done = fit(
+        stops = iter([False, False, True])
+        one = NetworkFit(
             model,
             task.make_feed(sounds=[task.examples(1).db[0]]),
             task.FIT,
             checkpoint=folder / "checkpoint",
             identity="two",
-            on_epoch=reports.append,
-            valid=Validation(task.examples(6, seed=5), task.PATCHES),
+            should_stop=lambda: next(stops, False),
             share=share,
         )
-        stopped = fit(
-            task.make_model(),
-            task.make_feed(),
-            task.FIT,
-            checkpoint=folder / "stopped",
-            identity="stopped",
-            on_epoch=lambda report: None,
-            should_stop=iter([False, False, True, *[True] * 100]).__next__,
-            share=share,
-        )
+        # Stopped between two batches of the first epoch, and then gone on with: a network is traced for both
+        # devices once.
+        stopped = not one.run_epoch()
+        stopped_at, stopped_after = one.done, sorted(path.name for path in (folder / "checkpoint").iterdir())
+        valid = Validation(task.examples(6, seed=5), task.PATCHES)
+        done = fit_together([Part(one, 1.0, valid)], epochs=task.FIT.epochs, on_epoch=reports.append)
     shape = {"patches": asdict(task.PATCHES), "network": asdict(task.SHAPE)}
     metadata = {"labels": ["low", "high"], **shape}
     keras_files.write(model, folder, metadata)
@@ -68,8 +64,9 @@ def main(folder: Path) -> None:
         "devices": devices.names(),
         "share": share,
         "done": done,
-        "stopped": not stopped,
-        "stopped_after": sorted(path.name for path in (folder / "stopped").iterdir()),
+        "stopped": stopped,
+        "stopped_at": stopped_at,
+        "stopped_after": stopped_after,
         "reports": [asdict(report) for report in reports],
         "right": (output.logits.argmax(axis=1) == np.arange(6) % 2).tolist(),
         "difference": float(np.abs(output.logits - expected).max()),

@@ -24,7 +24,7 @@ from genreweb.embedded.locks import FileLock
 from genreweb.tests.site import environment, free_port, run_command
 from library.models import Track
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)
@@ -266,7 +266,6 @@ def test_older_servers_get_no_setting_that_they_do_not_know() -> None:
     assert b"transaction" not in b"".join(database.portable(BytesIO(script), server=16))
 
 
-@pytest.mark.slow
 def test_empty_machine_becomes_the_site(backup: Path, track: Track, tmp_path: Path) -> None:
     """Another folder with engines of its own, which never had a table."""
     var = tmp_path / "var"

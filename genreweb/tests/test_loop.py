@@ -21,8 +21,8 @@ from library.tests.sounds import wav
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 9.0
-CONTRIBUTED = (14, 12)
+SECONDS = 6.0
+CONTRIBUTED = (13, 11)
 """Clips of the new genre by the one and by the other person; the genre needs twenty."""
 _MAKE_PEOPLE = """
 import json

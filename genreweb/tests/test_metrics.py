@@ -165,6 +165,7 @@ def test_jobs_are_counted_by_what_became_of_them(
 
 
 @pytest.mark.usefixtures("_open")
+@pytest.mark.slow
 def test_durations_by_step_of_every_process(client: Client) -> None:
     counters.observe("genreweb_step_seconds", {("track", "decode"): 0.02, ("track", "classify"): 0.3})
     elsewhere = (

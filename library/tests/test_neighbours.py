@@ -63,6 +63,7 @@ def test_only_lenses_of_the_same_version_are_compared(done_track: MakeTrack, own
     assert [found.track.pk for found in neighbours(track=track, user=owner)] == [near.pk]
 
 
+@pytest.mark.slow
 def test_enough_are_found_among_many_that_are_hidden(done_track: MakeTrack, owner: User, other: User) -> None:
     track = done_track(None, angle=0)
     for n in range(150):

@@ -129,6 +129,7 @@ def test_a_failed_track_says_why_and_offers_another_try(
     assert 'id="progress"' not in html
 
 
+@pytest.mark.slow
 def test_trying_again_queues_the_track_and_shows_its_steps(
     owner_client: Client,
     owner: User,

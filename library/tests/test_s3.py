@@ -29,7 +29,11 @@ from library.services.tracks import delete_tracks
 from library.tests.sounds import chords, encoded, wav
 from library.tests.storages import stored_names
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bucket", "classifier_in_service")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("bucket", "classifier_in_service"),
+]
 
 TRACKS = "/api/v1/tracks/"
 BUCKET, ACCESS = "genreweb", {"access_key": "someone", "secret_key": "something", "region_name": "us-east-1"}

@@ -98,6 +98,7 @@ def test_private_collections_at_the_far_end_starve_nobody(
 
 
 @pytest.mark.usefixtures("_index_only")
+@pytest.mark.slow
 def test_conditions_that_refuse_what_is_near_starve_nobody(
     done_track: Make, owner: User, genres: dict[str, Genre]
 ) -> None:

@@ -148,6 +148,7 @@ def _usual(field: dict[str, Any], ids: dict[str, str]) -> Any:
     return ids["clips"] if field.get("format") == "uuid" else kind.get(field.get("type", ""), "blues")
 
 
+@pytest.mark.slow
 def test_no_value_of_any_parameter_or_field_is_a_fault_of_ours(
     schema: dict[str, Any], client: APIClient, ids: dict[str, str]
 ) -> None:

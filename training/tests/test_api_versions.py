@@ -217,6 +217,7 @@ def test_a_damaged_version_is_not_put_into_service(curator_api: APIClient, bette
 
 
 # --- bundles -------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_version_travels(curator_api: APIClient, curator: User, better: ModelVersion) -> None:
     response = curator_api.get(f"{BASE}{better.pk}/bundle/")
     assert response["Content-Type"] == "application/zip"

@@ -185,6 +185,7 @@ def test_clips_without_an_embedding_are_predicted_first(
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_flipped_labels_of_held_out_music_rank_first(
     genres: Genres, version: ModelVersion, owner: User, seed: int
 ) -> None:

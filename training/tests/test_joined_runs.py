@@ -9,13 +9,10 @@ import pytest
 
 from classifier.core import tagger
 from classifier.core.inference import Classifier, read_metadata
-from classifier.core.prediction import TrackTags
 from classifier.core.tagger import Tagger
-from classifier.core.verdict import HEAD_FILE, HEAD_REPLAY_FILE, TaggerHead, pool_tags
+from classifier.core.verdict import HEAD_FILE, HEAD_REPLAY_FILE
 from classifier.fitting.head_replay import read_head_replay
-from classifier.fitting.jobs.ensemble import LEAST_EXAMPLES
 from classifier.models import Genre, ModelVersion
-from classifier.synthesis.chiptune import chiptune
 from classifier.version_files import folder
 from genreweb.accounts.models import User
 from training.models import Clip, DatasetSnapshot
@@ -23,12 +20,12 @@ from training.services import clip_tags, job_files
 from training.services.clips import delete_clips
 from training.services.features import pack
 from training.tests.job_files import clip_of, finish, make_run, teach
-from training.tests.test_run_results import SECONDS, log_mel
+from training.tests.test_run_results import head_of, log_mel, tags_for
 from training.tests.versions import put_into_service
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("training_dir")]
 
-TAUGHT, OTHERS = 30, 15
+TAUGHT, OTHERS = 30, 10
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +44,12 @@ def joined(classifier_in_service: ModelVersion, installed: Tagger) -> ModelVersi
     return classifier_in_service
 
 
-def tags_for(installed: Tagger, seed: int) -> TrackTags:
-    return pool_tags(installed.tag(chiptune(seed, SECONDS)), version=installed.version)
-
-
-def chiptunes(genre: Genre, owner: User, installed: Tagger | None, seeds: Sequence[int]) -> list[Clip]:
-    """Approved clips; without a tagger as they were checked before there was one."""
+def chiptunes(genre: Genre, owner: User, installed: Tagger, seeds: Sequence[int]) -> list[Clip]:
+    """Approved clips."""
     clips = []
     for seed in seeds:
         clip = clip_of(pack(log_mel(seed)), genre, seed=seed, contributor=owner)
-        if installed is not None:
-            clip_tags.assign(clip, tags_for(installed, seed))
+        clip_tags.assign(clip, tags_for(installed, seed))
         clips.append(clip)
     return Clip.objects.bulk_create(clips)
 
@@ -68,14 +60,6 @@ def quick(base: ModelVersion) -> ModelVersion:
     assert (run.status, run.error_code, run.error_params) == ("done", "", {})
     assert run.candidate is not None
     return run.candidate
-
-
-def head_of(version: ModelVersion) -> TaggerHead:
-    with folder(version) as path:
-        loaded = Classifier.load(path)
-    assert loaded.ensemble is not None
-    assert loaded.ensemble.head is not None
-    return loaded.ensemble.head
 
 
 def test_a_quick_run_teaches_network_and_head_and_forgets_what_was_withdrawn(
@@ -119,39 +103,6 @@ def test_a_quick_run_teaches_network_and_head_and_forgets_what_was_withdrawn(
     assert second.labels == first.labels
     assert "chiptune" in head_of(first).labels
     assert set(head_of(second).labels) == set(joined.labels)
-
-
-def test_clips_without_tags_teach_the_network_alone(
-    joined: ModelVersion, installed: Tagger, owner: User
-) -> None:
-    genre = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
-    chiptunes(genre, owner, None, range(TAUGHT - LEAST_EXAMPLES + 1))
-    chiptunes(genre, owner, installed, range(TAUGHT - LEAST_EXAMPLES + 1, TAUGHT))
-
-    candidate = quick(joined)
-
-    assert "chiptune" in candidate.labels
-    assert set(head_of(candidate).labels) == set(joined.labels)
-
-
-def test_a_full_run_gives_a_version_that_is_joined(
-    joined: ModelVersion, genres: dict[str, Genre], installed: Tagger, owner: User
-) -> None:
-    teach(genres, contributor=owner)
-    for clip in Clip.objects.filter(genre__slug="rock"):
-        clip_tags.assign(clip, tags_for(installed, 0))
-        clip.save(update_fields=["tags", "tagger_version"])
-
-    run = finish(make_run(architecture="residual-cnn", epochs=1))
-
-    assert (run.status, run.error_code, run.error_params) == ("done", "", {})
-    version = run.candidate
-    assert version is not None
-    assert version.labels == ["blues", "rock"]
-    assert version.metadata["ensemble"]["params"] == joined.metadata["ensemble"]["params"]
-    head = head_of(version)
-    assert head.labels == ("blues", "rock")
-    assert head.probabilities(tags_for(installed, 0).row)["rock"] > 0.7
 
 
 def test_a_job_takes_the_tags_of_the_right_tagger_only(

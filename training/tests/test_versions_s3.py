@@ -18,7 +18,7 @@ from training.tests.versions import damage, make_version
 
 __all__ = ["bucket", "server"]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bucket")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("bucket")]
 
 
 def test_versions_need_no_path(curator: User) -> None:

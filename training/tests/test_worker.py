@@ -24,15 +24,24 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from classifier import registry
+from classifier.core import tagger
 from classifier.fitting.data.feature_store import FeatureStore
 from classifier.models import Genre, ModelVersion
 from classifier.tests import processes
 from genreweb.accounts.models import User
+from library.models import Track
 from training.models import Clip, SnapshotClip, TrainingEpoch, TrainingRun
-from training.services import claims, run_storage, runs, worker
+from training.services import claims, clip_tags, run_storage, runs, worker
 from training.services.features import pack, read_features
 from training.services.releases import sync_release
 from training.tests.job_files import columns, finish, make_run, teach
+from training.tests.test_run_results import (
+    assert_it_can_serve,
+    assert_it_is_all_that_ships,
+    head_of,
+    tags_for,
+)
 
 Genres = dict[str, Genre]
 EPOCHS = 12
@@ -120,8 +129,8 @@ def test_a_run_without_anything_to_learn_says_so(classifier_in_service: ModelVer
 
 
 def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
-    first = finish(make_run(architecture="feature-mlp", epochs=1))
-    again = make_run(architecture="feature-mlp", epochs=1)
+    first = finish(make_run())
+    again = make_run()
     with patch("training.services.run_storage.read_features", side_effect=AssertionError("fetched twice")):
         finish(again)
     assert again.status == first.status == "done"
@@ -130,7 +139,7 @@ def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
 
 
 def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Genres) -> None:
-    finish(make_run(architecture="feature-mlp", epochs=1))
+    finish(make_run())
     teach({"jazz": genres["jazz"]}, names=("jazz",), first=2, each=3, contributor=owner)
     fetched: list[Any] = []
     real = read_features
@@ -140,7 +149,7 @@ def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Gen
         return real(clip)
 
     with patch("training.services.run_storage.read_features", note):
-        run = finish(make_run(architecture="feature-mlp", epochs=1))
+        run = finish(make_run())
     assert len(fetched) == 3
     assert run.snapshot is not None
     # What an earlier snapshot held is no longer on the disk twice.
@@ -148,7 +157,7 @@ def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Gen
 
 
 def test_what_was_withdrawn_since_is_not_learnt(clips: list[Clip]) -> None:
-    run = make_run(architecture="feature-mlp", epochs=1)
+    run = make_run()
     claim = claims.claim(run.pk)
     assert claim is not None
     snapshot = worker._snapshot(claim)
@@ -181,7 +190,7 @@ def test_a_candidate_that_cannot_be_stored_leaves_nothing(
     clips: list[Clip], stored: Callable[[], list[str]]
 ) -> None:
     with patch("classifier.version_files.store", side_effect=OSError(errno.EIO, "Input/output error")):
-        run = finish(make_run(architecture="feature-mlp", epochs=1))
+        run = finish(make_run())
     assert (run.status, run.error_code) == ("failed", "run_storage")
     assert run.error_params == {"detail": "Input/output error"}
     assert not any(name.startswith("versions/") for name in stored())
@@ -191,7 +200,7 @@ def test_who_was_overtaken_at_the_end_leaves_nothing(
     clips: list[Clip], stored: Callable[[], list[str]]
 ) -> None:
     versions = ModelVersion.objects.count()
-    run = make_run(architecture="feature-mlp", epochs=1)
+    run = make_run()
     real = claims.RunClaim.update
 
     def lose(claim: claims.RunClaim, **fields: object) -> bool:
@@ -283,43 +292,57 @@ def committed_clips(transactional_db: None, on_disk: Path) -> list[Clip]:
     return teach(Genre.objects.in_bulk(field_name="slug"), contributor=owner)
 
 
-def test_a_worker_killed_three_times_makes_one_candidate(
-    committed_clips: list[Clip], start: Callable[[TrainingRun], Worker]
+def test_what_a_killed_worker_began_becomes_one_candidate_that_can_serve(
+    committed_clips: list[Clip],
+    start: Callable[[TrainingRun], Worker],
+    curator: User,
+    finished_track: Callable[..., Track],
 ) -> None:
+    champion, installed = registry.in_service().version, tagger.installed()
+    if installed is not None:
+        for clip in committed_clips:
+            if clip.genre.slug == "rock":
+                clip_tags.assign(clip, tags_for(installed, 0))
+        Clip.objects.bulk_update(committed_clips, clip_tags.FIELDS)
     # That the weights are those of an undisturbed fit is tested where networks are fitted.
-    epochs = 12
+    epochs = 8
     run = make_run(architecture="residual-cnn", epochs=epochs)
     versions = ModelVersion.objects.count()
-    reached = 0
-    for _ in range(3):
-        killed = start(run)
-
-        def further(before: int = reached) -> bool:
-            last = TrainingEpoch.objects.filter(run=run).order_by("-number").first()
-            return last is not None and last.number > before
-
-        wait_for("another epoch", further)
-        family = killed.family()
-        assert len(family) == 2
-        killed.kill()
-        # The process ends when its worker is gone.
-        _gone, alive = psutil.wait_procs(family, timeout=10)
-        assert not alive
-        now = TrainingEpoch.objects.filter(run=run).count()
-        assert reached < now < epochs
-        reached = now
-        TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=1))
-        claims.sweep()
-        run.refresh_from_db()
-        assert run.status == "queued"
+    killed = start(run)
+    wait_for("an epoch", run.epoch_rows.exists, seconds=600)
+    family = killed.family()
+    assert len(family) == 2
+    killed.kill()
+    # The process ends when its worker is gone.
+    _gone, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
     written = {row.number: row.at for row in run.epoch_rows.all()}
-    assert start(run).process.wait(300) == 0
+    assert len(written) < epochs
+    TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=1))
+    claims.sweep()
+    run.refresh_from_db()
+    assert run.status == "queued"
+    assert start(run).process.wait(600) == 0
     run.refresh_from_db()
     assert (run.status, run.error_params) == ("done", {})
-    assert run.attempt == 4
+    assert run.attempt == 2
     assert ModelVersion.objects.count() == versions + 1
     assert list(run.epoch_rows.values_list("number", flat=True)) == list(range(1, epochs + 1))
-    assert {row.number: row.at for row in run.epoch_rows.filter(number__lte=reached)} == written
+    assert {row.number: row.at for row in run.epoch_rows.filter(number__in=written)} == written
+    for row in run.epoch_rows.all():
+        assert row.val_loss is not None
+        assert 0 <= (row.val_accuracy or 0) <= 1
+    version = run.candidate
+    assert version is not None
+    assert (version.labels, version.metadata["architecture"]) == (["blues", "rock"], "residual-cnn")
+    assert_it_is_all_that_ships(run, version)
+    if installed is not None:
+        assert version.metadata["ensemble"]["params"] == champion.metadata["ensemble"]["params"]
+        assert head_of(version).labels == ("blues", "rock")
+        assert head_of(version).probabilities(tags_for(installed, 0).row)["rock"] > 0.7
+    owner = committed_clips[0].contributor
+    assert owner is not None
+    assert_it_can_serve(version, owner=owner, curator=curator, finished_track=finished_track)
 
 
 def test_cancelling_ends_a_run_at_once(

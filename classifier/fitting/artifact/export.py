@@ -36,7 +36,7 @@ def export(model: Any, path: Path, params: PatchParams) -> None:
     served.export(path, format="litert", input_signature=[signature], verbose=False)
     inputs = np.random.default_rng(0).uniform(-2, 1, (4, params.n_mels, params.n_columns)).astype(np.float32)
     got = Network(path.read_bytes()).run(inputs)
-    expected = served.predict(inputs[..., None], verbose=0)
+    expected = served(inputs[..., None], training=False)
     for name, value in (("logits", got.logits), ("music", got.music_logits), ("embedding", got.embeddings)):
         difference = float(np.abs(np.asarray(expected[name]).reshape(value.shape) - value).max())
         if difference > EXPORT_TOLERANCE:

@@ -137,6 +137,7 @@ def _platform_parts(
 ) -> list[Part]:
     n_labels, checkpoint = len(task.labels), task.work / CHECKPOINT
     task.check_stopped()
+    sounds = synthesise_outliers(recipe, seed=task.seed * 2, count=recipe.n_outliers)
     member = member_fit(
         task.train,
         n_labels=n_labels,
@@ -145,10 +146,11 @@ def _platform_parts(
         checkpoint=checkpoint / "member",
         should_stop=task.should_stop,
         share=share,
+        outlier_columns=sounds,
     )
     mlp = descriptor_mlp_fit(
         task.train,
-        synthesise_outliers(recipe, seed=task.seed * 2, count=recipe.n_outliers),
+        sounds,
         n_labels=n_labels,
         seed=task.seed,
         patch_params=recipe.patches,

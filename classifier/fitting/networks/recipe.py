@@ -63,13 +63,22 @@ def member_fit(
     checkpoint: Path,
     should_stop: ShouldStop = never_stop,
     share: int = 1,
+    outlier_columns: list[FloatArray] | None = None,
 ) -> NetworkFit:
-    """Fit of one member on any examples, not begun or as an interrupted one left it; see `NetworkFit`."""
+    """Fit of one member on any examples, not begun or as an interrupted one left it; see `NetworkFit`.
+
+    Parameters
+    ----------
+    outlier_columns
+        What `synthesise_outliers` gives for twice the seed, where the caller has it already.
+    """
+    if outlier_columns is None:
+        outlier_columns = synthesise_outliers(recipe, seed=seed * 2, count=recipe.n_outliers)
     return NetworkFit(
         networks.residual_cnn(n_labels=n_labels, patches=recipe.patches, params=recipe.network, seed=seed),
         Feed(
             examples,
-            synthesise_outliers(recipe, seed=seed * 2, count=recipe.n_outliers),
+            outlier_columns,
             n_labels=n_labels,
             patch_params=recipe.patches,
             params=recipe.feed,
