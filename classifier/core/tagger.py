@@ -211,6 +211,7 @@ class Tagger:
         most: int = MOST_PATCHES,
         networks: Collection[str] | None = None,
         step: int = PATCH_FRAMES,
+        treble: bool = False,
     ) -> TagOutput:
         """Tag patches spread evenly over a track.
 
@@ -226,8 +227,10 @@ class Tagger:
             Which to ask; all where None.
         step
             As in `patch_starts`.
+        treble
+            Whether the network is given what lies above 7 kHz too: see `EMPTIED_FROM_BAND`.
         """
-        cut = patches_of(samples, sample_rate=sample_rate, most=most, step=step)
+        cut = patches_of(samples, sample_rate=sample_rate, most=most, step=step, treble=treble)
         return self.tag_patches(cut, networks=networks)
 
     def tag_patches(self, cut: CutPatches, *, networks: Collection[str] | None = None) -> TagOutput:
@@ -280,8 +283,8 @@ def model_file(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutPatches:
-    """Inputs of the networks: (n, PATCH_FRAMES, N_MELS) log-mel, 0 from `EMPTIED_FROM_BAND` on; (n,) starts in
-    seconds; (n,) RMS."""
+    """Inputs of the networks: (n, PATCH_FRAMES, N_MELS) log-mel, usually 0 from `EMPTIED_FROM_BAND` on; (n,)
+    starts in seconds; (n,) RMS."""
 
     log_mel: FloatArray
     start: NDArray[np.float64]
@@ -289,7 +292,12 @@ class CutPatches:
 
 
 def patches_of(
-    samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHES, step: int = PATCH_FRAMES
+    samples: FloatArray,
+    *,
+    sample_rate: int,
+    most: int = MOST_PATCHES,
+    step: int = PATCH_FRAMES,
+    treble: bool = False,
 ) -> CutPatches:
     """Cut and transform only those stretches of a track that are going to be tagged.
 
@@ -316,7 +324,8 @@ def patches_of(
         part = resampled(samples, sample_rate, begin, begin + (PATCH_FRAMES - 1) * HOP_LENGTH + N_FFT)
         log_mel[i] = log_mel_of(part)
         level[i] = np.sqrt(np.square(part).mean())
-    log_mel[:, :, EMPTIED_FROM_BAND:] = 0
+    if not treble:
+        log_mel[:, :, EMPTIED_FROM_BAND:] = 0
     return CutPatches(log_mel=log_mel, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
 
 
