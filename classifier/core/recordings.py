@@ -46,7 +46,7 @@ class RecordingParams:
 
     drowned_below: float = 0.5
     score_below: float = 1.5
-    doubtful_below: float = 0.0
+    doubtful_below: float = 0.5
     unsure_below: float = 0.35
 
 
@@ -73,7 +73,7 @@ def tag_enhanced(tagger: Tagger, samples: FloatArray, *, sample_rate: int = 22_0
     most = int(SECONDS * sample_rate)
     begin = max(0, (samples.size - most) // 2)
     part = enhance(samples[begin : begin + most], sample_rate=sample_rate)
-    return tagger.tag(part, sample_rate=sample_rate, networks=("msd",), step=STEP_FRAMES)
+    return tagger.tag(part, sample_rate=sample_rate, networks=("msd",), step=STEP_FRAMES, treble=True)
 
 
 def judge_recording(

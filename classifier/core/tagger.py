@@ -62,6 +62,11 @@ MTT_TAGS: Final = (
     "choral",
 )
 
+EMPTIED_FROM_BAND: Final = 92
+"""The first mel band whose centre is above 7 kHz. What lies there is kept from the networks: they were trained on
+previews with little of it, and give the treble of a modern master as another genre."""
+_INPUT_VERSION: Final = "7k"
+"""Of how inputs are made, beside the version of the weights; to be raised when they change."""
 _FIRST_TREBLE_BAND = 78
 """The first mel band whose centre is well above 4 kHz (4.5 kHz)."""
 _NARROW = 0.01
@@ -159,7 +164,8 @@ class Tagger:
     tags
         Names of the outputs of each network.
     version
-        Names the weights: outputs with the same version agree within the tolerance of the conversion.
+        Names the weights and how their inputs are made: outputs with the same version agree within the
+        tolerance of the conversion.
     """
 
     def __init__(
@@ -195,7 +201,7 @@ class Tagger:
             if hashlib.sha256(model).hexdigest() != digests[name]:
                 raise TaggerError(f"The file of the tagger {name} does not match the hash in its metadata.")
         networks = {name: LiteRtTagger(model) for name, model in models.items()}
-        return cls(networks, tags, hashlib.sha256(weights.encode()).hexdigest()[:12])
+        return cls(networks, tags, f"{hashlib.sha256(weights.encode()).hexdigest()[:12]}.{_INPUT_VERSION}")
 
     def tag(
         self,
@@ -205,6 +211,7 @@ class Tagger:
         most: int = MOST_PATCHES,
         networks: Collection[str] | None = None,
         step: int = PATCH_FRAMES,
+        treble: bool = False,
     ) -> TagOutput:
         """Tag patches spread evenly over a track.
 
@@ -220,8 +227,10 @@ class Tagger:
             Which to ask; all where None.
         step
             As in `patch_starts`.
+        treble
+            Whether the network is given what lies above 7 kHz too: see `EMPTIED_FROM_BAND`.
         """
-        cut = patches_of(samples, sample_rate=sample_rate, most=most, step=step)
+        cut = patches_of(samples, sample_rate=sample_rate, most=most, step=step, treble=treble)
         return self.tag_patches(cut, networks=networks)
 
     def tag_patches(self, cut: CutPatches, *, networks: Collection[str] | None = None) -> TagOutput:
@@ -245,7 +254,7 @@ class Tagger:
 
 def _is_narrow(log_mel: FloatArray) -> bool:
     """Whether the mel bands above 4 kHz are empty beside the others."""
-    treble = float(log_mel[:, :, _FIRST_TREBLE_BAND:].mean())
+    treble = float(log_mel[:, :, _FIRST_TREBLE_BAND:EMPTIED_FROM_BAND].mean())
     return treble < _NARROW * float(log_mel[:, :, :_FIRST_TREBLE_BAND].mean())
 
 
@@ -274,7 +283,8 @@ def model_file(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutPatches:
-    """Inputs of the networks: (n, PATCH_FRAMES, N_MELS) log-mel; (n,) starts in seconds; (n,) RMS."""
+    """Inputs of the networks: (n, PATCH_FRAMES, N_MELS) log-mel, usually 0 from `EMPTIED_FROM_BAND` on; (n,)
+    starts in seconds; (n,) RMS."""
 
     log_mel: FloatArray
     start: NDArray[np.float64]
@@ -282,7 +292,12 @@ class CutPatches:
 
 
 def patches_of(
-    samples: FloatArray, *, sample_rate: int, most: int = MOST_PATCHES, step: int = PATCH_FRAMES
+    samples: FloatArray,
+    *,
+    sample_rate: int,
+    most: int = MOST_PATCHES,
+    step: int = PATCH_FRAMES,
+    treble: bool = False,
 ) -> CutPatches:
     """Cut and transform only those stretches of a track that are going to be tagged.
 
@@ -309,6 +324,8 @@ def patches_of(
         part = resampled(samples, sample_rate, begin, begin + (PATCH_FRAMES - 1) * HOP_LENGTH + N_FFT)
         log_mel[i] = log_mel_of(part)
         level[i] = np.sqrt(np.square(part).mean())
+    if not treble:
+        log_mel[:, :, EMPTIED_FROM_BAND:] = 0
     return CutPatches(log_mel=log_mel, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
 
 
@@ -335,6 +352,7 @@ def patches_of_spectrogram(log_mel: FloatArray, *, most: int = MOST_PATCHES) -> 
     first_frames = patch_starts(len(log_mel), most=most)
     cut = np.stack([log_mel[frame : frame + PATCH_FRAMES] for frame in first_frames]).astype(np.float32)
     level = np.sqrt(np.expm1(cut * np.float32(math.log(10))).mean(axis=(1, 2)))
+    cut[:, :, EMPTIED_FROM_BAND:] = 0
     return CutPatches(log_mel=cut, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
 
 

@@ -91,7 +91,7 @@ class VerdictParams:
     tags: float = 1.0
     untagged: float = 0.05
     temperature: float = 0.8
-    unsure_below: float = 0.33
+    unsure_below: float = 0.35
     none_below: float = 0.11
 
 

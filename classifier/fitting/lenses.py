@@ -148,13 +148,17 @@ def _samples(path: Path) -> FloatArray:
 
 
 def altered_embeddings(samples: FloatArray, tagger: Tagger, *, seed: int) -> dict[str, FloatArray]:
-    """Embeddings of a clip that was made 6 to 18 dB softer, encoded, or played over noise."""
+    """Embeddings of a clip that was made 6 to 18 dB softer, encoded, played over noise, slower or faster."""
+    from librosa.effects import time_stretch
+
     rng = np.random.default_rng([7, seed])
     exact = samples.astype(np.float64)
     made = {
         "level": exact * 10 ** (-rng.uniform(6, 18) / 20),
         "opus": sound_channels.encoded(exact, codec="libopus", sample_rate=48_000, bit_rate=24_000),
         "noise": sound_channels.noise(exact, rng, snr_db=20),
+        "slower": time_stretch(samples, rate=rng.uniform(0.93, 0.97)),
+        "faster": time_stretch(samples, rate=rng.uniform(1.03, 1.07)),
     }
     return {
         name: pool_tags(

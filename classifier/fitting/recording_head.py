@@ -123,5 +123,5 @@ def _embedding(
     begin = int(rng.integers(max(len(samples) - length, 0) + 1))
     excerpt = samples[begin : begin + length].astype(np.float64)
     recorded = simulated_recording(excerpt, crowd, rng).astype(np.float32)
-    output = tagger.tag(enhance(recorded), networks=("msd",), most=1)
+    output = tagger.tag(enhance(recorded), networks=("msd",), most=1, treble=True)
     return pool_tags(output, version=tagger.version).embedding
