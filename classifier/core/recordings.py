@@ -34,18 +34,18 @@ class RecordingParams:
     ----------
     drowned_below
         Logit of music below which a sound is always judged as a recording. Of songs that are no recordings
-        1 % lie below it, of real recordings 70 %.
+        2 % lie below it, of real recordings 67 %.
     score_below
         Logit of music below which it is judged as a recording where its verdict is unsure otherwise. Of other
-        songs 11 % lie below it, of real recordings 91 %.
+        songs 9 % lie below it, of real recordings 93 %.
     doubtful_below
         Logit of music, before and after enhancement, below which no genre is sure.
     unsure_below
         Probability of the likeliest genre below which it is not sure.
     """
 
-    drowned_below: float = 0.5
-    score_below: float = 1.5
+    drowned_below: float = 0.8
+    score_below: float = 2.0
     doubtful_below: float = 0.5
     unsure_below: float = 0.35
 
