@@ -37,6 +37,12 @@ _IDEMPOTENCY_KEY = {
     "description": "Any words of your own: the same request sent again with them within 24 hours is answered "
     "as the first one was, with `Idempotency-Replayed: true`; another request with them is refused (422).",
 }
+_REQUEST_ID = {
+    "in": "header",
+    "name": "X-Request-ID",
+    "schema": {"type": "string"},
+    "description": "An id of your own for the request (a UUID): the answer repeats it, and the log names it.",
+}
 
 
 class OperationSchema(AutoSchema):
@@ -50,8 +56,9 @@ class OperationSchema(AutoSchema):
         if "bearer" in ways:
             operation["x-token-scopes"] = self._scopes()
         responses = operation["responses"]
+        operation.setdefault("parameters", []).append(_REQUEST_ID)
         if self._is_idempotent:
-            operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+            operation["parameters"].append(_IDEMPOTENCY_KEY)
         if self.method == "GET":
             responses.setdefault("304", {"$ref": "#/components/responses/NotModified"})
         for status in self._errors(operation, with_token="bearer" in ways):

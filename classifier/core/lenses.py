@@ -154,8 +154,8 @@ def vectors_of(facts: Facts) -> dict[str, FloatArray]:
 def _weights_of(tagger_version: str) -> str:
     """Name the tagger's weights without the version of its inputs or of the table of its tags.
 
-    Embeddings of other inputs of the same weights still find their own track first in 8 to 9 of 10 cases, so that
-    older analyses keep their neighbours until they are made again.
+    Embeddings of other inputs of the same weights still find their own track first in 8 to 9 of 10 cases, so
+    that older analyses keep their neighbours until they are made again.
     """
     return re.split("[.-]", tagger_version, maxsplit=1)[0]
 

@@ -63,8 +63,8 @@ MTT_TAGS: Final = (
 )
 
 EMPTIED_FROM_BAND: Final = 92
-"""The first mel band whose centre is above 7 kHz. What lies there is kept from the networks: they were trained on
-previews with little of it, and give the treble of a modern master as another genre."""
+"""The first mel band whose centre is above 7 kHz. What lies there is kept from the networks: they were
+trained on previews with little of it, and take the treble of a modern master for another genre."""
 _INPUT_VERSION: Final = "7k"
 """Of how inputs are made, beside the version of the weights; to be raised when they change."""
 _FIRST_TREBLE_BAND = 78

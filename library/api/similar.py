@@ -8,7 +8,6 @@ from uuid import UUID
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -129,8 +128,6 @@ class SimilarView(APIView):
 class SimilarToManyView(APIView):
     """Neighbours of several tracks at once."""
 
-    parser_classes = (JSONParser, FormParser, MultiPartParser)
-
     @property
     def write_scope(self) -> Scope:
         return Scope.UPLOAD if _sends_file(self.request) else Scope.READ
@@ -160,7 +157,7 @@ class SimilarToManyView(APIView):
         A file may be sent instead, with the limits and the answers of `/classify/`. 404 if you may not see
         one of the tracks, 409 if one has not been analysed.
         """
-        if "file" in request.data:
+        if _sends_file(request) and "file" in request.data:
             form: SimilarParameters = SimilarToSoundSerializer(data=request.data)
             form.is_valid(raise_exception=True)
             sound = form.validated_data["file"]

@@ -33,7 +33,7 @@ def test_nothing_here_says_what_to_do_next(client: Client, owner: User) -> None:
 def test_programs_are_answered_in_json(client: Client) -> None:
     answer = client.get("/api/v1/nowhere/")
     assert answer.status_code == 404
-    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Type"] == "application/problem+json"
     error = answer.json()["error"]
     assert error["code"] == "not_found"
     assert error["message"]

@@ -218,9 +218,10 @@ def test_the_page_costs_no_query_more(
     if done:
         explained(track, bands_for=[(250, 1000)])
     page(owner_client, track)
-    # The session, the person, the track with its explanation, the genres, the neighbours (six) and former
-    # verdicts; whether the person curates, their news, and what they said of the track.
-    with django_assert_num_queries(15):
+    # The session, the person, the track with its explanation, the genres, the neighbours (six, and the
+    # thumbs on them) and former verdicts; whether the person curates, their news, and what they said of
+    # the track.
+    with django_assert_num_queries(16):
         page(owner_client, track)
 
 

@@ -20,7 +20,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
-from library.models import Reanalysis, Track, UploadBatch
+from library.models import Playlist, Reanalysis, Track, UploadBatch
 from training.tests.clips import make_clip
 from training.tests.versions import make_run
 
@@ -96,6 +96,7 @@ def ids(
         "moods": "mellow",
         "uploads": str(UploadBatch.objects.create(owner=staff, status="done").pk),
         "tokens": "none",
+        "playlists": str(Playlist.objects.create(owner=staff, title="Fuzz").pk),
     }
 
 
@@ -162,7 +163,9 @@ def test_no_value_of_any_parameter_or_field_is_a_fault_of_ours(
                 response = client.generic(operation.method.upper(), address, sent, "application/json")
                 transaction.set_rollback(True)
             statuses[response.status_code] += 1
-            if response.status_code >= 500:
+            # Features are measured by a worker, and none runs here.
+            unanswered = response.status_code == 503 and operation.path.endswith("/features/")
+            if response.status_code >= 500 and not unanswered:
                 faults.append(f"{operation.method} {address[:200]} {sent[:200]}: {response.status_code}")
     assert faults == []
     # Values that are taken and values that are refused were both among them.

@@ -393,10 +393,8 @@ def test_a_full_disk_is_said_to_be_full(
         saves.append(name)
         raise OSError(28, "No space left on device")
 
-    content = packed(release_files())
     monkeypatch.setattr(PathlessStorage, "_save", full)
     with pytest.raises(TrainingError) as error:
-        import_bundle(sent(content), by=curator)
+        import_bundle(sent(packed(release_files())), by=curator)
     assert (error.value.code, len(saves)) == ("storage_full", 1)
-    assert not ModelVersion.objects.exists()
-    assert stored() == []
+    assert (ModelVersion.objects.count(), stored()) == (0, [])
