@@ -45,7 +45,7 @@ _MOODS: Final = tuple(slug for slug, tag in TAGS.items() if tag.group == "mood")
 _TAGS: Final = tuple(TAGS)
 # Chosen on queries of 104 clips that are neither of GTZAN's train nor of its test part: the largest P@3 among
 # weights with at most 8 % never recommended and none among the nearest three of more than ten.
-_BLEND: Final = {SOUND: 1.0, HARMONY: 0.3, "tags": 0.9}
+_BLEND: Final = {SOUND: 1.0, HARMONY: 0.5, "tags": 0.9}
 
 SIZES: Final[Mapping[str, int]] = {
     BLEND: 64 + 64 + len(_TAGS),

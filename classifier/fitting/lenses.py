@@ -44,10 +44,10 @@ from classifier.fitting.data import sound_channels
 
 FloatArray = NDArray[np.float32]
 
-WITHIN: Final = {SOUND: 0.9, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
+WITHIN: Final = {SOUND: 0.85, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
 """How much of the covariance within songs is taken out; the rest is the identity."""
-ALTERED: Final = 1.5
-"""How much what an alteration changes counts beside what differs between the halves of a song."""
+ALTERED: Final = {"level": 3.0, "opus": 1.5, "noise": 1.5, "slower": 0.5, "faster": 0.5}
+"""How much what each alteration changes counts beside what differs between the halves of a song."""
 FITTED_ON: Final = "train"
 """The part of the data set that the lenses are fitted on."""
 
@@ -87,8 +87,8 @@ def fit(lens: str, halves: Halves) -> Projection:
     scale = np.maximum(scale, 1e-6)
     mean = halves.whole.mean(axis=0)
     covariance = _covariance((halves.first - halves.second) / scale)
-    for altered in halves.altered.values():
-        covariance += ALTERED * _covariance((halves.whole - altered) / scale)
+    for name, altered in halves.altered.items():
+        covariance += ALTERED[name] * _covariance((halves.whole - altered) / scale)
     covariance *= len(covariance) / np.trace(covariance)
     share = WITHIN[lens]
     covariance = share * covariance + (1 - share) * np.eye(len(covariance))

@@ -19,6 +19,11 @@ def vector_column(lens: str, path: str = "vector") -> Cast:
     return Cast(F(path), HalfVectorField(dimensions=SIZES[lens]))
 
 
+def current_version() -> str:
+    """Name the lenses of this program: no migration follows their version."""
+    return VERSION
+
+
 class TrackLens(models.Model):
     """A track as one lens sees it: what neighbours are found by.
 
@@ -40,7 +45,7 @@ class TrackLens(models.Model):
     )
     public = models.BooleanField(_("in the catalogue"))
     lens = models.CharField(_("lens"), max_length=20)
-    version = models.CharField(_("version"), max_length=20, default=VERSION)
+    version = models.CharField(_("version"), max_length=20, default=current_version)
     vector = HalfVectorField(_("vector"))
 
     class Meta:
