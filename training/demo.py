@@ -55,7 +55,7 @@ def build(*, passwords: Path, say: Callable[[str], Any]) -> dict[str, str]:
     Parameters
     ----------
     passwords
-        A file that only its owner may read: passwords are drawn once and told again at every start.
+        A file that only its owner may read: passwords are drawn once and shown again at every start.
     """
     people = _people(passwords)
     listener, curator = (User.objects.get(email=email) for email in (LISTENER, CURATOR))

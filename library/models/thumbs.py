@@ -11,7 +11,7 @@ from library.models.tracks import Track
 
 
 class Thumb(models.Model):
-    """A person's opinion of one track as a neighbour of another."""
+    """What a person thinks of one track as a neighbour of another."""
 
     class Value(models.IntegerChoices):
         UP = 1, _("up")

@@ -29,7 +29,7 @@ from library.models.lenses import vector_column
 from library.services import lenses
 from library.services.lens_queries import COPY_WITHIN, LensQuery, same_recordings
 from library.services.reasons import BY_DESCRIPTOR, reasons
-from library.services.thumbs import NO_OPINIONS, Opinions, opinions_of, ordered
+from library.services.thumbs import NO_PREFERENCES, Preferences, ordered, preferences_of
 
 MOST: Final = 50
 SPARE: Final = 20
@@ -122,20 +122,20 @@ def similar(
         nothing of the query, and for the blend by default also where it knows fewer tracks than harmony. By
         default what was learnt from the viewer's thumbs has a part in the order.
     """
-    search = _Search(viewer, query, min(k, MOST), conditions, opinions_of(viewer, query))
+    search = _Search(viewer, query, min(k, MOST), conditions, preferences_of(viewer, query))
     asked = by or DEFAULT
     if not lenses.is_complete():
         return search.answer(HARMONY, search.by_descriptor(), "moving")
     if asked not in query.vectors:
         return search.answer(HARMONY, search.by_lens(HARMONY), "not_analysed")
-    personal = by is None and search.opinions.weights is not None
+    personal = by is None and search.preferences.weights is not None
     found = replace(search, k=max(search.k, REACH)).by_lens(asked) if personal else search.by_lens(asked)
     if by is None and len(found) < search.k:
         more = search.by_lens(HARMONY)
         if len(more) > len(found):
             return search.answer(HARMONY, more, "few")
     if personal:
-        found = ordered(found, query, search.opinions)[: search.k]
+        found = ordered(found, query, search.preferences)[: search.k]
     return replace(search.answer(asked, found, ""), personal=personal)
 
 
@@ -182,7 +182,7 @@ class _Search:
     query: LensQuery
     k: int
     conditions: Conditions
-    opinions: Opinions = NO_OPINIONS
+    preferences: Preferences = NO_PREFERENCES
 
     def answer(self, lens: str, chosen: Sequence[Candidate], notice: Notice) -> Similar:
         compared = BY_DESCRIPTOR if notice == "moving" else lens
@@ -196,7 +196,7 @@ class _Search:
                 distance,
                 track,
                 reasons(self.query, track, compared, distance),
-                self.opinions.thumbs.get(track.pk, 0),
+                self.preferences.thumbs.get(track.pk, 0),
             )
             for rank, (track, distance) in enumerate(near, start=1)
         ]
@@ -294,8 +294,8 @@ class _Search:
             .exclude(sha256__in=self.query.hashes)
         )
         if slug := self.conditions.genre:
-            heard = Q(labelled_genre__isnull=True, current__genre=slug)
-            tracks = tracks.filter(Q(labelled_genre__slug=slug) | heard)
+            predicted = Q(labelled_genre__isnull=True, current__genre=slug)
+            tracks = tracks.filter(Q(labelled_genre__slug=slug) | predicted)
         artists = [Q(artist__iexact=name) for name in self.query.artists if name]
         if self.conditions.exclude_artist and artists:
             tracks = tracks.exclude(reduce(or_, artists))

@@ -38,7 +38,7 @@ Candidate = TypeVar("Candidate", bound=HasTrack)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Opinions:
+class Preferences:
     """What a person made known of neighbours.
 
     Attributes
@@ -53,7 +53,7 @@ class Opinions:
     thumbs: Mapping[UUID, int] = field(default_factory=dict)
 
 
-NO_OPINIONS: Final = Opinions()
+NO_PREFERENCES: Final = Preferences()
 
 
 def give(*, user: User, query: Track, neighbour: Track, value: int, lens: str) -> Thumb:
@@ -90,32 +90,32 @@ def listed(*, user: User) -> QuerySet[Thumb]:
     return thumbs.select_related("query", "neighbour").order_by("-changed", "-pk")
 
 
-def opinions_of(user: User | AnonymousUser, query: LensQuery) -> Opinions:
+def preferences_of(user: User | AnonymousUser, query: LensQuery) -> Preferences:
     """What a person made known, as far as it has a part in the neighbours of `query`."""
     if not user.is_authenticated:
-        return NO_OPINIONS
+        return NO_PREFERENCES
     row = LearnedWeights.objects.filter(pk=user.pk).first()
     if row is None:
-        return NO_OPINIONS
+        return NO_PREFERENCES
     thumbs = Thumb.objects.filter(user=user, query__in=query.tracks).values_list("neighbour", "value")
     known = row.version == VERSION
     weights = np.array([row.weights.get(lens, 0.0) for lens in LENSES], np.float64) if known else None
-    return Opinions(weights, dict(thumbs))
+    return Preferences(weights, dict(thumbs))
 
 
-def ordered(candidates: Sequence[Candidate], query: LensQuery, opinions: Opinions) -> list[Candidate]:
+def ordered(candidates: Sequence[Candidate], query: LensQuery, preferences: Preferences) -> list[Candidate]:
     """Order neighbours by what was learnt; those that have a thumb down come last.
 
     Parameters
     ----------
-    opinions
+    preferences
         With weights.
     """
-    if opinions.weights is None or not candidates:
+    if preferences.weights is None or not candidates:
         return list(candidates)
     squared = _squared_to(query, [each.pk for each in candidates])
-    scores = lens_weights.scores(squared, opinions.weights)
-    disliked = np.array([opinions.thumbs.get(each.pk, 0) < 0 for each in candidates])
+    scores = lens_weights.scores(squared, preferences.weights)
+    disliked = np.array([preferences.thumbs.get(each.pk, 0) < 0 for each in candidates])
     return [candidates[place] for place in np.lexsort((scores, disliked))]
 
 

@@ -30,7 +30,7 @@ def give(request: HttpRequest, pk: UUID, other: UUID) -> HttpResponse:
     value = VALUES.get(request.POST.get("value", ""))
     lens = request.POST.get("by", "")
     if value is None:
-        # Also where a track can no longer be seen: an opinion can always be taken back.
+        # Also where a track can no longer be seen: a thumb can always be taken back.
         service.take_back(user=user, query=pk, neighbour=other)
     else:
         query = get_object_or_404(visible, pk=pk)

@@ -134,11 +134,11 @@ def table(content: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"key of {key['n']} clips: weighted score {key['weighted']:.3f}, right {key['right']:.3f}"
         )
-    for opinion, counts in (content.get("thumbs") or {}).items():
+    for preference, counts in (content.get("thumbs") or {}).items():
         found = ", ".join(
             f"{n}: {figure['precision']['value']:.3f} ({figure['gain']:+.3f})" for n, figure in counts.items()
         )
-        lines.append(f"P@3 by {opinion} after so many simulated thumbs: {found}")
+        lines.append(f"P@3 by {preference} after so many simulated thumbs: {found}")
     return lines
 
 

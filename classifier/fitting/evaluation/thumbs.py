@@ -31,7 +31,7 @@ _K: Final = 3
 
 
 def gains(vectors: Mapping[str, Float64], genres: Sequence[str], artists: Sequence[object]) -> dict[str, Any]:
-    """P@3 after so many thumbs, by the opinion that is simulated.
+    """P@3 after so many thumbs, by the preference that is simulated.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def gains(vectors: Mapping[str, Float64], genres: Sequence[str], artists: Sequen
 
     Returns
     -------
-    By opinion, ``genre`` or ``artist``, and number of thumbs: the share of the three nearest that the person
-    likes, with its 95 % interval over artists, and by how much it is larger than without thumbs.
+    By preference, ``genre`` or ``artist``, and number of thumbs: the share of the three nearest that the
+    person likes, with its 95 % interval over artists, and by how much it is larger than without thumbs.
     """
     squared = np.stack([_squared(vectors[lens]) for lens in LENSES], axis=2)
     names = np.array([str(artist) for artist in artists])
@@ -51,12 +51,12 @@ def gains(vectors: Mapping[str, Float64], genres: Sequence[str], artists: Sequen
     same_genre = np.array(genres)[:, None] == np.array(genres)[None]
     itself = np.eye(len(names), dtype=bool)
     # By genre only other artists are recommended, as in the figures of the lenses.
-    opinions = {"genre": (same_genre, same_artist), "artist": (same_artist, itself)}
+    preferences = {"genre": (same_genre, same_artist), "artist": (same_artist, itself)}
     found = {}
-    for opinion, (liked, left_out) in opinions.items():
+    for preference, (liked, left_out) in preferences.items():
         counts = [(liked & ~left_out).sum(axis=1) >= _K]
         people = [_person(squared, liked, left_out, _drawn(names, seed), seed=seed) for seed in range(PEOPLE)]
-        found[opinion] = _figures(people, names, counts[0])
+        found[preference] = _figures(people, names, counts[0])
     return found
 
 
