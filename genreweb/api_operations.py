@@ -16,17 +16,26 @@ _IDEMPOTENT = (409, 422)
 _MORE: dict[int, frozenset[str]] = {
     401: frozenset({"create_token"}),
     403: frozenset({"create_token"}),
-    404: frozenset({"begin_reanalysis", "similar_to_many", "add_clip"}),
+    404: frozenset(
+        {
+            *("begin_reanalysis", "similar_to_many", "add_clip"),
+            *("make_playlist", "generate_playlist", "find_path"),
+        }
+    ),
     409: frozenset(
         {
             *("similar_tracks", "similar_to_many", "get_explanation", "ask_for_explanation"),
             *("begin_reanalysis", "review_clip", "reopen_clip", "withdraw_clip", "start_training_run"),
             *("promote_model_version", "roll_back_model_version", "compare_model_version"),
             *("get_model_version_bundle", "import_model_version"),
+            *("generate_playlist", "find_path", "order_playlist_tracks"),
         }
     ),
     507: frozenset(
-        {"add_track", "add_tracks", "add_clip", "classify", "import_model_version", "analyse_track"}
+        {
+            *("add_track", "add_tracks", "add_clip", "classify", "import_model_version"),
+            *("analyse_track", "similar_to_many"),
+        }
     ),
 }
 """Statuses of errors by the operations that answer them beside what all of their kind do."""

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from genreweb.accounts.idempotency import idempotent
 from genreweb.accounts.models import User
 from genreweb.accounts.scopes import Scope
 from library.api.access import readable_tracks
@@ -161,6 +162,7 @@ class PlaylistListView(ListAPIView[Playlist]):
         request=NewPlaylistSerializer,
         responses={201: PlaylistSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         form = NewPlaylistSerializer(data=request.data)
         form.is_valid(raise_exception=True)

@@ -53,7 +53,7 @@ def test_made_changed_ordered_and_deleted(owner_api: APIClient, owner: User, don
     assert owner_api.put(f"{one}{c.pk}/", {}, format="json").status_code == 200
     assert titles(owner_api, key) == ["a", "b", "c"]
     refused = owner_api.put(one, ids(a, b), format="json")
-    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "order_other_tracks")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "order_other_tracks")
     assert owner_api.delete(f"{one}{b.pk}/").status_code == 204
     assert owner_api.delete(f"{one}{b.pk}/").status_code == 404
     assert titles(owner_api, key) == ["a", "c"]
@@ -87,6 +87,16 @@ def test_what_is_refused(owner_api: APIClient, method: str, path: str, body: Any
     assert response.status_code == 400
     assert response.json()["error"]["fields"]
     assert not Playlist.objects.exists()
+
+
+def test_a_double_click_makes_one_playlist(owner_api: APIClient) -> None:
+    first, again = (
+        owner_api.post(URL, {"title": "One", "tracks": []}, format="json", headers={"Idempotency-Key": "click"})
+        for _ in range(2)
+    )
+    assert (first.status_code, again.status_code, first.json()) == (201, 201, again.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert Playlist.objects.count() == 1
 
 
 def test_a_title_of_nothing_is_refused_in_the_readers_language(owner_api: APIClient) -> None:
