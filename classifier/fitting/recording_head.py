@@ -69,21 +69,19 @@ def simulated_examples(
         raise DatasetError(f"There is no sound of the train and validation parts in {data}.")
     rng = np.random.default_rng(recipe.seed)
     crowd = voices(recipe.voices, rng)
-    rows, targets, names = [], [], []
+    rows, targets = [], []
     for done, (path, genre, short) in enumerate(chosen):
         with path.open("rb") as file:
             samples = decode(file, limits=_LIMITS).samples
         for _ in range(recipe.rounds if short else 2 * recipe.rounds):
             rows.append(_embedding(samples, crowd, tagger, rng))
             targets.append(labels.index(genre))
-            names.append(path.stem)
         on_clip(done + 1, len(chosen))
     return HeadExamples(
         rows=np.stack(rows),
         targets=np.array(targets, np.intp),
         shares=np.ones(len(rows)),
         labels=tuple(labels),
-        names=tuple(names),
     )
 
 
