@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, FilteredRelation, Func, Q, Value
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import Cast, Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.core.tags import TAGS
@@ -99,6 +100,17 @@ class TrackQuerySet(JoiningQuerySet["Track"]):
     def owned_by(self, user: User | AnonymousUser) -> TrackQuerySet:
         """Filter by what `user` may change: their own tracks."""
         return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def queue_again(self) -> int:
+        """Mark them as waiting for an analysis; return their number. Nothing is sent to the workers."""
+        return self.update(
+            status=Track.Status.QUEUED,
+            step="",
+            tries=0,
+            error_code="",
+            error_params={},
+            queued_at=timezone.now(),
+        )
 
     def in_catalogue(self) -> TrackQuerySet:
         return self.filter(visibility=Track.Visibility.CATALOGUE)

@@ -8,7 +8,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from genreweb.accounts.models import User
 from library.errors import TrackError
@@ -58,14 +57,7 @@ def _analyse(tracks: TrackQuerySet) -> None:
     """Queue what does not wait or run already, behind what people wait for."""
     finished = tracks.filter(status__in=[Track.Status.DONE, Track.Status.FAILED])
     ids = list(finished.values_list("pk", flat=True))
-    Track.objects.filter(pk__in=ids).update(
-        status=Track.Status.QUEUED,
-        step="",
-        tries=0,
-        error_code="",
-        error_params={},
-        queued_at=timezone.now(),
-    )
+    Track.objects.filter(pk__in=ids).queue_again()
     for pk in ids:
         queue.send_on_commit(pk, bulk=True)
 

@@ -173,14 +173,7 @@ def advance(*, job_id: int) -> int:
             return 0
         # A promotion while it runs makes more of them outdated.
         Reanalysis.objects.filter(pk=job.pk).update(total=max(job.total, _left(job)))
-        Track.objects.filter(pk__in=ids, status=Track.Status.DONE).update(
-            status=Track.Status.QUEUED,
-            step="",
-            tries=0,
-            error_code="",
-            error_params={},
-            queued_at=timezone.now(),
-        )
+        Track.objects.filter(pk__in=ids, status=Track.Status.DONE).queue_again()
         for pk in ids:
             queue.send_on_commit(pk, bulk=True)
     return len(ids)

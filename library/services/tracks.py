@@ -211,11 +211,10 @@ def analyse_again(*, track: Track) -> bool:
 
     Its current analysis stays until the new one is stored.
     """
-    now = timezone.now()
     with transaction.atomic():
         queued = Track.objects.filter(
             pk=track.pk, status__in=[Track.Status.DONE, Track.Status.FAILED]
-        ).update(status=Track.Status.QUEUED, step="", tries=0, error_code="", error_params={}, queued_at=now)
+        ).queue_again()
         if queued:
             queue.send_on_commit(track.pk, bulk=False)
     track.refresh_from_db()

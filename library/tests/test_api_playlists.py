@@ -91,7 +91,9 @@ def test_what_is_refused(owner_api: APIClient, method: str, path: str, body: Any
 
 def test_a_double_click_makes_one_playlist(owner_api: APIClient) -> None:
     first, again = (
-        owner_api.post(URL, {"title": "One", "tracks": []}, format="json", headers={"Idempotency-Key": "click"})
+        owner_api.post(
+            URL, {"title": "One", "tracks": []}, format="json", headers={"Idempotency-Key": "click"}
+        )
         for _ in range(2)
     )
     assert (first.status_code, again.status_code, first.json()) == (201, 201, again.json())
