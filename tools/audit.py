@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-node.txt", "requirements-tagger.txt")
+LOCKS = tuple(
+    f"requirements{part}.txt" for part in ("", "-dev", "-node", "-tagger", "-fuzz", "-load", "-drill")
+)
 TOOL = REPOSITORY / ".venv" / ".audit"
 SECONDS = float(os.environ.get("AUDIT_SECONDS", "240"))
 """For everything together: a network that neither answers nor refuses must not hold anybody up."""
