@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -162,30 +162,28 @@ class Site:
 
     def processes(self, *words: str) -> list[psutil.Process]:
         """Give the processes of the site in whose command line one of `words` stands, parents first."""
+        return [
+            child
+            for child, command in self._children()
+            if any(word in part for part in command for word in words)
+        ]
+
+    def workers(self, queue: str = "analysis") -> list[psutil.Process]:
+        """Give the processes of the worker that empties `queue`, the parent first."""
+        return [
+            child
+            for child, command in self._children()
+            if "--queues" in command and queue in command[command.index("--queues") + 1].split(",")
+        ]
+
+    def _children(self) -> Iterator[tuple[psutil.Process, list[str]]]:
+        """Give the processes of the site with their command lines, parents first."""
         if self.process is None:
-            return []
-        found = []
+            return
         for child in psutil.Process(self.process.pid).children(recursive=True):
             # Workers start short-lived processes; one may end in this moment.
             try:
                 command = child.cmdline()
             except psutil.Error:
                 continue
-            if any(word in part for part in command for word in words):
-                found.append(child)
-        return found
-
-    def workers(self, queue: str = "analysis") -> list[psutil.Process]:
-        """Give the processes of the worker that empties `queue`, the parent first."""
-        if self.process is None:
-            return []
-        found = []
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            # Workers start short-lived processes; one may end in this moment.
-            try:
-                command = child.cmdline()
-            except psutil.NoSuchProcess:
-                continue
-            if "--queues" in command and queue in command[command.index("--queues") + 1].split(","):
-                found.append(child)
-        return found
+            yield child, command
