@@ -4,7 +4,7 @@
 // data-duration="SECONDS" [data-at="SECONDS"] [data-artist="…"] [data-cover="URL"]>.
 // Started inside of [data-queue], the other tracks in it follow. <button data-play-all="#list"> plays them all,
 // <button data-enqueue="ID"> adds one track.
-// In JavaScript, from ./player.js, "player" and "clock":
+// In JavaScript, from ./player.js, "player":
 //   player.play({ url, title, track, href, duration, at })  starts a sound, and stops the one that played
 //   player.playAll(sounds, at)  replaces the queue
 //   player.toggle(), player.pause(), player.seek(seconds), player.stop(), player.next(), player.previous()
@@ -16,7 +16,9 @@
 
 import { lead } from "./player/graph.js";
 import { keepSettings, keepState, keptState, settings } from "./player/kept.js";
+import { announce, report, steer } from "./player/media_session.js";
 import { Queue, REPEATS } from "./player/queue.js";
+import { SeekBar } from "./player/seek_bar.js";
 import { fetchSounds, isTrack, soundOf } from "./player/sounds.js";
 import { Spectrum } from "./player/spectrum.js";
 
@@ -31,7 +33,6 @@ audio.preload = "metadata";
 export const queue = new Queue();
 
 let sound = null;
-let dragging = false;
 let frame = 0;
 // The sound whose link was asked for anew, and whether that is being asked.
 let renewed = "";
@@ -39,16 +40,6 @@ let asking = false;
 
 const part = (name) => bar.querySelector(`[data-player="${name}"]`);
 const spectrum = new Spectrum(part("spectrum"), () => player.playing);
-
-export function clock(seconds) {
-  if (!Number.isFinite(seconds) || seconds < 0) return "0:00";
-  const whole = Math.floor(seconds);
-  const rest = String(whole % 60).padStart(2, "0");
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60
-    ? `${minutes}:${rest}`
-    : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
-}
 
 export const player = {
   get sound() {
@@ -151,8 +142,8 @@ export const player = {
     const end = this.duration || Infinity;
     audio.currentTime = Math.min(Math.max(0, seconds), end);
     tell("seek");
-    draw();
-    session();
+    seekBar.draw();
+    inform();
   },
   stop() {
     audio.pause();
@@ -170,6 +161,8 @@ export const player = {
     this.stop();
   },
 };
+
+const seekBar = new SeekBar(part, player, LEAP);
 
 // Plays the sound at a place of the queue.
 function go(place) {
@@ -197,25 +190,13 @@ function load(next, at) {
   if (next.href) title.setAttribute("href", next.href);
   else title.removeAttribute("href");
   part("artist").textContent = next.artist ?? "";
-  announce();
-  draw();
+  announce(sound);
+  seekBar.draw();
   tell("queue");
 }
 
-// The lock screen and the keys of a keyboard know what plays.
-function announce() {
-  if (!("mediaSession" in navigator)) return;
-  const { title, artist, cover } = sound;
-  const artwork = cover ? [{ src: new URL(cover, location.href).href }] : [];
-  navigator.mediaSession.metadata = new MediaMetadata({ title, artist: artist || "Genreweb", artwork });
-}
-
-function session() {
-  if (!("mediaSession" in navigator) || !sound) return;
-  navigator.mediaSession.playbackState = player.playing ? "playing" : "paused";
-  const { duration, time } = player;
-  if (!(duration > 0)) return;
-  navigator.mediaSession.setPositionState({ duration, position: Math.min(time, duration), playbackRate: audio.playbackRate });
+function inform() {
+  if (sound) report(player, audio.playbackRate);
 }
 
 function adjust() {
@@ -224,7 +205,7 @@ function adjust() {
   audio.defaultPlaybackRate = settings.speed;
   audio.playbackRate = settings.speed;
   keepSettings();
-  session();
+  inform();
   tell("queue");
 }
 
@@ -279,18 +260,6 @@ function tell(what) {
   document.dispatchEvent(new CustomEvent(`player:${what}`, { detail }));
 }
 
-function draw() {
-  const seek = part("seek");
-  const { time, duration } = player;
-  seek.max = String(duration || 1);
-  if (!dragging) seek.value = String(time);
-  const shown = dragging ? Number(seek.value) : time;
-  seek.style.setProperty("--played", duration ? String(shown / duration) : "0");
-  seek.setAttribute("aria-valuetext", `${clock(shown)} / ${clock(duration)}`);
-  part("time").textContent = clock(shown);
-  part("duration").textContent = clock(duration);
-}
-
 function mark() {
   for (const button of document.querySelectorAll("[data-play]")) {
     const here = player.holds(button.dataset.track || button.dataset.play);
@@ -306,7 +275,7 @@ function mark() {
 }
 
 function tick() {
-  draw();
+  seekBar.draw();
   tell("time");
   frame = player.playing ? requestAnimationFrame(tick) : 0;
 }
@@ -330,7 +299,7 @@ function resume() {
 audio.addEventListener("play", () => {
   mark();
   tell("play");
-  session();
+  inform();
   lead(audio, sound.url, (analyser) => spectrum.connect(analyser));
   spectrum.start();
   if (!frame) frame = requestAnimationFrame(tick);
@@ -338,8 +307,8 @@ audio.addEventListener("play", () => {
 audio.addEventListener("pause", () => {
   mark();
   tell("pause");
-  draw();
-  session();
+  seekBar.draw();
+  inform();
   keep();
 });
 audio.addEventListener("ended", () => {
@@ -350,12 +319,12 @@ audio.addEventListener("ended", () => {
 });
 audio.addEventListener("loadedmetadata", () => {
   renewed = "";
-  draw();
-  session();
+  seekBar.draw();
+  inform();
   tell("time");
 });
 audio.addEventListener("seeked", () => {
-  draw();
+  seekBar.draw();
   tell("time");
 });
 audio.addEventListener("error", () => sound && audio.getAttribute("src") && renew());
@@ -394,44 +363,7 @@ part("toggle").addEventListener("click", () => player.toggle());
 part("close").addEventListener("click", () => player.close());
 part("next").addEventListener("click", () => player.next());
 part("previous").addEventListener("click", () => player.previous());
-const seek = part("seek");
-seek.addEventListener("input", () => {
-  dragging = true;
-  draw();
-});
-seek.addEventListener("change", () => {
-  dragging = false;
-  player.seek(Number(seek.value));
-});
-part("seek").addEventListener("keydown", (event) => {
-  if (event.key === " " && !event.target.closest("button, a")) {
-    event.preventDefault();
-    player.toggle();
-  } else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
-    event.preventDefault();
-    player.seek(player.time + (event.key === "ArrowRight" ? LEAP : -LEAP));
-  }
-});
-
-if ("mediaSession" in navigator) {
-  const actions = {
-    play: () => player.toggle(),
-    pause: () => player.pause(),
-    stop: () => player.stop(),
-    seekbackward: () => player.seek(player.time - LEAP),
-    seekforward: () => player.seek(player.time + LEAP),
-    seekto: (details) => player.seek(details.seekTime),
-    nexttrack: () => player.next(),
-    previoustrack: () => player.previous(),
-  };
-  for (const [name, run] of Object.entries(actions)) {
-    try {
-      navigator.mediaSession.setActionHandler(name, run);
-    } catch {
-      // Not every browser knows every action.
-    }
-  }
-}
+steer(player, LEAP);
 
 document.addEventListener("tracks-gone", (event) => {
   const { ids } = event.detail;

@@ -2,7 +2,8 @@
 
 import { Clarity } from "./clarity.js";
 import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microphone.js";
-import { clock, player } from "./player.js";
+import { player } from "./player.js";
+import { clock } from "./player/clock.js";
 import { Spectrum } from "./player/spectrum.js";
 import { Wave } from "./wave.js";
 

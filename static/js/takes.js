@@ -1,7 +1,8 @@
 // The list of takes: listen, save, send, delete. Each is kept in this browser until it is sent or deleted.
 
 import { forgetTake, keepTake, keptTakes } from "./kept_takes.js";
-import { clock, player } from "./player.js";
+import { player } from "./player.js";
+import { clock } from "./player/clock.js";
 import { Refusal, refusalOf, send } from "./sending.js";
 import { toast } from "./site.js";
 import { toWav } from "./wav.js";

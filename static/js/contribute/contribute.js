@@ -2,7 +2,8 @@
 
 import { startDropzone } from "../dropzone.js";
 import { fill, Job, Queue } from "../jobs.js";
-import { clock, player } from "../player.js";
+import { player } from "../player.js";
+import { clock } from "../player/clock.js";
 import { isRecording, startRecorder } from "../recorder.js";
 import { settings } from "../sending.js";
 import { toast } from "../site.js";

@@ -1,5 +1,6 @@
 // The panel of the player's queue: order by drag, keyboard and buttons; shuffle, repeat, volume and speed.
-import { clock, player, queue, SPEEDS } from "../player.js";
+import { player, queue, SPEEDS } from "../player.js";
+import { clock } from "./clock.js";
 import { toast } from "../site.js";
 import { REPEATS } from "./queue.js";
 import { fetchSounds } from "./sounds.js";

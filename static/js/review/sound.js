@@ -1,5 +1,6 @@
 // The sound of a card: its outline, and one axis across outline and picture. A click plays from there.
-import { clock, player } from "../player.js";
+import { player } from "../player.js";
+import { clock } from "../player/clock.js";
 import { Waveform } from "../track/waveform.js";
 
 const FINE = 0.02;

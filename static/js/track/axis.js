@@ -1,6 +1,7 @@
 // One time axis for the waveform, the genres and the pictures. It is a slider to the keyboard and to screen
 // readers, a click anywhere on it plays from there, and one line runs across all of it.
-import { clock, player } from "../player.js";
+import { player } from "../player.js";
+import { clock } from "../player/clock.js";
 import { heightName, Reader } from "./reader.js";
 import { Ribbon } from "./ribbon.js";
 import { drawRuler, label } from "./ruler.js";

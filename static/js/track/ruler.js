@@ -1,5 +1,5 @@
 // The marks of the time axis: as many as fit, at round times.
-import { clock } from "../player.js";
+import { clock } from "../player/clock.js";
 
 const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
 const ROOM = 48;
