@@ -114,7 +114,7 @@ export class Take {
 
   forget() {
     this.kept = false;
-    forgetTake(this.id).catch(() => {});
+    return forgetTake(this.id).catch(() => {});
   }
 
   part(name) {
@@ -172,7 +172,8 @@ export class Take {
     }
     bar.hidden = true;
     this.busy(false);
-    this.forget();
+    // Leaving the page sooner would leave the take behind.
+    await this.forget();
     if (!unsent()) return location.assign(this.answer.url);
     // Others wait to be sent.
     this.part("send").hidden = true;
