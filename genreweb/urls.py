@@ -16,6 +16,7 @@ urlpatterns = [
     path("account/", include("genreweb.accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("genreweb.api_urls")),
+    path("rest/", include("library.subsonic.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("media/<str:token>", media, name="media"),

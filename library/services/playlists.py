@@ -6,7 +6,7 @@ meanwhile raises `PlaylistError`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -106,6 +106,38 @@ def put(*, playlist: Playlist, track: Track, place: int, viewer: Viewer) -> None
         seen = [pk for pk in _seen(playlist, viewer) if pk != track.pk]
         seen.insert(max(0, min(place, len(seen))), track.pk)
         _arrange(playlist, seen)
+
+
+def remove_places(*, playlist: Playlist, places: Collection[int], viewer: Viewer) -> None:
+    """Take out what stands at some places among the tracks that `viewer` sees, from 0 on."""
+    with transaction.atomic():
+        _hold(playlist)
+        gone = [track for place, track in enumerate(_seen(playlist, viewer)) if place in places]
+        PlaylistEntry.objects.filter(playlist=playlist, track__in=gone).delete()
+        if gone:
+            _touch(playlist)
+
+
+def replace(*, playlist: Playlist, tracks: Sequence[Track], viewer: Viewer) -> None:
+    """Let a playlist hold these tracks in their order, in place of those that `viewer` sees.
+
+    Those that they may no longer see keep their places.
+
+    Raises
+    ------
+    PlaylistError
+        It would hold too many tracks; then nothing is changed.
+    """
+    wanted = list(dict.fromkeys(track.pk for track in tracks))
+    with transaction.atomic():
+        known = _hold(playlist)
+        gone = set(_seen(playlist, viewer)) - set(wanted)
+        PlaylistEntry.objects.filter(playlist=playlist, track__in=gone).delete()
+        kept = {track: place for track, place in known.items() if track not in gone}
+        _append(playlist, kept, [track for track in wanted if track not in kept])
+        _arrange(playlist, wanted)
+        if gone:
+            _touch(playlist)
 
 
 def arrange(*, playlist: Playlist, tracks: Sequence[UUID], viewer: Viewer) -> None:
