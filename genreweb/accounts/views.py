@@ -44,6 +44,7 @@ def _page(
         "token_form": token or TokenForm(),
         "tokens": ApiToken.objects.filter(user=person),
         "secret": secret,
+        "site_address": request.build_absolute_uri("/").rstrip("/"),
         "quotas": quotas_of(person),
         "unconfirmed": addresses.verification_is_mandatory() and not addresses.is_verified(person),
     }
