@@ -6,12 +6,14 @@ from typing import Any
 
 REQUEST_HEADERS = (
     *("accept", "authorization", "content-type", "content-disposition", "idempotency-key", "if-none-match"),
-    *("prefer", "x-request-id"),
+    *("prefer", "x-request-id", "tus-resumable", "upload-length", "upload-metadata", "upload-offset"),
 )
 """What pages of other origins may send."""
 RESPONSE_HEADERS = (
     *("content-disposition", "etag", "idempotency-replayed", "link", "location", "preference-applied"),
     *("ratelimit", "ratelimit-policy", "retry-after", "www-authenticate", "x-request-id"),
+    *("content-location", "tus-extension", "tus-max-size", "tus-resumable", "tus-version"),
+    *("upload-expires", "upload-length", "upload-metadata", "upload-offset"),
 )
 """What they may read of an answer beside its body."""
 

@@ -15,9 +15,19 @@ from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
-from library.models import Analysis, LearnedWeights, Playlist, Thumb, Track, UploadBatch, WatchedFile
+from library.models import (
+    Analysis,
+    LearnedWeights,
+    Playlist,
+    ResumableUpload,
+    Thumb,
+    Track,
+    UploadBatch,
+    WatchedFile,
+)
 from library.services.batches import delete_batches
 from library.services.playlists import tracks_of
+from library.services.resumable import discard
 from library.services.thumbs import listed
 from library.services.tracks import delete_tracks
 
@@ -53,6 +63,9 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
     if thumbs:
         learned = LearnedWeights.objects.filter(pk=user.pk).values("version", "weights").first()
         yield "thumbs.json", as_json({"thumbs": thumbs, "learned": learned})
+    begun = ResumableUpload.objects.filter(owner=user).order_by("created", "id")
+    if resumable := list(begun.values("id", "name", "length", "offset", "created", "track")):
+        yield "resumable_uploads.json", as_json(resumable)
     watched = WatchedFile.objects.filter(owner=user).order_by("name", "id")
     if found := list(watched.values("name", "stamp", "state", "error_code", "sha256", "track")):
         yield "watched_files.json", as_json(found)
@@ -105,6 +118,7 @@ def delete(user: User) -> None:
     LearnedWeights.objects.filter(pk=user.pk).delete()
     delete_tracks(Track.objects.owned_by(user))
     delete_batches(UploadBatch.objects.filter(owner=user))
+    discard(ResumableUpload.objects.filter(owner=user))
 
 
 def folder_name(title: str, pk: UUID) -> str:

@@ -15,6 +15,7 @@ from library.services import (
     features,
     lenses,
     reanalysis,
+    resumable,
     sound_queries,
     tidying,
     watching,
@@ -57,11 +58,13 @@ def sweep() -> None:
     batches.sweep()
     explanations.sweep()
     reanalysis.sweep()
+    resumable.sweep()
 
 
 @shared_task
 def tidy() -> None:
     batches.forget_old()
+    resumable.forget_expired()
     tidying.tidy()
 
 

@@ -19,6 +19,7 @@ from library.api.playlists import (
     PlaylistView,
 )
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
+from library.api.resumable import ResumableListView, ResumableView
 from library.api.similar import SimilarToManyView, SimilarView
 from library.api.tagged import TaggedArchiveView, TaggedFileView, TaggedPreviewView
 from library.api.thumbs import ThumbListView, ThumbView
@@ -49,6 +50,8 @@ urlpatterns = [
     path("moods/<slug:mood>/tracks/", MoodTrackListView.as_view(), name="mood-tracks"),
     path("uploads/", UploadListView.as_view(), name="uploads"),
     path("uploads/<uuid:pk>/", UploadView.as_view(), name="upload"),
+    path("uploads/resumable/", ResumableListView.as_view(), name="resumable-uploads"),
+    path("uploads/resumable/<uuid:pk>/", ResumableView.as_view(), name="resumable-upload"),
     path("playlists/", PlaylistListView.as_view(), name="playlists"),
     path("playlists/generate/", GenerateView.as_view(), name="playlists-generate"),
     path("playlists/<uuid:pk>/", PlaylistView.as_view(), name="playlist"),

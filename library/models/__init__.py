@@ -16,6 +16,7 @@ from library.models.features import TrackFeatures
 from library.models.lenses import TrackLens
 from library.models.playlists import Playlist, PlaylistEntry, PlaylistQuerySet
 from library.models.reanalyses import Reanalysis
+from library.models.resumable import ResumableUpload, UploadPart
 from library.models.thumbs import LearnedWeights, Thumb
 from library.models.tracks import (
     EARLIEST_YEAR,
@@ -43,6 +44,7 @@ __all__ = [
     "PlaylistEntry",
     "PlaylistQuerySet",
     "Reanalysis",
+    "ResumableUpload",
     "Thumb",
     "Track",
     "TrackFeatures",
@@ -50,6 +52,7 @@ __all__ = [
     "TrackQuerySet",
     "UploadBatch",
     "UploadEntry",
+    "UploadPart",
     "WatchedFile",
     "archive_key",
     "cover_key",
