@@ -30,9 +30,10 @@ def artists(tracks: TrackQuerySet) -> Rows:
 def albums(tracks: TrackQuerySet) -> Rows:
     """Each album of some tracks: an artist and a title, which are both empty where tracks name none."""
     rows = tracks.select_related(None).order_by().values("artist", "album")
-    return rows.annotate(
+    found: Rows = rows.annotate(
         songs=Count("pk"), seconds=Sum("duration"), added=Max("created"), newest=Max("year")
-    ).order_by("artist", "album")
+    )
+    return found.order_by("artist", "album")
 
 
 def by_title(rows: Rows) -> Rows:
