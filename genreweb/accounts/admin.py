@@ -7,6 +7,8 @@ from typing import Any, ClassVar, cast
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as _allauth_mfa_admin  # noqa: F401  # registers what is replaced below
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION, LogEntry
@@ -22,7 +24,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from genreweb.accounts import personal_data
+from genreweb.accounts import factors, personal_data
 from genreweb.accounts.addresses import ensure_address
 from genreweb.accounts.models import CURATORS, ApiToken, User
 
@@ -205,3 +207,31 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
             "title": gettext("Revoke?"),
         }
         return render(request, "admin/accounts/apitoken/revoke.html", context)
+
+
+# allauth's own page shows and changes what is secret.
+admin.site.unregister(Authenticator)
+
+
+@admin.register(Authenticator)
+class FactorAdmin(admin.ModelAdmin[Authenticator]):
+    """Second factors are listed and, for somebody who lost their phone, removed."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type", "created_at")
+    search_fields = ("user__email",)
+    list_select_related = ("user",)
+    fields = readonly_fields = list_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        factors.delete_factor(factor=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+        for factor in queryset:
+            factors.delete_factor(factor=factor)
