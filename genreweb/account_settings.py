@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -52,3 +54,24 @@ MFA_FORMS = {
     "login_webauthn": "genreweb.accounts.factor_forms.PasskeySignInForm",
     "reauthenticate_webauthn": "genreweb.accounts.factor_forms.ConfirmByPasskeyForm",
 }
+
+# --- single sign-on -------------------------------------------------------------------------------------
+SOCIALACCOUNT_ADAPTER = "genreweb.accounts.single_sign_on.SocialAccountAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+OIDC_PROVIDER = "sso"
+"""Names the provider in addresses and rows: there is one."""
+
+
+def oidc_providers(*, server_url: str, client_id: str, secret: str, name: str) -> dict[str, Any]:
+    """Give django-allauth's setting of providers: none where no server is set."""
+    app = {
+        "provider_id": OIDC_PROVIDER,
+        "name": name,
+        "client_id": client_id,
+        "secret": secret,
+        "settings": {"server_url": server_url, "oauth_pkce_enabled": True},
+    }
+    return {"openid_connect": {"APPS": [app] if server_url and client_id else []}}

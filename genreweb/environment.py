@@ -239,7 +239,8 @@ class Environment(_Reader):
 
 
 def _is_secret(name: str) -> bool:
-    return name.endswith(("_URL", "_KEY", "PASSWORD")) and name not in ("SITE_URL", "S3_ENDPOINT_URL")
+    public = ("SITE_URL", "S3_ENDPOINT_URL", "OIDC_SERVER_URL")
+    return name.endswith(("_URL", "_KEY", "_SECRET", "PASSWORD")) and name not in public
 
 
 def _truth(value: str) -> bool:

@@ -12,12 +12,14 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from genreweb.account_settings import *  # noqa: F403  # settings of these names
+from genreweb.account_settings import oidc_providers
 from genreweb.api_schema import REQUEST_HEADERS, RESPONSE_HEADERS, SCHEMA
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
@@ -231,6 +233,15 @@ CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE, watches=WATCH_D
 
 # --- people ---------------------------------------------------------------------------------------------
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
+OIDC_SERVER_URL = env.origin("OIDC_SERVER_URL")
+"""Of an OpenID Connect provider; with OIDC_CLIENT_ID, people may sign in through it."""
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
+OIDC_NAME = env.str("OIDC_NAME", "") or urlsplit(OIDC_SERVER_URL).hostname or ""
+OIDC_SIGN_UP = env.bool("OIDC_SIGN_UP", SIGNUP_OPEN)
+SOCIALACCOUNT_PROVIDERS = oidc_providers(
+    server_url=OIDC_SERVER_URL, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET, name=OIDC_NAME
+)
 
 # --- mail -----------------------------------------------------------------------------------------------
 EMAIL_URL = env.str("EMAIL_URL", "")

@@ -9,6 +9,8 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa import admin as _allauth_mfa_admin  # noqa: F401  # registers what is replaced below
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as _allauth_socialaccount_admin  # noqa: F401  # the same
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION, LogEntry
@@ -209,12 +211,32 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
         return render(request, "admin/accounts/apitoken/revoke.html", context)
 
 
-# allauth's own page shows and changes what is secret.
-admin.site.unregister(Authenticator)
+# allauth's own pages show and change what is secret; the provider of single sign-on is set by variables.
+admin.site.unregister([Authenticator, SocialAccount, SocialApp, SocialToken])
+
+
+class _ListedAndRemoved:
+    """Rows that people make, and the administration only removes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(SocialAccount)
+class ConnectionAdmin(_ListedAndRemoved, admin.ModelAdmin[SocialAccount]):
+    """Which accounts of the provider sign in whom."""
+
+    list_display = ("user", "uid", "date_joined", "last_login")
+    search_fields = ("user__email", "uid")
+    list_select_related = ("user",)
+    fields = readonly_fields = list_display
 
 
 @admin.register(Authenticator)
-class FactorAdmin(admin.ModelAdmin[Authenticator]):
+class FactorAdmin(_ListedAndRemoved, admin.ModelAdmin[Authenticator]):
     """Second factors are listed and, for somebody who lost their phone, removed."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
@@ -222,12 +244,6 @@ class FactorAdmin(admin.ModelAdmin[Authenticator]):
     search_fields = ("user__email",)
     list_select_related = ("user",)
     fields = readonly_fields = list_display
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
-        return False
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         factors.delete_factor(factor=obj)

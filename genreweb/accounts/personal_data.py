@@ -15,7 +15,7 @@ from allauth.account.models import EmailAddress
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
-from genreweb.accounts import factors
+from genreweb.accounts import factors, single_sign_on
 from genreweb.accounts.models import User
 
 Content = bytes | Callable[[], IO[bytes]]
@@ -83,6 +83,7 @@ def _account(user: User) -> dict[str, Any]:
             EmailAddress.objects.filter(user=user).order_by("pk").values("email", "verified", "primary")
         ),
         "second_factors": factors.listed(user),
+        "single_sign_on": single_sign_on.listed(user),
         "api_tokens": list(
             user.auth_token_set.values("name", "token_key", "scopes", "created", "last_used", "expiry")
         ),
