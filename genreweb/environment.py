@@ -5,6 +5,7 @@ An empty variable is an unset one: that is how compose files pass on what nobody
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
 import re
@@ -21,6 +22,8 @@ import dj_email_url
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 _FALSE = {"0", "false", "no", "off", "n", "f"}
@@ -152,6 +155,19 @@ class _Reader:
         hint = (
             f"Write names without scheme and port, with commas between: {name}=music.example.org,localhost."
         )
+        return self._read(name, [], convert, hint=hint)
+
+    def networks(self, name: str) -> list[Network]:
+        """Read networks of IP addresses; empty where there are none."""
+
+        def convert(value: str) -> list[Network]:
+            parts = [part.strip() for part in value.split(",") if part.strip()]
+            try:
+                return [ipaddress.ip_network(part) for part in parts]
+            except ValueError:
+                raise ValueError("which is not a list of networks") from None
+
+        hint = f"Write networks with their length, with commas between: {name}=10.1.0.0/16,fd00::/8."
         return self._read(name, [], convert, hint=hint)
 
     def origin(self, name: str) -> str:

@@ -243,6 +243,11 @@ SOCIALACCOUNT_PROVIDERS = oidc_providers(
     server_url=OIDC_SERVER_URL, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET, name=OIDC_NAME
 )
 
+# --- webhooks -------------------------------------------------------------------------------------------
+WEBHOOKS_ALLOWED_NETWORKS = env.networks("WEBHOOKS_ALLOWED_NETWORKS")
+"""Networks that are sent to though they are not public."""
+WEBHOOKS_ALLOW_HTTP = env.bool("WEBHOOKS_ALLOW_HTTP", False)
+
 # --- mail -----------------------------------------------------------------------------------------------
 EMAIL_URL = env.str("EMAIL_URL", "")
 _mail = env.mail("EMAIL_URL")

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy as _
 
 from genreweb.accounts import factors, personal_data
 from genreweb.accounts.addresses import ensure_address
-from genreweb.accounts.models import CURATORS, ApiToken, User
+from genreweb.accounts.models import CURATORS, ApiToken, User, Webhook
 
 # Django's own log-in form counts no attempts; the site's does.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -251,3 +251,14 @@ class FactorAdmin(_ListedAndRemoved, admin.ModelAdmin[Authenticator]):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
         for factor in queryset:
             factors.delete_factor(factor=factor)
+
+
+@admin.register(Webhook)
+class WebhookAdmin(_ListedAndRemoved, admin.ModelAdmin[Webhook]):
+    """Where people have messages sent to. The secret is shown nowhere."""
+
+    list_display = ("address", "user", "active", "failures", "failing_since", "stopped_at", "created")
+    list_filter = ("active",)
+    search_fields = ("user__email", "address")
+    list_select_related = ("user",)
+    fields = readonly_fields = (*list_display, "events")

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from genreweb.accounts import factors, single_sign_on
 from genreweb.accounts.models import User
+from genreweb.accounts.webhooks import service as webhooks
 
 Content = bytes | Callable[[], IO[bytes]]
 """What stands in a file, or how to open it; opening may raise FileNotFoundError."""
@@ -59,6 +60,8 @@ def as_json(data: Any) -> bytes:
 def export(user: User) -> Iterator[tuple[str, Content]]:
     """Give every file that holds something on `user`, as (path in the archive, content)."""
     yield "account.json", as_json(_account(user))
+    if hooks := webhooks.listed(user):
+        yield "webhooks.json", as_json(hooks)
     for holder in _holders:
         yield from holder.export(user)
 
