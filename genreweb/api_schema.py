@@ -45,6 +45,7 @@ SCHEMA: dict[str, Any] = {
         {"name": "training", "description": "Training runs: start, watch, cancel"},
         {"name": "versions", "description": "Trained classifiers: compare, put into service, take along"},
         {"name": "account", "description": "You and your tokens"},
+        {"name": "webhooks", "description": "Addresses of yours that are told of events"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -59,6 +60,8 @@ SCHEMA: dict[str, Any] = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "ScopeEnum": "genreweb.accounts.scopes.Scope",
+        "WebhookEventEnum": "genreweb.accounts.webhook_models.WebhookEvent",
+        "DeliveryStatusEnum": "genreweb.accounts.webhook_models.WebhookDelivery.Status",
         "SourceEnum": "library.models.Track.Source",
         "TrackStatusEnum": "library.models.Track.Status",
         "ExplanationStatusEnum": "library.models.Explanation.Status",

@@ -26,6 +26,11 @@ def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
             "schedule": 24 * 3600.0,
         },
         "forget old answers": {"task": "genreweb.accounts.tasks.forget_old_answers", "schedule": 3600.0},
+        "send webhooks again": {"task": "genreweb.accounts.tasks.sweep_webhooks", "schedule": 10.0},
+        "forget old deliveries": {
+            "task": "genreweb.accounts.tasks.forget_old_deliveries",
+            "schedule": 3600.0,
+        },
         "forget past days": {"task": "genreweb.accounts.tasks.forget_past_days", "schedule": 24 * 3600.0},
     }
     if training:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("classifier/", include("classifier.urls")),
     path("", include("training.urls")),
     path("account/", include("genreweb.accounts.urls")),
+    path("accounts/", include("genreweb.accounts.single_sign_on_urls")),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("genreweb.api_urls")),
     path("rest/", include("library.subsonic.urls")),
