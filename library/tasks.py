@@ -19,6 +19,7 @@ from library.services import (
     tidying,
     watching,
 )
+from library.services.bin import purge
 
 
 @shared_task
@@ -63,6 +64,11 @@ def sweep() -> None:
 def tidy() -> None:
     batches.forget_old()
     tidying.tidy()
+
+
+@shared_task
+def purge_bin() -> None:
+    purge()
 
 
 @shared_task

@@ -21,8 +21,8 @@ from library.errors import TrackError
 from library.forms import HistoryForm
 from library.models import Track, TrackQuerySet
 from library.services import features
-from library.views.actions import chosen_ids
 from library.views.catalogue import Filters, filtered
+from library.views.requests import chosen_ids
 
 CSV, JSON = "csv", "json"
 

@@ -14,6 +14,7 @@ from classifier.models import Genre
 from library.forms import HistoryForm
 from library.models import Reanalysis, Track
 from library.views import reanalysis
+from library.views.bin import take_binned
 from library.views.paging import bounded_page_of, wants_results
 
 PER_PAGE = 25
@@ -31,6 +32,7 @@ def history(request: HttpRequest) -> HttpResponse:
     context = {"form": form, **bounded_page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
     if wants_results(request):
         return render(request, "library/history_results.html", context)
+    context["binned"] = take_binned(request)
     context["reanalysis"] = reanalysis.card(request, Reanalysis.Scope.MINE)
     return render(request, "library/history.html", context)
 

@@ -26,7 +26,7 @@ from genreweb.accounts.archive import stream
 from library.errors import TrackError
 from library.models import Track
 from library.services import tagged_copies
-from library.views.actions import chosen_ids
+from library.views.requests import chosen_ids
 
 NAMES: dict[str, Any] = {
     "genre": gettext_lazy("Genre"),

@@ -89,7 +89,7 @@ def _one(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse
     track = Track.objects.with_verdict().get(pk=added.track.pk)
     row = render_to_string(
         "library/partials/track_row.html",
-        {"track": track, "list": "upload", "duplicate": added.duplicate},
+        {"track": track, "list": "upload", "duplicate": added.duplicate, "restored": added.restored},
         request=request,
     )
     return JsonResponse(
@@ -114,7 +114,8 @@ def _many(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpRespons
         messages.error(request, _("Choose at least one file."))
     if len(added) == 1:
         if added[0].duplicate:
-            messages.info(request, _("You already have this one."))
+            text = _("It is back from the bin.") if added[0].restored else _("You already have this one.")
+            messages.info(request, text)
         return redirect("library:track", added[0].track.pk)
     if not added:
         return redirect("library:home")

@@ -96,6 +96,7 @@ def ids(
         "moods": "mellow",
         "uploads": str(UploadBatch.objects.create(owner=staff, status="done").pk),
         "tokens": "none",
+        "bin": str(track.pk),
         "playlists": str(Playlist.objects.create(owner=staff, title="Fuzz").pk),
     }
 
