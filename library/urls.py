@@ -16,6 +16,7 @@ from library.views import (
     playlists,
     reanalysis,
     record,
+    samples,
     sounds,
     tagged,
     thumbs,
@@ -29,6 +30,7 @@ app_name = "library"
 urlpatterns = [
     path("", home.home, name="home"),
     path("upload/", upload.upload, name="upload"),
+    path("samples/<slug:slug>/", samples.add, name="sample"),
     path("record/", record.record, name="record"),
     path("tracks/", history.history, name="history"),
     path("tracks/rows/", history.rows, name="rows"),
