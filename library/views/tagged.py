@@ -72,8 +72,8 @@ def file(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 @login_required
 @require_POST
 def archive(request: HttpRequest) -> HttpResponseBase:
-    """Send copies of the chosen ones of one's own tracks with genre and mood in their tags."""
-    tracks = Track.objects.owned_by(request.user).filter(pk__in=chosen_ids(request))
+    """Send copies of the chosen tracks with genre and mood in their tags."""
+    tracks = Track.objects.visible_to(request.user).filter(pk__in=chosen_ids(request))
     if not tracks.exists():
         messages.info(request, gettext("Choose at least one track."))
         return redirect("library:history")

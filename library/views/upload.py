@@ -48,6 +48,9 @@ def upload_settings() -> dict[str, Any]:
             "refused": _("%(count)s could not be taken."),
             "skipped": _("Left out because they are not audio: %(count)s."),
             "nothing": _("There is no audio file in there."),
+            "amount": _("%(done)s of %(all)s"),
+            "left": _("%(time)s left"),
+            "retry": _("Try again what failed (%(count)s)"),
             "leave": _("Files are still being sent."),
         },
     }
