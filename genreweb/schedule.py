@@ -16,6 +16,11 @@ def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
             "schedule": 60.0,
             "options": {"queue": "bulk"},
         },
+        "delete what was long in the bin": {
+            "task": "library.tasks.purge_bin",
+            "schedule": 3600.0,
+            "options": {"queue": "bulk"},
+        },
         "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
         "pick up dropped clips": {"task": "training.tasks.sweep_clips", "schedule": 10.0},
         "tidy up after clips": {"task": "training.tasks.tidy_clips", "schedule": 3600.0},

@@ -209,6 +209,8 @@ ANALYSIS_LOST_AFTER_SECONDS = 25
 """A job without a row heartbeat for this long has lost its worker."""
 ANALYSIS_QUEUED_AGAIN_AFTER_SECONDS = 15
 """A queued job whose message was lost is sent again after this long."""
+BIN_DAYS = min(env.int("BIN_DAYS", 30), 36_500)
+"""How long deleted tracks can be restored; 0: they are deleted at once."""
 
 # --- training -------------------------------------------------------------------------------------------
 TRAINING_DIR = Path(env.str("TRAINING_DIR", "") or VAR_DIR / "training")

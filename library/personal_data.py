@@ -37,7 +37,10 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield the tracks of `user` with sounds, covers and pictures, then lists of what else is theirs."""
+    """Yield the tracks of `user`, with those in the bin, then lists of what else is theirs.
+
+    Each has its sound, its cover and its pictures.
+    """
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
@@ -116,7 +119,8 @@ def delete(user: User) -> None:
     Playlist.objects.filter(owner=user).delete()
     Thumb.objects.filter(user=user).delete()
     LearnedWeights.objects.filter(pk=user.pk).delete()
-    delete_tracks(Track.objects.owned_by(user))
+    # With what is in the bin.
+    delete_tracks(Track.objects.filter(owner=user))
     delete_batches(UploadBatch.objects.filter(owner=user))
     discard(ResumableUpload.objects.filter(owner=user))
 
@@ -169,6 +173,7 @@ def _track(track: Track) -> dict[str, Any]:
             "source",
             "visibility",
             "created",
+            "binned_at",
         ),
         *("finished_at", "sha256", "size", "duration", "sample_rate", "channels", "codec", "container"),
         *("status", "error_code"),

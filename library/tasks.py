@@ -20,6 +20,7 @@ from library.services import (
     tidying,
     watching,
 )
+from library.services.bin import purge
 
 
 @shared_task
@@ -66,6 +67,11 @@ def tidy() -> None:
     batches.forget_old()
     resumable.forget_expired()
     tidying.tidy()
+
+
+@shared_task
+def purge_bin() -> None:
+    purge()
 
 
 @shared_task

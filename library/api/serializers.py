@@ -253,13 +253,21 @@ class AddedTrackSerializer(TrackSerializer):
     duplicate = serializers.SerializerMethodField(
         help_text="Whether you had sent the same file before; then this is the track of that time."
     )
+    restored = serializers.SerializerMethodField(
+        help_text="Whether that track was in the bin; now it is out of it, and private."
+    )
 
     class Meta(TrackSerializer.Meta):
-        fields = (*TrackSerializer.Meta.fields, "duplicate")
+        fields = (*TrackSerializer.Meta.fields, "duplicate", "restored")
         read_only_fields = fields
 
     def get_duplicate(self, track: Track) -> bool:
-        return bool(self.context.get("duplicate"))
+        added = self.context.get("added")
+        return bool(added and added.duplicate)
+
+    def get_restored(self, track: Track) -> bool:
+        added = self.context.get("added")
+        return bool(added and added.restored)
 
 
 class UploadSerializer(serializers.Serializer[Any]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from library.api.bin import BinnedTrackView, BinView, RestoreView
 from library.api.bulk import TracksBulkView
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
@@ -43,6 +44,9 @@ urlpatterns = [
     path("similar/", SimilarToManyView.as_view(), name="similar"),
     path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
     path("tracks/<uuid:pk>/explanation/", ExplanationView.as_view(), name="track-explanation"),
+    path("bin/", BinView.as_view(), name="bin"),
+    path("bin/<uuid:pk>/", BinnedTrackView.as_view(), name="binned-track"),
+    path("bin/<uuid:pk>/restore/", RestoreView.as_view(), name="track-restore"),
     path("reanalyses/", ReanalysisListView.as_view(), name="reanalyses"),
     path("reanalyses/<int:pk>/", ReanalysisView.as_view(), name="reanalysis"),
     path("reanalyses/<int:pk>/steer/", ReanalysisSteerView.as_view(), name="reanalysis-steer"),

@@ -27,6 +27,7 @@ from library.models.tracks import (
     findable,
     holding,
     made_of,
+    seen_by,
     strength_column,
 )
 from library.models.watched import WatchedFile
@@ -63,6 +64,7 @@ __all__ = [
     "picture_key",
     "rendition_key",
     "safe_suffix",
+    "seen_by",
     "sound_key",
     "strength_column",
 ]

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from genreweb.accounts.models import User
 from library.errors import PlaylistError
-from library.models import Playlist, PlaylistEntry, PlaylistQuerySet, Track, TrackQuerySet
+from library.models import Playlist, PlaylistEntry, PlaylistQuerySet, Track, TrackQuerySet, seen_by
 from library.services.tracks import clean_title
 
 MOST_PLAYLISTS: Final = 500
@@ -171,9 +171,7 @@ def tracks_of(playlist: Playlist, *, viewer: Viewer) -> TrackQuerySet:
 
 def counted(playlists: PlaylistQuerySet, *, viewer: Viewer) -> QuerySet[Playlist]:
     """Add how many tracks and seconds of each playlist `viewer` may see: `count` and `seconds`."""
-    seen = Q(entries__track__visibility=Track.Visibility.CATALOGUE)
-    if viewer.is_authenticated:
-        seen |= Q(entries__track__owner=viewer)
+    seen = seen_by(viewer, path="entries__track__")
     return playlists.select_related("owner").annotate(
         count=Count("entries", filter=seen),
         seconds=Coalesce(Sum("entries__track__duration", filter=seen), 0.0),

@@ -13,7 +13,9 @@ from django.views.decorators.http import require_safe
 from classifier.models import Genre
 from library.forms import HistoryForm
 from library.models import Reanalysis, Track
+from library.services.samples import SAMPLES
 from library.views import reanalysis
+from library.views.bin import take_binned
 from library.views.paging import bounded_page_of, wants_results
 
 PER_PAGE = 25
@@ -28,9 +30,14 @@ def history(request: HttpRequest) -> HttpResponse:
     tracks = form.apply(Track.objects.owned_by(request.user).with_verdict())
     kept = QueryDict(mutable=True)
     kept.update({name: form.value_of(name) for name in form.fields if form.value_of(name)})
-    context = {"form": form, **bounded_page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode())}
+    context = {
+        "form": form,
+        "samples": SAMPLES.values(),
+        **bounded_page_of(tracks, request, per_page=PER_PAGE, filters=kept.urlencode()),
+    }
     if wants_results(request):
         return render(request, "library/history_results.html", context)
+    context["binned"] = take_binned(request)
     context["reanalysis"] = reanalysis.card(request, Reanalysis.Scope.MINE)
     return render(request, "library/history.html", context)
 

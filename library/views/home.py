@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from classifier.models import Genre
 from library.models import Track
+from library.services.samples import SAMPLES
 from library.views.upload import upload_settings
 
 RECENT = 5
@@ -20,6 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "library/landing.html", {"genres": Genre.objects.all()})
     recent = Track.objects.owned_by(request.user).with_verdict()[:RECENT]
     context = {
+        "samples": SAMPLES.values(),
         "recent": recent,
         "upload_settings": upload_settings(),
         "megabytes": settings.AUDIO_MAX_BYTES // 2**20,

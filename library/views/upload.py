@@ -48,6 +48,9 @@ def upload_settings() -> dict[str, Any]:
             "refused": _("%(count)s could not be taken."),
             "skipped": _("Left out because they are not audio: %(count)s."),
             "nothing": _("There is no audio file in there."),
+            "amount": _("%(done)s of %(all)s"),
+            "left": _("%(time)s left"),
+            "retry": _("Try again what failed (%(count)s)"),
             "leave": _("Files are still being sent."),
         },
     }
@@ -89,7 +92,7 @@ def _one(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse
     track = Track.objects.with_verdict().get(pk=added.track.pk)
     row = render_to_string(
         "library/partials/track_row.html",
-        {"track": track, "list": "upload", "duplicate": added.duplicate},
+        {"track": track, "list": "upload", "duplicate": added.duplicate, "restored": added.restored},
         request=request,
     )
     return JsonResponse(
@@ -114,7 +117,8 @@ def _many(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpRespons
         messages.error(request, _("Choose at least one file."))
     if len(added) == 1:
         if added[0].duplicate:
-            messages.info(request, _("You already have this one."))
+            text = _("It is back from the bin.") if added[0].restored else _("You already have this one.")
+            messages.info(request, text)
         return redirect("library:track", added[0].track.pk)
     if not added:
         return redirect("library:home")

@@ -99,6 +99,7 @@ def ids(
         "uploads": str(UploadBatch.objects.create(owner=staff, status="done").pk),
         "tokens": "none",
         "webhooks": str(_webhook(staff)),
+        "bin": str(track.pk),
         "playlists": str(Playlist.objects.create(owner=staff, title="Fuzz").pk),
     }
 
