@@ -1,6 +1,7 @@
 # Every target first installs what it needs; what is installed already costs nothing. Works with GNU make 3.81.
 PY := .venv/bin/python
 NODE_MODULES := node_modules/.package-lock.json
+NODE_TESTING := .venv/.testing-node
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
 FUZZING := .venv/.fuzzing
@@ -30,10 +31,10 @@ demo: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Run a site in var-demo/ with gener
 	@GENREWEB_VAR=var-demo $(PY) manage.py demo
 	@GENREWEB_VAR=var-demo exec $(PY) -m genreweb.embedded run
 
-test: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
+test: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
 	@exec $(PY) -m pytest $(PARALLEL) $(ARGS)
 
-test-fast: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests that take no more than a few seconds each
+test-fast: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Run the tests that take no more than a few seconds each
 	@exec $(PY) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing
@@ -42,7 +43,7 @@ lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is 
 	@$(PY) -m mypy
 	@$(PY) manage.py makemigrations --check --dry-run
 
-e2e: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
+e2e: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
 	@exec $(PY) -m pytest e2e $(ARGS)
 
 bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
@@ -114,5 +115,10 @@ $(DRILL): requirements-drill.txt | $(TESTING)
 
 $(NODE_MODULES): package-lock.json package.json .venv/.made
 	@echo "Fetching the front-end libraries"
-	@sh tools/npm_ci.sh
+	@sh tools/npm_ci.sh --omit=dev
 	@touch $@
+
+$(NODE_TESTING): package-lock.json package.json .venv/.made
+	@echo "Fetching what the tests need from npm"
+	@sh tools/npm_ci.sh
+	@touch $(NODE_MODULES) $@

@@ -59,6 +59,14 @@ def site(elsewhere: tuple[str, Path]) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
+def ids(site: Site) -> dict[str, object]:
+    """Make the rows that the pages show; give what stands in the braces of their addresses."""
+    from e2e.pages import fill
+
+    return fill(site)
+
+
+@pytest.fixture(scope="session")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with `song.wav`, `other.wav`, `microphone.wav` and a `broken.mp3`."""
     folder = tmp_path_factory.mktemp("sounds")

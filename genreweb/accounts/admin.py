@@ -174,7 +174,7 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     def start(self, token: ApiToken) -> str:
         return f"{token.token_key}…"
 
-    @admin.display(description="")
+    @admin.display(description=_("Revoke"))
     def revoke(self, token: ApiToken) -> str:
         url = reverse("admin:accounts_apitoken_revoke", args=[token.token_key])
         return format_html('<a class="deletelink" href="{}">{}</a>', url, gettext("Revoke"))
