@@ -16,8 +16,9 @@ from library.forms import TitleForm, WordsForm
 from library.models import Track
 from library.services import tracks as services
 from library.services.file_tags import WORDS
-from library.views.history import LISTS
+from library.views.history import LISTS, ROW
 from library.views.requests import by_htmx, tell
+from library.views.row_values import drawn
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
 
@@ -77,9 +78,7 @@ def again(request: HttpRequest, pk: UUID) -> HttpResponse:
     track = _mine(request, pk)
     where = request.POST.get("list", "")
     if by_htmx(request) and where in LISTS:
-        return render(
-            request, "library/partials/track_row.html", {"track": track, "list": where, "oob": True}
-        )
+        return HttpResponse(drawn(ROW, track, request, list=where, oob=True))
     return redirect("library:track", track.pk)
 
 

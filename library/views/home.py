@@ -18,7 +18,7 @@ RECENT = 5
 def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "library/landing.html", {"genres": Genre.objects.all()})
-    recent = Track.objects.owned_by(request.user).with_verdict()[:RECENT]
+    recent = Track.objects.owned_by(request.user).for_rows()[:RECENT]
     context = {
         "recent": recent,
         "upload_settings": upload_settings(),
