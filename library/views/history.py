@@ -7,11 +7,12 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.template import Context
 from django.views.decorators.http import require_safe
 
-from classifier.models import Genre
 from library.forms import HistoryForm
 from library.models import Reanalysis, Track
+from library.templatetags import sound
 from library.views import reanalysis
 from library.views.paging import bounded_page_of, wants_results
 from library.views.row_values import drawn
@@ -25,7 +26,8 @@ LISTS = ("upload", "recent", "history")
 @login_required
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    form = HistoryForm(request.GET, genres=list(Genre.objects.all()))
+    genres = sound.genres_by_slug(Context({"request": request}))
+    form = HistoryForm(request.GET, genres=list(genres.values()))
     tracks = form.apply(Track.objects.owned_by(request.user).for_rows())
     kept = QueryDict(mutable=True)
     kept.update({name: form.value_of(name) for name in form.fields if form.value_of(name)})
