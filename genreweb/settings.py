@@ -71,6 +71,8 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["genreweb.constant_tags"],
+            "libraries": {"i18n": "genreweb.constant_tags", "static": "genreweb.constant_tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -376,6 +378,8 @@ LOGGING = logging_settings(
 )
 
 # --- what could not be read -----------------------------------------------------------------------------
+env.int("ANALYSIS_NICE", 10)
+env.int("TRAINING_NICE", 15)
 env.one_of("KERAS_BACKEND", "tensorflow", ("tensorflow", "jax", "torch"))
 ENVIRONMENT_FAULTS = list(env.faults.values())
 """Variables with values that cannot be used; ``manage.py check`` says each."""

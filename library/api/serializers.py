@@ -7,11 +7,11 @@ from typing import Any
 from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.reverse import reverse
 
 from classifier.core.tags import Strengths, in_order
 from classifier.core.verdict import STYLE_TAGS
 from classifier.models import Genre
+from genreweb.addresses import address_of
 from library.errors import sentence
 from library.models import EARLIEST_YEAR, LATEST_YEAR, TITLE_LENGTH, Analysis, Track
 
@@ -232,7 +232,8 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
             "explanation": "track-explanation",
         }
         return {
-            name: reverse(f"api:{view}", args=[track.pk], request=request) for name, view in views.items()
+            name: request.build_absolute_uri(address_of(f"api:{view}", track.pk))
+            for name, view in views.items()
         }
 
 

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 TITLE_LENGTH = 200
 EARLIEST_YEAR, LATEST_YEAR = 1000, 2099
 _YEAR_DIGITS = 4
+_ROW_COLUMNS = (
+    *("title", "artist", "album", "year", "licence", "duration", "created", "source", "visibility"),
+    *("status", "step", "error_code", "error_params", "sound", "rendition", "cover", "labelled_genre"),
+    *("owner", "current__genre", "current__confidence", "current__unsure", "current__style"),
+    *("current__probabilities", "current__track", "current__model_version__is_in_service"),
+)
 SHOWN_WORDS = ("title", "artist", "album", "tagged_genre")
 _CATALOGUE_ORDERS: dict[str, tuple[Any, ...]] = {
     "title": ("title", "id"),
@@ -142,6 +148,10 @@ class TrackQuerySet(JoiningQuerySet["Track"]):
     def with_verdict(self) -> TrackQuerySet:
         """Join each track's current analysis and its version."""
         return self.without_long_columns().select_related("current__model_version")
+
+    def for_rows(self) -> TrackQuerySet:
+        """Load what a row of a list shows (`library.views.row_values`), and nothing else."""
+        return self.select_related(None).with_verdict().only(*_ROW_COLUMNS)
 
     def with_tag(self, slug: str, *, at_least: float) -> TrackQuerySet:
         """Filter by a tag's strength, which is then the column `strength_column(slug)`."""

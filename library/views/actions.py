@@ -19,8 +19,9 @@ from library.services import tracks as services
 from library.services.bin import bin_tracks
 from library.services.file_tags import WORDS
 from library.views.bin import binned
-from library.views.history import LISTS
+from library.views.history import LISTS, ROW
 from library.views.requests import by_htmx, chosen_ids, tell
+from library.views.row_values import drawn
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
 
@@ -80,9 +81,7 @@ def again(request: HttpRequest, pk: UUID) -> HttpResponse:
     track = _mine(request, pk)
     where = request.POST.get("list", "")
     if by_htmx(request) and where in LISTS:
-        return render(
-            request, "library/partials/track_row.html", {"track": track, "list": where, "oob": True}
-        )
+        return HttpResponse(drawn(ROW, track, request, list=where, oob=True))
     return redirect("library:track", track.pk)
 
 

@@ -19,7 +19,7 @@ RECENT = 5
 def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "library/landing.html", {"genres": Genre.objects.all()})
-    recent = Track.objects.owned_by(request.user).with_verdict()[:RECENT]
+    recent = Track.objects.owned_by(request.user).for_rows()[:RECENT]
     context = {
         "samples": SAMPLES.values(),
         "recent": recent,
