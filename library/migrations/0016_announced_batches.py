@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("library", "0014_lens_version_of_the_program"),
+        ("library", "0015_resumable_uploads"),
     ]
 
     operations = [

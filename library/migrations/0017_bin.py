@@ -37,7 +37,7 @@ EXECUTE FUNCTION library_tracklens_follow_track();
 class Migration(migrations.Migration):
     dependencies = [
         ("classifier", "0004_genre_translations"),
-        ("library", "0014_lens_version_of_the_program"),
+        ("library", "0016_announced_batches"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
