@@ -30,10 +30,9 @@ def artists(tracks: TrackQuerySet) -> Rows:
 def albums(tracks: TrackQuerySet) -> Rows:
     """Each album of some tracks: an artist and a title, which are both empty where tracks name none."""
     rows = tracks.select_related(None).order_by().values("artist", "album")
-    found: Rows = rows.annotate(
-        songs=Count("pk"), seconds=Sum("duration"), added=Max("created"), newest=Max("year")
-    )
-    return found.order_by("artist", "album")
+    told = {"songs": Count("pk"), "seconds": Sum("duration"), "added": Max("created"), "newest": Max("year")}
+    found: Rows = rows.annotate(**told).order_by("artist", "album")
+    return found
 
 
 def by_title(rows: Rows) -> Rows:
@@ -41,7 +40,8 @@ def by_title(rows: Rows) -> Rows:
 
 
 def newest_first(rows: Rows) -> Rows:
-    return rows.order_by("-added", "artist", "album")
+    found: Rows = rows.order_by("-added", "artist", "album")
+    return found
 
 
 def with_genre(rows: Rows, slug: str) -> Rows:

@@ -23,7 +23,7 @@ def get_playlists(call: Call) -> dict[str, Any]:
     name = call.parameters.text("username").strip()
     if name and name.casefold() != call.user.email.casefold():
         raise SubsonicError(NOT_ALLOWED, gettext("You may ask about yourself only."))
-    rows = service.counted(Playlist.objects.visible_to(call.user), viewer=call.user)
+    rows = service.counted(Playlist.objects.visible_to(call.user), viewer=call.user).order_by("title", "pk")
     return {"playlists": {"playlist": [items.playlist(row, viewer=call.user) for row in rows]}}
 
 

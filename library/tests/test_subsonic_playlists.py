@@ -82,8 +82,10 @@ def test_who_may_see_and_change_what(player: Player, owner: User, other: User, d
     assert (listed["songCount"], listed["readonly"], listed["owner"]) == (1, True, "")
     assert entries(theirs, str(key)) == ["public"]
     assert [theirs.error(method, **given) for method, given in changes] == [50] * 3
+    theirs("createPlaylist", name="A")
+    assert [each["name"] for each in theirs("getPlaylists")["playlists"]["playlist"]] == ["A", "List"]
     assert theirs.error("getPlaylists", username=owner.email) == 50
-    assert (Playlist.objects.get().title, entries(player, str(key))) == ("List", ["hidden", "public"])
+    assert (Playlist.objects.get(pk=key).title, entries(player, str(key))) == ("List", ["hidden", "public"])
 
 
 def test_what_its_owner_may_no_longer_see_keeps_its_place(
