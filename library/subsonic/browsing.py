@@ -40,13 +40,14 @@ def by_title(rows: Rows) -> Rows:
 
 
 def newest_first(rows: Rows) -> Rows:
-    found: Rows = rows.order_by("-added", "artist", "album")
-    return found
+    return rows.order_by("-added", "artist", "album")
 
 
 def with_genre(rows: Rows, slug: str) -> Rows:
     """Keep albums that have a song of a genre."""
-    return rows.annotate(of_genre=Count("pk", filter=Q(listed_genre=slug))).filter(of_genre__gt=0)
+    counted = rows.annotate(of_genre=Count("pk", filter=Q(listed_genre=slug)))
+    found: Rows = counted.filter(of_genre__gt=0)
+    return found
 
 
 def between_years(rows: Rows, first: int, last: int) -> Rows:
