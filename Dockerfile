@@ -18,6 +18,13 @@ COPY classifier/core classifier/core
 COPY classifier/fitting/__init__.py classifier/fitting/tagger.py classifier/fitting/
 RUN PYTHON=/opt/venv/bin/python sh tools/install_tagger.sh
 
+FROM python:3.12-slim-bookworm AS help
+WORKDIR /build
+COPY requirements-docs.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements-docs.txt
+COPY . .
+RUN PYTHON=python sh tools/build_help.sh
+
 FROM python:3.12-slim-bookworm
 # librosa's compiled functions are kept where its user may write, for any processor of the architecture.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 GENREWEB_VAR=/data NUMBA_CACHE_DIR=/opt/numba NUMBA_CPU_NAME=generic
@@ -26,6 +33,7 @@ WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY . .
 COPY --from=libraries /app/node_modules node_modules
+COPY --from=help /build/docs/_build docs/_build
 USER genreweb
 RUN python tools/compile_librosa.py
 VOLUME /data

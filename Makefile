@@ -8,33 +8,36 @@ FUZZING := .venv/.fuzzing
 TAGGER := .venv/.tagger
 LOAD := .venv/.load/.made
 DRILL := .venv/.drill/.made
+# What the pages of help are made of.
+HELP := docs/_build/help/index.html
+HELP_SOURCES := $(wildcard *.md docs/*.* docs/*/* classifier/releases/*/*.md genreweb/settings.py) requirements-docs.txt tools/build_help.sh
 # Each process has its own database and queue; a file's tests share fixtures, so they stay together.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev demo test test-fast lint e2e bench bench-scale load drill fuzz messages audit lock clean
+.PHONY: docs pictures help install run dev demo test test-fast lint e2e bench bench-scale load drill fuzz messages audit lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-install: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Install what the site runs on
+install: $(RUNTIME) $(TAGGER) $(NODE_MODULES) $(HELP) ## Install what the site runs on
 
-run: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
+run: $(RUNTIME) $(TAGGER) $(NODE_MODULES) $(HELP) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
 	@exec $(PY) -m genreweb.embedded run $(if $(VERBOSE),--verbose)
 
-dev: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Run the site for development: DEBUG, one log, changed code is loaded at once
+dev: $(TESTING) $(TAGGER) $(NODE_MODULES) $(HELP) ## Run the site for development: DEBUG, one log, changed code is loaded at once
 	@exec $(PY) -m genreweb.embedded run --dev
 
-demo: $(RUNTIME) $(TAGGER) $(NODE_MODULES) ## Run a site in var-demo/ with generated songs and two people, ready to click
+demo: $(RUNTIME) $(TAGGER) $(NODE_MODULES) $(HELP) ## Run a site in var-demo/ with generated songs and two people, ready to click
 	@GENREWEB_VAR=var-demo $(PY) manage.py demo
 	@GENREWEB_VAR=var-demo exec $(PY) -m genreweb.embedded run
 
-test: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
+test: $(TESTING) $(TAGGER) $(NODE_TESTING) $(HELP) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
 	@exec $(PY) -m pytest $(PARALLEL) $(ARGS)
 
-test-fast: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Run the tests that take no more than a few seconds each
+test-fast: $(TESTING) $(TAGGER) $(NODE_TESTING) $(HELP) ## Run the tests that take no more than a few seconds each
 	@exec $(PY) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing
@@ -43,8 +46,14 @@ lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is 
 	@$(PY) -m mypy
 	@$(PY) manage.py makemigrations --check --dry-run
 
-e2e: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
+e2e: $(TESTING) $(TAGGER) $(NODE_TESTING) $(HELP) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
 	@exec $(PY) -m pytest e2e $(ARGS)
+
+docs: $(RUNTIME) ## Make the pages of help anew; fails where a link is broken
+	@sh tools/build_help.sh
+
+pictures: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Make the pictures of the help pages, and sheets of every page in var/pictures/ (ARGS="-k guide")
+	@exec $(PY) -m pytest e2e/test_pictures.py --pictures $(ARGS)
 
 bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
@@ -88,6 +97,11 @@ $(RUNTIME): requirements.txt .venv/.made
 $(TAGGER): requirements-tagger.txt tools/install_tagger.sh $(wildcard classifier/fitting/tagger.py) | $(RUNTIME)
 	@echo "Converting the pre-trained tagger (half a minute, once)"
 	@sh tools/install_tagger.sh
+
+# Where they cannot be made, that is said and no failure.
+$(HELP): $(HELP_SOURCES) | $(RUNTIME)
+	@echo "Making the pages of help"
+	@sh tools/build_help.sh --optional
 
 $(TESTING): requirements-dev.txt $(RUNTIME)
 	@echo "Installing what the tests and the linters need"

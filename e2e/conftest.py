@@ -33,6 +33,18 @@ PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pictures", action="store_true", help="make pictures instead of testing (make pictures)"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.name == "test_pictures.py" and not config.getoption("--pictures"):
+        return True
+    return None
+
+
 def _chromium() -> str:
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
@@ -176,7 +188,7 @@ def sign_in(page: Page, site: Site) -> None:
     page.wait_for_url(lambda url: "/accounts/" not in url)
 
 
-def shell(site: Site, code: str) -> str:
+def shell(site: Site, code: str, *, within: float = 120) -> str:
     """Run `code` in the site's own shell; give what it printed."""
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-c", code],
@@ -184,7 +196,7 @@ def shell(site: Site, code: str) -> str:
         env=site.environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=within,
         check=False,
     )
     assert done.returncode == 0, done.stderr

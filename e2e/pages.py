@@ -58,6 +58,8 @@ print("IDS" + json.dumps({{
 PUBLIC = (
     *("/", "/catalogue/", "/moods/", "/moods/happy/", "/classifier/quality/", "/api/v1/docs/"),
     *("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"),
+    *("/help/", "/help/listener/result.html", "/help/administrator/variables.html", "/help/examples.html"),
+    *("/help/search.html?q=quota", "/help/ko/result.html"),
 )
 SIGNED_IN = (
     *("/", "/record/", "/tracks/", "/tracks/?q=nothing", "/moods/", "/moods/happy/", "/catalogue/"),

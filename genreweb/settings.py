@@ -146,6 +146,8 @@ STATICFILES_DIRS = [
     ("vendor/uplot", BASE_DIR / "node_modules/uplot/dist"),
     ("vendor/wavesurfer", BASE_DIR / "node_modules/wavesurfer.js/dist"),
 ]
+HELP_DIR = BASE_DIR / "docs" / "_build" / "help"
+"""The pages of help as tools/build_help.sh makes them."""
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 

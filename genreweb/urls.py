@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from genreweb.health import healthz
+from genreweb.help_pages import help_page
 from genreweb.media import media
 from genreweb.metrics import metrics
 
@@ -20,6 +21,8 @@ urlpatterns = [
     path("rest/", include("library.subsonic.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("help/", help_page, name="help"),
+    path("help/<path:path>", help_page, name="help-page"),
     path("media/<str:token>", media, name="media"),
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),

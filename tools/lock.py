@@ -17,6 +17,7 @@ FILES = (
     "requirements-dev",
     "requirements-node",
     "requirements-audit",
+    "requirements-docs",
     "requirements-fuzz",
     "requirements-load",
     "requirements-drill",

@@ -139,6 +139,8 @@ def test_what_is_installed_is_not_installed_again(clone: Path) -> None:
     (clone / ".venv" / ".tagger").touch()
     (clone / "node_modules").mkdir()
     (clone / "node_modules" / ".package-lock.json").touch()
+    (clone / "docs" / "_build" / "help").mkdir(parents=True)
+    (clone / "docs" / "_build" / "help" / "index.html").touch()
     done = make(clone, "install")
     assert done.returncode == 0
     assert "Installing" not in done.stdout
@@ -191,7 +193,11 @@ def test_what_becomes_of_the_tagger_is_said_and_stops_nobody(
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements", *(f"requirements-{part}" for part in ("dev", "node", "tagger", "audit", "fuzz"))]
+    "name",
+    [
+        "requirements",
+        *(f"requirements-{part}" for part in ("dev", "docs", "node", "tagger", "audit", "fuzz")),
+    ],
 )
 def test_locks_name_no_place_and_hash_everything(name: str) -> None:
     text = (REPOSITORY / f"{name}.txt").read_text()
