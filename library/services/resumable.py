@@ -8,6 +8,7 @@ be made at once, since a process was lost or the storage was full, is taken up a
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterable
 from datetime import timedelta
@@ -153,10 +154,13 @@ def _track_of(upload: ResumableUpload) -> Track:
         try:
             for part in upload.parts.all():
                 with part.file.open("rb") as file:
-                    _copy(file, held, most=part.size)
+                    shutil.copyfileobj(file, held, CHUNK)
         except OSError as error:
             log.exception("the parts of an upload could not be put together")
             raise TrackError("unavailable") from error
+        if held.tell() != upload.length:
+            log.error("the parts of the upload %s are not %d bytes", upload.pk, upload.length)
+            raise TrackError("unavailable")
         held.flush()
         return add_track(owner=upload.owner, file=File(held, name=upload.name), name=upload.name).track
 

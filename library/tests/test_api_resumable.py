@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -252,6 +254,19 @@ def test_a_complete_upload_that_was_left_is_taken_up_again(
     assert resumable.sweep() == 1
     assert owner_api.get(address).json()["track"] == str(Track.objects.get().pk)
     assert resumable.sweep() == 0
+
+
+@pytest.mark.django_db
+def test_of_a_part_that_was_cut_short_no_track_is_made(owner_api: APIClient, sound: bytes) -> None:
+    address = begin(owner_api, len(sound)).headers["Location"]
+    send(owner_api, address, 0, sound[:-1000])
+    part = UploadPart.objects.get()
+    name = str(part.file.name)
+    default_storage.delete(name)
+    default_storage.save(name, ContentFile(sound[:-3000]))
+    assert send(owner_api, address, len(sound) - 1000, sound[-1000:]).status_code == 503
+    assert not Track.objects.exists()
+    assert ResumableUpload.objects.get().is_complete
 
 
 def test_a_client_that_is_not_ours_sends_a_file_and_goes_on_with_it(
