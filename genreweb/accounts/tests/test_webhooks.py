@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from celery import current_app
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -209,7 +210,7 @@ def test_the_rows_are_the_truth(
 ) -> None:
     webhook, _secret = hook
     sent: list[str] = []
-    monkeypatch.setattr(delivery.current_app, "send_task", lambda name, args, **more: sent.extend(args))
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **more: sent.extend(args))
     row = service.send_test(webhook=webhook)
     # A worker claimed it and died: it comes up again when its claim ends.
     assert delivery._claim(row.pk)
