@@ -68,7 +68,7 @@ class Stream:
         self._after = after if _ID.fullmatch(after) else self._last()
 
     def _last(self) -> str:
-        newest = self._client.xrevrange(self._key, count=1)
+        newest: Any = self._client.xrevrange(self._key, count=1)
         return newest[0][0].decode() if newest else _START
 
     def lines(self) -> Iterator[str]:
@@ -78,7 +78,7 @@ class Stream:
         while (left := self._end - time.monotonic()) > 0:
             block = max(1, int(min(left, _WAIT_SECONDS) * 1000))
             try:
-                found = self._client.xread({self._key: self._after}, count=100, block=block)
+                found: Any = self._client.xread({self._key: self._after}, count=100, block=block)
             except (RedisError, OSError):
                 return
             if not found:
