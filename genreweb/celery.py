@@ -1,5 +1,5 @@
 """The Celery application. Queues, in the order a worker empties them: ``analysis`` (people wait for these),
-``bulk`` (catalogue imports), ``training`` (one long run at a time, by its own worker)."""
+``webhooks``, ``bulk`` (catalogue imports), ``training`` (one long run at a time, by its own worker)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from redis import RedisError
 from genreweb import counters, health, heartbeat
 from genreweb.version import VERSION
 
-QUEUES = ("analysis", "bulk", "training")
+QUEUES = ("analysis", "webhooks", "bulk", "training")
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "genreweb_job_failures": ("Jobs that failed for good.", ("job", "code")),
     "genreweb_job_retries": ("Jobs that were queued again.", ("job", "reason")),

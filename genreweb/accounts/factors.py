@@ -21,7 +21,7 @@ _ASKED_FOR = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """Recovery codes alone are no second factor."""
 
 
-class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
+class MFAAdapter(DefaultMFAAdapter):
     """Where this site differs from django-allauth's defaults for second factors."""
 
     error_messages = {

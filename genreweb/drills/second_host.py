@@ -48,7 +48,7 @@ class SecondHost:
             "CELERY_SKIP_CHECKS": "1",
             **self.told,
         }
-        words = ["--queues", "analysis,bulk", "--concurrency", "1", "--hostname", "analysis@second"]
+        words = ["--queues", "analysis,webhooks,bulk", "--concurrency", "1", "--hostname", "analysis@second"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "--app", "genreweb", "worker", "--loglevel", "INFO", *words],

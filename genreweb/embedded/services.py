@@ -55,7 +55,7 @@ def services(where: Address) -> list[Service]:
             [
                 *politely,
                 *_celery("worker"),
-                *("--hostname", "analysis@%h", "--queues", "analysis,bulk"),
+                *("--hostname", "analysis@%h", "--queues", "analysis,webhooks,bulk"),
                 *("--concurrency", str(min(cores(), 8)), "--max-memory-per-child", str(ANALYSIS_MEMORY_KIB)),
                 *("--without-gossip", "--without-mingle"),
             ],

@@ -7,6 +7,7 @@ from django.urls import path
 from library.api.bin import BinnedTrackView, BinView, RestoreView
 from library.api.bulk import TracksBulkView
 from library.api.classify import ClassifyView
+from library.api.events import EventsView
 from library.api.explanation import ExplanationView
 from library.api.exports import FeatureTableView, TrackJsonView, TrackTableView
 from library.api.generated import GenerateView, PathView
@@ -63,5 +64,6 @@ urlpatterns = [
     path("playlists/<uuid:pk>/tracks/<uuid:track>/", PlaylistTrackView.as_view(), name="playlist-track"),
     path("playlists/<uuid:pk>/files/<slug:kind>/", PlaylistFileView.as_view(), name="playlist-file"),
     path("paths/", PathView.as_view(), name="paths"),
+    path("events/", EventsView.as_view(), name="events"),
     path("classify/", ClassifyView.as_view(), name="classify"),
 ]

@@ -69,6 +69,7 @@ def analyse_track(*, track_id: UUID) -> bool:
 def _analyse(claim: Claim[Track], loaded: registry.Loaded) -> TrackAnalysis:
     def on_step(step: str) -> None:
         claim.progress(step=step)
+        events.track_step(claim.row, step)
 
     with claim.row.sound.open("rb") as file:
         return analyse(

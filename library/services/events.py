@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from genreweb.accounts.webhook_models import WebhookEvent
 from genreweb.accounts.webhooks.service import absolute, emit
+from genreweb.event_stream import publish_on_commit
 from library.models import Analysis, Track, UploadBatch, UploadEntry
 
 _ENDED = (UploadBatch.Status.DONE, UploadBatch.Status.FAILED)
@@ -25,6 +26,7 @@ def track_analysed(track: Track, analysis: Analysis) -> None:
     }
     data = {"track": _track(track), "verdict": verdict}
     emit(event=WebhookEvent.TRACK_ANALYSED, user_id=track.owner_id, data=data)
+    _publish_track(track, Track.Status.DONE)
     _batches_of_on_commit(track.pk)
 
 
@@ -35,7 +37,18 @@ def track_failed(track_id: UUID) -> None:
         return
     data = {"track": _track(track), "error": {"code": track.error_code}}
     emit(event=WebhookEvent.TRACK_FAILED, user_id=track.owner_id, data=data)
+    _publish_track(track, Track.Status.FAILED)
     _batches_of_on_commit(track_id)
+
+
+def track_step(track: Track, step: str) -> None:
+    """Tell those who listen how far an analysis is."""
+    _publish_track(track, Track.Status.RUNNING, step)
+
+
+def _publish_track(track: Track, status: str, step: str = "") -> None:
+    told = {"id": track.pk, "status": status, "step": step}
+    publish_on_commit(user_id=track.owner_id, event="track", data=told)
 
 
 def _track(track: Track) -> dict[str, Any]:
@@ -63,6 +76,8 @@ def _announce(batches: QuerySet[UploadBatch]) -> None:
         with transaction.atomic():
             if UploadBatch.objects.filter(pk=batch.pk, announced=False).update(announced=True):
                 emit(event=WebhookEvent.BATCH_FINISHED, user_id=batch.owner_id, data=_batch(batch))
+                told = {"id": batch.pk, "status": batch.status}
+                publish_on_commit(user_id=batch.owner_id, event="upload", data=told)
 
 
 def _batch(batch: UploadBatch) -> dict[str, Any]:

@@ -8,17 +8,22 @@ from django.urls import reverse
 
 from genreweb.accounts.webhook_models import WebhookEvent
 from genreweb.accounts.webhooks.service import absolute, emit, emit_to_curators
+from genreweb.event_stream import publish_on_commit
 from training.models import Clip, TrainingRun
 
 
 def run_finished(run_id: UUID) -> None:
     """Tell how a run ended, in the transaction that ends it."""
-    run = TrainingRun.objects.only("status", "kind", "candidate_id", "error_code").get(pk=run_id)
+    run = TrainingRun.objects.only("status", "kind", "candidate_id", "error_code", "requested_by").get(
+        pk=run_id
+    )
     link = absolute(reverse("api:training-run", args=[run.pk]))
     told = {"id": run.pk, "kind": run.kind, "status": run.status, "link": link}
     error = {"code": run.error_code} if run.error_code else None
     data = {"run": {**told, "candidate": run.candidate_id, "error": error}}
     emit_to_curators(event=WebhookEvent.RUN_FINISHED, data=data)
+    if run.requested_by_id is not None:
+        publish_on_commit(user_id=run.requested_by_id, event="run", data={"id": run.pk, "status": run.status})
 
 
 def clip_decided(clip: Clip) -> None:

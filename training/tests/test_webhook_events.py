@@ -10,6 +10,7 @@ from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User, WebhookDelivery
 from genreweb.accounts.webhook_models import WebhookEvent
 from genreweb.accounts.webhooks import service
+from genreweb.jobs import Failure
 from training.models import TrainingRun
 from training.services import claims, review, runs
 from training.tests.clips import make_clip
@@ -45,7 +46,7 @@ def test_a_run_is_told_to_curators_when_it_ends(owner: User, curator: User, vers
     lost = queued()
     claimed = claims.claim(lost.pk)
     assert claimed is not None
-    claims.JOBS.fail(claimed, claims.Failure("run_internal"))
+    claims.JOBS.fail(claimed, Failure("run_internal"))
     assert told()[1:] == [(curator.email, "run.finished", "failed")]
 
 

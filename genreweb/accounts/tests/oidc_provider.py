@@ -72,7 +72,7 @@ class Provider:
         if self.fault == "secret":
             return jwt.encode(claims, CLIENT_SECRET * 2, algorithm="HS256", headers={"kid": "one"})
         if self.fault == "unsigned":
-            return jwt.encode(claims, None, algorithm="none", headers={"kid": "one"})
+            return jwt.encode(claims, "", algorithm="none", headers={"kid": "one"})
         key = self.stranger if self.fault == "signature" else self.key
         kid = "two" if self.fault == "key" else "one"
         return jwt.encode(claims, key, algorithm="RS256", headers={"kid": kid})

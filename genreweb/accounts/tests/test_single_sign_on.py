@@ -6,13 +6,13 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from allauth.socialaccount.models import SocialAccount
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -49,7 +49,7 @@ def provider(_server: Provider, settings: Settings, monkeypatch: pytest.MonkeyPa
 _PERSON = {"sub": "4711", "name": "Ada  of elsewhere", "email": "Ada@example.org", "email_verified": True}
 
 
-def there_and_back(client: Client, *, query: str = "") -> HttpResponse:
+def there_and_back(client: Client, *, query: str = "") -> Any:
     """Go to the provider and come back, as a browser does."""
     page = client.post(f"{LOGIN}{query}")
     assert page.status_code == 200, page.content

@@ -33,7 +33,8 @@ LEASE = timedelta(seconds=60)
 KEPT = timedelta(days=30)
 STOPPED_AFTER_FAILURES, STOPPED_AFTER = 20, timedelta(days=1)
 TASK = "genreweb.accounts.tasks.deliver_webhook"
-_QUEUE = "bulk"
+_QUEUE = "webhooks"
+"""Emptied by the analysis workers after what people wait for, and before long imports."""
 _MOST_AT_ONCE = 100
 
 
