@@ -97,6 +97,7 @@ def ids(
         "uploads": str(UploadBatch.objects.create(owner=staff, status="done").pk),
         "tokens": "none",
         "bin": str(track.pk),
+        "samples": "riff",
         "playlists": str(Playlist.objects.create(owner=staff, title="Fuzz").pk),
     }
 
