@@ -71,6 +71,7 @@ SIGNED_IN = (
     *("/training/versions/rollback/", "/review/", "/review/list/", "/review/list/?status=rejected"),
     *("/review/health/", "/playlists/", "/playlists/{playlist}/", "/playlists/{playlist}/delete/"),
     *("/playlists/add/?track={track}", "/playlists/build/", "/playlists/build/?like={track}&q=a", "/thumbs/"),
+    *("/bin/", "/bin/empty/", "/accounts/2fa/", "/account/webhooks/"),
 )
 
 ADMIN = (

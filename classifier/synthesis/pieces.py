@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from classifier.synthesis.chiptune import RATE
 from classifier.synthesis.styles import (
-    RATE,
     Float32,
     Float64,
     _add,

@@ -22,6 +22,7 @@ from library.api.playlists import (
 )
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
 from library.api.resumable import ResumableListView, ResumableView
+from library.api.samples import SampleListView, SampleView
 from library.api.similar import SimilarToManyView, SimilarView
 from library.api.tagged import TaggedArchiveView, TaggedFileView, TaggedPreviewView
 from library.api.thumbs import ThumbListView, ThumbView
@@ -45,6 +46,8 @@ urlpatterns = [
     path("similar/", SimilarToManyView.as_view(), name="similar"),
     path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
     path("tracks/<uuid:pk>/explanation/", ExplanationView.as_view(), name="track-explanation"),
+    path("samples/", SampleListView.as_view(), name="samples"),
+    path("samples/<slug:slug>/", SampleView.as_view(), name="sample"),
     path("bin/", BinView.as_view(), name="bin"),
     path("bin/<uuid:pk>/", BinnedTrackView.as_view(), name="binned-track"),
     path("bin/<uuid:pk>/restore/", RestoreView.as_view(), name="track-restore"),

@@ -136,7 +136,7 @@ def test_what_was_published_leaves_the_catalogue_and_returns_with_a_curator(
         assert track not in Track.objects.visible_to(stranger)
         assert track not in Track.objects.in_catalogue()
         rows = TrackLens.objects.filter(track=track)
-        assert set(rows.values_list("public", "owner")) == {(False, None)}
+        assert rows.filter(public=False, owner=None).count() == rows.count() > 0
         near = similar(viewer=curator, query=query_of([query]))
         assert track.pk not in [each.track.pk for each in near.neighbours]
         with pytest.raises(IntegrityError), transaction.atomic():
@@ -236,7 +236,7 @@ def test_the_page_restores_and_deletes_for_good_after_a_question(
     assert str(theirs.pk) not in html
     assert reverse("library:bin") in page.get(reverse("library:history")).content.decode()
     assert reverse("library:bin") in page.get(reverse("accounts:account")).content.decode()
-    both = {"track": [one.pk, theirs.pk]}
+    both = {"track": [str(one.pk), str(theirs.pk)]}
     for headers in (HTMX, {}):
         question = page.get(reverse("library:bin-delete"), both, headers=headers).content.decode()
         assert "Delete “A &lt;b&gt; song” for good?" in question
@@ -323,6 +323,6 @@ def test_an_analysis_under_way_is_finished_in_the_bin(owner: User, classifier_in
     track.refresh_from_db()
     assert (track.status, track.binned_at is None) == ("done", False)
     rows = TrackLens.objects.filter(track=track)
-    assert set(rows.values_list("public", "owner")) == {(False, None)}
+    assert rows.filter(public=False, owner=None).count() == rows.count() > 0
     service.restore(by=owner, tracks=Track.objects.all())
     assert set(rows.values_list("public", "owner")) == {(False, owner.pk)}

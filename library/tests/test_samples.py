@@ -13,6 +13,7 @@ from genreweb.accounts.models import User
 from library.models import Track
 from library.services.analysis import analyse_track
 from library.services.samples import SAMPLES
+from library.tests.conftest import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -45,13 +46,20 @@ def test_each_is_heard_as_what_it_is_meant_to_be(
 
 
 def test_strangers_unknown_pieces_and_full_accounts_get_none(
-    client: Client, owner: User, settings: Settings
+    client: Client, owner: User, api: Api, settings: Settings
 ) -> None:
     address = reverse("library:sample", args=["riff"])
     assert client.post(address).headers["Location"].startswith(reverse("account_login"))
     client.force_login(owner)
     assert client.post(reverse("library:sample", args=["polka"])).status_code == 404
     assert client.get(address).status_code == 405
+    program = api(owner)
+    assert program.post("/api/v1/samples/polka/").status_code == 404
+    assert {row["slug"] for row in program.get("/api/v1/samples/").json()} == set(SAMPLES)
+    added = program.post("/api/v1/samples/riff/")
+    assert (added.status_code, added.json()["status"], added.json()["duplicate"]) == (202, "queued", False)
+    assert program.post("/api/v1/samples/riff/").json()["id"] == added.json()["id"]
+    Track.objects.all().delete()
     settings.AUDIO_MAX_SECONDS = 5.0
     answer = client.post(address, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("library:home")

@@ -100,6 +100,7 @@ def ids(
         "tokens": "none",
         "webhooks": str(_webhook(staff)),
         "bin": str(track.pk),
+        "samples": "riff",
         "playlists": str(Playlist.objects.create(owner=staff, title="Fuzz").pk),
     }
 

@@ -42,6 +42,7 @@ WRITES: Sequence[tuple[str, str, str]] = [
     ("upload", "patch", f"tracks/{NOWHERE}/"),
     ("upload", "delete", f"tracks/{NOWHERE}/"),
     ("upload", "post", f"bin/{NOWHERE}/restore/"),
+    ("upload", "post", "samples/polka/"),
     ("upload", "delete", f"bin/{NOWHERE}/"),
     ("upload", "post", f"tracks/{NOWHERE}/analyse/"),
     ("upload", "post", f"tracks/{NOWHERE}/explanation/"),
