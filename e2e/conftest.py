@@ -129,8 +129,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
     def make(**options: object) -> Page:
         context = browser.new_context(
-            base_url=site.address,
-            **{"viewport": {"width": 1280, "height": 900}, **options},  # type: ignore[arg-type]  # Playwright's own
+            **{"base_url": site.address, "viewport": {"width": 1280, "height": 900}, **options},  # type: ignore[arg-type]  # Playwright's own
         )
         context.set_default_timeout(PATIENCE)
         contexts.append(context)

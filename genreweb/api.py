@@ -59,6 +59,8 @@ _STATUSES = {
     "too_large": 413,
     "archive_large": 413,
     "archive_many": 413,
+    "upload_offset": 409,
+    "uploads_many": 403,
     "quota_tracks": 403,
     "quota_bytes": 403,
     "quota_minutes": 429,

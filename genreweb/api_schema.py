@@ -6,12 +6,14 @@ from typing import Any
 
 REQUEST_HEADERS = (
     *("accept", "authorization", "content-type", "content-disposition", "idempotency-key", "if-none-match"),
-    *("prefer", "x-request-id"),
+    *("prefer", "x-request-id", "tus-resumable", "upload-length", "upload-metadata", "upload-offset"),
 )
 """What pages of other origins may send."""
 RESPONSE_HEADERS = (
     *("content-disposition", "etag", "idempotency-replayed", "link", "location", "preference-applied"),
     *("ratelimit", "ratelimit-policy", "retry-after", "www-authenticate", "x-request-id"),
+    *("content-location", "tus-extension", "tus-max-size", "tus-resumable", "tus-version"),
+    *("upload-expires", "upload-length", "upload-metadata", "upload-offset"),
 )
 """What they may read of an answer beside its body."""
 
@@ -43,6 +45,7 @@ SCHEMA: dict[str, Any] = {
         {"name": "training", "description": "Training runs: start, watch, cancel"},
         {"name": "versions", "description": "Trained classifiers: compare, put into service, take along"},
         {"name": "account", "description": "You and your tokens"},
+        {"name": "webhooks", "description": "Addresses of yours that are told of events"},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -57,6 +60,8 @@ SCHEMA: dict[str, Any] = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "ScopeEnum": "genreweb.accounts.scopes.Scope",
+        "WebhookEventEnum": "genreweb.accounts.webhook_models.WebhookEvent",
+        "DeliveryStatusEnum": "genreweb.accounts.webhook_models.WebhookDelivery.Status",
         "SourceEnum": "library.models.Track.Source",
         "TrackStatusEnum": "library.models.Track.Status",
         "ExplanationStatusEnum": "library.models.Explanation.Status",

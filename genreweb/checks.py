@@ -184,3 +184,32 @@ def watch_folder(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register()
+def single_sign_on(**kwargs: Any) -> list[CheckMessage]:
+    """An OpenID Connect provider needs an address and a client."""
+    return list(_single_sign_on())
+
+
+def _single_sign_on() -> Iterator[CheckMessage]:
+    if not settings.OIDC_SERVER_URL:
+        if stray := [name for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET") if getattr(settings, name)]:
+            yield Error(
+                f"{', '.join(stray)} is set, but OIDC_SERVER_URL is not.",
+                hint="Set OIDC_SERVER_URL to the address of the provider, or unset the others.",
+                id="genreweb.E050",
+            )
+        return
+    if not settings.OIDC_CLIENT_ID:
+        yield Error(
+            "OIDC_SERVER_URL is set, but OIDC_CLIENT_ID is not: nobody could sign in through it.",
+            hint="Register this site at the provider, and set OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.",
+            id="genreweb.E051",
+        )
+    if settings.OIDC_SERVER_URL.startswith("http://") and not settings.DEBUG:
+        yield checks.Warning(
+            "OIDC_SERVER_URL begins with http://: whoever sits in between can sign in as anybody.",
+            hint="Use https, but for trying things out on one machine.",
+            id="genreweb.W052",
+        )

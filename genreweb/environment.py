@@ -5,6 +5,7 @@ An empty variable is an unset one: that is how compose files pass on what nobody
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
 import re
@@ -21,6 +22,8 @@ import dj_email_url
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 _FALSE = {"0", "false", "no", "off", "n", "f"}
@@ -154,6 +157,19 @@ class _Reader:
         )
         return self._read(name, [], convert, hint=hint)
 
+    def networks(self, name: str) -> list[Network]:
+        """Read networks of IP addresses; empty where there are none."""
+
+        def convert(value: str) -> list[Network]:
+            parts = [part.strip() for part in value.split(",") if part.strip()]
+            try:
+                return [ipaddress.ip_network(part) for part in parts]
+            except ValueError:
+                raise ValueError("which is not a list of networks") from None
+
+        hint = f"Write networks with their length, with commas between: {name}=10.1.0.0/16,fd00::/8."
+        return self._read(name, [], convert, hint=hint)
+
     def origin(self, name: str) -> str:
         """Read the address of a site or service, without a slash at its end; '' where it is not set."""
         hint = f"Write it with its scheme, e.g. {name}=https://music.example.org."
@@ -239,7 +255,8 @@ class Environment(_Reader):
 
 
 def _is_secret(name: str) -> bool:
-    return name.endswith(("_URL", "_KEY", "PASSWORD")) and name not in ("SITE_URL", "S3_ENDPOINT_URL")
+    public = ("SITE_URL", "S3_ENDPOINT_URL", "OIDC_SERVER_URL")
+    return name.endswith(("_URL", "_KEY", "_SECRET", "PASSWORD")) and name not in public
 
 
 def _truth(value: str) -> bool:

@@ -25,7 +25,20 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 def media(request: HttpRequest, token: str) -> HttpResponseBase:
     """Answer 200 or 206 with the file, 404 where link or file is gone, 416 where no byte fits."""
     name = name_of(token)
-    if name is None or not default_storage.exists(name):
+    if name is None:
+        raise Http404
+    return serve(request, name)
+
+
+def serve(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Answer with a stored file, or with the range that is asked for, to who may have it.
+
+    Raises
+    ------
+    Http404
+        The file is gone.
+    """
+    if not default_storage.exists(name):
         raise Http404
     size = default_storage.size(name)
     wanted = _wanted(request.headers.get("Range", ""), size)

@@ -16,6 +16,11 @@ def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
             "schedule": 60.0,
             "options": {"queue": "bulk"},
         },
+        "delete what was long in the bin": {
+            "task": "library.tasks.purge_bin",
+            "schedule": 3600.0,
+            "options": {"queue": "bulk"},
+        },
         "tidy up": {"task": "library.tasks.tidy", "schedule": 3600.0},
         "pick up dropped clips": {"task": "training.tasks.sweep_clips", "schedule": 10.0},
         "tidy up after clips": {"task": "training.tasks.tidy_clips", "schedule": 3600.0},
@@ -26,6 +31,11 @@ def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
             "schedule": 24 * 3600.0,
         },
         "forget old answers": {"task": "genreweb.accounts.tasks.forget_old_answers", "schedule": 3600.0},
+        "send webhooks again": {"task": "genreweb.accounts.tasks.sweep_webhooks", "schedule": 10.0},
+        "forget old deliveries": {
+            "task": "genreweb.accounts.tasks.forget_old_deliveries",
+            "schedule": 3600.0,
+        },
         "forget past days": {"task": "genreweb.accounts.tasks.forget_past_days", "schedule": 24 * 3600.0},
     }
     if training:

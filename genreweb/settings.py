@@ -12,11 +12,14 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from genreweb.account_settings import *  # noqa: F403  # settings of these names
+from genreweb.account_settings import oidc_providers
 from genreweb.api_schema import REQUEST_HEADERS, RESPONSE_HEADERS, SCHEMA
 from genreweb.bucket_origins import bucket_origins
 from genreweb.embedded import paths
@@ -39,6 +42,8 @@ EMBEDDED = not os.environ.get("DATABASE_URL")
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "") or (paths.secret_key() if EMBEDDED else "")
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
+"""Former secret keys: what they signed or encrypted is still good."""
 SITE_URL = env.origin("SITE_URL")
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
@@ -66,6 +71,8 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["genreweb.constant_tags"],
+            "libraries": {"i18n": "genreweb.constant_tags", "static": "genreweb.constant_tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -206,6 +213,8 @@ ANALYSIS_LOST_AFTER_SECONDS = 25
 """A job without a row heartbeat for this long has lost its worker."""
 ANALYSIS_QUEUED_AGAIN_AFTER_SECONDS = 15
 """A queued job whose message was lost is sent again after this long."""
+BIN_DAYS = min(env.int("BIN_DAYS", 30), 36_500)
+"""How long deleted tracks can be restored; 0: they are deleted at once."""
 
 # --- training -------------------------------------------------------------------------------------------
 TRAINING_DIR = Path(env.str("TRAINING_DIR", "") or VAR_DIR / "training")
@@ -229,45 +238,21 @@ CELERY_BEAT_SCHEDULER = "genreweb.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE, watches=WATCH_DIR is not None)
 
 # --- people ---------------------------------------------------------------------------------------------
-AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
-]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "library:home"
-ACCOUNT_ADAPTER = "genreweb.accounts.adapter.AccountAdapter"
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_FORMS = {
-    "add_email": "genreweb.accounts.forms.ChangeEmailForm",
-    "signup": "genreweb.accounts.forms.SignupForm",
-}
-ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
-ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
-ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
-ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Genreweb] "
-# One form sent is one attempt. Failed ones are counted by account and address together, so that nobody locks
-# others out; and more slowly by account alone, against guesses from many addresses: more an hour than one
-# address has. Reset letters cost a mailbox.
-ACCOUNT_RATE_LIMITS = {
-    "login": "30/m/ip",
-    "login_failed": "10/m/ip,5/5m/key",
-    "login_failed_of_account": "100/h/key",
-    "signup": "20/m/ip",
-    "reset_password": "20/m/ip,5/m/key",
-}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
+OIDC_SERVER_URL = env.origin("OIDC_SERVER_URL")
+"""Of an OpenID Connect provider; with OIDC_CLIENT_ID, people may sign in through it."""
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
+OIDC_NAME = env.str("OIDC_NAME", "") or urlsplit(OIDC_SERVER_URL).hostname or ""
+OIDC_SIGN_UP = env.bool("OIDC_SIGN_UP", SIGNUP_OPEN)
+SOCIALACCOUNT_PROVIDERS = oidc_providers(
+    server_url=OIDC_SERVER_URL, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET, name=OIDC_NAME
+)
+
+# --- webhooks -------------------------------------------------------------------------------------------
+WEBHOOKS_ALLOWED_NETWORKS = env.networks("WEBHOOKS_ALLOWED_NETWORKS")
+"""Networks that are sent to though they are not public."""
+WEBHOOKS_ALLOW_HTTP = env.bool("WEBHOOKS_ALLOW_HTTP", False)
 
 # --- mail -----------------------------------------------------------------------------------------------
 EMAIL_URL = env.str("EMAIL_URL", "")
@@ -283,6 +268,7 @@ MAIL_IS_REAL = EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
 # Asked for as soon as a letter can arrive, not before.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_REAL else "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_IS_REAL
+MFA_ALLOW_UNVERIFIED_EMAIL = not MAIL_IS_REAL
 
 # --- API ------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -318,7 +304,7 @@ REST_FRAMEWORK = {
 }
 # Pages of these origins may use the API, with tokens; cookies never count for them.
 CORS_ALLOWED_ORIGINS: list[str] = env.origins("CORS_ALLOWED_ORIGINS", [])
-CORS_URLS_REGEX = r"^/api/"
+CORS_URLS_REGEX = r"^/(api|rest)/"
 CORS_ALLOW_HEADERS, CORS_EXPOSE_HEADERS = REQUEST_HEADERS, RESPONSE_HEADERS
 API_ANONYMOUS_CLASSIFY = env.bool("API_ANONYMOUS_CLASSIFY", True)
 """Whether people without an account may have a sound classified; it is not kept."""
@@ -394,6 +380,8 @@ LOGGING = logging_settings(
 )
 
 # --- what could not be read -----------------------------------------------------------------------------
+env.int("ANALYSIS_NICE", 10)
+env.int("TRAINING_NICE", 15)
 env.one_of("KERAS_BACKEND", "tensorflow", ("tensorflow", "jax", "torch"))
 ENVIRONMENT_FAULTS = list(env.faults.values())
 """Variables with values that cannot be used; ``manage.py check`` says each."""

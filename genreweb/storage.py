@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.core import signing
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 _signer = signing.Signer(salt="genreweb.media")
@@ -39,7 +40,13 @@ class SignedFileSystemStorage(FileSystemStorage):
         """
         lifetime = int(settings.MEDIA_URL_LIFETIME.total_seconds())
         expires = (int(time.time()) // lifetime + 2) * lifetime
-        return reverse("media", args=[_signer.sign_object([name, expires])])
+        return _signed_url(name, expires, get_script_prefix())
+
+
+@lru_cache(maxsize=10_000)
+def _signed_url(name: str | None, expires: int, _prefix: str) -> str:
+    """Sign a link; a list of tracks has dozens, and the same ones on the next page view."""
+    return reverse("media", args=[_signer.sign_object([name, expires])])
 
 
 def download_url(name: str, filename: str) -> str:

@@ -95,13 +95,16 @@ class TrackForm(forms.ModelForm[Track]):
         visibility: str = self.cleaned_data["visibility"]
         if visibility == Track.Visibility.PRIVATE and self.instance.owner_id is None:
             raise ValidationError(_("A track that nobody owns cannot be private."))
+        if visibility == Track.Visibility.CATALOGUE and self.instance.binned_at is not None:
+            raise ValidationError(_("A track in the bin cannot be in the catalogue."))
         return visibility
 
 
 _OF_THE_ANALYSIS = (
     *("status", "step", "failure", "attempt", "tries"),
-    *("created", "queued_at", "heartbeat_at", "finished_at"),
+    *("created", "queued_at", "heartbeat_at", "finished_at", "binned_at"),
 )
+_BINNED = ("binned_at", admin.EmptyFieldListFilter)
 _OF_THE_FILE = (
     *("id", "source", "original_name", "catalogue_key", "file", "size"),
     *("duration", "sample_rate", "channels", "codec", "container", "sha256"),
@@ -123,7 +126,15 @@ class TrackAdmin(admin.ModelAdmin[Track]):
         "source",
         "created",
     )
-    list_filter = ("status", "source", "visibility", PredictedGenreFilter, "current__unsure", "created")
+    list_filter = (
+        "status",
+        "source",
+        "visibility",
+        _BINNED,
+        PredictedGenreFilter,
+        "current__unsure",
+        "created",
+    )
     list_per_page = 50
     search_fields = ("title", "artist", "album", "original_name", "owner__email", "=id", "=sha256")
     search_help_text = _("Title, artist, album, file name, owner’s e-mail address, id or SHA-256")

@@ -77,6 +77,17 @@ _ARCHIVE_MESSAGES = {
 }
 
 
+_UPLOAD_MESSAGES = {
+    "upload_offset": gettext_lazy(
+        "The upload stands at another place. Ask for its offset, then go on there."
+    ),
+    "upload_parts": gettext_lazy("An upload has at most {most:d} parts. Begin anew with larger ones."),
+    "uploads_many": gettext_lazy(
+        "You have {most:d} unfinished uploads already. Finish or give up some of them first."
+    ),
+}
+
+
 _EXPORT_MESSAGES = {
     "too_many_features": gettext_lazy(
         "The features of at most {most:d} tracks are given at once. Narrow the list, or choose some of it."
@@ -96,6 +107,7 @@ class TrackError(DomainError):
         "not_found": gettext_lazy("There is no such track."),
         "curators_only": gettext_lazy("Only curators change what is in the catalogue."),
         **_EXPORT_MESSAGES,
+        **_UPLOAD_MESSAGES,
     }
     faults: ClassVar[Mapping[str, Any]] = _SITE_MESSAGES
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import F, Q
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from classifier import tag_words
@@ -63,6 +67,31 @@ class WordsForm(TitleForm):
             field.widget.attrs["autocomplete"] = "off"
 
 
+class Choice(forms.Select):
+    """A drop-down list, written without a template: one of seventy tags takes two milliseconds with one."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        chosen = set(self.format_value(value) or ())
+        parts = [
+            format_html('<optgroup label="{}">{}</optgroup>', label, _options(inside, chosen))
+            if isinstance(inside, (list, tuple))
+            else _options([(label, inside)], chosen)
+            for label, inside in self.choices
+        ]
+        attributes = flatatt({"name": name, **self.build_attrs(self.attrs, attrs)})
+        return format_html("<select{}>{}</select>", attributes, mark_safe("".join(parts)))  # noqa: S308  # escaped
+
+
+def _options(choices: Iterable[tuple[Any, Any]], chosen: Collection[str]) -> SafeString:
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        ((key, mark_safe(" selected") if str(key) in chosen else "", words) for key, words in choices),
+    )
+
+
 class HistoryForm(forms.Form):
     """Filters and order of a user's tracks. Invalid values are ignored, not refused."""
 
@@ -84,23 +113,29 @@ class HistoryForm(forms.Form):
     genre = forms.ChoiceField(label=_("Genre"), required=False)
     state = forms.ChoiceField(
         label=_("State"),
+        widget=Choice,
         required=False,
         choices=[("", _("All states")), *((key, name) for key, (name, _q) in STATES.items())],
     )
     tag = forms.ChoiceField(label=_("Tag"), required=False)
     strength = forms.ChoiceField(
         label=_("Strength of the tag"),
+        widget=Choice,
         required=False,
         choices=[(key, name) for key, (name, _least) in STRENGTHS.items()],
     )
     sort = forms.ChoiceField(
-        label=_("Order"), required=False, choices=[(key, name) for key, (name, _order) in SORTS.items()]
+        label=_("Order"),
+        widget=Choice,
+        required=False,
+        choices=[(key, name) for key, (name, _order) in SORTS.items()],
     )
 
     def __init__(self, *args: Any, genres: list[Genre], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["genre"] = forms.ChoiceField(
             label=_("Genre"),
+            widget=Choice,
             required=False,
             choices=[
                 ("", _("All genres")),
@@ -111,7 +146,10 @@ class HistoryForm(forms.Form):
             ],
         )
         self.fields["tag"] = forms.ChoiceField(
-            label=_("Tag"), required=False, choices=[("", _("All tags")), *tag_words.choices()]
+            label=_("Tag"),
+            widget=Choice,
+            required=False,
+            choices=[("", _("All tags")), *tag_words.choices()],
         )
         for name, bound in self.fields.items():
             bound.widget.attrs["class"] = "form-control" if name == "q" else "form-select"

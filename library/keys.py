@@ -52,6 +52,10 @@ def explanation_key(explanation: _Explanation, filename: str) -> str:
     return picture_key(explanation.analysis, filename)
 
 
+def part_key(_part: object, filename: str) -> str:
+    return f"resumable/{uuid.uuid4()}"
+
+
 def archive_key(_batch: object, filename: str) -> str:
     return f"batches/{uuid.uuid4()}.zip"
 

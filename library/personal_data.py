@@ -15,9 +15,19 @@ from django.utils.translation import ngettext
 
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
-from library.models import Analysis, LearnedWeights, Playlist, Thumb, Track, UploadBatch, WatchedFile
+from library.models import (
+    Analysis,
+    LearnedWeights,
+    Playlist,
+    ResumableUpload,
+    Thumb,
+    Track,
+    UploadBatch,
+    WatchedFile,
+)
 from library.services.batches import delete_batches
 from library.services.playlists import tracks_of
+from library.services.resumable import discard
 from library.services.thumbs import listed
 from library.services.tracks import delete_tracks
 
@@ -27,7 +37,10 @@ _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def export(user: User) -> Iterator[tuple[str, Content]]:
-    """Yield the tracks of `user` with sounds, covers and pictures, then lists of what else is theirs."""
+    """Yield the tracks of `user`, with those in the bin, then lists of what else is theirs.
+
+    Each has its sound, its cover and its pictures.
+    """
     ids = list(Track.objects.filter(owner=user).order_by("created", "id").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         tracks = Track.objects.filter(pk__in=ids[start : start + _BATCH]).order_by("created", "id")
@@ -53,6 +66,9 @@ def export(user: User) -> Iterator[tuple[str, Content]]:
     if thumbs:
         learned = LearnedWeights.objects.filter(pk=user.pk).values("version", "weights").first()
         yield "thumbs.json", as_json({"thumbs": thumbs, "learned": learned})
+    begun = ResumableUpload.objects.filter(owner=user).order_by("created", "id")
+    if resumable := list(begun.values("id", "name", "length", "offset", "created", "track")):
+        yield "resumable_uploads.json", as_json(resumable)
     watched = WatchedFile.objects.filter(owner=user).order_by("name", "id")
     if found := list(watched.values("name", "stamp", "state", "error_code", "sha256", "track")):
         yield "watched_files.json", as_json(found)
@@ -103,8 +119,10 @@ def delete(user: User) -> None:
     Playlist.objects.filter(owner=user).delete()
     Thumb.objects.filter(user=user).delete()
     LearnedWeights.objects.filter(pk=user.pk).delete()
-    delete_tracks(Track.objects.owned_by(user))
+    # With what is in the bin.
+    delete_tracks(Track.objects.filter(owner=user))
     delete_batches(UploadBatch.objects.filter(owner=user))
+    discard(ResumableUpload.objects.filter(owner=user))
 
 
 def folder_name(title: str, pk: UUID) -> str:
@@ -155,6 +173,7 @@ def _track(track: Track) -> dict[str, Any]:
             "source",
             "visibility",
             "created",
+            "binned_at",
         ),
         *("finished_at", "sha256", "size", "duration", "sample_rate", "channels", "codec", "container"),
         *("status", "error_code"),

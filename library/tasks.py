@@ -15,10 +15,12 @@ from library.services import (
     features,
     lenses,
     reanalysis,
+    resumable,
     sound_queries,
     tidying,
     watching,
 )
+from library.services.bin import purge
 
 
 @shared_task
@@ -57,12 +59,19 @@ def sweep() -> None:
     batches.sweep()
     explanations.sweep()
     reanalysis.sweep()
+    resumable.sweep()
 
 
 @shared_task
 def tidy() -> None:
     batches.forget_old()
+    resumable.forget_expired()
     tidying.tidy()
+
+
+@shared_task
+def purge_bin() -> None:
+    purge()
 
 
 @shared_task

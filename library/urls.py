@@ -16,18 +16,21 @@ from library.views import (
     playlists,
     reanalysis,
     record,
+    samples,
     sounds,
     tagged,
     thumbs,
     track,
     upload,
 )
+from library.views import bin as bin_pages
 
 app_name = "library"
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("upload/", upload.upload, name="upload"),
+    path("samples/<slug:slug>/", samples.add, name="sample"),
     path("record/", record.record, name="record"),
     path("tracks/", history.history, name="history"),
     path("tracks/rows/", history.rows, name="rows"),
@@ -61,6 +64,10 @@ urlpatterns = [
     path("playlists/<uuid:pk>/entries/", playlists.entries, name="playlist-entries"),
     path("playlists/<uuid:pk>/delete/", playlists.delete, name="playlist-delete"),
     path("playlists/<uuid:pk>/files/<slug:kind>/", playlists.file, name="playlist-file"),
+    path("bin/", bin_pages.page, name="bin"),
+    path("bin/restore/", bin_pages.restore, name="bin-restore"),
+    path("bin/delete/", bin_pages.delete, name="bin-delete"),
+    path("bin/empty/", bin_pages.empty, name="bin-empty"),
     path("catalogue/", catalogue.browse, name="catalogue"),
     path("catalogue/export.csv", exports.catalogue, {"form": exports.CSV}, name="catalogue-csv"),
     path("catalogue/export.json", exports.catalogue, {"form": exports.JSON}, name="catalogue-json"),

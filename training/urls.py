@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from training.views import (
     contribute,
+    contribute_tracks,
     contributions,
     data,
     genres,
@@ -20,6 +21,7 @@ app_name = "training"
 
 urlpatterns: list[URLPattern] = [
     path("contribute/", contribute.contribute, name="contribute"),
+    path("contribute/tracks/", contribute_tracks.contribute_tracks, name="contribute-tracks"),
     path("contribute/tracks/<uuid:pk>/", contribute.from_track, name="contribute-track"),
     path("contribute/tracks/<uuid:pk>/given/", contribute.given, name="given"),
     path("contributions/", contributions.contributions, name="contributions"),

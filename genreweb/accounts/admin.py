@@ -7,6 +7,10 @@ from typing import Any, ClassVar, cast
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as _allauth_mfa_admin  # noqa: F401  # registers what is replaced below
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as _allauth_socialaccount_admin  # noqa: F401  # the same
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION, LogEntry
@@ -22,9 +26,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from genreweb.accounts import personal_data
+from genreweb.accounts import factors, personal_data
 from genreweb.accounts.addresses import ensure_address
-from genreweb.accounts.models import CURATORS, ApiToken, User
+from genreweb.accounts.models import CURATORS, ApiToken, User, Webhook
 
 # Django's own log-in form counts no attempts; the site's does.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -205,3 +209,56 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
             "title": gettext("Revoke?"),
         }
         return render(request, "admin/accounts/apitoken/revoke.html", context)
+
+
+# allauth's own pages show and change what is secret; the provider of single sign-on is set by variables.
+admin.site.unregister([Authenticator, SocialAccount, SocialApp, SocialToken])
+
+
+class _ListedAndRemoved:
+    """Rows that people make, and the administration only removes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(SocialAccount)
+class ConnectionAdmin(_ListedAndRemoved, admin.ModelAdmin[SocialAccount]):
+    """Which accounts of the provider sign in whom."""
+
+    list_display = ("user", "uid", "date_joined", "last_login")
+    search_fields = ("user__email", "uid")
+    list_select_related = ("user",)
+    fields = readonly_fields = list_display
+
+
+@admin.register(Authenticator)
+class FactorAdmin(_ListedAndRemoved, admin.ModelAdmin[Authenticator]):
+    """Second factors are listed and, for somebody who lost their phone, removed."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type", "created_at")
+    search_fields = ("user__email",)
+    list_select_related = ("user",)
+    fields = readonly_fields = list_display
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        factors.delete_factor(factor=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+        for factor in queryset:
+            factors.delete_factor(factor=factor)
+
+
+@admin.register(Webhook)
+class WebhookAdmin(_ListedAndRemoved, admin.ModelAdmin[Webhook]):
+    """Where people have messages sent to. The secret is shown nowhere."""
+
+    list_display = ("address", "user", "active", "failures", "failing_since", "stopped_at", "created")
+    list_filter = ("active",)
+    search_fields = ("user__email", "address")
+    list_select_related = ("user",)
+    fields = readonly_fields = (*list_display, "events")

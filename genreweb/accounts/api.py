@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
+from genreweb.accounts import factors
 from genreweb.accounts.adapter import TooManyAttempts
 from genreweb.accounts.addresses import is_verified, verification_is_mandatory
 from genreweb.accounts.models import ApiToken, User
@@ -36,6 +37,13 @@ class CredentialsSerializer(serializers.Serializer[Any]):
 
     email = serializers.EmailField()
     password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"}, max_length=4096)
+    code = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=20,
+        help_text="Of the authenticator app, or a recovery code: where two-factor authentication is on.",
+    )
     name = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=80, help_text="What the token is for."
     )
@@ -139,8 +147,9 @@ class _TokenThrottle(AnonRateThrottle):
         tags=["account"],
         summary="Get a token",
         description=(
-            "Give e-mail and password, get a token. It works until it expires or is revoked, here or on the "
-            "account page. Attempts are limited per address and per account."
+            "Give e-mail and password, get a token; with two-factor authentication, a code too. It works "
+            "until it expires or is revoked, here or on the account page, whatever second factors come "
+            "later. Attempts are limited per address and per account."
         ),
         request=CredentialsSerializer,
         responses={201: NewTokenSerializer},
@@ -189,7 +198,9 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
     def create(self, request: Request) -> Response:
         asked = CredentialsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        user = _sign_in(request._request, **{key: asked.validated_data[key] for key in ("email", "password")})
+        user = _sign_in(
+            request._request, **{key: asked.validated_data[key] for key in ("email", "password", "code")}
+        )
         try:
             token, secret = create_token(
                 user=user,
@@ -211,7 +222,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
         return Response(TokenSerializer(token).data)
 
 
-def _sign_in(request: HttpRequest, *, email: str, password: str) -> User:
+def _sign_in(request: HttpRequest, *, email: str, password: str, code: str) -> User:
     """Give the person with this address and password, by the same rules and counts as the page."""
     try:
         user: User | None = get_adapter(request).authenticate(request, email=email, password=password)
@@ -232,7 +243,24 @@ def _sign_in(request: HttpRequest, *, email: str, password: str) -> User:
             ),
             code="email_unverified",
         )
+    if factors.has_second_factor(user):
+        _check_second_factor(user, code)
     return user
+
+
+def _check_second_factor(user: User, code: str) -> None:
+    if not code:
+        raise exceptions.AuthenticationFailed(
+            gettext(
+                "This account has two-factor authentication: send a code too, or make the token "
+                "on the account page."
+            ),
+            code="second_factor_required",
+        )
+    if not factors.check_code(user=user, code=code):
+        raise exceptions.AuthenticationFailed(
+            gettext("This code is not right, or was used already."), code="wrong_code"
+        )
 
 
 @extend_schema_view(

@@ -114,4 +114,16 @@ class ChangeEmailForm(AddEmailForm):
 
 
 class DeleteAccountForm(ReauthenticateForm):
-    """The password once more, counted like an attempt to sign in."""
+    """The password once more, counted like an attempt to sign in; the address from whoever has none."""
+
+    email = forms.EmailField(label=_("Your e-mail address, to be sure"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["email" if self.user.has_usable_password() else "password"]
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"])
+        if email.lower() != self.user.email.lower():
+            raise forms.ValidationError(gettext("This is not the address of your account."))
+        return email

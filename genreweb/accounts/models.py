@@ -15,6 +15,18 @@ from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
 from genreweb.accounts.scopes import Scope, all_scopes
+from genreweb.accounts.webhook_models import Webhook, WebhookDelivery
+
+__all__ = [
+    "CURATORS",
+    "ApiToken",
+    "DailyUse",
+    "IdempotencyKey",
+    "User",
+    "UserManager",
+    "Webhook",
+    "WebhookDelivery",
+]
 
 CURATORS = "curator"
 """Name of the Django group whose members review clips and promote classifiers."""

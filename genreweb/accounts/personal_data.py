@@ -15,7 +15,9 @@ from allauth.account.models import EmailAddress
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
+from genreweb.accounts import factors, single_sign_on
 from genreweb.accounts.models import User
+from genreweb.accounts.webhooks import service as webhooks
 
 Content = bytes | Callable[[], IO[bytes]]
 """What stands in a file, or how to open it; opening may raise FileNotFoundError."""
@@ -58,6 +60,8 @@ def as_json(data: Any) -> bytes:
 def export(user: User) -> Iterator[tuple[str, Content]]:
     """Give every file that holds something on `user`, as (path in the archive, content)."""
     yield "account.json", as_json(_account(user))
+    if hooks := webhooks.listed(user):
+        yield "webhooks.json", as_json(hooks)
     for holder in _holders:
         yield from holder.export(user)
 
@@ -81,6 +85,8 @@ def _account(user: User) -> dict[str, Any]:
         "email_addresses": list(
             EmailAddress.objects.filter(user=user).order_by("pk").values("email", "verified", "primary")
         ),
+        "second_factors": factors.listed(user),
+        "single_sign_on": single_sign_on.listed(user),
         "api_tokens": list(
             user.auth_token_set.values("name", "token_key", "scopes", "created", "last_used", "expiry")
         ),

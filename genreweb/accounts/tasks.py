@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from genreweb.accounts import idempotency, quotas
+from genreweb.accounts.webhooks import delivery
 
 
 @shared_task
@@ -24,3 +27,21 @@ def forget_past_days() -> None:
 def forget_old_answers() -> None:
     """Remove the answers that are kept for requests sent twice, a day after."""
     idempotency.forget_old_answers()
+
+
+@shared_task
+def deliver_webhook(delivery_id: str) -> None:
+    """Send one message to one webhook."""
+    delivery.deliver(delivery_id=UUID(delivery_id))
+
+
+@shared_task
+def sweep_webhooks() -> None:
+    """Send again what is due and was dropped."""
+    delivery.sweep()
+
+
+@shared_task
+def forget_old_deliveries() -> None:
+    """Remove what was sent to webhooks a month ago."""
+    delivery.forget_old()

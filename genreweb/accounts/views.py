@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from genreweb.accounts import addresses, archive, personal_data
+from genreweb.accounts import addresses, archive, factors, personal_data
 from genreweb.accounts.forms import DeleteAccountForm, ProfileForm, TokenForm
 from genreweb.accounts.models import ApiToken, User
 from genreweb.accounts.quotas import quotas_of
@@ -44,7 +44,9 @@ def _page(
         "token_form": token or TokenForm(),
         "tokens": ApiToken.objects.filter(user=person),
         "secret": secret,
+        "site_address": request.build_absolute_uri("/").rstrip("/"),
         "quotas": quotas_of(person),
+        "has_second_factor": factors.has_second_factor(person),
         "unconfirmed": addresses.verification_is_mandatory() and not addresses.is_verified(person),
     }
     return render(request, "accounts/account.html", context, status=status)

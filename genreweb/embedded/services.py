@@ -10,7 +10,10 @@ from pathlib import Path
 
 from genreweb.embedded import paths
 from genreweb.embedded.preflight import Address
+from genreweb.environment import Environment
 
+ANALYSIS_NICE, TRAINING_NICE = 10, 15
+"""By how much a busy processor favours pages over analyses, and these over training, as ``nice`` counts."""
 ANALYSIS_MEMORY_KIB = 600_000
 """What a process of the analysis worker may have grown to before a fresh one takes its place."""
 
@@ -42,7 +45,9 @@ def services(where: Address) -> list[Service]:
     # Workers have no URLs to check; `manage.py prepare` and the web server look at the rest.
     no_checks = {"CELERY_SKIP_CHECKS": "1"}
     # Readers of pages go first, then sounds that somebody waits for, then training.
-    politely, most_politely = _nice(5), _nice(10)
+    env = Environment(os.environ)
+    politely = _nice(env.int("ANALYSIS_NICE", ANALYSIS_NICE))
+    most_politely = _nice(env.int("TRAINING_NICE", TRAINING_NICE))
     return [
         Service("web", _web(where), one_core_each, people_wait=True),
         Service(
@@ -93,7 +98,7 @@ def _web(where: Address) -> list[str]:
 
 
 def _nice(by: int) -> list[str]:
-    return ["nice", "-n", str(by)] if shutil.which("nice") else []
+    return ["nice", "-n", str(by)] if by and shutil.which("nice") else []
 
 
 def _celery(command: str) -> list[str]:

@@ -52,6 +52,21 @@ def test_hosts_are_asked_for_where_the_site_is_a_real_one(settings: Settings) ->
     assert checks.site() == []
 
 
+@pytest.mark.parametrize(
+    ("server", "client", "expected"),
+    [
+        ("", "", []),
+        ("", "genreweb", ["genreweb.E050"]),
+        ("https://id.example.org", "", ["genreweb.E051"]),
+        ("http://id.example.org", "genreweb", ["genreweb.W052"]),
+        ("https://id.example.org", "genreweb", []),
+    ],
+)
+def test_single_sign_on(settings: Settings, server: str, client: str, expected: list[str]) -> None:
+    settings.OIDC_SERVER_URL, settings.OIDC_CLIENT_ID = server, client
+    assert ids(checks.single_sign_on()) == expected
+
+
 def test_engines_are_of_one_kind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
     settings.REDIS_URL = "memory://"

@@ -33,6 +33,7 @@ BAD = {
     "mail": "smtp+tls://user:secret-word@:587",
     "sender": "nobody",
     "folder": "music",
+    "networks": "10.1.0.1/16",
 }
 """By the way that a variable is read, a value that it cannot have."""
 _NAMES = {"str": "text", "bool": "truth", "int": "whole", "float": "number", "list": "names"}

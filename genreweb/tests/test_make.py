@@ -226,6 +226,8 @@ def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     assert set(own) | {"db", "redis", "proxy", "storage", "bucket"} == set(compose["services"])
     for name in ("analysis", "training"):
         command = compose["services"][name]["command"].split()
+        nice = own[name].command[:3]
+        assert command[:3] == [*nice[:2], f"${{{name.upper()}_NICE:-{nice[2]}}}"]
         for flag in ("--queues", "--hostname"):
             expected = own[name].command[own[name].command.index(flag) + 1]
             assert command[command.index(flag) + 1] == expected

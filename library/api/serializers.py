@@ -7,11 +7,11 @@ from typing import Any
 from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.reverse import reverse
 
 from classifier.core.tags import Strengths, in_order
 from classifier.core.verdict import STYLE_TAGS
 from classifier.models import Genre
+from genreweb.addresses import address_of
 from library.errors import sentence
 from library.models import EARLIEST_YEAR, LATEST_YEAR, TITLE_LENGTH, Analysis, Track
 
@@ -232,7 +232,8 @@ class TrackSummarySerializer(serializers.ModelSerializer[Track]):
             "explanation": "track-explanation",
         }
         return {
-            name: reverse(f"api:{view}", args=[track.pk], request=request) for name, view in views.items()
+            name: request.build_absolute_uri(address_of(f"api:{view}", track.pk))
+            for name, view in views.items()
         }
 
 
@@ -253,13 +254,21 @@ class AddedTrackSerializer(TrackSerializer):
     duplicate = serializers.SerializerMethodField(
         help_text="Whether you had sent the same file before; then this is the track of that time."
     )
+    restored = serializers.SerializerMethodField(
+        help_text="Whether that track was in the bin; now it is out of it, and private."
+    )
 
     class Meta(TrackSerializer.Meta):
-        fields = (*TrackSerializer.Meta.fields, "duplicate")
+        fields = (*TrackSerializer.Meta.fields, "duplicate", "restored")
         read_only_fields = fields
 
     def get_duplicate(self, track: Track) -> bool:
-        return bool(self.context.get("duplicate"))
+        added = self.context.get("added")
+        return bool(added and added.duplicate)
+
+    def get_restored(self, track: Track) -> bool:
+        added = self.context.get("added")
+        return bool(added and added.restored)
 
 
 class UploadSerializer(serializers.Serializer[Any]):

@@ -34,7 +34,8 @@ from library.api.serializers import (
     WordsSerializer,
 )
 from library.models import Track, TrackQuerySet
-from library.services.tracks import add_track, analyse_again, delete_tracks, edit
+from library.services.bin import bin_tracks
+from library.services.tracks import Added, add_track, analyse_again, edit
 
 PREFER = OpenApiParameter(
     "Prefer",
@@ -101,9 +102,9 @@ class TrackListView(ListAPIView[Track]):
         operation_id="add_track",
         tags=["tracks"],
         summary="Send a sound",
-        description="Stores a sound and queues its analysis. The same file sent twice is recognised. The "
-        "file may be part of a form or the whole body; then its name and the fields are parameters of the "
-        "address, or the name stands in `Content-Disposition`.",
+        description="Stores a sound and queues its analysis. The same file sent twice is recognised, and "
+        "taken out of the bin if it is there. The file may be part of a form or the whole body; then its "
+        "name and the fields are parameters of the address, or the name stands in `Content-Disposition`.",
         parameters=[PREFER, LOCATION, APPLIED, *RAW],
         request={
             "multipart/form-data": UploadSerializer,
@@ -124,7 +125,7 @@ class TrackListView(ListAPIView[Track]):
             title=form.validated_data.get("title", ""),
             source=form.validated_data["source"],
         )
-        return _answer(request, added.track.pk, duplicate=added.duplicate)
+        return _answer(request, added.track.pk, added=added)
 
 
 class TrackView(APIView):
@@ -165,9 +166,12 @@ class TrackView(APIView):
         operation_id="delete_track", tags=["tracks"], summary="Delete a track", responses={204: None}
     )
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Delete a track with its sound, pictures and analyses."""
+        """Put a track into the bin, from which it can be taken out again for some days.
+
+        Then it is deleted with its sound, pictures and analyses; at once where the site keeps no bin.
+        """
         track = writable_track(request, pk, among=Track.objects.only("pk", "owner"))
-        delete_tracks(Track.objects.filter(pk=track.pk))
+        bin_tracks(Track.objects.filter(pk=track.pk))
         return Response(status=204)
 
 
@@ -193,15 +197,16 @@ class AnalyseView(APIView):
         return _answer(request, track.pk)
 
 
-def _answer(request: Request, pk: UUID, *, duplicate: bool | None = None) -> Response:
+def _answer(request: Request, pk: UUID, *, added: Added | None = None) -> Response:
     """Respond 200 with the finished track if the client waits for it and it is finished in time, else 202."""
     seconds = wait_preference(request.headers.get("Prefer", ""))
     in_time = seconds is not None and wait_until_finished(pk, seconds=seconds)
     track = whole_tracks().filter(pk=pk).first()
     if track is None:
         raise NotFound
-    context = {"request": request, "duplicate": duplicate}
-    serializer = TrackSerializer if duplicate is None else AddedTrackSerializer
+    context = {"request": request, "added": added}
+    serializer = TrackSerializer if added is None else AddedTrackSerializer
+    duplicate = added is not None and added.duplicate
     response = Response(
         serializer(track, context=context).data,
         status=200 if duplicate or (in_time and track.is_finished) else 202,

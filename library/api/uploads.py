@@ -68,13 +68,17 @@ class BatchProgressSerializer(serializers.Serializer[batches.Progress]):
 class BatchFileSerializer(serializers.ModelSerializer[UploadEntry]):
     """One file of a batch, and the track that it became."""
 
-    track = serializers.UUIDField(source="track_id", read_only=True, allow_null=True)
+    track = serializers.SerializerMethodField(help_text="Null where it is deleted or in the bin.")
     error = serializers.SerializerMethodField(help_text="Why it was refused, else null.")
 
     class Meta:
         model = UploadEntry
         fields = ("name", "status", "track", "error")
         read_only_fields = fields
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_track(self, entry: UploadEntry) -> UUID | None:
+        return entry.track.pk if entry.track is not None and entry.track.binned_at is None else None
 
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_error(self, entry: UploadEntry) -> dict[str, str] | None:

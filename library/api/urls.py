@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from library.api.bin import BinnedTrackView, BinView, RestoreView
 from library.api.bulk import TracksBulkView
 from library.api.classify import ClassifyView
 from library.api.explanation import ExplanationView
@@ -19,6 +20,7 @@ from library.api.playlists import (
     PlaylistView,
 )
 from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, ReanalysisView
+from library.api.resumable import ResumableListView, ResumableView
 from library.api.similar import SimilarToManyView, SimilarView
 from library.api.tagged import TaggedArchiveView, TaggedFileView, TaggedPreviewView
 from library.api.thumbs import ThumbListView, ThumbView
@@ -42,6 +44,9 @@ urlpatterns = [
     path("similar/", SimilarToManyView.as_view(), name="similar"),
     path("tracks/<uuid:pk>/pictures/", PicturesView.as_view(), name="track-pictures"),
     path("tracks/<uuid:pk>/explanation/", ExplanationView.as_view(), name="track-explanation"),
+    path("bin/", BinView.as_view(), name="bin"),
+    path("bin/<uuid:pk>/", BinnedTrackView.as_view(), name="binned-track"),
+    path("bin/<uuid:pk>/restore/", RestoreView.as_view(), name="track-restore"),
     path("reanalyses/", ReanalysisListView.as_view(), name="reanalyses"),
     path("reanalyses/<int:pk>/", ReanalysisView.as_view(), name="reanalysis"),
     path("reanalyses/<int:pk>/steer/", ReanalysisSteerView.as_view(), name="reanalysis-steer"),
@@ -49,6 +54,8 @@ urlpatterns = [
     path("moods/<slug:mood>/tracks/", MoodTrackListView.as_view(), name="mood-tracks"),
     path("uploads/", UploadListView.as_view(), name="uploads"),
     path("uploads/<uuid:pk>/", UploadView.as_view(), name="upload"),
+    path("uploads/resumable/", ResumableListView.as_view(), name="resumable-uploads"),
+    path("uploads/resumable/<uuid:pk>/", ResumableView.as_view(), name="resumable-upload"),
     path("playlists/", PlaylistListView.as_view(), name="playlists"),
     path("playlists/generate/", GenerateView.as_view(), name="playlists-generate"),
     path("playlists/<uuid:pk>/", PlaylistView.as_view(), name="playlist"),

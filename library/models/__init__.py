@@ -16,6 +16,7 @@ from library.models.features import TrackFeatures
 from library.models.lenses import TrackLens
 from library.models.playlists import Playlist, PlaylistEntry, PlaylistQuerySet
 from library.models.reanalyses import Reanalysis
+from library.models.resumable import ResumableUpload, UploadPart
 from library.models.thumbs import LearnedWeights, Thumb
 from library.models.tracks import (
     EARLIEST_YEAR,
@@ -26,6 +27,7 @@ from library.models.tracks import (
     findable,
     holding,
     made_of,
+    seen_by,
     strength_column,
 )
 from library.models.watched import WatchedFile
@@ -43,6 +45,7 @@ __all__ = [
     "PlaylistEntry",
     "PlaylistQuerySet",
     "Reanalysis",
+    "ResumableUpload",
     "Thumb",
     "Track",
     "TrackFeatures",
@@ -50,6 +53,7 @@ __all__ = [
     "TrackQuerySet",
     "UploadBatch",
     "UploadEntry",
+    "UploadPart",
     "WatchedFile",
     "archive_key",
     "cover_key",
@@ -60,6 +64,7 @@ __all__ = [
     "picture_key",
     "rendition_key",
     "safe_suffix",
+    "seen_by",
     "sound_key",
     "strength_column",
 ]

@@ -38,6 +38,8 @@ class UploadBatch(models.Model):
     queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    # Whether it was told that all tracks of it are done: once, though they may be analysed again.
+    announced = models.BooleanField(default=False, editable=False)
 
     class Meta:
         ordering = ["-created"]

@@ -28,7 +28,8 @@ class TrackLens(models.Model):
     """A track as one lens sees it: what neighbours are found by.
 
     `public` and `owner` repeat what the track says, so that public rows have an index of their own and a
-    person's rows are found at once. A trigger of the database keeps them in step with the track.
+    person's rows are found at once. Of what is in the bin both are empty, so that nothing finds it. A trigger
+    of the database keeps them in step with the track.
     """
 
     track = models.ForeignKey(

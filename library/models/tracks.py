@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 TITLE_LENGTH = 200
 EARLIEST_YEAR, LATEST_YEAR = 1000, 2099
 _YEAR_DIGITS = 4
+_ROW_COLUMNS = (
+    *("title", "artist", "album", "year", "licence", "duration", "created", "source", "visibility"),
+    *("status", "step", "error_code", "error_params", "sound", "rendition", "cover", "labelled_genre"),
+    *("owner", "current__genre", "current__confidence", "current__unsure", "current__style"),
+    *("current__probabilities", "current__track", "current__model_version__is_in_service"),
+)
 SHOWN_WORDS = ("title", "artist", "album", "tagged_genre")
 _CATALOGUE_ORDERS: dict[str, tuple[Any, ...]] = {
     "title": ("title", "id"),
@@ -89,17 +95,33 @@ def holding(word: str) -> Q:
     return found | Q(year=int(word)) if len(word) == _YEAR_DIGITS and word.isdecimal() else found
 
 
+def seen_by(user: User | AnonymousUser, *, path: str = "") -> Q:
+    """Condition that `user` may see a track: the catalogue, and their own that are not in the bin.
+
+    Parameters
+    ----------
+    path
+        Where the track is, as a prefix of lookups: ``entries__track__``.
+    """
+    # What is in the bin is never in the catalogue: a constraint of the database.
+    public = Q(**{f"{path}visibility": Track.Visibility.CATALOGUE})
+    if not user.is_authenticated:
+        return public
+    return public | Q(**{f"{path}owner": user, f"{path}binned_at__isnull": True})
+
+
 class TrackQuerySet(JoiningQuerySet["Track"]):
     def visible_to(self, user: User | AnonymousUser) -> TrackQuerySet:
-        """Filter by what `user` may see: the catalogue, and their own tracks."""
-        public = Q(visibility=Track.Visibility.CATALOGUE)
-        if not user.is_authenticated:
-            return self.filter(public)
-        return self.filter(public | Q(owner=user))
+        """Filter by what `user` may see: the catalogue, and their own tracks but for those in the bin."""
+        return self.filter(seen_by(user))
 
     def owned_by(self, user: User | AnonymousUser) -> TrackQuerySet:
-        """Filter by what `user` may change: their own tracks."""
-        return self.filter(owner=user) if user.is_authenticated else self.none()
+        """Filter by what `user` may change: their own tracks but for those in the bin."""
+        return self.filter(owner=user, binned_at__isnull=True) if user.is_authenticated else self.none()
+
+    def in_bin_of(self, user: User | AnonymousUser) -> TrackQuerySet:
+        """Filter by what `user` has put into the bin."""
+        return self.filter(owner=user, binned_at__isnull=False) if user.is_authenticated else self.none()
 
     def queue_again(self) -> int:
         """Mark them as waiting for an analysis; return their number. Nothing is sent to the workers."""
@@ -126,6 +148,10 @@ class TrackQuerySet(JoiningQuerySet["Track"]):
     def with_verdict(self) -> TrackQuerySet:
         """Join each track's current analysis and its version."""
         return self.without_long_columns().select_related("current__model_version")
+
+    def for_rows(self) -> TrackQuerySet:
+        """Load what a row of a list shows (`library.views.row_values`), and nothing else."""
+        return self.select_related(None).with_verdict().only(*_ROW_COLUMNS)
 
     def with_tag(self, slug: str, *, at_least: float) -> TrackQuerySet:
         """Filter by a tag's strength, which is then the column `strength_column(slug)`."""
@@ -235,6 +261,11 @@ class Track(models.Model):
     queued_at = models.DateTimeField(_("queued at"), null=True, blank=True)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    # What is in the bin is private, so that whatever asks for the catalogue alone is right without asking.
+    binned_at = models.DateTimeField(_("in the bin since"), null=True, blank=True, editable=False)
+    was_published = models.BooleanField(
+        _("was in the catalogue before"), default=False, db_default=False, editable=False
+    )
 
     # Under which it stands in the catalogue: the label, else what was heard; empty for what is none of the
     # genres. A trigger of the database writes it, so that lists need not look at the analyses of all tracks.
@@ -276,6 +307,13 @@ class Track(models.Model):
             models.CheckConstraint(
                 condition=Q(owner__isnull=False) | Q(visibility="catalogue"), name="private_track_has_owner"
             ),
+            models.CheckConstraint(
+                condition=Q(binned_at__isnull=True) | Q(visibility="private"), name="binned_track_is_private"
+            ),
+            models.CheckConstraint(
+                condition=Q(was_published=False) | Q(binned_at__isnull=False),
+                name="only_binned_track_was_published",
+            ),
         ]
         indexes = [
             models.Index(fields=["owner", "-created"], name="track_by_owner"),
@@ -285,6 +323,7 @@ class Track(models.Model):
                 name="track_unfinished",
             ),
             models.Index(fields=["-created", "id"], name="track_by_time"),
+            models.Index(fields=["binned_at"], condition=Q(binned_at__isnull=False), name="track_in_bin"),
             *(
                 models.Index(*order, condition=Q(visibility="catalogue"), name=f"catalogue_by_{name}")
                 for name, order in _CATALOGUE_ORDERS.items()

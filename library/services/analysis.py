@@ -16,9 +16,9 @@ from classifier.core.keys import clear_key_of
 from classifier.core.playback import PLAYBACK_SUFFIX, is_browser_playable
 from classifier.models import ModelVersion
 from genreweb import counters
-from genreweb.jobs import Claim, Failure
+from genreweb.jobs import Claim, Event, Failure
 from library.models import Analysis, Track
-from library.services import queue
+from library.services import events, queue
 from library.services.file_tags import read_tags, tag_columns, write_cover
 from library.services.jobs import SoundJobs
 from library.services.lenses import index_lenses, lens_fields
@@ -41,6 +41,10 @@ class AnalysisJobs(SoundJobs[Claim[Track]]):
         if isinstance(error, registry.NoClassifierError):
             return Failure("no_classifier", may_pass=True)
         return super().failure_of(error)
+
+    def note(self, pk: UUID, event: Event) -> None:
+        if event is Event.FAILED:
+            events.track_failed(pk)
 
 
 JOBS = AnalysisJobs()
@@ -118,6 +122,7 @@ def _save(claim: Claim[Track], result: TrackAnalysis, version: ModelVersion) -> 
                 **tag_columns(track, tags),
                 finished_at=timezone.now(),
             )
+            events.track_analysed(track, analysis)
     except BaseException:
         for storage, name in written:
             storage.delete(name)  # type: ignore[attr-defined]  # every storage deletes

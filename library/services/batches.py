@@ -17,10 +17,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from genreweb.accounts.models import User
-from genreweb.jobs import Claim
+from genreweb.jobs import Claim, Event
 from library.errors import TrackError
 from library.models import Track, UploadBatch, UploadEntry
-from library.services import archives, queue
+from library.services import archives, events, queue
 from library.services.jobs import SoundJobs
 from library.services.tracks import add_track, clean_name, write
 
@@ -37,6 +37,10 @@ class BatchJobs(SoundJobs[Claim[UploadBatch]]):
 
     def send(self, row: UploadBatch) -> bool:
         return queue.send_batch(row.pk)
+
+    def note(self, pk: UUID, event: Event) -> None:
+        if event is Event.FAILED:
+            events.batch_ended_on_commit(pk)
 
 
 JOBS = BatchJobs()
@@ -78,6 +82,7 @@ def add_files(*, owner: User, files: Sequence[File[bytes]]) -> UploadBatch:
                 batch.delete()
                 raise
         entry.save(force_insert=True)
+    events.batch_ended_on_commit(batch.pk)
     return batch
 
 
@@ -129,6 +134,7 @@ def _unpack(claim: Claim[UploadBatch]) -> None:
     with transaction.atomic():
         claim.must_update(status=Status.DONE, archive="", finished_at=timezone.now())
         transaction.on_commit(lambda: batch.archive.storage.delete(name), robust=True)
+        events.batch_ended_on_commit(batch.pk)
 
 
 def _unpack_one(claim: Claim[UploadBatch], archive: zipfile.ZipFile, entry: UploadEntry) -> None:

@@ -1,4 +1,4 @@
-"""What a person does with many of their tracks at once: delete, analyse again, publish."""
+"""What a person does with many of their tracks at once: put into the bin, analyse again, publish."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genreweb.accounts.models import User
 from library.errors import TrackError
 from library.models import Track, TrackQuerySet
 from library.services import queue
-from library.services.tracks import delete_tracks
+from library.services.bin import bin_tracks
 
 MOST_AT_ONCE = 500
 
@@ -63,7 +63,7 @@ def _analyse(tracks: TrackQuerySet) -> None:
 
 
 def _delete(tracks: TrackQuerySet) -> None:
-    delete_tracks(tracks)
+    bin_tracks(tracks)
 
 
 def _publish(tracks: TrackQuerySet) -> None:

@@ -55,7 +55,7 @@ def lens_fields(result: TrackAnalysis) -> dict[str, Any]:
 
 def index_lenses(analysis: Analysis) -> None:
     """Let the track be found by its new current analysis. The track's row must be locked."""
-    track = Track.objects.only("owner_id", "visibility").get(pk=analysis.track_id)
+    track = Track.objects.only("owner_id", "visibility", "binned_at").get(pk=analysis.track_id)
     _replace([(track, analysis)])
 
 
@@ -79,7 +79,7 @@ def fill_in(*, lot: int = LOT) -> int:
         tracks = (
             Track.objects.filter(pk__in=by_track)
             .select_for_update(skip_locked=True)
-            .only("owner_id", "visibility", "current_id")
+            .only("owner_id", "visibility", "binned_at", "current_id")
         )
         held = [(track, analysis) for track in tracks for analysis in by_track[track.pk]]
         _replace([(track, analysis) for track, analysis in held if track.current_id == analysis.pk])
@@ -111,7 +111,7 @@ def _replace(pairs: Sequence[tuple[Track, Analysis]]) -> None:
     TrackLens.objects.bulk_create(
         TrackLens(
             track_id=track.pk,
-            owner_id=track.owner_id,
+            owner_id=None if track.binned_at else track.owner_id,
             public=track.is_in_catalogue,
             lens=lens,
             version=VERSION,

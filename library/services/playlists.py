@@ -6,19 +6,19 @@ meanwhile raises `PlaylistError`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from genreweb.accounts.models import User
 from library.errors import PlaylistError
-from library.models import Playlist, PlaylistEntry, PlaylistQuerySet, Track, TrackQuerySet
+from library.models import Playlist, PlaylistEntry, PlaylistQuerySet, Track, TrackQuerySet, seen_by
 from library.services.tracks import clean_title
 
 MOST_PLAYLISTS: Final = 500
@@ -108,6 +108,38 @@ def put(*, playlist: Playlist, track: Track, place: int, viewer: Viewer) -> None
         _arrange(playlist, seen)
 
 
+def remove_places(*, playlist: Playlist, places: Collection[int], viewer: Viewer) -> None:
+    """Take out what stands at some places among the tracks that `viewer` sees, from 0 on."""
+    with transaction.atomic():
+        _hold(playlist)
+        gone = [track for place, track in enumerate(_seen(playlist, viewer)) if place in places]
+        PlaylistEntry.objects.filter(playlist=playlist, track__in=gone).delete()
+        if gone:
+            _touch(playlist)
+
+
+def replace(*, playlist: Playlist, tracks: Sequence[Track], viewer: Viewer) -> None:
+    """Let a playlist hold these tracks in their order, in place of those that `viewer` sees.
+
+    Those that they may no longer see keep their places.
+
+    Raises
+    ------
+    PlaylistError
+        It would hold too many tracks; then nothing is changed.
+    """
+    wanted = list(dict.fromkeys(track.pk for track in tracks))
+    with transaction.atomic():
+        known = _hold(playlist)
+        gone = set(_seen(playlist, viewer)) - set(wanted)
+        PlaylistEntry.objects.filter(playlist=playlist, track__in=gone).delete()
+        kept = {track: place for track, place in known.items() if track not in gone}
+        _append(playlist, kept, [track for track in wanted if track not in kept])
+        _arrange(playlist, wanted)
+        if gone:
+            _touch(playlist)
+
+
 def arrange(*, playlist: Playlist, tracks: Sequence[UUID], viewer: Viewer) -> None:
     """Order the tracks that `viewer` sees. Those that they may no longer see keep their places.
 
@@ -139,9 +171,7 @@ def tracks_of(playlist: Playlist, *, viewer: Viewer) -> TrackQuerySet:
 
 def counted(playlists: PlaylistQuerySet, *, viewer: Viewer) -> QuerySet[Playlist]:
     """Add how many tracks and seconds of each playlist `viewer` may see: `count` and `seconds`."""
-    seen = Q(entries__track__visibility=Track.Visibility.CATALOGUE)
-    if viewer.is_authenticated:
-        seen |= Q(entries__track__owner=viewer)
+    seen = seen_by(viewer, path="entries__track__")
     return playlists.select_related("owner").annotate(
         count=Count("entries", filter=seen),
         seconds=Coalesce(Sum("entries__track__duration", filter=seen), 0.0),

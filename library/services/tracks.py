@@ -34,10 +34,11 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A track, and whether the person already had it."""
+    """A track, whether the person already had it, and whether it was in their bin."""
 
     track: Track
     duplicate: bool
+    restored: bool = False
 
 
 def limits() -> AudioLimits:
@@ -60,7 +61,8 @@ def add_track(
 ) -> Added:
     """Store a sound and queue its analysis, or return the user's track with the same bytes.
 
-    With `bulk` it is queued behind what people wait for.
+    Where that one is in the bin it is taken out, and is private: to send it again is to want it back, not to
+    publish it. With `bulk` it is queued behind what people wait for.
 
     Raises
     ------
@@ -68,9 +70,9 @@ def add_track(
         If the file cannot be accepted; then nothing is stored.
     """
     info, sha256 = examine(file)
-    known = Track.objects.filter(owner=owner, sha256=sha256).first()
-    if known:
-        return Added(known, duplicate=True)
+    known = _known(owner, sha256)
+    if known is not None:
+        return known
     quotas.check(user=owner, tracks=1, size=file.size, duration=info.duration)
     track = Track(
         owner=owner,
@@ -85,8 +87,23 @@ def add_track(
         store(track, file, name, bulk=bulk)
     except IntegrityError:
         # The same file was uploaded twice at the same time, and the other upload was stored first.
-        return Added(Track.objects.get(owner=owner, sha256=sha256), duplicate=True)
+        known = _known(owner, sha256)
+        if known is None:
+            raise TrackError("busy") from None
+        return known
     return Added(track, duplicate=False)
+
+
+def _known(owner: User, sha256: str) -> Added | None:
+    """Give a person's track with the same bytes, out of the bin."""
+    same = Track.objects.filter(owner=owner, sha256=sha256)
+    track = same.first()
+    if track is None or track.binned_at is None:
+        return Added(track, duplicate=True) if track else None
+    restored = same.filter(binned_at__isnull=False).update(binned_at=None, was_published=False)
+    # Deleted for good meanwhile: then it is new.
+    track = same.first()
+    return Added(track, duplicate=True, restored=bool(restored)) if track else None
 
 
 def examine(file: File[bytes], *, within: AudioLimits | None = None) -> tuple[AudioInfo, str]:

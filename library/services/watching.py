@@ -32,12 +32,12 @@ from library.errors import TrackError
 from library.folders import walk
 from library.models import Track, WatchedFile
 from library.services import quotas
+from library.services.bin import bin_tracks
 from library.services.file_tags import without_file_tags
 from library.services.importing import reason_of
 from library.services.tracks import (
     add_track,
     clean_name,
-    delete_tracks,
     examine,
     limits,
     replace_sound,
@@ -211,7 +211,8 @@ class _Look:
                 return
             file: File[bytes] = File(copy, name=path.name)
             info, sha256 = examine(file)
-            track = row.track
+            # What its owner has put into the bin here is not changed there.
+            track = row.track if row.track is None or row.track.binned_at is None else None
             if row.sha256 == sha256:
                 # Touched, or deleted here by its owner: nothing is new.
                 self._update(row, state=State.TAKEN)
@@ -236,7 +237,7 @@ class _Look:
             # In one transaction: a killed worker leaves no track whose origin nobody knows.
             with transaction.atomic():
                 added = add_track(owner=self._owner, file=file, name=guess_escaped(path.name))
-                made = not added.duplicate or _came_from_here(added.track)
+                made = not added.duplicate or added.restored or _came_from_here(added.track)
                 self._taken(row, added.track, sha256, made=made)
         self.counts["taken"] += 1
         if former[0] is not None and former[1]:
@@ -280,10 +281,10 @@ class _Look:
                 self._remove_track(track, row.sha256)
 
     def _remove_track(self, track: Track, sha256: str) -> None:
-        """Delete a track that came from a file of this folder and still is what that file was."""
+        """Put into the bin a track that came from a file of this folder and still is what that file was."""
         if WatchedFile.objects.filter(track=track).exists():
             return
-        self.counts["removed"] += delete_tracks(
+        self.counts["removed"] += bin_tracks(
             Track.objects.filter(pk=track.pk, owner=self._owner, sha256=sha256)
         )
 

@@ -20,6 +20,12 @@ def signup_is_open() -> bool:
 
 
 @register.simple_tag
+def bin_days() -> int:
+    """How many days deleted tracks can be restored; 0 where they are deleted at once."""
+    return int(settings.BIN_DAYS)
+
+
+@register.simple_tag
 def application_version() -> str:
     """Give the version of the program that this site runs."""
     return VERSION

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, cast
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template import Context
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from classifier import key_words as words_of_keys
@@ -21,12 +23,16 @@ from library.models import Analysis, Track
 
 register = template.Library()
 
+KNOWN_GENRES = "known_genres"
+"""Variable of a context that holds the genres already."""
 _KEPT = "genres_by_slug"
 _UNLISTED_COLOUR = "#8a8d96"
 
 
 def genres_by_slug(context: Context) -> dict[str, Genre]:
     """Fetch the site's genres once per page."""
+    if (given := context.get(KNOWN_GENRES)) is not None:
+        return cast("dict[str, Genre]", given)
     # Cached on the request, because `include` copies the context.
     keeper: Any = context.get("request")
     known: dict[str, Genre] | None = getattr(keeper, _KEPT, None)
@@ -96,7 +102,12 @@ def moment(value: datetime) -> str:
     """Format a time: "3 minutes ago" if it is today, else the date."""
     if timedelta(0) <= timezone.now() - value < timedelta(hours=20):
         return str(naturaltime(value))
-    return date_format(timezone.localtime(value), "DATE_FORMAT")
+    return _day(timezone.localdate(value), get_language())
+
+
+@lru_cache(maxsize=4_000)
+def _day(day: date, _language: str | None) -> str:
+    return date_format(day, "DATE_FORMAT")
 
 
 @register.simple_tag

@@ -133,6 +133,12 @@ def owner_api(api: Api, owner: User) -> APIClient:
     return api(owner)
 
 
+@pytest.fixture
+def no_bin(settings: Settings) -> None:
+    """Have the site delete at once what people delete."""
+    settings.BIN_DAYS = 0
+
+
 # --- tracks ----------------------------------------------------------------------------------------------
 @pytest.fixture
 def genres(db: None) -> dict[str, Genre]:

@@ -28,6 +28,7 @@ def outcomes(response: Any) -> list[str]:
     return [row["error"]["code"] if row["error"] else "done" for row in response.json()]
 
 
+@pytest.mark.usefixtures("no_bin")
 def test_ones_own_are_deleted_with_their_files(
     *,
     owner_api: APIClient,

@@ -165,6 +165,7 @@ def test_a_body_that_is_none(owner_api: APIClient, owner: User, done_track: Make
     assert response.json()["error"]["message"] == response.json()["detail"]
 
 
+@pytest.mark.usefixtures("no_bin")
 def test_delete_leaves_nothing(
     owner_api: APIClient,
     owner: User,

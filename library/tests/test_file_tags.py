@@ -177,6 +177,7 @@ def test_the_owner_changes_them_on_a_page(client: Client, owner: User, other: Us
     assert (*words(tagged), tagged.cover.name) == ("T", "A", "", 1999, "G", "")
 
 
+@pytest.mark.usefixtures("no_bin")
 def test_the_cover_goes_with_the_track_and_into_the_export(
     owner_api: APIClient,
     owner: User,

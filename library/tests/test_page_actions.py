@@ -114,6 +114,7 @@ def test_deleting_asks_first(
     assert len(stored()) == 5
 
 
+@pytest.mark.usefixtures("no_bin")
 def test_deleting_removes_row_verdict_and_files(
     page: Client,
     owner: User,
@@ -134,6 +135,7 @@ def test_deleting_removes_row_verdict_and_files(
     assert stored() == []
 
 
+@pytest.mark.usefixtures("no_bin")
 def test_deleting_from_elsewhere_leads_to_the_history(
     page: Client, owner: User, done_track: Callable[..., Track]
 ) -> None:
@@ -144,6 +146,7 @@ def test_deleting_from_elsewhere_leads_to_the_history(
 
 
 # --- many at once ----------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("no_bin")
 def test_many_are_deleted_after_asking(
     page: Client,
     owner: User,
@@ -173,6 +176,7 @@ def test_many_are_analysed_again(
     assert sorted(Track.objects.values_list("status", flat=True)) == ["queued", "queued", "running"]
 
 
+@pytest.mark.usefixtures("no_bin")
 def test_other_peoples_tracks_are_not_touched_by_a_bulk_action(
     page: Client, owner: User, other: User, done_track: Callable[..., Track]
 ) -> None:
@@ -197,6 +201,7 @@ def test_nothing_chosen_is_said(page: Client, sent: dict[str, Any]) -> None:
     assert page.post(BULK, sent).headers["Location"] == reverse("library:history")
 
 
+@pytest.mark.usefixtures("no_bin")
 def test_many_work_without_a_script(page: Client, owner: User, done_track: Callable[..., Track]) -> None:
     track = done_track(owner)
     question = page.post(BULK, {"action": "delete", "track": [track.pk]})

@@ -145,12 +145,12 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
     page.get(URL)
     # The session, its person, the genres for the filter, the genres for the chips, the count, the rows, the
     # last re-analysis, what is outdated, whether the person curates and their news.
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         page.get(URL)
     for number in range(9):
         done_track(owner, unsure=number % 2 == 0)
         queued_track(owner, status="failed", error_code="truncated")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         assert page.get(URL).content.count(b'<li class="track-row"') == 19
 
 

@@ -115,11 +115,11 @@ def test_many_tracks_cost_as_many_queries_as_one(
     owner: User, done_track: MakeTrack, django_assert_num_queries: Any
 ) -> None:
     done_track(owner)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         export(owner)
     for _ in range(10):
         done_track(owner)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         export(owner)
 
 

@@ -132,7 +132,8 @@ def test_a_file_that_changes_keeps_its_track(folder: Path, owner: User, look: Lo
     uploaded = add_track(owner=owner, file=ContentFile(song(3), name="b.wav"), name="b.wav").track
     file.write_bytes(song(3))
     assert look() == {"taken": 1, "removed": 1}
-    assert Track.objects.get() == uploaded
+    assert Track.objects.owned_by(owner).get() == uploaded
+    assert Track.objects.in_bin_of(owner).get() == track
 
 
 def test_only_what_came_from_the_folder_goes_with_it(
@@ -151,7 +152,8 @@ def test_only_what_came_from_the_folder_goes_with_it(
     for name in ("same.wav", "two.wav", "three.wav"):
         (folder / name).unlink()
     assert look() == {"removed": 1}
-    kept = set(Track.objects.values_list("original_name", flat=True))
+    assert set(Track.objects.in_bin_of(owner).values_list("original_name", flat=True)) == {"two.wav"}
+    kept = set(Track.objects.filter(binned_at=None).values_list("original_name", flat=True))
     assert kept == {uploaded.original_name, theirs.original_name, "three.wav", "stays.wav"}
     # What its owner deleted here is not taken again, not even when the file is touched.
     Track.objects.filter(original_name="stays.wav").delete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -15,9 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from library.forms import TitleForm, WordsForm
 from library.models import Track
 from library.services import tracks as services
+from library.services.bin import bin_tracks
 from library.services.file_tags import WORDS
-from library.views.history import LISTS
-from library.views.requests import by_htmx, tell
+from library.views.bin import binned
+from library.views.history import LISTS, ROW
+from library.views.requests import by_htmx, chosen_ids, tell
+from library.views.row_values import drawn
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
 
@@ -77,16 +81,14 @@ def again(request: HttpRequest, pk: UUID) -> HttpResponse:
     track = _mine(request, pk)
     where = request.POST.get("list", "")
     if by_htmx(request) and where in LISTS:
-        return render(
-            request, "library/partials/track_row.html", {"track": track, "list": where, "oob": True}
-        )
+        return HttpResponse(drawn(ROW, track, request, list=where, oob=True))
     return redirect("library:track", track.pk)
 
 
 @login_required
 @require_http_methods(GET_OR_POST)
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Ask for confirmation (in a dialog, or on a page without scripts), then delete.
+    """Put a track into the bin; where the site keeps none, ask (in a dialog, or on a page) and delete.
 
     With ``list``, the request comes from a row of a list, which then stays open; else the response leads to
     the history.
@@ -95,14 +97,14 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         template = "library/partials/delete_dialog.html" if by_htmx(request) else "library/delete.html"
         return render(request, template, {"tracks": [track], "list": request.GET.get("list", "")})
-    services.delete_tracks(Track.objects.owned_by(request.user).filter(pk=track.pk))
+    bin_tracks(Track.objects.owned_by(request.user).filter(pk=track.pk))
     return _deleted(request, [track], stay=request.POST.get("list", "") in LISTS)
 
 
 @login_required
 @require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
-    """Analyse again or delete the chosen tracks; deleting asks first."""
+    """Analyse again or delete the chosen tracks; deleting for good asks first."""
     chosen = list(Track.objects.owned_by(request.user).filter(pk__in=chosen_ids(request)))
     action = request.POST.get("action", "")
     if not chosen or action not in ("again", "delete"):
@@ -118,25 +120,16 @@ def bulk(request: HttpRequest) -> HttpResponse:
             return tell(text, tracks_changed=True)
         messages.success(request, text)
         return redirect("library:history")
-    if "confirmed" not in request.POST:
+    if not settings.BIN_DAYS and "confirmed" not in request.POST:
         template = "library/partials/delete_dialog.html" if by_htmx(request) else "library/delete.html"
         return render(request, template, {"tracks": chosen, "list": "history", "several": True})
-    services.delete_tracks(Track.objects.owned_by(request.user).filter(pk__in=[track.pk for track in chosen]))
+    bin_tracks(Track.objects.owned_by(request.user).filter(pk__in=[track.pk for track in chosen]))
     return _deleted(request, chosen, stay=True)
 
 
-def chosen_ids(request: HttpRequest) -> list[UUID]:
-    """Return the ids of the tracks that were chosen in a list."""
-    chosen = []
-    for value in request.POST.getlist("track"):
-        try:
-            chosen.append(UUID(value))
-        except ValueError:
-            continue
-    return chosen
-
-
 def _deleted(request: HttpRequest, tracks: list[Track], *, stay: bool) -> HttpResponse:
+    if settings.BIN_DAYS:
+        return binned(request, tracks, stay=stay)
     if len(tracks) == 1:
         text = _("“%(title)s” is deleted.") % {"title": tracks[0].title}
     else:

@@ -104,12 +104,7 @@ def browse(request: HttpRequest) -> HttpResponse:
     genres = filtered(filters, by_genre=False).order_by().values_list("listed_genre", flat=True)
     counts = Counter(genres[: MOST_COUNTED + 1])
     many = counts.total() > MOST_COUNTED
-    tracks = (
-        filtered(filters, are_many=many)
-        .with_verdict()
-        .select_related("labelled_genre", "current__model_version")
-    )
-    tracks = tracks.order_by(*filters.order)
+    tracks = filtered(filters, are_many=many).for_rows().order_by(*filters.order)
     context = {
         "search": filters,
         "sorts": [(key, name) for key, (name, _order) in SORTS.items()],

@@ -21,8 +21,8 @@ from library.errors import TrackError
 from library.forms import HistoryForm
 from library.models import Track, TrackQuerySet
 from library.services import features
-from library.views.actions import chosen_ids
 from library.views.catalogue import Filters, filtered
+from library.views.requests import chosen_ids
 
 CSV, JSON = "csv", "json"
 
@@ -30,8 +30,8 @@ CSV, JSON = "csv", "json"
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def history(request: HttpRequest, form: str) -> HttpResponseBase:
-    """Send one's own tracks: with GET what the filters of the page show, with POST those that were chosen."""
-    return _send(request, _own(request), form, gettext("My tracks"))
+    """Send with GET one's own tracks that the filters of the page show, with POST those chosen anywhere."""
+    return _send(request, _own(request), form, gettext("Tracks"))
 
 
 @require_safe
@@ -57,7 +57,9 @@ def own_features(request: HttpRequest) -> HttpResponseBase:
 def _own(request: HttpRequest) -> TrackQuerySet:
     mine = Track.objects.owned_by(request.user)
     if request.method == "POST":
-        return mine.filter(pk__in=chosen_ids(request)).order_by("-created", "id")
+        # Those that were chosen in any list.
+        chosen = Track.objects.visible_to(request.user).filter(pk__in=chosen_ids(request))
+        return chosen.order_by("-created", "id")
     return HistoryForm(request.GET, genres=list(Genre.objects.all())).apply(mine)
 
 

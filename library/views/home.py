@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from classifier.models import Genre
 from library.models import Track
+from library.services.samples import SAMPLES
 from library.views.upload import upload_settings
 
 RECENT = 5
@@ -18,8 +19,9 @@ RECENT = 5
 def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "library/landing.html", {"genres": Genre.objects.all()})
-    recent = Track.objects.owned_by(request.user).with_verdict()[:RECENT]
+    recent = Track.objects.owned_by(request.user).for_rows()[:RECENT]
     context = {
+        "samples": SAMPLES.values(),
         "recent": recent,
         "upload_settings": upload_settings(),
         "megabytes": settings.AUDIO_MAX_BYTES // 2**20,

@@ -31,6 +31,8 @@ def mood(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "mood": named(slug),
         "moods": [named(other) for other in MOODS],
-        **bounded_page_of(tracks_for(slug, user=request.user), request, per_page=PER_PAGE, filters=""),
+        **bounded_page_of(
+            tracks_for(slug, user=request.user).for_rows(), request, per_page=PER_PAGE, filters=""
+        ),
     }
     return render(request, "library/mood.html", context)

@@ -26,7 +26,7 @@ from genreweb.accounts.archive import stream
 from library.errors import TrackError
 from library.models import Track
 from library.services import tagged_copies
-from library.views.actions import chosen_ids
+from library.views.requests import chosen_ids
 
 NAMES: dict[str, Any] = {
     "genre": gettext_lazy("Genre"),
@@ -72,8 +72,8 @@ def file(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 @login_required
 @require_POST
 def archive(request: HttpRequest) -> HttpResponseBase:
-    """Send copies of the chosen ones of one's own tracks with genre and mood in their tags."""
-    tracks = Track.objects.owned_by(request.user).filter(pk__in=chosen_ids(request))
+    """Send copies of the chosen tracks with genre and mood in their tags."""
+    tracks = Track.objects.visible_to(request.user).filter(pk__in=chosen_ids(request))
     if not tracks.exists():
         messages.info(request, gettext("Choose at least one track."))
         return redirect("library:history")

@@ -10,7 +10,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +19,8 @@ from genreweb.accounts.models import User
 from library.errors import TrackError, sentence
 from library.models import Track
 from library.services.tracks import Added, add_track
+from library.views.history import ROW
+from library.views.row_values import drawn
 
 # Suggested types of the file dialog; other files are checked by their content.
 ACCEPT = "audio/*,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.aac,.webm,.aif,.aiff,.au,.wma,.mp4,.mka,.caf,.wv,.ape"
@@ -48,6 +49,9 @@ def upload_settings() -> dict[str, Any]:
             "refused": _("%(count)s could not be taken."),
             "skipped": _("Left out because they are not audio: %(count)s."),
             "nothing": _("There is no audio file in there."),
+            "amount": _("%(done)s of %(all)s"),
+            "left": _("%(time)s left"),
+            "retry": _("Try again what failed (%(count)s)"),
             "leave": _("Files are still being sent."),
         },
     }
@@ -86,18 +90,15 @@ def _one(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse
         statuses = {"storage_full": 507, "too_large": 413}
         status = statuses.get(error.code, 503 if error.is_ours else 422)
         return _refuse(status, error.code, error.message)
-    track = Track.objects.with_verdict().get(pk=added.track.pk)
-    row = render_to_string(
-        "library/partials/track_row.html",
-        {"track": track, "list": "upload", "duplicate": added.duplicate},
-        request=request,
-    )
+    track = Track.objects.for_rows().get(pk=added.track.pk)
     return JsonResponse(
         {
             "id": str(track.pk),
             "url": reverse("library:track", args=[track.pk]),
             "duplicate": added.duplicate,
-            "row": row,
+            "row": drawn(
+                ROW, track, request, list="upload", duplicate=added.duplicate, restored=added.restored
+            ),
         },
         status=200 if added.duplicate else 201,
     )
@@ -114,7 +115,8 @@ def _many(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpRespons
         messages.error(request, _("Choose at least one file."))
     if len(added) == 1:
         if added[0].duplicate:
-            messages.info(request, _("You already have this one."))
+            text = _("It is back from the bin.") if added[0].restored else _("You already have this one.")
+            messages.info(request, text)
         return redirect("library:track", added[0].track.pk)
     if not added:
         return redirect("library:home")

@@ -47,6 +47,7 @@ export class Job {
   }
 
   progress(share) {
+    this.share = share;
     const percent = Math.floor(share * 100);
     this.row.style.setProperty("--share", String(share));
     this.part("bar").setAttribute("aria-valuenow", String(percent));
@@ -56,10 +57,12 @@ export class Job {
       this.become("checking");
       this.say(this.text.checking);
     }
+    this.queue.moved();
   }
 
   refuse(message, again) {
     this.become("refused");
+    this.again = again;
     this.say(message);
     this.part("retry").hidden = !again;
   }
@@ -117,14 +120,24 @@ export class Job {
 }
 
 export class Queue {
-  // `report` is called whenever a job has changed.
-  constructor({ config, report }) {
-    Object.assign(this, { config, report });
+  // `report` is called whenever the state of a job has changed, `moved` whenever more of a file is sent.
+  constructor({ config, report, moved = () => {} }) {
+    Object.assign(this, { config, report, moved });
     this.jobs = [];
   }
 
   count(...states) {
     return this.jobs.filter((job) => states.includes(job.state)).length;
+  }
+
+  // What was refused for a reason that may pass.
+  get failed() {
+    return this.jobs.filter((job) => job.state === "refused" && job.again);
+  }
+
+  retryFailed() {
+    for (const job of this.failed) job.wait();
+    this.next();
   }
 
   get pending() {

@@ -47,8 +47,9 @@ for (const card of toasts.querySelectorAll(".toast-card")) {
 }
 
 document.addEventListener("toast", (event) => {
-  const { text, kind } = event.detail;
-  if (text) toast(text, kind);
+  const { text, kind, undo } = event.detail;
+  const run = () => htmx.ajax("POST", undo.url, { values: { track: undo.tracks }, swap: "none" });
+  if (text) toast(text, kind, undo ? { label: toasts.dataset.undo, run } : null);
 });
 
 // --- the dialog ---

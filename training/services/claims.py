@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Now
 from classifier.core.artifact import ReleaseError
 from genreweb.jobs import Claim, ClaimLostError, Event, Failure, JobError, JobTable
 from training.models import RunMessage, TrainingEpoch, TrainingRun
-from training.services import runs
+from training.services import events, runs
 from training.services.child import ChildLostError
 
 Status = TrainingRun.Status
@@ -114,6 +114,8 @@ class RunJobs(JobTable[RunClaim]):
 
     def note(self, pk: UUID, event: Event) -> None:
         RunMessage.objects.create(run_id=pk, code=_LINES[event])
+        if event in (Event.FAILED, Event.CANCELLED):
+            events.run_finished(pk)
 
     def cancel(self, run: QuerySet[TrainingRun]) -> Event | None:
         """End a claimed run because somebody asked for it; None where it is in other hands."""

@@ -18,6 +18,7 @@ from genreweb.accounts.models import User
 from genreweb.domain_errors import DomainError
 from training.errors import TrainingError
 from training.models import Clip, ClipDecision
+from training.services import events
 
 Decision = Literal["approve", "reject", "relabel"]
 DECISIONS: tuple[Decision, ...] = ("approve", "reject", "relabel")
@@ -295,6 +296,8 @@ def _write(
     clip.status, clip.genre, clip.reason = status, genre, reason if decided else ""
     clip.reviewed_by, clip.reviewed_at = (by, timezone.now()) if decided else (None, None)
     clip.save(update_fields=["status", "genre", "kept_against", "reviewed_by", "reviewed_at", "reason"])
+    if decided:
+        events.clip_decided(clip)
 
 
 def _clean(reason: str) -> str:

@@ -15,7 +15,7 @@ from library.services import queue
 from library.services.queue import put
 from training.errors import TrainingError
 from training.models import RunMessage, TrainingRun
-from training.services import preflight
+from training.services import events, preflight
 from training.services.queue import Task
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,7 @@ def cancel_run(*, run: TrainingRun) -> bool:
         asked = waited or rows.filter(status=Status.RUNNING).update(cancel_requested=True)
         if waited:
             RunMessage.objects.create(run=run, code="cancelled")
+            events.run_finished(run.pk)
     if asked:
         run.refresh_from_db()
     return bool(asked)

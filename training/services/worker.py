@@ -21,7 +21,7 @@ from classifier.models import ModelVersion
 from genreweb.jobs import Event
 from training.errors import TrainingError
 from training.models import DatasetSnapshot, TrainingRun
-from training.services import claims, job_files, preflight, run_storage, snapshots
+from training.services import claims, events, job_files, preflight, run_storage, snapshots
 from training.services.child import Child
 from training.services.claims import CancelledError, RunClaim
 
@@ -155,6 +155,7 @@ def _save(claimed: RunClaim, job: job_files.Job) -> None:
             candidate=version,
             judgement=predictions,
         )
+        events.run_finished(claimed.run.pk)
 
     try:
         version = registry.add_version(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -20,6 +21,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from genreweb.accounts.webhooks import service
 from library.models import Playlist, Reanalysis, Track, UploadBatch
 from training.tests.clips import make_clip
 from training.tests.versions import make_run
@@ -96,8 +98,14 @@ def ids(
         "moods": "mellow",
         "uploads": str(UploadBatch.objects.create(owner=staff, status="done").pk),
         "tokens": "none",
+        "webhooks": str(_webhook(staff)),
+        "bin": str(track.pk),
         "playlists": str(Playlist.objects.create(owner=staff, title="Fuzz").pk),
     }
+
+
+def _webhook(user: User) -> UUID:
+    return service.create(user=user, address="https://example.org/", events=["track.failed"])[0].pk
 
 
 def filled(operation: Operation, ids: dict[str, str]) -> str:

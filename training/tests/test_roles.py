@@ -78,6 +78,7 @@ PAGES = [
     post("training:contribute", "people", 302, genre="blues", rights="true", file="sound"),
     Door("training:contribute-track", "owner", thing="track"),
     post("training:contribute-track", "owner", 302, "track", genre="jazz", rights="true"),
+    post("training:contribute-tracks", "people", 302, genre="jazz", rights="true"),
     Door("training:given", "owner", thing="track"),
     Door("training:contributions", "people"),
     Door("training:clip-rows", "people"),

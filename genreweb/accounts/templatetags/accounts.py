@@ -18,6 +18,12 @@ def letters_arrive() -> bool:
     return bool(settings.MAIL_IS_REAL)
 
 
+@register.simple_tag
+def single_sign_on() -> str:
+    """Give the name of the provider that people may sign in through, empty where there is none."""
+    return str(settings.OIDC_NAME) if settings.OIDC_SERVER_URL and settings.OIDC_CLIENT_ID else ""
+
+
 @register.filter
 def control(field: BoundField) -> SafeString:
     """Draw a form field in the site's manner: allauth's placeholders would only repeat the label."""

@@ -68,11 +68,11 @@ def test_asks_the_database_as_often_for_many_tokens_as_for_one(
     ApiToken.objects.create(user=person, name="first")
     client.get(URL)
     # The session, its person, their tokens, whether they curate, their news and the classifier in the footer.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(URL)
     for number in range(20):
         ApiToken.objects.create(user=person, name=f"token {number}")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert client.get(URL).content.decode().count("token ") >= 20
 
 

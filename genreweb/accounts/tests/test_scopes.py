@@ -41,6 +41,8 @@ WRITES: Sequence[tuple[str, str, str]] = [
     ("upload", "post", "tracks/"),
     ("upload", "patch", f"tracks/{NOWHERE}/"),
     ("upload", "delete", f"tracks/{NOWHERE}/"),
+    ("upload", "post", f"bin/{NOWHERE}/restore/"),
+    ("upload", "delete", f"bin/{NOWHERE}/"),
     ("upload", "post", f"tracks/{NOWHERE}/analyse/"),
     ("upload", "post", f"tracks/{NOWHERE}/explanation/"),
     ("upload", "post", "classify/"),

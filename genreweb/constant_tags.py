@@ -1,0 +1,119 @@
+"""``translate``, ``static`` and ``url`` as Django has them, worked out once where nothing in them varies.
+
+A page holds two hundred of them, most with nothing but constants, and Django looks each up again for every
+reader. Settings put this library in the place of ``i18n`` and ``static``, so templates load those names.
+
+No namespace has two instances here, so an address does not depend on the application that a page belongs to.
+With ``DEBUG`` on nothing is kept, so that a changed translation shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import Storage
+from django.template import Context, Library, Node
+from django.template.base import Parser, Token, Variable
+from django.template.defaulttags import URLNode
+from django.template.defaulttags import url as django_url
+from django.templatetags import i18n
+from django.templatetags.i18n import TranslateNode
+from django.templatetags.static import StaticNode
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf
+from django.utils.translation import get_language
+
+from genreweb.addresses import address_of
+
+register = Library()
+register.tags |= i18n.register.tags
+register.filters |= i18n.register.filters
+
+
+class ConstantNode(Node):
+    """Keeps what another node gives, by what it depends on. `name` is the variable that it sets, if any."""
+
+    child_nodelists = ()
+
+    def __init__(self, node: Node, name: str | None, depends_on: Callable[[], Hashable]) -> None:
+        self._node, self._name, self._depends_on = node, name, depends_on
+        self._kept: dict[Hashable, Any] = {}
+
+    def render(self, context: Context) -> Any:
+        key = (self._depends_on(), context.autoescape)
+        kept = self._kept.get(key)
+        if kept is None:
+            text = self._node.render(context)
+            kept = self._kept[key] = text if self._name is None else context[self._name]
+        if self._name is None:
+            return kept
+        context[self._name] = kept
+        return ""
+
+
+class UuidUrlNode(Node):
+    """The address of a view whose only argument is a UUID."""
+
+    child_nodelists = ()
+
+    def __init__(self, node: URLNode) -> None:
+        self._node = node
+
+    def render(self, context: Context) -> str:
+        value = self._node.args[0].resolve(context)
+        if type(value) is not UUID:
+            return str(self._node.render(context))
+        try:
+            url = address_of(self._node.view_name.resolve(context), value)
+        except NoReverseMatch:
+            if self._node.asvar is None:
+                raise
+            url = ""
+        if self._node.asvar is None:
+            return url
+        context[self._node.asvar] = url
+        return ""
+
+
+def _addresses() -> Hashable:
+    return get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF
+
+
+def _static_files() -> Hashable:
+    # Where the storage is replaced, as in tests, so are its addresses.
+    return settings.STATIC_URL, cast(Storage, staticfiles_storage).__class__, settings.STATIC_ROOT
+
+
+@register.tag("trans")
+@register.tag("translate")
+def translate(parser: Parser, token: Token) -> Node:
+    """Translate a text, once per language where it is a constant."""
+    node = cast(TranslateNode, i18n.do_translate(parser, token))
+    expression = node.filter_expression
+    constant = isinstance(expression.var, Variable) and expression.var.literal is not None
+    if settings.DEBUG or node.noop or node.message_context or expression.filters or not constant:
+        return node
+    return ConstantNode(node, node.asvar, get_language)
+
+
+@register.tag("static")
+def static(parser: Parser, token: Token) -> Node:
+    """Give the address of a static file, which only another release changes."""
+    node = cast(StaticNode, StaticNode.handle_token(parser, token))
+    if settings.DEBUG or node.path.is_var or node.path.filters:
+        return node
+    return ConstantNode(node, node.varname, _static_files)
+
+
+@register.tag("url")
+def url(parser: Parser, token: Token) -> Node:
+    """Give the address of a view."""
+    node = cast(URLNode, django_url(parser, token))
+    if settings.DEBUG or node.kwargs or node.view_name.is_var or node.view_name.filters:
+        return node
+    if not node.args:
+        return ConstantNode(node, node.asvar, _addresses)
+    return UuidUrlNode(node) if len(node.args) == 1 else node

@@ -1,0 +1,77 @@
+"""What the library tells webhooks: tracks that are done, and uploads of which all tracks are."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.urls import reverse
+
+from genreweb.accounts.webhook_models import WebhookEvent
+from genreweb.accounts.webhooks.service import absolute, emit
+from library.models import Analysis, Track, UploadBatch, UploadEntry
+
+_ENDED = (UploadBatch.Status.DONE, UploadBatch.Status.FAILED)
+
+
+def track_analysed(track: Track, analysis: Analysis) -> None:
+    """Tell of a verdict, in the transaction that saves it."""
+    verdict = {
+        "genre": analysis.genre or None,
+        "confidence": round(float(analysis.confidence), 4),
+        "unsure": analysis.unsure,
+    }
+    data = {"track": _track(track), "verdict": verdict}
+    emit(event=WebhookEvent.TRACK_ANALYSED, user_id=track.owner_id, data=data)
+    _batches_of_on_commit(track.pk)
+
+
+def track_failed(track_id: UUID) -> None:
+    """Tell of a track that failed for good, in the transaction that says so."""
+    track = Track.objects.filter(pk=track_id).only("title", "owner_id", "error_code").first()
+    if track is None:
+        return
+    data = {"track": _track(track), "error": {"code": track.error_code}}
+    emit(event=WebhookEvent.TRACK_FAILED, user_id=track.owner_id, data=data)
+    _batches_of_on_commit(track_id)
+
+
+def _track(track: Track) -> dict[str, Any]:
+    return {"id": track.pk, "title": track.title, "link": absolute(reverse("api:track", args=[track.pk]))}
+
+
+# --- uploads --------------------------------------------------------------------------------------------
+def batch_ended_on_commit(batch_id: UUID) -> None:
+    """Tell of an upload once it is committed that its files are taken in, if its tracks are done already."""
+    transaction.on_commit(lambda: _announce(UploadBatch.objects.filter(pk=batch_id)), robust=True)
+
+
+def _batches_of_on_commit(track_id: UUID) -> None:
+    # After the commit: of two tracks that end at once, the later one must see the other.
+    of_track = UploadEntry.objects.filter(batch=OuterRef("pk"), track=track_id)
+    transaction.on_commit(lambda: _announce(UploadBatch.objects.filter(Exists(of_track))), robust=True)
+
+
+def _announce(batches: QuerySet[UploadBatch]) -> None:
+    going_on = UploadEntry.objects.filter(
+        batch=OuterRef("pk"), track__status__in=[Track.Status.QUEUED, Track.Status.RUNNING]
+    )
+    ended = batches.filter(announced=False, status__in=_ENDED).exclude(Exists(going_on))
+    for batch in ended.only("owner_id", "status", "created"):
+        with transaction.atomic():
+            if UploadBatch.objects.filter(pk=batch.pk, announced=False).update(announced=True):
+                emit(event=WebhookEvent.BATCH_FINISHED, user_id=batch.owner_id, data=_batch(batch))
+
+
+def _batch(batch: UploadBatch) -> dict[str, Any]:
+    status = Track.Status
+    counts = batch.entries.aggregate(
+        files=Count("pk"),
+        refused=Count("pk", filter=Q(status=UploadEntry.Status.REFUSED)),
+        analysed=Count("track", distinct=True, filter=Q(track__status=status.DONE)),
+        failed=Count("track", distinct=True, filter=Q(track__status=status.FAILED)),
+    )
+    link = absolute(reverse("api:upload", args=[batch.pk]))
+    return {"upload": {"id": batch.pk, "status": batch.status, "link": link, **counts}}

@@ -1,0 +1,1 @@
+"""The OpenSubsonic API, by which music players browse and play what a person may hear here."""

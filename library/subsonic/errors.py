@@ -1,0 +1,56 @@
+"""What a player is told when it cannot have what it asked for, by the codes of the Subsonic API."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.utils.translation import gettext
+
+GENERIC: Final = 0
+MISSING: Final = 10
+CLIENT_TOO_OLD: Final = 20
+SERVER_TOO_OLD: Final = 30
+WRONG_PASSWORD: Final = 40
+NO_SALTED_PASSWORDS: Final = 41
+CONFLICTING_AUTHENTICATION: Final = 43
+INVALID_KEY: Final = 44
+NOT_ALLOWED: Final = 50
+NOT_FOUND: Final = 70
+
+
+class SubsonicError(Exception):
+    """A call that fails.
+
+    Attributes
+    ----------
+    code : int
+        One of those above.
+    message : str
+        A sentence for the person at the player.
+    status : int
+        HTTP status; players expect 200 with nearly every error.
+    help_url : bool
+        Whether the answer links to where API tokens are made.
+    """
+
+    def __init__(self, code: int, message: str, *, status: int = 200, help_url: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.help_url = help_url
+
+
+def missing(name: str) -> SubsonicError:
+    sentence = gettext("Required parameter is missing: %(name)s.")
+    return SubsonicError(MISSING, sentence % {"name": name})
+
+
+def invalid(name: str) -> SubsonicError:
+    sentence = gettext("The parameter %(name)s cannot be understood.")
+    return SubsonicError(GENERIC, sentence % {"name": name})
+
+
+def not_found() -> SubsonicError:
+    """Also for what is somebody else's: nobody learns that it exists."""
+    return SubsonicError(NOT_FOUND, gettext("The requested data was not found."))
