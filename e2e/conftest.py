@@ -182,9 +182,14 @@ def sign_up(page: Page, email: str) -> None:
 def sign_in(page: Page, site: Site) -> None:
     """Sign in as the site's administrator, who is a curator as well."""
     page.goto("/accounts/login/")
-    page.locator("input[type=email]").fill(site.email)
-    page.locator("input[type=password]").fill(site.password)
-    page.locator("main form button[type=submit]").click()
+    fill_in(page, site.email, site.password)
+
+
+def fill_in(page: Page, email: str, password: str) -> None:
+    """Sign in on the page for it, which may be in any language and offers passkeys too."""
+    page.locator("input[type=email]").fill(email)
+    page.locator("input[type=password]").fill(password)
+    page.locator("main form button.btn-primary[type=submit]").click()
     page.wait_for_url(lambda url: "/accounts/" not in url)
 
 

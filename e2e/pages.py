@@ -50,7 +50,7 @@ run = TrainingRun.objects.create(
 )
 print("IDS" + json.dumps({{
     "track": str(Track.objects.filter(owner=admin).first().pk), "run": str(run.pk), "version": version.pk,
-    "playlist": str(playlist.pk),
+    "playlist": str(playlist.pk), "spare": str(Track.objects.filter(owner=admin).last().pk),
     "clip": str(Clip.objects.filter(contributor=admin).first().pk),
 }}))
 """
@@ -71,7 +71,9 @@ SIGNED_IN = (
     *("/training/versions/rollback/", "/review/", "/review/list/", "/review/list/?status=rejected"),
     *("/review/health/", "/playlists/", "/playlists/{playlist}/", "/playlists/{playlist}/delete/"),
     *("/playlists/add/?track={track}", "/playlists/build/", "/playlists/build/?like={track}&q=a", "/thumbs/"),
-    *("/bin/", "/bin/empty/", "/accounts/2fa/", "/account/webhooks/"),
+    *("/bin/", "/bin/empty/", "/tracks/{track}/tagged/", "/tracks/{track}/edit/"),
+    *("/account/webhooks/", "/accounts/2fa/"),
+    *("/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"),
 )
 
 ADMIN = (
@@ -86,10 +88,12 @@ NOTHING = "/nothing/"
 
 def fill(site: Site) -> dict[str, object]:
     """Make the rows that the pages show; give what stands in the braces of the addresses."""
-    for seed in (41, 42, 43):
+    for seed in (41, 42, 43, 44):
         status, answer = site.upload(wav(chords(5, seed=seed)), name=f"{seed}.wav")
         assert (status, answer["status"]) == (200, "done"), answer
     printed = shell(site, MAKE.format(names=[WORD, KOREAN], email=site.email))
     line = next(line for line in printed.splitlines() if line.startswith("IDS"))
     found: dict[str, object] = json.loads(line.removeprefix("IDS"))
+    status, _nothing = site.request("DELETE", f"/api/v1/tracks/{found['spare']}/")
+    assert status == 204
     return found

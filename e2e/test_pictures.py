@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.conftest import shell, sign_in
+from e2e.conftest import fill_in, shell, sign_in
 from e2e.pages import ADMIN, PUBLIC, SIGNED_IN
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.trial import Site
@@ -70,10 +70,7 @@ def open_as(browser: Browser, site: Site, demo: Mapping[str, object]) -> Iterato
         people, email = demo["people"], demo[who]
         assert isinstance(people, dict)
         page.goto("/accounts/login/")
-        page.locator("input[type=email]").fill(str(email))
-        page.locator("input[type=password]").fill(people[email])
-        page.locator("main form button[type=submit]").click()
-        page.wait_for_url(lambda url: "/accounts/" not in url)
+        fill_in(page, str(email), people[email])
         return page
 
     yield make

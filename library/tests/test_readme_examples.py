@@ -7,23 +7,19 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
 from genreweb.accounts.addresses import ensure_address
 from genreweb.accounts.models import ApiToken, IdempotencyKey, User
 from genreweb.embedded.paths import REPOSITORY
-from library.models import Track, UploadBatch
-from library.services import batches
-from library.services.analysis import analyse_track
+from library.models import Track
+from library.tests.live_worker import worker
 from library.tests.sounds import chords, wav
-from training.services.releases import sync_release
 
+__all__ = ["worker"]
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 EMAIL, PASSWORD = "ada@example.org", "melodies at midnight"
 
@@ -32,29 +28,6 @@ def examples() -> list[tuple[str, str]]:
     """Give language and text of every example, in their order."""
     part = (REPOSITORY / "README.md").read_text().partition("## Use the API\n")[2].partition("\n## ")[0]
     return re.findall(r"```(bash|python)\n(.*?)```", part, re.DOTALL)
-
-
-@pytest.fixture
-def worker(transactional_db: None) -> Iterator[None]:
-    """Do what waits, in a thread, as a worker would."""
-    sync_release()
-    over = threading.Event()
-
-    def work() -> None:
-        try:
-            while not over.wait(0.1):
-                for pk in UploadBatch.objects.filter(status="queued").values_list("pk", flat=True):
-                    batches.unpack(batch_id=pk)
-                for pk in Track.objects.filter(status="queued").values_list("pk", flat=True):
-                    analyse_track(track_id=pk)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    over.set()
-    thread.join(60)
 
 
 @pytest.mark.usefixtures("worker")
