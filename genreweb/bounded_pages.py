@@ -34,7 +34,7 @@ class BoundedPaginator(Paginator[Any]):
         return self._counted > MOST_COUNTED
 
     def page(self, number: int | str) -> Page[Any]:
-        """Give a page, by the keys of its rows where many stand before them: those are joined with nothing."""
+        """Give a page, by the keys of its rows where many come before them: those are joined with nothing."""
         number = self.validate_number(number)
         first = (number - 1) * self.per_page
         if first < _FEW:
