@@ -6,6 +6,7 @@ RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
 FUZZING := .venv/.fuzzing
 TAGGER := .venv/.tagger
+LIBROSA := .venv/.librosa
 LOAD := .venv/.load/.made
 DRILL := .venv/.drill/.made
 # What the pages of help are made of.
@@ -22,22 +23,22 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-install: $(RUNTIME) $(TAGGER) $(NODE_MODULES) $(HELP) ## Install what the site runs on
+install: $(RUNTIME) $(TAGGER) $(LIBROSA) $(NODE_MODULES) $(HELP) ## Install what the site runs on
 
-run: $(RUNTIME) $(TAGGER) $(NODE_MODULES) $(HELP) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
+run: $(RUNTIME) $(TAGGER) $(LIBROSA) $(NODE_MODULES) $(HELP) ## Run the whole site (PORT, HOST and GENREWEB_VAR choose where; VERBOSE=1 tells all)
 	@exec $(PY) -m genreweb.embedded run $(if $(VERBOSE),--verbose)
 
-dev: $(TESTING) $(TAGGER) $(NODE_MODULES) $(HELP) ## Run the site for development: DEBUG, one log, changed code is loaded at once
+dev: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_MODULES) $(HELP) ## Run the site for development: DEBUG, one log, changed code is loaded at once
 	@exec $(PY) -m genreweb.embedded run --dev
 
-demo: $(RUNTIME) $(TAGGER) $(NODE_MODULES) $(HELP) ## Run a site in var-demo/ with generated songs and two people, ready to click
+demo: $(RUNTIME) $(TAGGER) $(LIBROSA) $(NODE_MODULES) $(HELP) ## Run a site in var-demo/ with generated songs and two people, ready to click
 	@GENREWEB_VAR=var-demo $(PY) manage.py demo
 	@GENREWEB_VAR=var-demo exec $(PY) -m genreweb.embedded run
 
-test: $(TESTING) $(TAGGER) $(NODE_TESTING) $(HELP) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
+test: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
 	@exec $(PY) -m pytest $(PARALLEL) $(ARGS)
 
-test-fast: $(TESTING) $(TAGGER) $(NODE_TESTING) $(HELP) ## Run the tests that take no more than a few seconds each
+test-fast: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run the tests that take no more than a few seconds each
 	@exec $(PY) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing
@@ -46,7 +47,7 @@ lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is 
 	@$(PY) -m mypy
 	@$(PY) manage.py makemigrations --check --dry-run
 
-e2e: $(TESTING) $(TAGGER) $(NODE_TESTING) $(HELP) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
+e2e: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
 	@exec $(PY) -m pytest e2e $(ARGS)
 
 docs: $(RUNTIME) ## Make the pages of help anew; fails where a link is broken
@@ -55,19 +56,19 @@ docs: $(RUNTIME) ## Make the pages of help anew; fails where a link is broken
 pictures: $(TESTING) $(TAGGER) $(NODE_TESTING) ## Make the pictures of the help pages, and sheets of every page in var/pictures/ (ARGS="-k guide")
 	@exec $(PY) -m pytest e2e/test_pictures.py --pictures $(ARGS)
 
-bench: $(TESTING) $(TAGGER) $(NODE_MODULES) ## Measure, and write var/bench.json
+bench: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_MODULES) ## Measure, and write var/bench.json
 	@exec $(PY) -m genreweb.bench $(ARGS)
 
-bench-scale: $(TESTING) $(TAGGER) ## Measure up to a million synthetic tracks, and write var/bench-scale.png (ARGS="--most 100000")
+bench-scale: $(TESTING) $(TAGGER) $(LIBROSA) ## Measure up to a million synthetic tracks, and write var/bench-scale.png (ARGS="--most 100000")
 	@exec $(PY) -m genreweb.bench_scale $(ARGS)
 
-load: $(TESTING) $(TAGGER) $(NODE_MODULES) $(LOAD) ## Send 50 people to a site of its own, and say how long they wait (ARGS="--training")
+load: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_MODULES) $(LOAD) ## Send 50 people to a site of its own, and say how long they wait (ARGS="--training")
 	@exec $(PY) -m genreweb.load $(ARGS)
 
-drill: $(TESTING) $(TAGGER) $(NODE_MODULES) $(DRILL) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
+drill: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_MODULES) $(DRILL) ## Break a site of its own on purpose, and say what was lost (ARGS="--uploads 1000")
 	@exec $(PY) -m genreweb.drills $(ARGS)
 
-fuzz: $(FUZZING) $(TAGGER) $(NODE_MODULES) ## Send a site of its own what its API's schema allows and what not (ARGS="--examples 50")
+fuzz: $(FUZZING) $(TAGGER) $(LIBROSA) $(NODE_MODULES) ## Send a site of its own what its API's schema allows and what not (ARGS="--examples 50")
 	@exec $(PY) -m genreweb.fuzz $(ARGS)
 
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
@@ -102,6 +103,12 @@ $(TAGGER): requirements-tagger.txt tools/install_tagger.sh $(wildcard classifier
 $(HELP): $(HELP_SOURCES) | $(RUNTIME)
 	@echo "Making the pages of help"
 	@sh tools/build_help.sh --optional
+
+# Numba compiles what is used of librosa, so that no first summary waits for it.
+$(LIBROSA): tools/compile_librosa.py $(RUNTIME)
+	@echo "Compiling what is used of librosa (half a minute, once)"
+	@$(PY) tools/compile_librosa.py
+	@touch $@
 
 $(TESTING): requirements-dev.txt $(RUNTIME)
 	@echo "Installing what the tests and the linters need"

@@ -383,8 +383,7 @@ LOGGING = logging_settings(
 )
 
 # --- what could not be read -----------------------------------------------------------------------------
-env.int("ANALYSIS_NICE", 10)
-env.int("TRAINING_NICE", 15)
+_niceness = env.int("ANALYSIS_NICE", 10), env.int("TRAINING_NICE", 15)
 env.one_of("KERAS_BACKEND", "tensorflow", ("tensorflow", "jax", "torch"))
 ENVIRONMENT_FAULTS = list(env.faults.values())
 """Variables with values that cannot be used; ``manage.py check`` says each."""

@@ -302,9 +302,9 @@ def test_what_was_given_of_a_track_costs_the_same_however_much(
     make_clip(owner, genres["jazz"], track=track)
     url = reverse("training:given", args=[track.pk])
     # The session, its person, the track, its clips and the versions that used them.
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         page.get(url)
     for _ in range(5):
         make_clip(owner, genres["jazz"], track=track)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         page.get(url)
