@@ -72,7 +72,7 @@ def test_pages_are_gone_through_by_keyboard_alone(
     for path in PAGES:
         page.goto(path.format(**ids), wait_until="networkidle")
         wanted = {str(number) for number in range(page.evaluate(NUMBER))}
-        reached = set()
+        reached: set[str] = set()
         for _press in range(len(wanted) + 20):
             page.keyboard.press("Tab")
             focused = page.evaluate(FOCUSED)

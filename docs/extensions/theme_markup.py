@@ -1,5 +1,5 @@
-"""Mends the markup of the theme: style attributes, which the content security policy of the site forbids, and
-names, levels and focus that somebody with a keyboard or a screen reader needs.
+"""Mends what Sphinx and the theme write: style attributes and a function made of a string, which the content
+security policy of the site forbids, and names, levels and focus that a keyboard or a screen reader needs.
 
 The styles are those of icons: in SVG the same can be said by attributes of their own. Any other is reported.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from sphinx.util import logging
 
 _OF_ICONS = re.compile(r'(<(?:svg|path|line|circle)\b[^>]*?) style="(display|opacity): ([\w%]+);?"')
+_PLURAL = re.compile(r"new Function\(\s*\"n\",\s*`return \(\$\{catalog\.plural_expr\}\)`,?\s*\)")
 _ANY = re.compile(r'<\w+\b[^>]*\sstyle="[^"]*"')
 _WORDS = {
     "en": {"pages": "Pages", "contents": "On this page", "search": "Search"},
@@ -47,6 +48,12 @@ def _build_finished(app: Any, exception: Exception | None) -> None:
         for tag in _ANY.findall(text):
             logging.getLogger(__name__).warning("%s: the policy of the site forbids %s", page.name, tag)
         page.write_text(text)
+    # Neither language of the pages has plural forms that its translations would need.
+    script = Path(app.outdir) / "_static" / "doctools.js"
+    text, found = _PLURAL.subn("() => 0", script.read_text())
+    if not found:
+        logging.getLogger(__name__).warning("%s makes its functions otherwise by now", script.name)
+    script.write_text(text)
 
 
 def setup(app: Any) -> dict[str, bool]:
