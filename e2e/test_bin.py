@@ -38,7 +38,7 @@ def test_a_deletion_is_undone_and_the_bin_restores_and_empties(
     expect(rows.first).to_contain_text("30 days left")
     page.get_by_role("button", name="Restore “song”").click()
     expect(rows).to_have_count(1)
-    page.get_by_role("link", name="Delete “other” for good").click()
+    page.get_by_role("link", name="Delete for good… other").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("for good?")
     page.keyboard.press("Escape")
