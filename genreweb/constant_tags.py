@@ -10,18 +10,16 @@ With ``DEBUG`` on nothing is kept, so that a changed translation shows.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.core.files.storage import Storage
 from django.template import Context, Library, Node
 from django.template.base import Parser, Token, Variable
 from django.template.defaulttags import URLNode
 from django.template.defaulttags import url as django_url
 from django.templatetags import i18n
-from django.templatetags.i18n import TranslateNode
 from django.templatetags.static import StaticNode
 from django.urls import NoReverseMatch, get_script_prefix, get_urlconf
 from django.utils.translation import get_language
@@ -84,14 +82,14 @@ def _addresses() -> Hashable:
 
 def _static_files() -> Hashable:
     # Where the storage is replaced, as in tests, so are its addresses.
-    return settings.STATIC_URL, cast(Storage, staticfiles_storage).__class__, settings.STATIC_ROOT
+    return settings.STATIC_URL, staticfiles_storage.__class__, settings.STATIC_ROOT
 
 
 @register.tag("trans")
 @register.tag("translate")
 def translate(parser: Parser, token: Token) -> Node:
     """Translate a text, once per language where it is a constant."""
-    node = cast(TranslateNode, i18n.do_translate(parser, token))
+    node = i18n.do_translate(parser, token)
     expression = node.filter_expression
     constant = isinstance(expression.var, Variable) and expression.var.literal is not None
     if settings.DEBUG or node.noop or node.message_context or expression.filters or not constant:
@@ -102,7 +100,7 @@ def translate(parser: Parser, token: Token) -> Node:
 @register.tag("static")
 def static(parser: Parser, token: Token) -> Node:
     """Give the address of a static file, which only another release changes."""
-    node = cast(StaticNode, StaticNode.handle_token(parser, token))
+    node = StaticNode.handle_token(parser, token)
     if settings.DEBUG or node.path.is_var or node.path.filters:
         return node
     return ConstantNode(node, node.varname, _static_files)
@@ -111,7 +109,7 @@ def static(parser: Parser, token: Token) -> Node:
 @register.tag("url")
 def url(parser: Parser, token: Token) -> Node:
     """Give the address of a view."""
-    node = cast(URLNode, django_url(parser, token))
+    node = django_url(parser, token)
     if settings.DEBUG or node.kwargs or node.view_name.is_var or node.view_name.filters:
         return node
     if not node.args:
