@@ -67,7 +67,6 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "builtins": ["genreweb.constant_tags"],
-            "libraries": {"i18n": "genreweb.constant_tags", "static": "genreweb.constant_tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

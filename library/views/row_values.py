@@ -192,4 +192,4 @@ def _draw(
 ) -> SafeString:
     known = {genre.slug: genre for genre in genres}
     context = {**dict(more), "track": track, sound.KNOWN_GENRES: known}
-    return get_template(template).render(context)
+    return SafeString(get_template(template).render(context))
