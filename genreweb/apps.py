@@ -8,7 +8,9 @@ class GenrewebConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported for the checks that they register.
-        from genreweb import checks, metrics  # noqa: F401
+        from genreweb import checks, constant_tags, metrics  # noqa: F401
+
+        constant_tags.take_over()
 
 
 class StaticFilesConfig(DjangoStaticFilesConfig):

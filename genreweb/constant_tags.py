@@ -1,7 +1,8 @@
 """``translate``, ``static`` and ``url`` as Django has them, worked out once where nothing in them varies.
 
 A page holds two hundred of them, most with nothing but constants, and Django looks each up again for every
-reader. Settings put this library in the place of ``i18n`` and ``static``, so templates load those names.
+reader. `take_over` puts them into Django's own libraries, so templates load what they always load; ``url``
+is a builtin by the settings.
 
 No namespace has two instances here, so an address does not depend on the application that a page belongs to.
 With ``DEBUG`` on nothing is kept, so that a changed translation shows.
@@ -20,6 +21,7 @@ from django.template.base import Parser, Token, Variable
 from django.template.defaulttags import URLNode
 from django.template.defaulttags import url as django_url
 from django.templatetags import i18n
+from django.templatetags import static as static_files
 from django.templatetags.static import StaticNode
 from django.urls import NoReverseMatch, get_script_prefix, get_urlconf
 from django.utils.translation import get_language
@@ -27,8 +29,6 @@ from django.utils.translation import get_language
 from genreweb.addresses import address_of
 
 register = Library()
-register.tags |= i18n.register.tags
-register.filters |= i18n.register.filters
 
 
 class ConstantNode(Node):
@@ -85,8 +85,6 @@ def _static_files() -> Hashable:
     return settings.STATIC_URL, staticfiles_storage.__class__, settings.STATIC_ROOT
 
 
-@register.tag("trans")
-@register.tag("translate")
 def translate(parser: Parser, token: Token) -> Node:
     """Translate a text, once per language where it is a constant."""
     node = i18n.do_translate(parser, token)
@@ -97,7 +95,6 @@ def translate(parser: Parser, token: Token) -> Node:
     return ConstantNode(node, node.asvar, get_language)
 
 
-@register.tag("static")
 def static(parser: Parser, token: Token) -> Node:
     """Give the address of a static file, which only another release changes."""
     node = StaticNode.handle_token(parser, token)
@@ -115,3 +112,9 @@ def url(parser: Parser, token: Token) -> Node:
     if not node.args:
         return ConstantNode(node, node.asvar, _addresses)
     return UuidUrlNode(node) if len(node.args) == 1 else node
+
+
+def take_over() -> None:
+    """Put these tags in the place of Django's own, in the libraries that templates load."""
+    i18n.register.tags |= {"translate": translate, "trans": translate}
+    static_files.register.tags["static"] = static

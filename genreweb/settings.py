@@ -63,7 +63,7 @@ ADMIN_PASSWORD = env.str("GENREWEB_ADMIN_PASSWORD", "")
 ROOT_URLCONF = "genreweb.urls"
 WSGI_APPLICATION = "genreweb.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SILENCED_SYSTEM_CHECKS = ["templates.W003"]  # genreweb.constant_tags replaces two libraries on purpose
+SILENCED_SYSTEM_CHECKS: list[str] = []
 
 TEMPLATES = [
     {
@@ -72,7 +72,6 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "builtins": ["genreweb.constant_tags"],
-            "libraries": {"i18n": "genreweb.constant_tags", "static": "genreweb.constant_tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
