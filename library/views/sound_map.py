@@ -1,0 +1,21 @@
+"""The page of the map; its points come from the API."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from library.services import sound_map
+from library.views.requests import MOST_NAMED
+
+
+@require_safe
+@never_cache
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the map; where no plane was fitted yet, have it fitted."""
+    ready = sound_map.current() is not None
+    if not ready:
+        sound_map.request()
+    return render(request, "library/map.html", {"ready": ready, "most_chosen": MOST_NAMED})
