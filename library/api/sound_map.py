@@ -62,9 +62,9 @@ class SoundMapView(APIView):
         operation_id="get_map",
         tags=["tracks"],
         summary="The catalogue as a map",
-        description="Tracks that you may see, by the lens *sound*: near means similar. The two axes are those "
-        "along which the tracks of the catalogue differ most; private tracks are placed on them and do not "
-        f"change them. At most {MOST_POINTS} points.",
+        description="Tracks that you may see, by the lens *sound*: near means similar. The layout is made of "
+        "tracks of the catalogue (t-SNE) and kept; private tracks are placed on it, change nothing for others "
+        f"and are seen by their owners alone. At most {MOST_POINTS} points.",
         responses=SoundMapSerializer,
     )
     def get(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Projections of the catalogue's sound to a plane: what its map is drawn by."""
+"""Layouts of the catalogue by its sound: what its map is drawn by."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class MapProjection(models.Model):
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     public_tracks = models.PositiveIntegerField(_("tracks of the catalogue then"), default=0)
-    # As `classifier.core.plane.Plane.to_json` gives it; null until done.
-    plane = models.JSONField(_("plane"), null=True, blank=True)
+    # As `classifier.core.layout.Layout.to_json` gives it; null until done.
+    layout = models.JSONField(_("layout"), null=True, blank=True)
 
-    LONG_COLUMNS: ClassVar = ("plane",)
+    LONG_COLUMNS: ClassVar = ("layout",)
 
     class Meta:
         verbose_name = _("projection of the map")
@@ -50,7 +50,7 @@ class MapProjection(models.Model):
                 name="map_projection_status_known",
             ),
             models.CheckConstraint(
-                condition=~Q(status="done") | Q(plane__isnull=False), name="done_map_projection_has_plane"
+                condition=~Q(status="done") | Q(layout__isnull=False), name="done_map_projection_has_layout"
             ),
             models.UniqueConstraint(
                 fields=["lens"],

@@ -1,7 +1,7 @@
-"""The map of the catalogue: a plane that workers fit, and the tracks on it that somebody may see.
+"""The map of the catalogue: a layout that workers make, and the tracks on it that somebody may see.
 
-The plane is fitted on tracks of the catalogue alone and kept; each track is placed by its own vector. So what
-people keep to themselves is on their own map only, and moves nothing on anybody else's.
+The layout is made of tracks of the catalogue alone and kept; each track is placed on it by its own vector. So
+what people keep to themselves is on their own map only, and moves nothing on anybody else's.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
-from classifier.core import plane
+from classifier.core import layout
+from classifier.core.layout import Layout
 from classifier.core.lenses import SIZES, SOUND, VERSION
-from classifier.core.plane import Plane
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from genreweb.jobs import Claim, JobTable
 from library.models import MapProjection, Track, TrackLens
 from library.services import queue
 
-MOST_FITTED: Final = 10_000
 MOST_POINTS: Final = 10_000
 NO_GENRE: Final = -1
 _GROWTH: Final = 5
-"""A new plane is due when the catalogue has changed by one in so many tracks."""
+"""A new layout is due when the catalogue has changed by one in so many tracks."""
 _UNLISTED_COLOUR: Final = "#8a8d96"
 _DIGITS: Final = 4
 
@@ -63,7 +62,7 @@ class SoundMap:
     Attributes
     ----------
     ready
-        Whether a plane has been fitted; without one there are no points.
+        Whether there is a layout; without one there are no points.
     points
         The newest tracks first, at most `MOST_POINTS`.
     left_out
@@ -77,7 +76,7 @@ class SoundMap:
 
 
 class MapJobs(JobTable[Claim[MapProjection]]):
-    """Fits of the plane, as jobs of the analysis workers."""
+    """Layouts, as jobs of the analysis workers."""
 
     model = MapProjection
 
@@ -93,13 +92,13 @@ sweep = JOBS.sweep
 
 
 def current() -> MapProjection | None:
-    """Give the projection in use, if one was fitted for the lenses of this version."""
+    """Give the layout in use, if one was made for the lenses of this version."""
     done = MapProjection.objects.filter(lens=SOUND, version=VERSION, status=Status.DONE)
     return done.order_by("-pk").first()
 
 
 def request() -> bool:
-    """Queue a fit of the plane; False where one is under way already."""
+    """Queue a new layout; False where one is under way already."""
     try:
         with transaction.atomic():
             row = MapProjection.objects.create(lens=SOUND)
@@ -110,23 +109,23 @@ def request() -> bool:
 
 
 def is_due() -> bool:
-    """Whether there is no plane of these lenses, or the catalogue has changed by a fifth since it was fitted."""
+    """Whether there is no layout of these lenses, or the catalogue has changed by a fifth since."""
     fitted = current()
     if fitted is None:
         return True
     public = _public().count()
-    if max(public, fitted.public_tracks) < plane.FEWEST:
+    if max(public, fitted.public_tracks) < layout.FEWEST:
         return False
     return abs(public - fitted.public_tracks) * _GROWTH >= max(fitted.public_tracks, 1)
 
 
 def keep_up() -> bool:
-    """Queue a fit where one is due; False where it is not, or is under way."""
+    """Queue a layout where one is due; False where it is not, or is under way."""
     return is_due() and request()
 
 
 def fit(*, projection_id: int) -> bool:
-    """Fit one queued plane; False where there was nothing to do or the claim was lost."""
+    """Make one queued layout; False where there was nothing to do or the claim was lost."""
     return JOBS.process(projection_id, _fit)
 
 
@@ -138,7 +137,7 @@ def sound_map(*, viewer: User | AnonymousUser) -> SoundMap:
     drawable = Track.objects.visible_to(viewer).filter(lenses__lens=SOUND, lenses__version=VERSION)
     newest = drawable.order_by("-created", "id")
     rows = list(newest.values_list("id", "title", "listed_genre", "lenses__vector")[:MOST_POINTS])
-    places = Plane.from_json(fitted.plane).place(_array([row[3] for row in rows])).astype(float)
+    places = Layout.from_json(fitted.layout).place(_array([row[3] for row in rows])).astype(float)
     genres = _genres({row[2] for row in rows})
     numbers = {genre.slug: number for number, genre in enumerate(genres)}
     points = [
@@ -151,14 +150,14 @@ def sound_map(*, viewer: User | AnonymousUser) -> SoundMap:
 
 def _fit(claim: Claim[MapProjection]) -> None:
     # Ids are random, so the first of them are a sample that is the same each time.
-    rows = _public().order_by("track_id").values_list("vector", flat=True)[:MOST_FITTED]
-    fitted = plane.fit(_array(list(rows)))
+    rows = _public().order_by("track_id").values_list("vector", flat=True)[: layout.MOST]
+    made = layout.fit(_array(list(rows)))
     with transaction.atomic():
         claim.must_update(
             status=Status.DONE,
             version=VERSION,
             public_tracks=_public().count(),
-            plane=fitted.to_json(),
+            layout=made.to_json(),
             finished_at=Now(),
         )
         former = MapProjection.objects.filter(lens=SOUND, pk__lt=claim.row.pk)
