@@ -63,8 +63,8 @@ class SoundMapView(APIView):
         tags=["tracks"],
         summary="The catalogue as a map",
         description="Tracks that you may see, by the lens *sound*: near means similar. The layout is made of "
-        "tracks of the catalogue (t-SNE) and kept; private tracks are placed on it, change nothing for others "
-        f"and are seen by their owners alone. At most {MOST_POINTS} points.",
+        "tracks of the catalogue (t-SNE) and kept; private tracks are placed on it, are seen by their owners "
+        f"alone and move nothing. At most {MOST_POINTS} points.",
         responses=SoundMapSerializer,
     )
     def get(self, request: Request) -> Response:
