@@ -141,7 +141,7 @@ function row(point) {
   const genre = genres[points[point][3]];
   if (genre) item.querySelector("li").style.setProperty("--genre", genre.colour);
   const button = item.querySelector("button");
-  button.setAttribute("aria-label", say(words.play, { title: points[point][4] }));
+  button.setAttribute("aria-label", say(words.playLabel, { title: points[point][4] }));
   button.addEventListener("click", () => hear(point, true));
   item.querySelector("li").addEventListener("pointerenter", () => surface.point(point));
   return item;

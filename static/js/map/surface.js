@@ -13,6 +13,10 @@ const STEP = 1.5;
 const PAN = 0.15;
 // A press that moves less than this is a click.
 const STILL = 4;
+// Where stamping takes longer than this many milliseconds, a moving view shows what was stamped, moved along, and is
+// stamped again once it rests.
+const QUICK = 10;
+const REST = 90;
 
 export class Surface {
   constructor(canvas) {
@@ -30,6 +34,7 @@ export class Surface {
     this.moved = 0;
     this.frame = 0;
     this.stale = true;
+    this.cost = this.resting = 0;
     this.home(false);
     new ResizeObserver(() => this.measure()).observe(canvas);
     document.addEventListener("theme:change", () => this.changed());
@@ -126,7 +131,13 @@ export class Surface {
     this.cx = Math.min(1, Math.max(0, this.cx));
     this.cy = Math.min(1, Math.max(0, this.cy));
     if (this.byKeys) this.point(this.nearest(this.width / 2, this.height / 2, Infinity));
-    this.changed();
+    if (this.cost > QUICK) {
+      clearTimeout(this.resting);
+      this.resting = setTimeout(() => this.changed(), REST);
+      this.draw();
+    } else {
+      this.changed();
+    }
     this.tell("view");
   }
 
@@ -157,7 +168,9 @@ export class Surface {
   }
 
   stamp() {
+    const began = performance.now();
     this.stale = false;
+    this.stamped = { zoom: this.zoom, cx: this.cx, cy: this.cy };
     const radius = Math.min(7, Math.max(2.5, 2 + Math.log2(this.zoom)) + (this.xs.length < 500 ? 2 : 0));
     const style = getComputedStyle(this.canvas);
     const plain = style.getPropertyValue("--map-plain");
@@ -178,6 +191,7 @@ export class Surface {
         to.drawImage(stamps[this.kinds[i]] ?? stamps.at(-1), px - half, py - half);
       }
     }
+    this.cost = performance.now() - began;
   }
 
   isPicked(i) {
@@ -188,7 +202,12 @@ export class Surface {
     const to = this.context;
     to.setTransform(1, 0, 0, 1, 0, 0);
     to.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    to.drawImage(this.layer, 0, 0);
+    const { width, height } = this.canvas;
+    const { zoom, cx, cy } = this.stamped;
+    const scale = this.zoom / zoom;
+    const left = (width * (1 - scale)) / 2 + (cx - this.cx) * width * this.zoom;
+    const top = (height * (1 - scale)) / 2 + (this.cy - cy) * height * this.zoom;
+    to.drawImage(this.layer, left, top, width * scale, height * scale);
     to.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     const style = getComputedStyle(this.canvas);
     to.strokeStyle = style.getPropertyValue("--map-mark");
