@@ -13,8 +13,8 @@ from uuid import UUID
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast, Now
 from numpy.typing import NDArray
 
 from classifier.core import layout
@@ -132,12 +132,14 @@ def fit(*, projection_id: int) -> bool:
 def sound_map(*, viewer: User | AnonymousUser) -> SoundMap:
     """Place the tracks that `viewer` may see."""
     fitted = current()
-    if fitted is None:
+    if fitted is None or fitted.layout is None:
         return SoundMap(ready=False, points=[], genres=[], left_out=0)
     drawable = Track.objects.visible_to(viewer).filter(lenses__lens=SOUND, lenses__version=VERSION)
     newest = drawable.order_by("-created", "id")
-    rows = list(newest.values_list("id", "title", "listed_genre", "lenses__vector")[:MOST_POINTS])
-    places = Layout.from_json(fitted.layout).place(_array([row[3] for row in rows])).astype(float)
+    # As text, all are read at once: pgvector would read each number by itself.
+    shown = newest.annotate(vector_text=Cast("lenses__vector", TextField()))
+    rows = list(shown.values_list("id", "title", "listed_genre", "vector_text")[:MOST_POINTS])
+    places = Layout.from_json(fitted.layout).place(_read([row[3] for row in rows])).astype(float)
     genres = _genres({row[2] for row in rows})
     numbers = {genre.slug: number for number, genre in enumerate(genres)}
     points = [
@@ -173,6 +175,12 @@ def _genres(slugs: set[str]) -> list[Genre]:
     known = [genre for genre in Genre.objects.all() if genre.slug in slugs]
     unlisted = sorted(slugs - {genre.slug for genre in known} - {""})
     return known + [Genre(slug=slug, name=slug.capitalize(), colour=_UNLISTED_COLOUR) for slug in unlisted]
+
+
+def _read(texts: list[str]) -> FloatArray:
+    """Read vectors that are written like ``[0.25,-1]``."""
+    numbers = np.fromstring(",".join(text[1:-1] for text in texts), np.float32, sep=",")
+    return numbers.reshape(len(texts), SIZES[SOUND])
 
 
 def _array(vectors: list[Any]) -> FloatArray:

@@ -173,8 +173,8 @@ export class Surface {
     this.stamped = { zoom: this.zoom, cx: this.cx, cy: this.cy };
     const radius = Math.min(7, Math.max(2.5, 2 + Math.log2(this.zoom)) + (this.xs.length < 500 ? 2 : 0));
     const style = getComputedStyle(this.canvas);
-    const plain = style.getPropertyValue("--map-plain");
-    const edge = style.getPropertyValue("--map-edge");
+    const plain = style.getPropertyValue("--map-plain").trim();
+    const edge = style.getPropertyValue("--map-edge").trim();
     const stamps = [...this.colours, plain].map((colour) => dot(colour, edge, radius, this.ratio));
     const half = stamps[0].width / 2;
     const to = this.layer.getContext("2d");
@@ -210,7 +210,7 @@ export class Surface {
     to.drawImage(this.layer, left, top, width * scale, height * scale);
     to.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     const style = getComputedStyle(this.canvas);
-    to.strokeStyle = style.getPropertyValue("--map-mark");
+    to.strokeStyle = style.getPropertyValue("--map-mark").trim();
     to.lineWidth = 2;
     if (this.pointed >= 0) {
       to.beginPath();
