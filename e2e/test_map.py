@@ -57,12 +57,9 @@ def test_points_are_drawn_opened_by_keys_and_made_a_playlist(
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box is not None
-    left, top, right, low = (
-        box["x"] + 2,
-        box["y"] + 2,
-        box["x"] + box["width"] - 2,
-        box["y"] + box["height"] - 2,
-    )
+    # Within the rounded corners.
+    left, top = box["x"] + 20, box["y"] + 20
+    right, low = left + box["width"] - 40, top + box["height"] - 40
     page.mouse.move(left, top)
     page.mouse.down()
     for corner in ((right, top), (right, low), (left, low)):
