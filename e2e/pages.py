@@ -56,14 +56,28 @@ print("IDS" + json.dumps({{
 """
 
 PUBLIC = (
-    *("/", "/catalogue/", "/moods/", "/moods/happy/", "/classifier/quality/", "/api/v1/docs/"),
+    *(
+        "/",
+        "/catalogue/",
+        "/catalogue/map/",
+        "/moods/",
+        "/moods/happy/",
+        "/classifier/quality/",
+        "/api/v1/docs/",
+    ),
     *("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"),
     *("/help/", "/help/listener/result.html", "/help/administrator/variables.html", "/help/examples.html"),
     *("/help/search.html?q=quota", "/help/ko/result.html"),
 )
 SIGNED_IN = (
     *("/", "/record/", "/tracks/", "/tracks/?q=nothing", "/moods/", "/moods/happy/", "/catalogue/"),
-    *("/tracks/{track}/", "/tracks/{track}/rename/", "/tracks/{track}/delete/", "/contribute/"),
+    *(
+        "/catalogue/map/",
+        "/tracks/{track}/",
+        "/tracks/{track}/rename/",
+        "/tracks/{track}/delete/",
+        "/contribute/",
+    ),
     *("/contribute/tracks/{track}/", "/contributions/", "/contributions/receipts/"),
     *("/contributions/{clip}/withdraw/", "/account/", "/account/delete/", "/accounts/email/"),
     *("/accounts/password/change/", "/accounts/logout/", "/genres/new/", "/training/data/"),

@@ -16,6 +16,11 @@ def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
             "schedule": 60.0,
             "options": {"queue": "bulk"},
         },
+        "keep the map up with the catalogue": {
+            "task": "library.tasks.keep_map",
+            "schedule": 300.0,
+            "options": {"queue": "bulk"},
+        },
         "delete what was long in the bin": {
             "task": "library.tasks.purge_bin",
             "schedule": 3600.0,

@@ -16,6 +16,7 @@ from library.services import (
     lenses,
     reanalysis,
     resumable,
+    sound_map,
     sound_queries,
     tidying,
     watching,
@@ -60,6 +61,7 @@ def sweep() -> None:
     explanations.sweep()
     reanalysis.sweep()
     resumable.sweep()
+    sound_map.sweep()
 
 
 @shared_task
@@ -77,6 +79,16 @@ def purge_bin() -> None:
 @shared_task
 def fill_lenses() -> None:
     lenses.catch_up()
+
+
+@shared_task
+def fit_map(projection_id: int) -> None:
+    sound_map.fit(projection_id=projection_id)
+
+
+@shared_task
+def keep_map() -> None:
+    sound_map.keep_up()
 
 
 @shared_task

@@ -24,6 +24,7 @@ from library.api.reanalyses import ReanalysisListView, ReanalysisSteerView, Rean
 from library.api.resumable import ResumableListView, ResumableView
 from library.api.samples import SampleListView, SampleView
 from library.api.similar import SimilarToManyView, SimilarView
+from library.api.sound_map import SoundMapView
 from library.api.tagged import TaggedArchiveView, TaggedFileView, TaggedPreviewView
 from library.api.thumbs import ThumbListView, ThumbView
 from library.api.tracks import AnalyseView, TrackListView, TrackView
@@ -54,6 +55,7 @@ urlpatterns = [
     path("reanalyses/", ReanalysisListView.as_view(), name="reanalyses"),
     path("reanalyses/<int:pk>/", ReanalysisView.as_view(), name="reanalysis"),
     path("reanalyses/<int:pk>/steer/", ReanalysisSteerView.as_view(), name="reanalysis-steer"),
+    path("map/", SoundMapView.as_view(), name="map"),
     path("moods/", MoodListView.as_view(), name="moods"),
     path("moods/<slug:mood>/tracks/", MoodTrackListView.as_view(), name="mood-tracks"),
     path("uploads/", UploadListView.as_view(), name="uploads"),

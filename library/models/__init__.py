@@ -14,6 +14,7 @@ from library.models.batches import UploadBatch, UploadEntry
 from library.models.explanations import Explanation
 from library.models.features import TrackFeatures
 from library.models.lenses import TrackLens
+from library.models.maps import MapProjection
 from library.models.playlists import Playlist, PlaylistEntry, PlaylistQuerySet
 from library.models.reanalyses import Reanalysis
 from library.models.resumable import ResumableUpload, UploadPart
@@ -40,6 +41,7 @@ __all__ = [
     "Analysis",
     "Explanation",
     "LearnedWeights",
+    "MapProjection",
     "NotableTag",
     "Playlist",
     "PlaylistEntry",

@@ -29,6 +29,7 @@ class Task(StrEnum):
 
     ANALYSE_TRACK = "library.tasks.analyse_track"
     EXPLAIN = "library.tasks.explain"
+    FIT_MAP = "library.tasks.fit_map"
     UNPACK = "library.tasks.unpack"
     CLASSIFY_SCRATCH = "library.tasks.classify_scratch"
     DESCRIBE_SCRATCH = "library.tasks.describe_scratch"
@@ -53,6 +54,11 @@ def send_explanation(pk: int) -> bool:
 def send_explanation_on_commit(pk: int) -> None:
     """Put an explanation on the queue once its row is committed."""
     transaction.on_commit(lambda: send_explanation(pk), robust=True)
+
+
+def send_map(pk: int) -> bool:
+    """Put a fit of the map on the bulk queue; False if the broker is unreachable."""
+    return put(Task.FIT_MAP, pk, BULK)
 
 
 def send_batch(pk: UUID) -> bool:
