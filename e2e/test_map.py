@@ -38,11 +38,13 @@ def test_points_are_drawn_opened_by_keys_and_made_a_playlist(
     page.get_by_role("searchbox", name="Search in titles").fill("mapped 92")
     expect(rows).to_have_text([re.compile("Mapped 92")])
 
+    page.get_by_label("Play what I point at").check()
     canvas.focus()
     page.keyboard.press("Enter")
     tip = page.locator("[data-map=tip]")
     expect(tip).to_be_visible()
     title = tip.locator("strong").inner_text()
+    expect(page.locator("[data-player=title]")).to_have_text(title)
     page.keyboard.press("+")
     expect(count).to_have_text(re.compile(r"In view: \d"))
     page.keyboard.press("0")
