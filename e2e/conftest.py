@@ -72,7 +72,10 @@ def site(elsewhere: tuple[str, Path]) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def ids(site: Site) -> dict[str, object]:
-    """Make the rows that the pages show; give what stands in the braces of their addresses."""
+    """Make the rows that the pages show; give what stands in the braces of their addresses.
+
+    The tests of the review delete every clip, so what uses this comes after them.
+    """
     from e2e.pages import fill
 
     return fill(site)

@@ -243,7 +243,7 @@ async function renew() {
   const known = byTrack.get(failed.track);
   if (!known) return queue.items.length ? broken() : player.stop();
   load({ ...known, key: known.track }, at);
-  return plays ? audio.play().catch(broken) : undefined;
+  return plays ? audio.play().catch(refused) : undefined;
 }
 
 function broken() {
