@@ -122,4 +122,5 @@ def main_job(client: SimpleNamespace, me: Any, version: ModelVersion, person: Us
     gone = calls["get_track"].sync_detailed(client=me, id=UUID(int=0))
     assert (gone.status_code, gone.parsed.code, gone.parsed.error.code) == (404, "not_found", "not_found")
     assert calls["delete_track"].sync_detailed(client=me, id=track.id).status_code == 204
-    assert not Track.objects.exists()
+    assert Track.objects.get().binned_at is not None
+    assert calls["get_track"].sync_detailed(client=me, id=track.id).status_code == 404

@@ -120,8 +120,10 @@ def test_from_upload_to_deletion(
         assert parse_qs(urlsplit(links[name]).query)["X-Amz-Expires"] == ["3600"]
 
     assert len(files_of_tracks()) == 1 + len(Analysis.PICTURES)
+    assert owner_api.delete(f"{TRACKS}{track.pk}/").status_code == 204
+    assert len(files_of_tracks()) == 1 + len(Analysis.PICTURES)
     with django_capture_on_commit_callbacks(execute=True):
-        assert owner_api.delete(f"{TRACKS}{track.pk}/").status_code == 204
+        assert owner_api.delete(f"/api/v1/bin/{track.pk}/").status_code == 204
     assert files_of_tracks() == []
 
 
