@@ -31,6 +31,7 @@ from library.services.tags import index_tags
 from library.services.tracks import add_track
 from library.tests.sounds import chords, wav
 from library.tests.storages import stored_names
+from library.tests.subsonic import Player
 from training.services.releases import sync_release
 
 LABELS = [genre.slug for genre in SHIPPED_GENRES]
@@ -292,3 +293,9 @@ def finished_track(classifier_in_service: ModelVersion) -> Callable[..., Track]:
         return Track.objects.with_verdict().get(pk=track.pk)
 
     return make
+
+
+@pytest.fixture
+def player(owner: User) -> Player:
+    """Give a music player of the owner's, which calls by a token."""
+    return Player(owner)

@@ -18,11 +18,6 @@ Make = Callable[..., Track]
 
 
 @pytest.fixture
-def player(owner: User) -> Player:
-    return Player(owner)
-
-
-@pytest.fixture
 def collection(owner: User, other: User, done_track: Make, queued_track: Make) -> dict[str, Track]:
     """Two albums of Ann's, one of The Bee's, a song without words, and one of somebody else's."""
     return {

@@ -22,11 +22,6 @@ Make = Callable[..., Track]
 SOUND = bytes(range(256)) * 4
 
 
-@pytest.fixture
-def player(owner: User) -> Player:
-    return Player(owner)
-
-
 def body(response: HttpResponseBase) -> bytes:
     chunks: Any = response
     return b"".join(chunks.streaming_content)

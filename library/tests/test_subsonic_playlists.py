@@ -15,11 +15,6 @@ pytestmark = pytest.mark.django_db
 Make = Callable[..., Track]
 
 
-@pytest.fixture
-def player(owner: User) -> Player:
-    return Player(owner)
-
-
 def entries(player: Player, playlist: str) -> list[str]:
     return titles(player("getPlaylist", id=playlist)["playlist"].get("entry", []))
 

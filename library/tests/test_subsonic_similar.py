@@ -18,11 +18,6 @@ Make = Callable[..., Track]
 
 
 @pytest.fixture
-def player(owner: User) -> Player:
-    return Player(owner)
-
-
-@pytest.fixture
 def circle(owner: User, other: User, done_track: Make) -> dict[int, Track]:
     """Tracks by their angle: the distance of two is known. That at 15 degrees is somebody else's."""
     tracks = {

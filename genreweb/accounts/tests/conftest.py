@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterator
+
 import pytest
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
@@ -11,8 +14,11 @@ from pytest_django import Settings
 from genreweb import counting
 from genreweb.accounts.addresses import ensure_address
 from genreweb.accounts.models import User
+from genreweb.accounts.tests import receiver as receivers
+from genreweb.accounts.tests.receiver import Receiver
 
 PASSWORD = "melodies at midnight"
+LOCAL = [ipaddress.ip_network("127.0.0.0/8")]
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +80,17 @@ def browser(user: User) -> Client:
 @pytest.fixture
 def signed_in(person: User) -> Client:
     return browser(person)
+
+
+@pytest.fixture(scope="module")
+def _receiver() -> Iterator[Receiver]:
+    with receivers.running() as running:
+        yield running
+
+
+@pytest.fixture
+def receiver(_receiver: Receiver, settings: Settings) -> Receiver:
+    settings.WEBHOOKS_ALLOWED_NETWORKS, settings.WEBHOOKS_ALLOW_HTTP = LOCAL, True
+    _receiver.got.clear()
+    _receiver.status, _receiver.location, _receiver.silent = 204, "", False
+    return _receiver

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,12 @@ from pytest_django import Settings
 
 from genreweb.accounts.models import User
 from genreweb.accounts.tests import receiver as receivers
+from genreweb.accounts.tests.conftest import LOCAL
 from genreweb.accounts.tests.receiver import Receiver
 from genreweb.accounts.webhooks import addresses, delivery, sending, service
 from genreweb.accounts.webhooks.errors import WebhookError
 
 pytestmark = pytest.mark.django_db
-LOCAL = [ipaddress.ip_network("127.0.0.0/8")]
-
-
-@pytest.fixture(scope="module")
-def _receiver() -> Iterator[Receiver]:
-    with receivers.running() as running:
-        yield running
-
-
-@pytest.fixture
-def receiver(_receiver: Receiver, settings: Settings) -> Receiver:
-    settings.WEBHOOKS_ALLOWED_NETWORKS, settings.WEBHOOKS_ALLOW_HTTP = LOCAL, True
-    _receiver.got.clear()
-    _receiver.status, _receiver.location, _receiver.silent = 204, "", False
-    return _receiver
 
 
 @pytest.mark.parametrize(

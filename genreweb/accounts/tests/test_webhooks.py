@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,29 +21,13 @@ from pytest_django import Settings
 
 from genreweb.accounts import personal_data
 from genreweb.accounts.models import User, Webhook, WebhookDelivery
-from genreweb.accounts.tests import receiver as receivers
-from genreweb.accounts.tests.conftest import browser
+from genreweb.accounts.tests.conftest import LOCAL, browser
 from genreweb.accounts.tests.receiver import Receiver
 from genreweb.accounts.tokens import create_token
 from genreweb.accounts.webhooks import delivery, sending, service
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/webhooks/"
-LOCAL = [ipaddress.ip_network("127.0.0.0/8")]
-
-
-@pytest.fixture(scope="module")
-def _receiver() -> Iterator[Receiver]:
-    with receivers.running() as running:
-        yield running
-
-
-@pytest.fixture
-def receiver(_receiver: Receiver, settings: Settings) -> Receiver:
-    settings.WEBHOOKS_ALLOWED_NETWORKS, settings.WEBHOOKS_ALLOW_HTTP = LOCAL, True
-    _receiver.got.clear()
-    _receiver.status, _receiver.location, _receiver.silent = 204, "", False
-    return _receiver
 
 
 @pytest.fixture
