@@ -7,14 +7,14 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from library.keys import archive_key
+from library.models.job_rows import JobRow
 from library.models.tracks import Track
 
 
-class UploadBatch(models.Model):
+class UploadBatch(JobRow):
     """One request with many files, or with an archive that a worker unpacks."""
 
     class Status(models.TextChoices):
@@ -30,14 +30,6 @@ class UploadBatch(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
     # Empty where the files came one by one, and once they are unpacked.
     archive = models.FileField(_("archive"), upload_to=archive_key, max_length=200, blank=True)
-    attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
-    error_code = models.CharField(_("error code"), max_length=40, blank=True)
-    error_params = models.JSONField(_("error details"), default=dict, blank=True)
-    created = models.DateTimeField(_("created"), auto_now_add=True)
-    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
-    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     # Whether it was told that all tracks of it are done: once, though they may be analysed again.
     announced = models.BooleanField(default=False, editable=False)
 

@@ -6,14 +6,14 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from library.keys import explanation_key
 from library.models.analyses import Analysis
+from library.models.job_rows import JobRow
 
 
-class Explanation(models.Model):
+class Explanation(JobRow):
     """The bands and moments that support the genre of one analysis; made on the first request."""
 
     class Status(models.TextChoices):
@@ -26,15 +26,6 @@ class Explanation(models.Model):
         Analysis, models.CASCADE, related_name="explanation", verbose_name=_("analysis")
     )
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
-    # As for tracks: claims, and claims since the last request of a person.
-    attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
-    error_code = models.CharField(_("error code"), max_length=40, blank=True)
-    error_params = models.JSONField(_("error details"), default=dict, blank=True)
-    created = models.DateTimeField(_("created"), auto_now_add=True)
-    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
-    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     # The map and its strongest parts; empty until done.
     summary = models.JSONField(_("bands and moments"), default=dict, blank=True)

@@ -6,11 +6,12 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from library.models.job_rows import JobRow
 
-class MapProjection(models.Model):
+
+class MapProjection(JobRow):
     """One fit of the map, as a job of the analysis workers. The newest finished one is in use.
 
     It is fitted on tracks of the catalogue alone; everything else is placed by it.
@@ -25,15 +26,6 @@ class MapProjection(models.Model):
     lens = models.CharField(_("lens"), max_length=20)
     version = models.CharField(_("version of the lenses"), max_length=20, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
-    # As for tracks: claims, and claims since the last request.
-    attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
-    error_code = models.CharField(_("error code"), max_length=40, blank=True)
-    error_params = models.JSONField(_("error details"), default=dict, blank=True)
-    created = models.DateTimeField(_("created"), auto_now_add=True)
-    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
-    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     public_tracks = models.PositiveIntegerField(_("tracks of the catalogue then"), default=0)
     # As `classifier.core.layout.Layout.to_json` gives it; null until done.
