@@ -15,7 +15,7 @@ from classifier.core.errors import ReleaseError
 from classifier.core.music_detection import DETECTOR_FILE, MusicDetector, assess
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.recordings import DEFAULT_PARAMS as RECORDING_PARAMS
-from classifier.core.recordings import RECORDING_HEAD_FILE, judge_recording
+from classifier.core.recordings import RECORDING_HEAD_FILE, input_version, judge_recording
 from classifier.core.tagger import Tagger, TagOutput
 from classifier.core.verdict import HEAD_FILE, TaggerHead, VerdictParams, join, patch_tags, pool_tags
 
@@ -40,7 +40,7 @@ class Ensemble:
     detector
         Tells music from speech and everyday sounds; None where the version has none.
     recording_head
-        On the embedding of enhanced recordings; None where the version has none.
+        On the embedding of equalised recordings; None where the version has none that fits.
     """
 
     def __init__(
@@ -72,15 +72,13 @@ class Ensemble:
         params = _params(entry)
         head = _file(folder, HEAD_FILE, entry.get("head_sha256"), "The tagger's head")
         detector = _file(folder, DETECTOR_FILE, entry.get("detector_sha256"), "The music detector")
-        recordings = _file(
-            folder, RECORDING_HEAD_FILE, entry.get("recording_head_sha256"), "The head for recordings"
-        )
+        tagger = str(entry.get("tagger", ""))
         return cls(
             None if head is None else TaggerHead.from_bytes(head),
             params,
-            str(entry.get("tagger", "")),
+            tagger,
             None if detector is None else MusicDetector.from_bytes(detector),
-            None if recordings is None else TaggerHead.from_bytes(recordings),
+            _recording_head(folder, entry.get("recording_head_sha256"), tagger=tagger),
         )
 
     def fits(self, tagger: Tagger) -> bool:
@@ -93,7 +91,7 @@ class Ensemble:
         return tags.version == self.tagger_version and sizes <= {len(tags.row)}
 
     def is_recording(self, output: TagOutput) -> bool:
-        """Whether the music in a sound is so hard to hear that it is worth enhancing, if there is any."""
+        """Whether the music in a sound is so hard to hear that it is worth equalising, if there is any."""
         if self.detector is None or self.recording_head is None or output.narrow:
             # A telephone's band is no lack of loudness; the head knows full spectra only.
             return False
@@ -113,7 +111,7 @@ class Ensemble:
             return own
         least = _NARROW_UNSURE_BELOW if output.narrow else 0.0
         joined = replace(self._joined(own, tags, least=least), timeline=self._timeline(own, output, tags))
-        return joined if output.enhanced is None else self._recorded(own, joined, output.enhanced)
+        return joined if output.equalised is None else self._recorded(own, joined, output.equalised)
 
     def refine_stored(self, own: Prediction, tags: TrackTags) -> Prediction:
         """Join the network's prediction with the stored output of the tagger; only where `takes` allows it.
@@ -140,9 +138,9 @@ class Ensemble:
             reason=(found.reason if found else None) if music else "no_music",
         )
 
-    def _recorded(self, own: Prediction, joined: Prediction, enhanced: TagOutput) -> Prediction:
-        """Put the verdict on the enhanced sound in the place of what was joined."""
-        tags = pool_tags(enhanced, version=self.tagger_version)
+    def _recorded(self, own: Prediction, joined: Prediction, equalised: TagOutput) -> Prediction:
+        """Put the verdict on the equalised sound in the place of what was joined."""
+        tags = pool_tags(equalised, version=self.tagger_version)
         if self.detector is None or self.recording_head is None or joined.tags is None:
             return joined
         score = self.detector.score(joined.tags.row)
@@ -206,6 +204,15 @@ def entry_for(
         "detector_sha256": detector_sha256,
         "recording_head_sha256": recording_head_sha256,
     }
+
+
+def _recording_head(folder: Path, digest: object, *, tagger: str) -> TaggerHead | None:
+    """The head for recordings; None where there is none, or it was fitted on sound prepared otherwise."""
+    content = _file(folder, RECORDING_HEAD_FILE, digest, "The head for recordings")
+    if content is None:
+        return None
+    head = TaggerHead.from_bytes(content)
+    return head if head.tagger == input_version(tagger) else None
 
 
 def _file(folder: Path, name: str, digest: object, what: str) -> bytes | None:

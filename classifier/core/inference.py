@@ -25,7 +25,7 @@ from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
 from classifier.core.prediction import Prediction, Segment, TrackTags
-from classifier.core.recordings import tag_enhanced
+from classifier.core.recordings import tag_equalised
 from classifier.core.tagger import CutPatches, Tagger, TagOutput
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
@@ -91,13 +91,13 @@ class Classifier:
     def tag(self, samples: FloatArray) -> TagOutput | None:
         """Tag (n_samples,) mono samples at 22,050 Hz; None where the version does not use the tagger.
 
-        A sound in which music is hard to hear is tagged once more, enhanced.
+        A sound in which music is hard to hear is tagged once more, equalised.
         """
         if self._tagger is None or self.ensemble is None:
             return None
         found = self._tagger.tag(samples)
         if self.ensemble.is_recording(found):
-            return replace(found, enhanced=tag_enhanced(self._tagger, samples))
+            return replace(found, equalised=tag_equalised(self._tagger, samples))
         return found
 
     def tag_patches(self, cut: CutPatches) -> TagOutput | None:

@@ -1,29 +1,31 @@
 """The verdict on a recording in which the music is hard to hear, as through a microphone across a room.
 
-Where the detector of music is doubtful, the sound is enhanced and given to the tagger once more, and a head
-that was fitted on simulated recordings, enhanced in the same way, names the genre from its embedding.
+Where the detector of music is doubtful, the sound is equalised and given to the tagger once more, and a head
+that was fitted on simulated recordings, equalised in the same way, names the genre from its embedding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.enhancement import enhance
-from classifier.core.tagger import Tagger, TagOutput
+from classifier.core.equalisation import equalise
+from classifier.core.tagger import MOST_PATCHES, PATCH_FRAMES, Tagger, TagOutput, patches_of
 from classifier.core.verdict import TaggerHead, head_probabilities
 
 FloatArray = NDArray[np.float32]
 
 RECORDING_HEAD_FILE: Final = "recording_head.npz"
 SECONDS: Final = 72.0
-"""Longest stretch of a track, from its middle, that is enhanced."""
+"""Longest stretch of a track, from its middle, that is equalised."""
 STEP_FRAMES: Final = 31
 """Half a second from one patch to the next: what drowns the music passes."""
+_EQUALISATION: Final = "equalised"
+"""To be changed with `classifier.core.equalisation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class RecordingParams:
         Logit of music below which it is judged as a recording where its verdict is unsure otherwise. Of other
         songs 9 % lie below it, of real recordings 93 %.
     doubtful_below
-        Logit of music, before and after enhancement, below which no genre is sure.
+        Logit of music, before and after equalisation, below which no genre is sure.
     unsure_below
         Probability of the likeliest genre below which it is not sure.
     """
@@ -47,7 +49,7 @@ class RecordingParams:
     drowned_below: float = 0.8
     score_below: float = 2.0
     doubtful_below: float = 0.5
-    unsure_below: float = 0.35
+    unsure_below: float = 0.45
 
 
 DEFAULT_PARAMS: Final = RecordingParams()
@@ -55,25 +57,40 @@ DEFAULT_PARAMS: Final = RecordingParams()
 
 @dataclass(frozen=True, slots=True)
 class RecordingVerdict:
-    """The verdict on an enhanced recording; `probabilities` by label sum to 1."""
+    """The verdict on an equalised recording; `probabilities` by label sum to 1."""
 
     label: str
     probabilities: Mapping[str, float]
     unsure: bool
 
 
-def tag_enhanced(tagger: Tagger, samples: FloatArray, *, sample_rate: int = 22_050) -> TagOutput:
-    """Enhance a recording and tag it with the network whose embedding the head reads.
+def input_version(tagger: str) -> str:
+    """Of the tagger and of how a recording is equalised: a head that names another one is not used."""
+    return f"{tagger}.{_EQUALISATION}"
+
+
+def tag_equalised(
+    tagger: Tagger, samples: FloatArray, *, sample_rate: int = 22_050, most: int = MOST_PATCHES
+) -> TagOutput:
+    """Tag equalised patches of a recording with the network whose embedding the head reads.
 
     Parameters
     ----------
     samples
         (n_samples,) mono.
+    most
+        Largest number of patches; one alone lies in the middle.
     """
-    most = int(SECONDS * sample_rate)
-    begin = max(0, (samples.size - most) // 2)
-    part = enhance(samples[begin : begin + most], sample_rate=sample_rate)
-    return tagger.tag(part, sample_rate=sample_rate, networks=("msd",), step=STEP_FRAMES, treble=True)
+    longest = int(SECONDS * sample_rate)
+    begin = max(0, (samples.size - longest) // 2)
+    cut = patches_of(
+        samples[begin : begin + longest],
+        sample_rate=sample_rate,
+        most=most,
+        step=STEP_FRAMES if most > 1 else PATCH_FRAMES,
+        treble=True,
+    )
+    return tagger.tag_patches(replace(cut, log_mel=equalise(cut.log_mel)), networks=("msd",))
 
 
 def judge_recording(
@@ -84,16 +101,16 @@ def judge_recording(
     scores: tuple[float, float],
     params: RecordingParams = DEFAULT_PARAMS,
 ) -> RecordingVerdict:
-    """Name the genre of an enhanced recording.
+    """Name the genre of an equalised recording.
 
     Parameters
     ----------
     network
         Probabilities of the platform's network by label: labels that the head does not know keep them.
     embedding
-        (200,) mean embedding of the enhanced sound.
+        (200,) mean embedding of the equalised sound.
     scores
-        Logits of music before and after enhancement.
+        Logits of music before and after equalisation.
     """
     labels = list(network)
     own = np.array([network[label] for label in labels], np.float64)

@@ -116,8 +116,8 @@ class TagOutput:
         Of each network, places of the patches that it was given.
     narrow
         Whether there is nothing above 4 kHz, as on a telephone.
-    enhanced
-        The output for the same sound after `classifier.core.enhancement`; None where that was not needed.
+    equalised
+        The output for the same sound after `classifier.core.equalisation`; None where that was not needed.
     """
 
     start: NDArray[np.float64]
@@ -125,7 +125,7 @@ class TagOutput:
     networks: Mapping[str, PatchTags]
     asked: Mapping[str, IntArray]
     narrow: bool = False
-    enhanced: TagOutput | None = None
+    equalised: TagOutput | None = None
 
     @property
     def centre(self) -> NDArray[np.float64]:

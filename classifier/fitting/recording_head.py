@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from classifier.core.audio import SAMPLE_RATE, AudioLimits, decode
 from classifier.core.dataset import DatasetError
-from classifier.core.enhancement import enhance
-from classifier.core.recordings import RECORDING_HEAD_FILE
+from classifier.core.recordings import RECORDING_HEAD_FILE, input_version, tag_equalised
 from classifier.core.tagger import Tagger
 from classifier.core.verdict import TaggerHead, pool_tags
 from classifier.fitting.artifact.arrays import write_arrays
@@ -43,7 +42,7 @@ class RecordingRecipe:
         Of all of it.
     """
 
-    rounds: int = 6
+    rounds: int = 9
     voices: int = 80
     inverse_penalty: float = 0.002
     seed: int = 11
@@ -57,7 +56,7 @@ def simulated_examples(
     recipe: RecordingRecipe = RecordingRecipe(),
     on_clip: Callable[[int, int], None] = lambda done, total: None,
 ) -> HeadExamples:
-    """Embeddings of simulated recordings of the clips in a data folder, enhanced as in service.
+    """Embeddings of simulated recordings of the clips in a data folder, equalised as in service.
 
     Raises
     ------
@@ -95,7 +94,9 @@ def fit_recording_head(
     ValueError
         Fewer than two genres have examples.
     """
-    return fit_head(examples, tagger=tagger, recipe=HeadRecipe(inverse_penalty=recipe.inverse_penalty))
+    return fit_head(
+        examples, tagger=input_version(tagger), recipe=HeadRecipe(inverse_penalty=recipe.inverse_penalty)
+    )
 
 
 def write_recording_head(
@@ -119,7 +120,7 @@ def _embedding(
 ) -> NDArray[np.float32]:
     length = int(EXCERPT_SECONDS * SAMPLE_RATE)
     begin = int(rng.integers(max(len(samples) - length, 0) + 1))
-    excerpt = samples[begin : begin + length].astype(np.float64)
+    # A shorter one is repeated before the noise is added: noise that repeats would be known by that.
+    excerpt = np.resize(samples[begin : begin + length], length).astype(np.float64)
     recorded = simulated_recording(excerpt, crowd, rng).astype(np.float32)
-    output = tagger.tag(enhance(recorded), networks=("msd",), most=1, treble=True)
-    return pool_tags(output, version=tagger.version).embedding
+    return pool_tags(tag_equalised(tagger, recorded, most=1), version=tagger.version).embedding

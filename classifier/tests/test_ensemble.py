@@ -17,6 +17,7 @@ from classifier.core.ensemble import Ensemble, entry_for
 from classifier.core.errors import ReleaseError
 from classifier.core.inference import Classifier
 from classifier.core.prediction import Prediction, Segment, TrackTags
+from classifier.core.recordings import RECORDING_HEAD_FILE, input_version
 from classifier.core.tagger import MSD_TAGS, PATCH_SECONDS, PatchTags, TagOutput
 from classifier.core.verdict import DEFAULT_PARAMS, HEAD_FILE, TaggerHead, pool_tags
 from classifier.releases import current_release
@@ -94,9 +95,9 @@ def test_without_music_no_genre_is_named_whatever_the_tags_are() -> None:
     assert joined.style is None
 
 
-def head_bytes() -> bytes:
+def head_bytes(tagger: str = "v") -> bytes:
     content = io.BytesIO()
-    metadata = json.dumps({"labels": list(LABELS), "tagger": "v"})
+    metadata = json.dumps({"labels": list(LABELS), "tagger": tagger})
     np.savez(content, weights=np.zeros((4, 3)), biases=np.zeros(3), metadata=np.array(metadata))
     return content.getvalue()
 
@@ -115,6 +116,23 @@ def test_a_version_with_a_head_is_read(tmp_path: Path) -> None:
     assert loaded.head is not None
     assert loaded.head.labels == LABELS
     assert loaded.params == DEFAULT_PARAMS
+
+
+@pytest.mark.parametrize(
+    ("tagger", "used"), [(input_version("v"), True), ("v", False), ("w.equalised", False)]
+)
+def test_a_head_for_recordings_that_were_prepared_otherwise_is_not_used(
+    tmp_path: Path, tagger: str, used: bool
+) -> None:
+    content = head_bytes(tagger)
+    (tmp_path / HEAD_FILE).write_bytes(head_bytes())
+    (tmp_path / RECORDING_HEAD_FILE).write_bytes(content)
+    named = metadata_with(recording_head_sha256=hashlib.sha256(content).hexdigest())
+
+    loaded = Ensemble.load(tmp_path, named)
+
+    assert loaded is not None
+    assert (loaded.recording_head is not None) is used
 
 
 def test_a_version_without_the_entry_is_not_joined(tmp_path: Path) -> None:

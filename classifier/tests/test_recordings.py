@@ -12,7 +12,7 @@ from classifier.core import tagger
 from classifier.core.ensemble import Ensemble
 from classifier.core.music_detection import MusicDetector
 from classifier.core.prediction import Prediction, Segment
-from classifier.core.recordings import RECORDING_HEAD_FILE
+from classifier.core.recordings import RECORDING_HEAD_FILE, input_version
 from classifier.core.tagger import MSD_TAGS, PatchTags, TagOutput
 from classifier.core.verdict import DEFAULT_PARAMS as VERDICT_PARAMS
 from classifier.core.verdict import TaggerHead
@@ -26,7 +26,7 @@ EMBEDDING = 200
 
 
 def output(
-    score: float, *, jazz: float = 0.0, tag: str = "rock", enhanced: TagOutput | None = None
+    score: float, *, jazz: float = 0.0, tag: str = "rock", equalised: TagOutput | None = None
 ) -> TagOutput:
     """The tagger's output whose music is heard with `score`, and whose embedding speaks for jazz."""
     logits = np.full((1, len(MSD_TAGS)), -4.0, np.float32)
@@ -38,7 +38,7 @@ def output(
         level=np.ones(1, np.float32),
         networks={"msd": PatchTags(logits, embedding, np.zeros((1, 4), np.float32))},
         asked={"msd": np.zeros(1, np.intp)},
-        enhanced=enhanced,
+        equalised=equalised,
     )
 
 
@@ -71,24 +71,24 @@ def rock() -> Prediction:
 
 
 @pytest.mark.parametrize(("score", "expected"), [(-5.0, False), (-0.5, True), (1.0, True), (2.0, False)])
-def test_what_is_worth_enhancing(score: float, expected: bool) -> None:
+def test_what_is_worth_equalising(score: float, expected: bool) -> None:
     assert ensemble().is_recording(output(score)) is expected
 
 
-def test_a_telephones_band_is_not_enhanced() -> None:
+def test_a_telephones_band_is_not_equalised() -> None:
     assert not ensemble().is_recording(replace(output(0.2), narrow=True))
 
 
-def test_a_version_without_a_head_for_recordings_enhances_nothing() -> None:
+def test_a_version_without_a_head_for_recordings_equalises_nothing() -> None:
     joined = ensemble()
     joined.recording_head = None
     assert not joined.is_recording(output(0.2))
-    found = joined.refine(rock(), output(0.2, enhanced=output(3.0, jazz=9.0)))
+    found = joined.refine(rock(), output(0.2, equalised=output(3.0, jazz=9.0)))
     assert found.label == "rock"
 
 
-def test_drowned_music_has_the_verdict_on_the_enhanced_sound() -> None:
-    found = ensemble().refine(rock(), output(0.6, enhanced=output(1.0, jazz=5.0)))
+def test_drowned_music_has_the_verdict_on_the_equalised_sound() -> None:
+    found = ensemble().refine(rock(), output(0.6, equalised=output(1.0, jazz=5.0)))
     assert (found.label, found.unsure, found.music) == ("jazz", False, True)
     assert found.confidence == found.probabilities["jazz"] > 0.9
     assert sum(found.probabilities.values()) == pytest.approx(1)
@@ -104,31 +104,31 @@ def test_drowned_music_has_the_verdict_on_the_enhanced_sound() -> None:
     ("before", "after", "jazz"), [(0.2, 3.0, 5.0), (0.6, 0.2, 5.0), (0.6, 3.0, 0.01)], ids=str
 )
 def test_what_is_not_heard_is_unsure(before: float, after: float, jazz: float) -> None:
-    found = ensemble().refine(rock(), output(before, enhanced=output(after, jazz=jazz)))
+    found = ensemble().refine(rock(), output(before, equalised=output(after, jazz=jazz)))
     assert found.label == "jazz"
     assert found.unsure
 
 
 def test_a_sure_verdict_on_audible_music_stays() -> None:
-    found = ensemble().refine(rock(), output(1.0, enhanced=output(3.0, jazz=5.0)))
+    found = ensemble().refine(rock(), output(1.0, equalised=output(3.0, jazz=5.0)))
     assert (found.label, found.unsure) == ("rock", False)
 
 
 def test_without_music_nothing_is_named() -> None:
-    found = ensemble().refine(rock(), output(-3.0, enhanced=output(3.0, jazz=5.0)))
+    found = ensemble().refine(rock(), output(-3.0, equalised=output(3.0, jazz=5.0)))
     assert (found.label, found.music, found.unsure) == (None, False, True)
 
 
 def test_a_head_of_another_size_is_not_used() -> None:
     joined = ensemble()
     joined.recording_head = TaggerHead(np.zeros((3, 3)), np.zeros(3), LABELS, "v")
-    assert joined.refine(rock(), output(0.2, enhanced=output(3.0, jazz=5.0))).label == "rock"
+    assert joined.refine(rock(), output(0.2, equalised=output(3.0, jazz=5.0))).label == "rock"
 
 
 def test_a_label_that_the_head_does_not_know_keeps_what_the_network_gives() -> None:
     shares = {"jazz": 0.02, "metal": 0.04, "rock": 0.04, "chiptune": 0.9}
     own = replace(rock(), probabilities=shares, timeline=[])
-    found = ensemble().refine(own, output(0.2, enhanced=output(3.0, jazz=5.0)))
+    found = ensemble().refine(own, output(0.2, equalised=output(3.0, jazz=5.0)))
     assert found.label == "chiptune"
 
 
@@ -156,7 +156,7 @@ def test_a_head_is_fitted_stored_and_read_again(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [RECORDING_HEAD_FILE]
     read = TaggerHead.from_bytes((tmp_path / RECORDING_HEAD_FILE).read_bytes())
     assert read.labels == LABELS
-    assert read.tagger == stored["tagger"] == "v"
+    assert read.tagger == stored["tagger"] == input_version("v")
     for target, label in enumerate(LABELS):
         row = np.zeros(EMBEDDING, np.float32)
         row[target] = 4
@@ -189,10 +189,10 @@ def test_the_tagger_is_given_drowned_music_twice(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(classifier.ensemble, "is_recording", lambda _output: True)
     output = classifier.tag(samples)
     assert output is not None
-    assert output.enhanced is not None
-    assert list(output.enhanced.networks) == ["msd"]
-    assert len(output.enhanced.start) > len(output.start)
+    assert output.equalised is not None
+    assert list(output.equalised.networks) == ["msd"]
+    assert len(output.equalised.start) > len(output.start)
     monkeypatch.setattr(classifier.ensemble, "is_recording", lambda _output: False)
     clear = classifier.tag(samples)
     assert clear is not None
-    assert clear.enhanced is None
+    assert clear.equalised is None
