@@ -53,7 +53,7 @@ class ConstantNode(Node):
 
 
 class UuidUrlNode(Node):
-    """The address of a view whose only argument is a UUID."""
+    """The address of a view whose only arguments are UUIDs."""
 
     child_nodelists = ()
 
@@ -61,11 +61,11 @@ class UuidUrlNode(Node):
         self._node = node
 
     def render(self, context: Context) -> str:
-        value = self._node.args[0].resolve(context)
-        if type(value) is not UUID:
+        values = [arg.resolve(context) for arg in self._node.args]
+        if any(type(value) is not UUID for value in values):
             return str(self._node.render(context))
         try:
-            url = address_of(self._node.view_name.resolve(context), value)
+            url = address_of(self._node.view_name.resolve(context), *values)
         except NoReverseMatch:
             if self._node.asvar is None:
                 raise
@@ -111,7 +111,7 @@ def url(parser: Parser, token: Token) -> Node:
         return node
     if not node.args:
         return ConstantNode(node, node.asvar, _addresses)
-    return UuidUrlNode(node) if len(node.args) == 1 else node
+    return UuidUrlNode(node)
 
 
 def take_over() -> None:
