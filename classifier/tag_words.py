@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import get_language, gettext, gettext_noop
 
 from classifier.core.tags import GROUPS, TAGS, Tag
 
@@ -120,6 +121,11 @@ class NamedTag:
 
 def named(slug: str) -> NamedTag:
     """Return a tag in the reader's language; KeyError where there is none."""
+    return _named(slug, get_language())
+
+
+@lru_cache(maxsize=1_000)
+def _named(slug: str, _language: str | None) -> NamedTag:
     name, meaning = _WORDS[slug]
     return NamedTag(TAGS[slug], gettext(name), gettext(meaning))
 

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template import Context
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from classifier import key_words as words_of_keys
 from classifier.core.keys import parsed
 from classifier.models import Genre
+from genreweb.filled_parts import filled
 from genreweb.storage import download_url
 from library.errors import sentence
 from library.models import Analysis, Track
+
+if TYPE_CHECKING:
+    from library.views.verdict import Bar
 
 register = template.Library()
 
@@ -71,6 +77,21 @@ def unsure_between(context: Context, analysis: Analysis) -> str:
     if len(names) == 3:
         return _("{first}, {second} or {third}").format(first=names[0], second=names[1], third=names[2])
     return _("{first} or {second}").format(first=names[0], second=names[1]) if len(names) == 2 else names[0]
+
+
+@register.simple_tag
+def bar_row(bar: Bar, *, is_top: bool = False) -> SafeString:
+    """Draw the row of a genre in the table of probabilities."""
+    genre = bar.genre
+    slots = {
+        "colour": genre.colour,
+        "slug": genre.slug,
+        "slug_in_address": quote(genre.slug),
+        "name": genre.display_name,
+        "share": f"{bar.share:.4f}",
+        "percent": bar.percent,
+    }
+    return filled("library/track/bar.html", slots, {"is_top": is_top})
 
 
 @register.filter

@@ -232,7 +232,9 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
         uses_tagger = bool(track.uses_tagger)  # type: ignore[attr-defined]  # annotated by `_track`
         verdict = Verdict.of(track.current, genre_of, uses_tagger=uses_tagger)
         context["verdict"] = verdict
-        context["why"] = Why.of(track.current, genre_of)
+        context["pictures"], context["scales"] = verdict.pictures, verdict.scales
+        context["why"] = found = Why.of(track.current, genre_of)
+        context["has_why"] = found is not None
         context["measures"] = measures(track.current)
         context["sound_data"] = sound_data(verdict)
         context["similar"] = shown(request, track)
