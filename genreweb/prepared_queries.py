@@ -42,7 +42,7 @@ class PreparedQueries:
         self._written: dict[Hashable, _Written] = {}
 
     def rows(self, shape: Hashable, values: Sequence[Any], *, like: Like) -> list[tuple[Any, ...]]:
-        """Give the rows of a query.
+        """Give the rows of a query, as the database gives them.
 
         Parameters
         ----------

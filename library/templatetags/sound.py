@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 from django import template
@@ -20,6 +20,7 @@ from classifier import key_words as words_of_keys
 from classifier.core.keys import parsed
 from classifier.models import Genre
 from genreweb.filled_parts import filled
+from genreweb.prepared_queries import PreparedQueries
 from genreweb.storage import download_url
 from library.errors import sentence
 from library.models import Analysis, Track
@@ -31,6 +32,7 @@ register = template.Library()
 
 KNOWN_GENRES = "known_genres"
 """Variable of a context that holds the genres already."""
+_QUERIES: Final = PreparedQueries()
 _KEPT = "genres_by_slug"
 _UNLISTED_COLOUR = "#8a8d96"
 
@@ -43,7 +45,8 @@ def genres_by_slug(context: Context) -> dict[str, Genre]:
     keeper: Any = context.get("request")
     known: dict[str, Genre] | None = getattr(keeper, _KEPT, None)
     if known is None:
-        known = {genre.slug: genre for genre in Genre.objects.all()}
+        all_genres = _QUERIES.instances("genres", [], like=lambda: (Genre.objects.all(), []))
+        known = {genre.slug: genre for genre in all_genres}
         if keeper is not None:
             setattr(keeper, _KEPT, known)
     return known
