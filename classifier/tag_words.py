@@ -143,6 +143,11 @@ def sounds(style: str) -> str:
 
 def choices() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return all tags by group, as a form offers them."""
+    return list(_choices(get_language()))
+
+
+@lru_cache(maxsize=20)
+def _choices(_language: str | None) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         (group_name(group), [(tag.slug, named(tag.slug).name) for tag in TAGS.values() if tag.group == group])
         for group in GROUPS
