@@ -26,7 +26,11 @@ _SLOTS: Final = re.compile(rf"{_MARK}(\d+)E|{_MARK.lower()[4:]}-0000-4000-8000-0
 
 
 def filled(
-    template: str, slots: Mapping[str, Any], depends_on: Mapping[str, Hashable], *, language: str | None = None
+    template: str,
+    slots: Mapping[str, Any],
+    depends_on: Mapping[str, Hashable],
+    *,
+    language: str | None = None,
 ) -> SafeString:
     """Draw a part of a page.
 
@@ -48,9 +52,7 @@ def filled(
         language or get_language(),
         (get_script_prefix(), get_urlconf()),
     )
-    texts = [
-        str(value) if name in keys else conditional_escape(value) for name, value in slots.items()
-    ]
+    texts = [str(value) if name in keys else conditional_escape(value) for name, value in slots.items()]
     return SafeString("".join([piece if type(piece) is str else texts[piece] for piece in pieces]))
 
 

@@ -22,9 +22,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.core.ensemble import METADATA_KEY as ENSEMBLE
 from classifier.core.tags import in_order
-from library.api.serializers import TrackSerializer
 from genreweb.accounts.models import User
 from genreweb.prepared_queries import PreparedQueries
+from library.api.serializers import TrackSerializer
 from library.errors import sentence
 from library.models import Track, TrackQuerySet
 from library.services import explanations, queue

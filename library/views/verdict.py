@@ -154,9 +154,7 @@ class Verdict:
     @property
     def pictures(self) -> list[Picture]:
         stored = {name: getattr(self.analysis, name) for name in _PICTURES}
-        return [
-            Picture(name, str(_PICTURES[name][0]), file.name, file.url) for name, file in stored.items()
-        ]
+        return [Picture(name, str(_PICTURES[name][0]), file.name, file.url) for name, file in stored.items()]
 
     @property
     def scales(self) -> tuple[Scale, ...]:
