@@ -136,8 +136,8 @@ class PartNode(Node):
 def part(parser: Parser, token: Token) -> PartNode:
     """Include a part that is drawn once: ``{% part "x.html" news=number slots email=user.email %}``.
 
-    It sees nothing but what is named. The variables after ``slots`` it shows as they are; by the others it may
-    decide, and for each of their values it is drawn.
+    It sees nothing but what is named. The variables after ``slots`` it shows as they are; by the others it
+    may decide, and for each of their values it is drawn.
     """
     _tag, name, *bits = token.split_contents()
     place = bits.index("slots") if "slots" in bits else len(bits)

@@ -1,7 +1,7 @@
 """Parts of pages that are drawn once and then filled in with what differs from reader to reader.
 
-Drawing a small template takes Django a quarter of a millisecond, and a list has dozens. What a part depends on
-is its key; a text that it only shows is a slot, which is filled in afterwards.
+Drawing a small template takes Django a quarter of a millisecond, and a list has dozens. What a part depends
+on is its key; a text that it only shows is a slot, which is filled in afterwards.
 """
 
 from __future__ import annotations

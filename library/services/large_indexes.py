@@ -51,8 +51,8 @@ def indexes() -> list[tuple[type[models.Model], models.Index]]:
 def drop(*, wait_seconds: float = WAIT_SECONDS, on_kept: Callable[[str], None] = lambda name: None) -> None:
     """Drop the large indexes. Until they are built again what they answer is right, but slow.
 
-    Nobody who reads or writes waits for it. An index whose table others hold for longer than `wait_seconds` is
-    kept, and at most no longer used: `build` mends that.
+    Nobody who reads or writes waits for it. An index whose table others hold for longer than `wait_seconds`
+    is kept, and at most no longer used: `build` mends that.
     """
     for _model, index in indexes():
         if not _drop(index.name, wait_seconds):

@@ -25,7 +25,7 @@ from library.services.seed_vectors import Made, Maker, models
 from library.services.seed_words import Words
 
 LOT: Final = 1_000
-"""Tracks per transaction. Inserting their vectors into the large indexes takes seconds, on a busy site more."""
+"""Tracks per transaction. Inserting their vectors into the large indexes takes seconds, or a minute."""
 FEW: Final = 20
 """Real tracks that a site may have without being asked whether it is the right one."""
 PEOPLE: Final = 10
