@@ -53,7 +53,7 @@ def filled(
         (get_script_prefix(), get_urlconf()),
     )
     texts = [str(value) if name in keys else conditional_escape(value) for name, value in slots.items()]
-    return SafeString("".join([piece if type(piece) is str else texts[piece] for piece in pieces]))
+    return SafeString("".join([piece if isinstance(piece, str) else texts[piece] for piece in pieces]))
 
 
 @lru_cache(maxsize=_MOST_KEPT)

@@ -72,7 +72,7 @@ class PreparedQueries:
         # The one of this thread.
         compiler.connection = connection
         fetched = [_fetched(written, values)]
-        compiler.execute_sql = lambda **_how: fetched  # type: ignore[method-assign]  # was asked already
+        compiler.execute_sql = lambda **_how: fetched  # type: ignore[assignment,method-assign]  # was asked
         query = SimpleNamespace(get_compiler=lambda using: compiler)
         # As much of a query set as the iterator needs that makes objects of rows.
         asked = SimpleNamespace(query=query, db=connection.alias, _known_related_objects={})
