@@ -19,7 +19,7 @@ from classifier.core.lenses import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LensWords:
     """A lens: its name, and what it compares."""
 

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from classifier import version_files
 from classifier.core import tagger
@@ -22,7 +22,9 @@ from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
 from genreweb.health import ConcernError
+from genreweb.prepared_queries import PreparedQueries
 
+_QUERIES: Final = PreparedQueries()
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_SECONDS = 20.0
@@ -136,7 +138,12 @@ def look_for_faults() -> None:
 
 def name_in_service() -> str:
     """Name the version in service; '' where there is none."""
-    return ModelVersion.objects.filter(is_in_service=True).values_list("name", flat=True).first() or ""
+    rows = _QUERIES.rows("name", [], like=lambda: (_in_service().values_list("name"), []))
+    return str(rows[0][0]) if rows else ""
+
+
+def _in_service() -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(is_in_service=True).order_by()
 
 
 def load(version: ModelVersion) -> Classifier:

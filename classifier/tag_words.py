@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import get_language, gettext, gettext_noop
 
 from classifier.core.tags import GROUPS, TAGS, Tag
 
@@ -120,6 +121,11 @@ class NamedTag:
 
 def named(slug: str) -> NamedTag:
     """Return a tag in the reader's language; KeyError where there is none."""
+    return _named(slug, get_language())
+
+
+@lru_cache(maxsize=1_000)
+def _named(slug: str, _language: str | None) -> NamedTag:
     name, meaning = _WORDS[slug]
     return NamedTag(TAGS[slug], gettext(name), gettext(meaning))
 
@@ -137,6 +143,11 @@ def sounds(style: str) -> str:
 
 def choices() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return all tags by group, as a form offers them."""
+    return list(_choices(get_language()))
+
+
+@lru_cache(maxsize=20)
+def _choices(_language: str | None) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         (group_name(group), [(tag.slug, named(tag.slug).name) for tag in TAGS.values() if tag.group == group])
         for group in GROUPS

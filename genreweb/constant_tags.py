@@ -16,17 +16,19 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.template import Context, Library, Node
-from django.template.base import Parser, Token, Variable
+from django.template import Context, Library, Node, TemplateSyntaxError
+from django.template.base import FilterExpression, Parser, Token, Variable, token_kwargs
 from django.template.defaulttags import URLNode
 from django.template.defaulttags import url as django_url
 from django.templatetags import i18n
 from django.templatetags import static as static_files
 from django.templatetags.static import StaticNode
 from django.urls import NoReverseMatch, get_script_prefix, get_urlconf
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from genreweb.addresses import address_of
+from genreweb.filled_parts import filled
 
 register = Library()
 
@@ -53,7 +55,7 @@ class ConstantNode(Node):
 
 
 class UuidUrlNode(Node):
-    """The address of a view whose only argument is a UUID."""
+    """The address of a view whose only arguments are UUIDs."""
 
     child_nodelists = ()
 
@@ -61,11 +63,11 @@ class UuidUrlNode(Node):
         self._node = node
 
     def render(self, context: Context) -> str:
-        value = self._node.args[0].resolve(context)
-        if type(value) is not UUID:
+        values = [arg.resolve(context) for arg in self._node.args]
+        if any(type(value) is not UUID for value in values):
             return str(self._node.render(context))
         try:
-            url = address_of(self._node.view_name.resolve(context), value)
+            url = address_of(self._node.view_name.resolve(context), *values)
         except NoReverseMatch:
             if self._node.asvar is None:
                 raise
@@ -111,7 +113,39 @@ def url(parser: Parser, token: Token) -> Node:
         return node
     if not node.args:
         return ConstantNode(node, node.asvar, _addresses)
-    return UuidUrlNode(node) if len(node.args) == 1 else node
+    return UuidUrlNode(node)
+
+
+class PartNode(Node):
+    """A part of a page that `filled` draws."""
+
+    child_nodelists = ()
+
+    def __init__(
+        self, name: str, depends_on: dict[str, FilterExpression], slots: dict[str, FilterExpression]
+    ) -> None:
+        self._name, self._depends_on, self._slots = name, depends_on, slots
+
+    def render(self, context: Context) -> SafeString:
+        slots = {name: value.resolve(context) for name, value in self._slots.items()}
+        depends_on = {name: value.resolve(context) for name, value in self._depends_on.items()}
+        return filled(self._name, slots, depends_on)
+
+
+@register.tag("part")
+def part(parser: Parser, token: Token) -> PartNode:
+    """Include a part that is drawn once: ``{% part "x.html" news=number slots email=user.email %}``.
+
+    It sees nothing but what is named. The variables after ``slots`` it shows as they are; by the others it
+    may decide, and for each of their values it is drawn.
+    """
+    _tag, name, *bits = token.split_contents()
+    place = bits.index("slots") if "slots" in bits else len(bits)
+    depends_on, slots = bits[:place], bits[place + 1 :]
+    found = token_kwargs(depends_on, parser), token_kwargs(slots, parser)
+    if name[:1] not in "\"'" or depends_on or slots:
+        raise TemplateSyntaxError("part takes the name of a template, then names with values.")
+    return PartNode(name[1:-1], *found)
 
 
 def take_over() -> None:

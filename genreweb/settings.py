@@ -109,7 +109,7 @@ CACHES: dict[str, Any] = {
     }
 }
 # A cached session would outlive a sign-out that did not reach Redis.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "genreweb.sessions"
 
 # --- files ----------------------------------------------------------------------------------------------
 S3_BUCKET = env.str("S3_BUCKET", "")

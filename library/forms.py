@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import F, Q
 from django.forms.utils import flatatt
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -75,7 +76,7 @@ class Choice(forms.Select):
     ) -> SafeString:
         chosen = set(self.format_value(value) or ())
         parts = [
-            format_html('<optgroup label="{}">{}</optgroup>', label, _options(inside, chosen))
+            _group(label, tuple(inside), frozenset(chosen))
             if isinstance(inside, (list, tuple))
             else _options([(label, inside)], chosen)
             for label, inside in self.choices
@@ -84,12 +85,19 @@ class Choice(forms.Select):
         return format_html("<select{}>{}</select>", attributes, mark_safe("".join(parts)))  # noqa: S308  # escaped
 
 
+@lru_cache(maxsize=100)
+def _group(label: str, inside: tuple[tuple[str, str], ...], chosen: frozenset[str]) -> SafeString:
+    return format_html('<optgroup label="{}">{}</optgroup>', label, _options(inside, chosen))
+
+
 def _options(choices: Iterable[tuple[Any, Any]], chosen: Collection[str]) -> SafeString:
-    return format_html_join(
-        "",
-        '<option value="{}"{}>{}</option>',
-        ((key, mark_safe(" selected") if str(key) in chosen else "", words) for key, words in choices),
-    )
+    # As `format_html_join` does it, which takes three times as long.
+    parts = [
+        f'<option value="{conditional_escape(key)}"{" selected" if str(key) in chosen else ""}>'
+        f"{conditional_escape(words)}</option>"
+        for key, words in choices
+    ]
+    return mark_safe("".join(parts))  # noqa: S308  # escaped
 
 
 class HistoryForm(forms.Form):

@@ -14,13 +14,16 @@ from functools import partial
 from typing import Final
 
 from django.contrib.postgres.indexes import GinIndex
-from django.db import DatabaseError, connection, models
+from django.db import DatabaseError, OperationalError, connection, models
 from pgvector.django import HnswIndex
+from psycopg.errors import LockNotAvailable
 
 from library.models import Track, TrackLens
 
 log = logging.getLogger(__name__)
 
+WAIT_SECONDS: Final = 5.0
+"""For others to let go of a table whose index is to be dropped."""
 MEMORY_MB: Final = 1024
 """For one build, where nothing else is said; see docs/large-sites.md."""
 _LARGE: Final = (HnswIndex, GinIndex)
@@ -45,14 +48,23 @@ def indexes() -> list[tuple[type[models.Model], models.Index]]:
     ]
 
 
-def drop() -> None:
-    """Drop the large indexes. Until they are built again what they answer is right, but slow."""
+def drop(*, wait_seconds: float = WAIT_SECONDS, on_kept: Callable[[str], None] = lambda name: None) -> None:
+    """Drop the large indexes. Until they are built again what they answer is right, but slow.
+
+    Nobody who reads or writes waits for it. An index whose table others hold for longer than `wait_seconds`
+    is kept, and at most no longer used: `build` mends that.
+    """
     for _model, index in indexes():
-        _drop(index.name)
+        if not _drop(index.name, wait_seconds):
+            on_kept(index.name)
 
 
 def build(
-    *, memory_mb: int = MEMORY_MB, anew: bool = False, on_built: Callable[[Built], None] = lambda built: None
+    *,
+    memory_mb: int = MEMORY_MB,
+    anew: bool = False,
+    on_begin: Callable[[str], None] = lambda name: None,
+    on_built: Callable[[Built], None] = lambda built: None,
 ) -> list[Built]:
     """Build the large indexes that are missing or were not finished.
 
@@ -62,11 +74,14 @@ def build(
         How much memory one build may take.
     anew
         Build all of them, each beside the one in use, which it then replaces.
+    on_begin, on_built
+        Are told of each before and after. A build waits for transactions that began before it.
     """
     done = []
     for model, index in indexes():
         if _state(index.name) == "valid" and not anew:
             continue
+        on_begin(index.name)
         started = time.perf_counter()
         _with_memory(memory_mb, partial(_build, model, index))
         built = Built(index.name, time.perf_counter() - started, size(index.name))
@@ -125,6 +140,17 @@ def _state(name: str) -> str:
     return "missing" if row is None else "valid" if row[0] else "invalid"
 
 
-def _drop(name: str) -> None:
+def _drop(name: str, wait_seconds: float) -> bool:
+    """Drop an index; False where others held its table for too long."""
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP INDEX IF EXISTS {connection.ops.quote_name(name)}")
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{wait_seconds * 1000:.0f}ms"])
+        try:
+            # Without it whoever reads would have to wait behind this for those who read already.
+            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {connection.ops.quote_name(name)}")
+        except OperationalError as error:
+            if isinstance(error.__cause__, LockNotAvailable):
+                return False
+            raise
+        finally:
+            cursor.execute("RESET lock_timeout")
+    return True

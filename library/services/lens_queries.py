@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from classifier.core import fingerprint
@@ -22,6 +23,7 @@ from classifier.core.lenses import (
     unit,
 )
 from classifier.core.tags import flattened
+from genreweb.prepared_queries import PreparedQueries
 from library.models import Analysis, Track, TrackLens
 
 FloatArray = NDArray[np.float32]
@@ -31,6 +33,7 @@ Words = NDArray[np.int32]
 COPY_WITHIN: Final = {BLEND: 0.6, SOUND: 0.6, HARMONY: 0.9, HARMONY_ANY_KEY: 1.0, TIMBRE: 0.75, MOOD: 0.6}
 """By lens, the distance from which on tracks are not compared by their fingerprints."""
 MOST_COMPARED: Final = 5
+_QUERIES: Final = PreparedQueries()
 AWAY: Final = 0.5
 """How much what a search leads away from counts beside what it leads to."""
 
@@ -79,11 +82,9 @@ def query_of(tracks: Sequence[Track], unlike: Sequence[Track] = ()) -> LensQuery
     unlike
         Analysed tracks to lead away from.
     """
-    needed = ("descriptor", "descriptor_version", "fingerprint", "tags", "key")
     liked = {track.current_id for track in tracks}
     everything = [*tracks, *unlike]
-    found = Analysis.objects.filter(pk__in=[track.current_id for track in everything]).only(*needed)
-    recordings = list(found)
+    recordings = _analyses([track.current_id for track in everything])
     analyses = [analysis for analysis in recordings if analysis.pk in liked]
     versions = {analysis.descriptor_version for analysis in analyses}
     keys = {analysis.key for analysis in analyses}
@@ -100,13 +101,30 @@ def query_of(tracks: Sequence[Track], unlike: Sequence[Track] = ()) -> LensQuery
     )
 
 
+def _analyses(keys: Sequence[int | None]) -> list[Analysis]:
+    """Read what is needed of some analyses, in no order."""
+    needed = ("descriptor", "descriptor_version", "fingerprint", "tags", "key")
+
+    def like() -> tuple[QuerySet[Analysis], Sequence[Any]]:
+        others = range(-len(keys), 0)
+        return Analysis.objects.filter(pk__in=others).only(*needed).order_by(), others
+
+    return _QUERIES.instances(("analyses", len(keys)), keys, like=like)
+
+
 def _vectors(tracks: Sequence[Track], unlike: Sequence[Track]) -> dict[str, FloatArray]:
-    rows = TrackLens.objects.filter(track__in=[track.pk for track in (*tracks, *unlike)], version=VERSION)
+    keys = [track.pk for track in (*tracks, *unlike)]
+
+    def like() -> tuple[QuerySet[TrackLens], Sequence[Any]]:
+        others = [UUID(int=number) for number in range(len(keys))]
+        rows = TrackLens.objects.filter(track__in=others, version=VERSION).order_by()
+        return rows.only("track", "lens", "vector"), others
+
     away = {track.pk for track in unlike}
     towards: dict[str, list[FloatArray]] = {}
     avoided: dict[str, list[FloatArray]] = {}
-    for track, lens, vector in rows.values_list("track", "lens", "vector"):
-        (avoided if track in away else towards).setdefault(lens, []).append(_array(vector))
+    for row in _QUERIES.instances(("vectors", len(keys)), keys, like=like):
+        (avoided if row.track_id in away else towards).setdefault(row.lens, []).append(_array(row.vector))
     vectors = {lens: _mean(found) for lens, found in towards.items() if len(found) == len(tracks)}
     for lens in vectors.keys() & avoided.keys():
         vectors[lens] = unit((vectors[lens] - AWAY * _mean(avoided[lens]))[None])[0]

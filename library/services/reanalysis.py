@@ -6,6 +6,7 @@ There is no list of what a re-analysis still has to do: left are the tracks that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from classifier.models import ModelVersion
 from genreweb.accounts.models import User
+from genreweb.prepared_queries import PreparedQueries
 from library.errors import TrackError
 from library.models import Analysis, Reanalysis, Track, TrackQuerySet
 from library.services import queue
@@ -22,6 +24,7 @@ Scope, Status = Reanalysis.Scope, Reanalysis.Status
 LOT = 50
 """Tracks that wait for the workers at a time: a pause takes hold after these, and uploads are not held up."""
 
+_QUERIES: Final = PreparedQueries()
 _WAITING = (Track.Status.QUEUED, Track.Status.RUNNING)
 
 
@@ -65,8 +68,12 @@ def within(scope: str, user: User) -> TrackQuerySet:
 def outdated(tracks: TrackQuerySet) -> TrackQuerySet:
     """Keep the tracks whose verdict is of a version that is no longer in service."""
     # By their keys: then the database knows how few they are, and finds them by their version.
-    former = list(ModelVersion.objects.filter(is_in_service=False).values_list("pk", flat=True))
-    return tracks.filter(current__model_version__in=former)
+    rows = _QUERIES.rows("former", [], like=lambda: (_former().values_list("pk"), []))
+    return tracks.filter(current__model_version__in=[pk for (pk,) in rows])
+
+
+def _former() -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(is_in_service=False).order_by()
 
 
 def may_request(*, user: User, scope: str) -> bool:
@@ -81,7 +88,13 @@ def active(*, user: User, scope: str) -> Reanalysis | None:
 
 def latest(*, user: User, scope: str) -> Reanalysis | None:
     """Give the last re-analysis of `scope`, active or not."""
-    return _theirs(user, scope).first()
+    mine = scope == Scope.MINE
+
+    def like() -> tuple[QuerySet[Reanalysis], list[int]]:
+        return _theirs(User(pk=-1), scope)[:1], [-1] if mine else []
+
+    found = _QUERIES.instances(("latest", scope), [user.pk] if mine else [], like=like)
+    return found[0] if found else None
 
 
 def visible_to(user: User) -> QuerySet[Reanalysis]:

@@ -24,7 +24,8 @@ from library.services.bulk_copy import Copier, halfvec_bytes, keys
 from library.services.seed_vectors import Made, Maker, models
 from library.services.seed_words import Words
 
-LOT: Final = 5_000
+LOT: Final = 1_000
+"""Tracks per transaction. Inserting their vectors into the large indexes takes seconds, or a minute."""
 FEW: Final = 20
 """Real tracks that a site may have without being asked whether it is the right one."""
 PEOPLE: Final = 10
@@ -83,11 +84,12 @@ def seed(
     *,
     memory_mb: int = large_indexes.MEMORY_MB,
     on_lot: Callable[[int, int], None] = lambda done, total: None,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> int:
     """Make as many tracks as the plan's total still lacks; give their number.
 
     Each lot is a transaction, so that an interrupted run is continued by another. Where many are missing the
-    large indexes are dropped and built again at the end.
+    large indexes are dropped and built again at the end. `on_step` is told in words what begins.
 
     Raises
     ------
@@ -96,19 +98,32 @@ def seed(
     """
     begin = count()
     missing = plan.total - begin
-    if missing <= 0:
-        large_indexes.build(memory_mb=memory_mb)
-        return 0
+    if missing > 0:
+        _make(plan, begin, missing, on_lot=on_lot, on_step=on_step)
+    large_indexes.build(memory_mb=memory_mb, on_begin=lambda name: on_step(f"Building the index {name}"))
+    return max(0, missing)
+
+
+def _make(
+    plan: Plan,
+    begin: int,
+    missing: int,
+    *,
+    on_lot: Callable[[int, int], None],
+    on_step: Callable[[str], None],
+) -> None:
     writer = _Writer(plan)
     if missing >= _MANY:
-        large_indexes.drop()
+        on_step("Dropping the large indexes, to build them anew afterwards")
+        large_indexes.drop(
+            on_kept=lambda name: on_step(f"{name} is in use and is kept: making tracks takes longer")
+        )
+    on_step(f"Making {missing:,} tracks, {LOT:,} at a time")
     for start in range(begin, plan.total, LOT):
         end = min(start + LOT, plan.total)
         with transaction.atomic():
             writer.write(start, end)
         on_lot(end - begin, missing)
-    large_indexes.build(memory_mb=memory_mb)
-    return missing
 
 
 def count() -> int:

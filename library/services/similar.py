@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import reduce
 from operator import or_
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -186,8 +186,7 @@ class _Search:
 
     def answer(self, lens: str, chosen: Sequence[Candidate], notice: Notice) -> Similar:
         compared = BY_DESCRIPTOR if notice == "moving" else lens
-        tracks = _shown().visible_to(self.viewer).filter(pk__in=[each.pk for each in chosen])
-        by_pk = {track.pk: track for track in tracks}
+        by_pk = {track.pk: track for track in _shown(self.viewer, [each.pk for each in chosen])}
         # One that was deleted or hidden in this moment is left out.
         near = [(by_pk[each.pk], each.distance) for each in chosen if each.pk in by_pk]
         found = [
@@ -318,11 +317,20 @@ class _Search:
         return kept
 
 
-@cache
-def _shown() -> TrackQuerySet:
-    """Query tracks with what is shown of them, in no order."""
-    tracks = Track.objects.with_verdict().select_related("labelled_genre", "current__model_version")
-    return tracks.order_by()
+def _shown(viewer: Viewer, keys: Sequence[UUID]) -> list[Track]:
+    """Read those of some tracks that a person may see, with what is shown of them, in no order."""
+    if not keys:
+        return []
+    viewers = [viewer.pk] if viewer.is_authenticated else []
+
+    def like() -> tuple[TrackQuerySet, list[Any]]:
+        other = User(pk=-1) if viewer.is_authenticated else viewer
+        others = [UUID(int=number) for number in range(len(keys))]
+        tracks = Track.objects.with_verdict().select_related("labelled_genre", "current__model_version")
+        found = tracks.visible_to(other).filter(pk__in=others).order_by()
+        return found, [*([other.pk] if viewers else []), *others]
+
+    return _QUERIES.instances((_shown, len(viewers), len(keys)), [*viewers, *keys], like=like)
 
 
 def _by_distance(

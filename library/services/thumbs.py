@@ -18,11 +18,14 @@ from pgvector.django import L2Distance
 from classifier.core import lens_weights
 from classifier.core.lenses import LENSES, VERSION
 from genreweb.accounts.models import User
+from genreweb.prepared_queries import PreparedQueries
 from library.models import LearnedWeights, Thumb, Track, TrackLens
 from library.services.lens_queries import LensQuery
 
 MOST_LEARNT: Final = 500
 """The newest thumbs, from which weights are learnt."""
+
+_QUERIES: Final = PreparedQueries()
 
 Float64 = NDArray[np.float64]
 
@@ -94,9 +97,12 @@ def preferences_of(user: User | AnonymousUser, query: LensQuery) -> Preferences:
     """What a person made known, as far as it has a part in the neighbours of `query`."""
     if not user.is_authenticated:
         return NO_PREFERENCES
-    row = LearnedWeights.objects.filter(pk=user.pk).first()
-    if row is None:
+    found = _QUERIES.instances(
+        "weights", [user.pk], like=lambda: (LearnedWeights.objects.filter(pk=-1).order_by(), [-1])
+    )
+    if not found:
         return NO_PREFERENCES
+    row = found[0]
     thumbs = Thumb.objects.filter(user=user, query__in=query.tracks).values_list("neighbour", "value")
     known = row.version == VERSION
     weights = np.array([row.weights.get(lens, 0.0) for lens in LENSES], np.float64) if known else None

@@ -1,14 +1,18 @@
-"""The tag that draws a row of a list."""
+"""The tags that draw rows of lists."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import template
 from django.template import Context
+from django.template.defaultfilters import floatformat
 from django.utils.safestring import SafeString
 
+from genreweb.filled_parts import filled
 from library.models import Track
+from library.services.similar import Neighbour
 from library.views.row_values import drawn
 
 register = template.Library()
@@ -21,3 +25,23 @@ def row(context: Context, name: str, track: Track, **more: Any) -> SafeString:
     It sees the track and what else is named, and nothing else of the page.
     """
     return drawn(name, track, context.get("request"), **more)
+
+
+@register.simple_tag(takes_context=True)
+def neighbour_row(context: Context, neighbour: Neighbour, query: UUID, lens: str) -> SafeString:
+    """Draw a similar track of the one whose key is `query`."""
+    request, track = context["request"], neighbour.track
+    return filled(
+        "library/track/neighbour.html",
+        {
+            "head": drawn("library/track/neighbour_head.html", track, request, with_genres=False),
+            "facts": drawn("library/track/neighbour_facts.html", track, request),
+            "why": " · ".join(neighbour.why),
+            "distance": floatformat(neighbour.distance, 2),
+            "query": query,
+            "key": track.pk,
+            "title": track.title,
+            "csrf_token": context.get("csrf_token", ""),
+        },
+        {"thumb": neighbour.thumb, "lens": lens, "has_thumbs": request.user.is_authenticated},
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import template
 from django.conf import settings
 from django.db import DatabaseError
+from django.http import HttpRequest
 
 from classifier.registry import name_in_service
 from genreweb.accounts.models import User
@@ -38,6 +39,13 @@ def classifier_version() -> str:
         return name_in_service()
     except DatabaseError:
         return ""
+
+
+@register.filter
+def fixed_path(request: HttpRequest) -> str:
+    """Give the path of a page that there is once, such as the catalogue's; of others nothing."""
+    match = getattr(request, "resolver_match", None)
+    return "" if match is None or match.args or match.kwargs else request.path
 
 
 @register.filter

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import quote
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template import Context
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from classifier import key_words as words_of_keys
 from classifier.core.keys import parsed
 from classifier.models import Genre
+from genreweb.filled_parts import filled
+from genreweb.prepared_queries import PreparedQueries
 from genreweb.storage import download_url
 from library.errors import sentence
 from library.models import Analysis, Track
+
+if TYPE_CHECKING:
+    from library.views.verdict import Bar
 
 register = template.Library()
 
 KNOWN_GENRES = "known_genres"
 """Variable of a context that holds the genres already."""
+_QUERIES: Final = PreparedQueries()
 _KEPT = "genres_by_slug"
 _UNLISTED_COLOUR = "#8a8d96"
 
@@ -37,7 +45,8 @@ def genres_by_slug(context: Context) -> dict[str, Genre]:
     keeper: Any = context.get("request")
     known: dict[str, Genre] | None = getattr(keeper, _KEPT, None)
     if known is None:
-        known = {genre.slug: genre for genre in Genre.objects.all()}
+        all_genres = _QUERIES.instances("genres", [], like=lambda: (Genre.objects.all(), []))
+        known = {genre.slug: genre for genre in all_genres}
         if keeper is not None:
             setattr(keeper, _KEPT, known)
     return known
@@ -71,6 +80,21 @@ def unsure_between(context: Context, analysis: Analysis) -> str:
     if len(names) == 3:
         return _("{first}, {second} or {third}").format(first=names[0], second=names[1], third=names[2])
     return _("{first} or {second}").format(first=names[0], second=names[1]) if len(names) == 2 else names[0]
+
+
+@register.simple_tag
+def bar_row(bar: Bar, *, is_top: bool = False) -> SafeString:
+    """Draw the row of a genre in the table of probabilities."""
+    genre = bar.genre
+    slots = {
+        "colour": genre.colour,
+        "slug": genre.slug,
+        "slug_in_address": quote(genre.slug),
+        "name": genre.display_name,
+        "share": f"{bar.share:.4f}",
+        "percent": bar.percent,
+    }
+    return filled("library/track/bar.html", slots, {"is_top": is_top})
 
 
 @register.filter

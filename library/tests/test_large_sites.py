@@ -162,6 +162,20 @@ def test_a_query_that_was_written_before_asks_for_the_values_of_now(
         for person in (owner, other):
             for title in ("a", "b"):
                 assert queries.rows("of", [person.pk, title], like=like) == [(person.pk, title)]
+
+    def joined() -> tuple[Any, list[Any]]:
+        return Track.objects.select_related("owner").filter(title="?").order_by("id").annotate(
+            one=F("size")
+        ), ["?"]
+
+    for title in ("a", "b"):
+        found = queries.instances("with owners", [title], like=joined)
+        with django_assert_num_queries(0):
+            assert {track.owner for track in found} == {owner, other}
+            assert {(track.title, track.one) for track in found} == {(title, found[0].size)}
+        # Each is an object of its own, which can be saved.
+        assert queries.instances("with owners", [title], like=joined)[0] is not found[0]
+        assert found == list(Track.objects.filter(title=title).order_by("id"))
     with pytest.raises(ValueError, match="no parameters"):
         queries.rows("more", [1, 2], like=lambda: (Track.objects.filter(size=5).values_list("pk"), [5, 6]))
 

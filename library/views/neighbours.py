@@ -49,7 +49,7 @@ class Shown:
     """
 
     found: Similar
-    choices: list[LensWords]
+    choices: tuple[LensWords, ...]
     notice: str | Promise
 
     @property
@@ -65,7 +65,7 @@ def shown(request: HttpRequest, track: Track) -> Shown:
     known = [lens for lens in LENSES if lens in query.vectors] if found.notice != "moving" else [HARMONY]
     return Shown(
         found=found,
-        choices=[lens_words.ALL[lens] for lens in known],
+        choices=tuple(lens_words.ALL[lens] for lens in known),
         notice=NOTICES.get(found.notice, ""),
     )
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext, gettext_lazy
 
@@ -72,10 +72,8 @@ class Picture:
 
     name: str
     label: str
-    about: str
     stored: str
     url: str
-    ticks: list[tuple[float, str]]
 
     @property
     def suffix(self) -> str:
@@ -84,6 +82,26 @@ class Picture:
     @property
     def alt(self) -> str:
         return gettext("{picture} of the whole track").format(picture=self.label)
+
+
+class Scale(NamedTuple):
+    """What a picture shows, and the marks of its axis: the same for very many tracks."""
+
+    name: str
+    ticks: tuple[tuple[float, str], ...]
+
+    @property
+    def label(self) -> str:
+        return str(_PICTURES[self.name][0])
+
+    @property
+    def about(self) -> str:
+        return str(_PICTURES[self.name][1])
+
+
+def ticks_of(analysis: Analysis, picture: str) -> tuple[tuple[float, str], ...]:
+    """Give the marks of a picture's axis, each with its place."""
+    return tuple((position, mark) for position, mark in analysis.ticks.get(picture, []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +153,13 @@ class Verdict:
 
     @property
     def pictures(self) -> list[Picture]:
-        return [
-            Picture(
-                name=name,
-                label=str(label),
-                about=str(about),
-                stored=getattr(self.analysis, name).name,
-                url=getattr(self.analysis, name).url,
-                ticks=[(position, mark) for position, mark in self.analysis.ticks.get(name, [])],
-            )
-            for name, (label, about) in _PICTURES.items()
-        ]
+        stored = {name: getattr(self.analysis, name) for name in _PICTURES}
+        return [Picture(name, str(_PICTURES[name][0]), file.name, file.url) for name, file in stored.items()]
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """What the pictures are pictures of, in their order."""
+        return tuple(Scale(name, ticks_of(self.analysis, name)) for name in _PICTURES)
 
     @classmethod
     def of(cls, analysis: Analysis, genre_of: GenreOf, *, uses_tagger: bool) -> Verdict:

@@ -17,7 +17,7 @@ from library.errors import sentence
 from library.models import Analysis, Explanation
 from library.services import queue
 from library.templatetags.sound import clock
-from library.views.verdict import GenreOf
+from library.views.verdict import GenreOf, ticks_of
 
 # A moment this short is given by its middle, a longer one by its range.
 _MOMENT_SECONDS = 2.5
@@ -39,21 +39,20 @@ class Why:
         The genre that is explained: the predicted one, or the most probable one of an unsure verdict.
     explanation : Explanation or None
         None if nobody has requested it.
-    ticks : list of (float, str)
+    ticks : tuple of (float, str)
         Ticks of the map's frequency axis.
     """
 
     genre: Genre
     explanation: Explanation | None
-    ticks: list[tuple[float, str]]
+    ticks: tuple[tuple[float, str], ...]
 
     @classmethod
     def of(cls, analysis: Analysis, genre_of: GenreOf) -> Why | None:
         """Return None if no music was found: then there is nothing to explain."""
         if not analysis.music:
             return None
-        ticks = [(position, mark) for position, mark in analysis.ticks.get("mel", [])]
-        return cls(genre_of(analysis.genre), analysis.requested_explanation, ticks)
+        return cls(genre_of(analysis.genre), analysis.requested_explanation, ticks_of(analysis, "mel"))
 
     @property
     def done(self) -> bool:

@@ -57,11 +57,17 @@ class Command(BaseCommand):
             )
         plan = seeding.Plan(options["count"], options["public"], options["people"], options["lens"] or LENSES)
         started = time.monotonic()
+
+        def tell(words: str) -> None:
+            self.stdout.write(words)
+            self.stdout.flush()
+
         try:
             made = seeding.seed(
                 plan,
                 memory_mb=options["memory"],
-                on_lot=lambda done, total: self.stdout.write(f"Made {done:,} of {total:,}"),
+                on_lot=lambda done, total: tell(f"Made {done:,} of {total:,}"),
+                on_step=tell,
             )
         except seeding.SeedingError as error:
             raise CommandError(str(error)) from error
