@@ -311,9 +311,9 @@ API_CLASSIFY_REQUESTS = env.int("API_CLASSIFY_REQUESTS", 4)
 API_CLASSIFY_REQUESTS_EACH = env.int("API_CLASSIFY_REQUESTS_EACH", 2)
 API_WAITING_REQUESTS = env.int("API_WAITING_REQUESTS", 8)
 """How many requests per web process may wait for their track; each holds one of the server's threads."""
-API_EVENT_STREAMS = env.int("API_EVENT_STREAMS", 4)
-API_EVENT_STREAMS_EACH = env.int("API_EVENT_STREAMS_EACH", 1)
-"""The same of those who listen to events, for half a minute at a time."""
+API_EVENT_STREAMS = env.int("API_EVENT_STREAMS", 400)
+API_EVENT_STREAMS_EACH = env.int("API_EVENT_STREAMS_EACH", 10)
+"""How many may listen to events, pages and programs together; each holds a connection and no thread."""
 REST_KNOX = {
     "TOKEN_MODEL": "accounts.ApiToken",
     "AUTH_HEADER_PREFIX": "Bearer",

@@ -7,6 +7,7 @@ from django.urls import path
 from library.views import (
     actions,
     catalogue,
+    events,
     exports,
     history,
     home,
@@ -33,6 +34,7 @@ urlpatterns = [
     path("upload/", upload.upload, name="upload"),
     path("samples/<slug:slug>/", samples.add, name="sample"),
     path("record/", record.record, name="record"),
+    path("events/", events.events, name="events"),
     path("tracks/", history.history, name="history"),
     path("tracks/rows/", history.rows, name="rows"),
     path("tracks/sounds/", sounds.sounds, name="sounds"),
