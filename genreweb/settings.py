@@ -142,6 +142,7 @@ STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/bootstrap", BASE_DIR / "node_modules/bootstrap/dist"),
     ("vendor/htmx", BASE_DIR / "node_modules/htmx.org/dist"),
+    ("vendor/tus", BASE_DIR / "node_modules/tus-js-client/dist"),
     ("vendor/uplot", BASE_DIR / "node_modules/uplot/dist"),
     ("vendor/wavesurfer", BASE_DIR / "node_modules/wavesurfer.js/dist"),
 ]

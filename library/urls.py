@@ -32,6 +32,7 @@ app_name = "library"
 urlpatterns = [
     path("", home.home, name="home"),
     path("upload/", upload.upload, name="upload"),
+    path("upload/parts/<uuid:pk>/", upload.upload_in_parts, name="upload-in-parts"),
     path("samples/<slug:slug>/", samples.add, name="sample"),
     path("record/", record.record, name="record"),
     path("events/", events.events, name="events"),
