@@ -5,6 +5,8 @@ const OPEN_WITHIN = 5000;
 // The site sends a sign of life every ten seconds.
 const SILENCE = 25_000;
 const HIDDEN = 20_000;
+// After an event, the page asks for what has changed; then it may wait for nothing more.
+const SETTLED = 2000;
 const FIRST_PAUSE = 10_000;
 const LONGEST_PAUSE = 300_000;
 const KINDS = ["track", "upload", "run", "clip", "check", "explanation"];
@@ -14,6 +16,7 @@ const listeners = [];
 let source = null;
 let watchdog = 0;
 let hiding = 0;
+let settling = 0;
 let pause = FIRST_PAUSE;
 let notBefore = 0;
 let ended = false;
@@ -31,6 +34,7 @@ function tell(kind, data) {
 
 function close() {
   clearTimeout(watchdog);
+  clearTimeout(settling);
   source?.close();
   source = null;
   told = false;
@@ -45,7 +49,9 @@ function giveUp() {
 
 function alive() {
   clearTimeout(watchdog);
+  clearTimeout(settling);
   watchdog = setTimeout(giveUp, SILENCE);
+  settling = setTimeout(() => needed() || close(), SETTLED);
 }
 
 function open() {
@@ -60,7 +66,6 @@ function open() {
   source.addEventListener("heartbeat", () => {
     pause = FIRST_PAUSE;
     alive();
-    if (!needed()) close();
   });
   source.addEventListener("error", () => {
     told = false;
@@ -76,7 +81,7 @@ function open() {
   }
 }
 
-// Opens the connection where the page waits for something. It is closed with the next sign of life when it does not.
+// Opens the connection where the page waits for something. It is closed soon after it does not.
 export function check() {
   if (source || ended || document.hidden || performance.now() < notBefore || !needed()) return;
   if (document.body.dataset.person && document.body.dataset.events) open();
