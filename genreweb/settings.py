@@ -245,6 +245,8 @@ OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
 OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
 OIDC_NAME = env.str("OIDC_NAME", "") or urlsplit(OIDC_SERVER_URL).hostname or ""
 OIDC_SIGN_UP = env.bool("OIDC_SIGN_UP", SIGNUP_OPEN)
+OIDC_ONLY = env.bool("OIDC_ONLY", False)
+"""Whether the provider is the only way in, but for superusers."""
 SOCIALACCOUNT_PROVIDERS = oidc_providers(
     server_url=OIDC_SERVER_URL, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET, name=OIDC_NAME
 )

@@ -21,7 +21,6 @@ from django.views.decorators.http import require_POST, require_safe
 from genreweb.accounts.models import User
 from library.errors import TrackError, sentence
 from library.models import ResumableUpload, Track
-from library.services import resumable
 from library.services.tracks import Added, add_track
 from library.views.history import ROW
 from library.views.row_values import drawn
