@@ -40,7 +40,7 @@ FINGERS = """(scroller, steps) => {
 
 
 def test_a_page_is_told_what_is_its_own(person: Callable[..., Page], sounds: Path) -> None:
-    mine, theirs, deaf = person(), person(), person()
+    mine, theirs = person(), person()
     for page in (mine, theirs):
         page.add_init_script(RECORD)
         page.reload()
@@ -67,6 +67,7 @@ def test_a_page_is_told_what_is_its_own(person: Callable[..., Page], sounds: Pat
     # Somebody else, who listens all the time, is told nothing of it.
     assert theirs.evaluate("[heard.length, sources.at(-1).readyState]") == [0, 1]
     # Where the stream cannot be had, the page asks.
+    deaf = theirs
     deaf.route("**/events/", lambda route: route.fulfill(status=204))
     deaf.locator("#files").set_input_files(str(sounds / "song.wav"))
     deaf.wait_for_url("**/tracks/*/")
