@@ -67,24 +67,23 @@ def test_a_page_is_told_what_is_its_own(person: Callable[..., Page], sounds: Pat
     # Somebody else, who listens all the time, is told nothing of it.
     assert theirs.evaluate("[heard.length, sources.at(-1).readyState]") == [0, 1]
     # Where the stream cannot be had, the page asks.
-    deaf = theirs
-    deaf.route("**/events/", lambda route: route.fulfill(status=204))
-    deaf.locator("#files").set_input_files(str(sounds / "song.wav"))
-    deaf.wait_for_url("**/tracks/*/")
-    expect(deaf.locator("#verdict-title")).to_be_visible()
+    theirs.route("**/events/", lambda route: route.fulfill(status=204))
+    theirs.locator("#files").set_input_files(str(sounds / "song.wav"))
+    theirs.wait_for_url("**/tracks/*/")
+    expect(theirs.locator("#verdict-title")).to_be_visible()
 
     # Two fingers zoom the pictures where they are, and draw them along.
-    scroller, level = deaf.locator("[data-scroll]"), deaf.locator("[data-zoom-level]")
+    scroller, level = theirs.locator("[data-scroll]"), theirs.locator("[data-zoom-level]")
     width = scroller.evaluate("scroller => scroller.clientWidth")
     scroller.evaluate(FINGERS, [[200, 300], [150, 350], [100, 400]])
     expect(level).to_have_text("3×")
     # What was between them, 250 pixels from the left, is still there.
     left = scroller.evaluate("scroller => scroller.scrollLeft")
     assert left == pytest.approx(250 / width * 3 * width - 250, abs=2)
-    expect(deaf.locator("#picture-spectrogram canvas.tile").first).to_be_attached()
+    expect(theirs.locator("#picture-spectrogram canvas.tile").first).to_be_attached()
     scroller.evaluate(FINGERS, [[200, 300], [150, 250]])
     assert scroller.evaluate("scroller => scroller.scrollLeft") == pytest.approx(left + 50, abs=2)
     expect(level).to_have_text("3×")
     scroller.evaluate(FINGERS, [[100, 400], [240, 260]])
     expect(level).to_have_text("1×")
-    expect(deaf.locator("#player")).to_be_hidden()
+    expect(theirs.locator("#player")).to_be_hidden()
