@@ -182,12 +182,12 @@ class AnswerTask(WSGITask):
 
     def finish(self) -> None:
         if self._start is None or self._release is None or not self.status.startswith("200"):
-            return super().finish()
+            super().finish()
+            return
         # Neither the end of the body is sent nor the connection closed; it belongs to the event loop now.
         self.close_on_finish = False
         self.channel.keep(Events(chunked=self.chunked_response, release=self._release))
         self._start(self.channel)
-        return None
 
 
 class Events:
