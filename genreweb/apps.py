@@ -22,4 +22,5 @@ class StaticFilesConfig(DjangoStaticFilesConfig):
         *("bootstrap-grid*", "bootstrap-reboot*", "bootstrap-utilities*", "bootstrap.css*", "bootstrap.js*"),
         *("bootstrap.bundle.js*", "bootstrap.esm*", "bootstrap.min.js*"),
         *("htmx.js", "htmx.*.js.gz", "*.amd.js", "htmx.cjs.js", "uPlot.cjs.js", "uPlot.iife*"),
+        *("browser-test-bundle*", "tus.js", "tus.js.map"),
     ]

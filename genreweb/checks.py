@@ -200,6 +200,12 @@ def _single_sign_on() -> Iterator[CheckMessage]:
                 hint="Set OIDC_SERVER_URL to the address of the provider, or unset the others.",
                 id="genreweb.E050",
             )
+        if settings.OIDC_ONLY:
+            yield Error(
+                "OIDC_ONLY is set, but OIDC_SERVER_URL is not: nobody but superusers could sign in.",
+                hint="Set OIDC_SERVER_URL and OIDC_CLIENT_ID, or unset OIDC_ONLY.",
+                id="genreweb.E053",
+            )
         return
     if not settings.OIDC_CLIENT_ID:
         yield Error(

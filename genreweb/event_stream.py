@@ -10,7 +10,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +21,10 @@ from genreweb import heartbeat
 
 log = logging.getLogger(__name__)
 
+CHANNEL = "genreweb:events"
+"""Where the topics are named of which there is news (Redis pub/sub)."""
+CURATORS = "curators"
+"""The topic of what all curators may know."""
 _KEY = "genreweb:events:{}"
 _KEPT_SECONDS = 600
 _KEPT_MESSAGES = 500
@@ -27,6 +32,23 @@ _WAIT_SECONDS = 5.0
 """Between signs of life, by which the server notices that a reader is gone."""
 _ID = re.compile(r"[0-9]{1,16}-[0-9]{1,10}")
 _START = "0-0"
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One message: its number, and how it is sent."""
+
+    number: str
+    text: str
+
+    def follows(self, number: str) -> bool:
+        return _order(self.number) > _order(number)
+
+
+def topic_of(user_id: int) -> str:
+    """Name the topic of what one person may know."""
+    return str(user_id)
 
 
 def publish_on_commit(*, user_id: int | None, event: str, data: dict[str, Any]) -> None:
@@ -35,9 +57,18 @@ def publish_on_commit(*, user_id: int | None, event: str, data: dict[str, Any]) 
         transaction.on_commit(lambda: publish(user_id=user_id, event=event, data=data), robust=True)
 
 
+def publish_to_curators_on_commit(*, event: str, data: dict[str, Any]) -> None:
+    """Tell all curators of something once it is committed."""
+    transaction.on_commit(lambda: _publish(CURATORS, event, data), robust=True)
+
+
 def publish(*, user_id: int, event: str, data: dict[str, Any]) -> None:
     """Tell a person's readers of something."""
-    key = _KEY.format(user_id)
+    _publish(topic_of(user_id), event, data)
+
+
+def _publish(topic: str, event: str, data: dict[str, Any]) -> None:
+    key = _KEY.format(topic)
     try:
         with heartbeat.connect(timeout=0.5) as client, client.pipeline() as pipeline:
             pipeline.xadd(
@@ -47,13 +78,47 @@ def publish(*, user_id: int, event: str, data: dict[str, Any]) -> None:
                 approximate=True,
             )
             pipeline.expire(key, _KEPT_SECONDS)
+            pipeline.publish(CHANNEL, topic)
             pipeline.execute()
     except (RedisError, OSError):
         log.debug("an event was not told: Redis is away")
 
 
+def _order(number: str) -> tuple[int, int]:
+    milliseconds, _dash, sequence = number.partition("-")
+    return int(milliseconds), int(sequence)
+
+
+def last(client: Any, topics: Sequence[str]) -> str:
+    """Give the number of the newest message."""
+    newest = (client.xrevrange(_KEY.format(topic), count=1) for topic in topics)
+    return max((found[0][0].decode() for found in newest if found), key=_order, default=_START)
+
+
+def beginning(client: Any, topics: Sequence[str], after: str) -> str:
+    """Give the number from which a reader goes on who names `after`, which anybody may have written."""
+    return after if _ID.fullmatch(after) else last(client, topics)
+
+
+def since(client: Any, topics: Sequence[str], after: str, *, block: int | None = None) -> list[Event]:
+    """Give what was told after a message, in order; with `block`, wait for it for so many milliseconds.
+
+    Numbers are times of the one clock of Redis, so those of several topics can be compared.
+    """
+    keys = {_KEY.format(topic): after for topic in topics}
+    found: Any = client.xread(keys, count=_AT_ONCE, block=block)
+    events = []
+    for _key, messages in found or ():
+        for raw, fields in messages:
+            number, event, data = raw.decode(), fields[b"event"].decode(), fields[b"data"].decode()
+            events.append(Event(number, f"id: {number}\nevent: {event}\ndata: {data}\n\n"))
+    return sorted(events, key=lambda one: _order(one.number))
+
+
 class Stream:
-    """Server-sent events of one person for `seconds`, beginning after the message `after`.
+    """Server-sent events of `topics` for `seconds`, beginning after the message `after`.
+
+    It waits in the thread of whoever reads it: for servers that cannot keep a connection open without one.
 
     Raises
     ------
@@ -61,32 +126,31 @@ class Stream:
         From the constructor, if Redis is away.
     """
 
-    def __init__(self, *, user_id: int, after: str, seconds: float) -> None:
-        self._key = _KEY.format(user_id)
+    def __init__(self, *, topics: Sequence[str], after: str, seconds: float, heartbeat_event: str) -> None:
+        self._topics, self._heartbeat = topics, heartbeat_event
         self._client = heartbeat.connect(timeout=2 * _WAIT_SECONDS)
         self._end = time.monotonic() + seconds
-        self._after = after if _ID.fullmatch(after) else self._last()
-
-    def _last(self) -> str:
-        newest: Any = self._client.xrevrange(self._key, count=1)
-        return newest[0][0].decode() if newest else _START
+        self._after = beginning(self._client, topics, after)
 
     def lines(self) -> Iterator[str]:
         """Give what is sent, piece by piece."""
-        # The reader comes back by itself; where its last message is gone, it gets what is left.
-        yield f"retry: 1000\nid: {self._after}\n\n"
+        yield preamble(self._after)
         while (left := self._end - time.monotonic()) > 0:
             block = max(1, int(min(left, _WAIT_SECONDS) * 1000))
             try:
-                found: Any = self._client.xread({self._key: self._after}, count=100, block=block)
+                news = since(self._client, self._topics, self._after, block=block)
             except (RedisError, OSError):
                 return
-            if not found:
-                yield ": nothing new\n\n"
-            for number, fields in found[0][1] if found else ():
-                self._after = number.decode()
-                event, data = fields[b"event"].decode(), fields[b"data"].decode()
-                yield f"id: {self._after}\nevent: {event}\ndata: {data}\n\n"
+            if not news:
+                yield self._heartbeat
+            for event in news:
+                self._after = event.number
+                yield event.text
 
     def close(self) -> None:
         self._client.close()
+
+
+def preamble(after: str) -> str:
+    """Give how a stream begins: the reader comes back by itself, and goes on where it was."""
+    return f"retry: 1000\nid: {after}\n\n"

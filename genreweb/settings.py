@@ -142,6 +142,7 @@ STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/bootstrap", BASE_DIR / "node_modules/bootstrap/dist"),
     ("vendor/htmx", BASE_DIR / "node_modules/htmx.org/dist"),
+    ("vendor/tus", BASE_DIR / "node_modules/tus-js-client/dist"),
     ("vendor/uplot", BASE_DIR / "node_modules/uplot/dist"),
     ("vendor/wavesurfer", BASE_DIR / "node_modules/wavesurfer.js/dist"),
 ]
@@ -244,6 +245,8 @@ OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
 OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
 OIDC_NAME = env.str("OIDC_NAME", "") or urlsplit(OIDC_SERVER_URL).hostname or ""
 OIDC_SIGN_UP = env.bool("OIDC_SIGN_UP", SIGNUP_OPEN)
+OIDC_ONLY = env.bool("OIDC_ONLY", False)
+"""Whether the provider is the only way in, but for superusers."""
 SOCIALACCOUNT_PROVIDERS = oidc_providers(
     server_url=OIDC_SERVER_URL, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET, name=OIDC_NAME
 )
@@ -311,9 +314,9 @@ API_CLASSIFY_REQUESTS = env.int("API_CLASSIFY_REQUESTS", 4)
 API_CLASSIFY_REQUESTS_EACH = env.int("API_CLASSIFY_REQUESTS_EACH", 2)
 API_WAITING_REQUESTS = env.int("API_WAITING_REQUESTS", 8)
 """How many requests per web process may wait for their track; each holds one of the server's threads."""
-API_EVENT_STREAMS = env.int("API_EVENT_STREAMS", 4)
-API_EVENT_STREAMS_EACH = env.int("API_EVENT_STREAMS_EACH", 1)
-"""The same of those who listen to events, for half a minute at a time."""
+API_EVENT_STREAMS = env.int("API_EVENT_STREAMS", 400)
+API_EVENT_STREAMS_EACH = env.int("API_EVENT_STREAMS_EACH", 10)
+"""How many may listen to events, pages and programs together; each holds a connection and no thread."""
 REST_KNOX = {
     "TOKEN_MODEL": "accounts.ApiToken",
     "AUTH_HEADER_PREFIX": "Bearer",

@@ -11,8 +11,8 @@ import errno
 import json
 import socket
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.utils.translation.trans_real import parse_accept_lang_header
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error, RequestEntityTooLarge
 
 from genreweb import problems
@@ -36,6 +36,8 @@ SEND_SECONDS = 60.0
 """Without a byte of the answer taken."""
 LINGER_SECONDS = 15.0
 """For a client that goes on sending after it was refused; what arrives is thrown away."""
+EVENTS_WAITING_BYTES = 2**20
+"""For a client that listens to events and does not read them."""
 MAX_FIRST_LINE = 8190
 FORM_BYTES = 2**20
 """Room for the form around a file."""
@@ -154,6 +156,49 @@ class RefusalTask(ErrorTask):
         self.write(body)
 
 
+class AnswerTask(WSGITask):
+    """Answer a request by the application, which may keep the connection for what it sends later."""
+
+    _start: Callable[[Connection], None] | None = None
+    _release: Callable[[], None] | None = None
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ["genreweb.keep_open"] = self._keep_open
+        return environ
+
+    def _keep_open(self, start: Callable[[Connection], None], release: Callable[[], None]) -> None:
+        """Call `start` with the connection once the answer is sent, and `release` once that is closed."""
+        self._start, self._release = start, release
+
+    def service(self) -> None:
+        kept = False
+        try:
+            super().service()
+            kept = self.channel.events is not None and self.channel.connected
+        finally:
+            if self._release is not None and not kept:
+                self._release()
+
+    def finish(self) -> None:
+        if self._start is None or self._release is None or not self.status.startswith("200"):
+            super().finish()
+            return
+        # Neither the end of the body is sent nor the connection closed; it belongs to the event loop now.
+        self.close_on_finish = False
+        self.channel.keep(Events(chunked=self.chunked_response, release=self._release))
+        self._start(self.channel)
+
+
+class Events:
+    """What is still to be sent on a connection that is kept; filled by other threads than the event loop."""
+
+    def __init__(self, *, chunked: bool, release: Callable[[], None]) -> None:
+        self.chunked, self.release = chunked, release
+        self.pending: deque[bytes] = deque()
+        self.ended = False
+
+
 def _language(header: str) -> str:
     for code, _weight in parse_accept_lang_header(header):
         try:
@@ -167,8 +212,11 @@ class Connection(HTTPChannel):
     """One client's connection."""
 
     parser_class = Request
+    task_class = AnswerTask
     error_task_class = RefusalTask
     request: Request | None = None
+    events: Events | None = None
+    """Of a connection that is kept to send events."""
     refused = False
     _lingers_until = 0.0
 
@@ -189,7 +237,7 @@ class Connection(HTTPChannel):
             return time.monotonic() > self._lingers_until
         if self.total_outbufs_len:
             return self._idle() > SEND_SECONDS
-        if self.requests:
+        if self.requests or self.events:
             return False
         request = self.request
         if request is None:
@@ -200,7 +248,42 @@ class Connection(HTTPChannel):
         return taken > BODY_SECONDS + int(request.body_bytes_received) / BODY_BYTES_PER_SECOND
 
     def received(self, data: bytes) -> bool:
-        return False if self._lingers_until else bool(super().received(data))
+        # Who listens to events has nothing more to say.
+        return False if self._lingers_until or self.events else bool(super().received(data))
+
+    # --- events: the first three may be called from any thread ------------------------------------------
+    def keep(self, events: Events) -> None:
+        """Keep the connection for events; those that come are sent once the thread of its answer is done."""
+        self.events = events
+
+    def send_event(self, data: bytes) -> None:
+        if self.events is not None:
+            size = b"%X\r\n" % len(data) if self.events.chunked else b""
+            self.events.pending.append(size + data + (b"\r\n" if self.events.chunked else b""))
+            self.server.pull_trigger()
+
+    def end_events(self) -> None:
+        if self.events is not None:
+            if self.events.chunked:
+                self.events.pending.append(b"0\r\n\r\n")
+            self.events.ended = True
+            self.server.pull_trigger()
+
+    def push_events(self) -> None:
+        """Send what has come. Only for the event loop, which alone writes while no thread does."""
+        events = self.events
+        if events is None or self.requests:
+            return
+        # In this order: what is appended before the end is seen is sent.
+        ended = events.ended
+        while events.pending:
+            data = events.pending.popleft()
+            self.outbufs[-1].append(data)
+            self.total_outbufs_len += len(data)
+        if self.total_outbufs_len > EVENTS_WAITING_BYTES:
+            self.end()
+        elif ended:
+            self.close_when_flushed = True
 
     def handle_close(self) -> None:
         if not self.refused or self._lingers_until or not self.connected:
@@ -216,6 +299,8 @@ class Connection(HTTPChannel):
 
     def end(self) -> None:
         """Close the connection now; a thread that still writes to it is interrupted."""
+        if self.events is not None:
+            self.events.release()
         unfinished, self.request = self.request, None
         if unfinished is not None:
             unfinished.close()

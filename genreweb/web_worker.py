@@ -76,6 +76,8 @@ class BufferingWorker(Worker):
         while self.alive:
             self.notify()
             wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+            for connection in self._connections():
+                connection.push_events()
             if time.monotonic() - looked > 1:
                 looked = time.monotonic()
                 end_overdue(self._connections(), most=most)

@@ -7,6 +7,7 @@ from django.urls import path
 from library.views import (
     actions,
     catalogue,
+    events,
     exports,
     history,
     home,
@@ -31,8 +32,10 @@ app_name = "library"
 urlpatterns = [
     path("", home.home, name="home"),
     path("upload/", upload.upload, name="upload"),
+    path("upload/parts/<uuid:pk>/", upload.upload_in_parts, name="upload-in-parts"),
     path("samples/<slug:slug>/", samples.add, name="sample"),
     path("record/", record.record, name="record"),
+    path("events/", events.events, name="events"),
     path("tracks/", history.history, name="history"),
     path("tracks/rows/", history.rows, name="rows"),
     path("tracks/sounds/", sounds.sounds, name="sounds"),

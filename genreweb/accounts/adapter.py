@@ -22,6 +22,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from genreweb.accounts import provider_reauthentication, sign_in_rules
 from genreweb.accounts.addresses import verification_is_mandatory
 from genreweb.accounts.models import User
 
@@ -37,7 +38,29 @@ class TooManyAttempts(ImmediateHttpResponse):
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return bool(settings.SIGNUP_OPEN)
+        return bool(settings.SIGNUP_OPEN) and not sign_in_rules.provider_only()
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        through_provider = "sociallogin" in (kwargs.get("signal_kwargs") or {})
+        if not through_provider and not sign_in_rules.may_sign_in_here(user):
+            messages.error(request, sign_in_rules.refusal())
+            return HttpResponseRedirect(reverse("account_login"))
+        refused: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return refused
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        required = bool(super().is_reauthentication_required(app=app, **kwargs))
+        if required and self.request is not None:
+            provider_reauthentication.require(self.request)
+        return required
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not provider_reauthentication.is_possible(user):
+            return methods
+        if not sign_in_rules.may_sign_in_here(user):
+            methods = [method for method in methods if method["id"] != "reauthenticate"]
+        return [*methods, provider_reauthentication.method()]
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
         try:

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from genreweb.accounts import factors
+from genreweb.accounts import factors, sign_in_rules
 from genreweb.accounts.adapter import TooManyAttempts
 from genreweb.accounts.addresses import is_verified, verification_is_mandatory
 from genreweb.accounts.models import ApiToken, User
@@ -234,6 +234,11 @@ def _sign_in(request: HttpRequest, *, email: str, password: str, code: str) -> U
             gettext("The e-mail address or the password is wrong."), code="wrong_credentials"
         )
     # Whoever comes this far knows the password, so nothing is given away.
+    if not sign_in_rules.may_sign_in_here(user):
+        words = gettext("%(refusal)s Make the token on the account page.")
+        raise exceptions.PermissionDenied(
+            words % {"refusal": sign_in_rules.refusal()}, code="single_sign_on_only"
+        )
     if not user.is_active:
         raise exceptions.PermissionDenied(gettext("This account is closed."), code="account_inactive")
     if verification_is_mandatory() and not is_verified(user):

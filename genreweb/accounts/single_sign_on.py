@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 import requests
 from allauth.account.models import EmailAddress
+from allauth.account.utils import get_next_redirect_url
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount import views as allauth_views
@@ -26,8 +27,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
+from genreweb.accounts import provider_reauthentication
 from genreweb.accounts.addresses import verification_is_mandatory
 from genreweb.accounts.models import User
+from genreweb.accounts.sign_in_rules import has_provider
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +47,6 @@ _BROKEN = (
 """What a provider that is away, or answers with anything but what the standard says, ends in."""
 
 _View = Callable[..., HttpResponse]
-
-
-def is_configured() -> bool:
-    return bool(settings.OIDC_SERVER_URL and settings.OIDC_CLIENT_ID)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
@@ -70,6 +69,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return None
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        provider_reauthentication.complete(request, sociallogin)
         if sociallogin.is_existing or sociallogin.state.get("process") == "connect":
             return
         for address in sociallogin.email_addresses:
@@ -109,7 +109,10 @@ class OidcAdapter(OpenIDConnectOAuth2Adapter):
             raise OAuth2Error("the user info is not that of the ID token")
         # Some providers write true as text, and text is always true.
         info["email_verified"] = info.get("email_verified") in (True, "true")
-        return self.get_provider().sociallogin_from_response(request, {"userinfo": info})
+        login: SocialLogin = self.get_provider().sociallogin_from_response(request, {"userinfo": info})
+        moment = claims.get("auth_time")
+        login.auth_time = float(moment) if isinstance(moment, int | float) else None
+        return login
 
     def _decode_id_token(self, app: Any, id_token: str) -> dict[str, Any]:
         keys = jwt.PyJWKSet.from_dict(self._fetch(self.openid_config["jwks_uri"])).keys
@@ -139,7 +142,7 @@ class OidcAdapter(OpenIDConnectOAuth2Adapter):
 def _hidden_without_provider(view: _View) -> _View:
     @functools.wraps(view)
     def hidden(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not is_configured():
+        if not has_provider():
             raise Http404
         return view(request, *args, **kwargs)
 
@@ -178,6 +181,10 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
     if limited is not None:
         return limited
     response: HttpResponse = OAuth2LoginView.adapter_view(adapter)(request)
+    return _leave(request, response)
+
+
+def _leave(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     target = response.get("Location", "")
     if not target.startswith(("https://", "http://")):
         return response
@@ -189,6 +196,23 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Take somebody in whom the provider sends back."""
     response: HttpResponse = OAuth2CallbackView.adapter_view(_adapter(request, provider_id))(request)
     return response
+
+
+@_guarded
+def reauthenticate(request: HttpRequest) -> HttpResponse:
+    """Have somebody sign in at the provider once more, then go on with what that was asked for."""
+    user = request.user
+    if not user.is_authenticated or not provider_reauthentication.is_possible(user):
+        raise Http404
+    next_url = get_next_redirect_url(request) or ""
+    if request.method == "POST":
+        provider = OidcAdapter(request, settings.OIDC_PROVIDER).get_provider()
+        arguments = provider_reauthentication.redirect_arguments(user, next_url)
+        return _leave(request, provider.redirect(request, **arguments))
+    if provider_reauthentication.is_recent(request):
+        return provider_reauthentication.resume(request)
+    context = {"name": settings.OIDC_NAME, "next": next_url}
+    return render(request, "socialaccount/reauthenticate.html", context)
 
 
 connections: _View = _hidden_without_provider(allauth_views.connections)

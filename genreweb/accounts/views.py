@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from genreweb.accounts import addresses, archive, factors, personal_data
+from genreweb.accounts import addresses, archive, factors, personal_data, provider_reauthentication
 from genreweb.accounts.forms import DeleteAccountForm, ProfileForm, TokenForm
 from genreweb.accounts.models import ApiToken, User
 from genreweb.accounts.quotas import quotas_of
@@ -126,6 +126,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         status = 422
         if form.is_valid():
+            provider_reauthentication.require(request)
             try:
                 personal_data.delete_account(user=User.objects.get(pk=person.pk))
             except personal_data.LastAdministratorError:

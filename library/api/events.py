@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import cast
 
-from django.conf import settings
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from redis import RedisError
@@ -16,28 +13,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from genreweb.accounts.models import User
-from genreweb.event_stream import Stream
+from genreweb.event_answers import BusyError, event_response
+from genreweb.event_stream import topic_of
 from library.api.exports import AnswersFile
 from library.errors import TrackError
-from library.services.waiting import Places
 
-SECONDS = 30.0
-"""Then the connection ends, and the reader comes back: nobody holds a thread of the server for long."""
-
-_places = Places(settings.API_EVENT_STREAMS, per_caller=settings.API_EVENT_STREAMS_EACH)
-
-
-class _Body:
-    """The pieces of an answer, and what is given back when the answer is closed, read to its end or not."""
-
-    def __init__(self, pieces: Iterator[str], held: ExitStack) -> None:
-        self._pieces, self._held = pieces, held
-
-    def __iter__(self) -> Iterator[str]:
-        return self._pieces
-
-    def close(self) -> None:
-        self._held.close()
+_HEARTBEAT = ": nothing new\n\n"
 
 
 class EventsView(AnswersFile, APIView):
@@ -52,9 +33,10 @@ class EventsView(AnswersFile, APIView):
         summary="Listen to events",
         description=(
             "Server-sent events (`text/event-stream`): `track` (id, status, step), `upload` (id, status) "
-            "and `run` (id, status) of runs that you asked for. After 30 seconds the answer ends; ask "
-            "again with `Last-Event-ID`, as browsers do. Few can listen at once: others are answered 503 "
-            "with `Retry-After`, and ask for the things themselves now and then."
+            "and `run` (id, status) of runs that you asked for, `clip` (id, status) of clips that you sent. "
+            "After five minutes at most the answer ends; ask again with `Last-Event-ID`, as browsers do. "
+            "Where too many listen, others are answered 503 with `Retry-After`, and ask for the things "
+            "themselves now and then."
         ),
         parameters=[
             OpenApiParameter(
@@ -68,19 +50,14 @@ class EventsView(AnswersFile, APIView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         user = cast(User, request.user)
-        with ExitStack() as stack:
-            if not stack.enter_context(_places.place(str(user.pk))):
-                raise TrackError("busy")
-            try:
-                stream = Stream(
-                    user_id=user.pk, after=request.headers.get("Last-Event-ID", ""), seconds=SECONDS
-                )
-            except (RedisError, OSError) as error:
-                raise TrackError("unavailable") from error
-            stack.callback(stream.close)
-            body = _Body(stream.lines(), stack.pop_all())
-        response = StreamingHttpResponse(body, content_type="text/event-stream")
-        response["Cache-Control"] = "no-store"
-        # A proxy that collects answers would hold events back.
-        response["X-Accel-Buffering"] = "no"
-        return response
+        try:
+            return event_response(
+                request._request,
+                topics=[topic_of(user.pk)],
+                caller=str(user.pk),
+                heartbeat_event=_HEARTBEAT,
+            )
+        except BusyError as error:
+            raise TrackError("busy") from error
+        except (RedisError, OSError) as error:
+            raise TrackError("unavailable") from error

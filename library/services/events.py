@@ -46,6 +46,11 @@ def track_step(track: Track, step: str) -> None:
     _publish_track(track, Track.Status.RUNNING, step)
 
 
+def explained(track: Track) -> None:
+    """Tell the owner who watches that a verdict was explained."""
+    publish_on_commit(user_id=track.owner_id, event="explanation", data={"id": track.pk})
+
+
 def _publish_track(track: Track, status: str, step: str = "") -> None:
     told = {"id": track.pk, "status": status, "step": step}
     publish_on_commit(user_id=track.owner_id, event="track", data=told)

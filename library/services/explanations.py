@@ -18,7 +18,7 @@ from classifier.models import ModelVersion
 from genreweb.jobs import Claim, Failure
 from library.errors import TrackError
 from library.models import Analysis, Explanation, Track
-from library.services import queue
+from library.services import events, queue
 from library.services.jobs import SoundJobs
 from library.services.tracks import limits
 
@@ -120,6 +120,7 @@ def _save(claim: Claim[Explanation], measured: Measured) -> None:
             claim.must_update(
                 status=Status.DONE, picture=name, summary=_summary(measured), finished_at=timezone.now()
             )
+            events.explained(explanation.analysis.track)
     except BaseException:
         explanation.picture.storage.delete(name)
         raise

@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 
 from classifier.registry import name_in_service
+from genreweb.accounts import sign_in_rules
 from genreweb.accounts.models import User
 from genreweb.version import VERSION
 
@@ -17,7 +18,7 @@ register = template.Library()
 @register.simple_tag
 def signup_is_open() -> bool:
     """Whether visitors may create an account."""
-    return bool(settings.SIGNUP_OPEN)
+    return bool(settings.SIGNUP_OPEN) and not sign_in_rules.provider_only()
 
 
 @register.simple_tag

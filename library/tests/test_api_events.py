@@ -10,15 +10,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signals import request_finished
 from django.db import close_old_connections
 from django.http import StreamingHttpResponse
+from django.test import Client, TestCase
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from rest_framework.test import APIClient
 
-from genreweb import event_stream
+from genreweb import event_answers, event_stream
 from genreweb.accounts.models import User
-from library.api import events as view
+from genreweb.event_hub import Hub, Subscription
 from library.services import analysis
 from library.services.tracks import add_track
-from library.services.waiting import Places
 from library.tests.conftest import Api
 from library.tests.sounds import chords, wav
 
@@ -27,20 +27,19 @@ URL = "/api/v1/events/"
 
 
 @pytest.fixture(autouse=True)
-def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
+def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """Let streams end soon, and begin with none."""
-    monkeypatch.setattr(view, "SECONDS", 0.3)
-    places = Places(2, per_caller=1)
-    monkeypatch.setattr(view, "_places", places)
+    monkeypatch.setattr(event_answers, "THREAD_SECONDS", 0.3)
+    places = Hub(total=2, per_caller=1)
+    monkeypatch.setattr(event_answers, "_in_threads", places)
     yield places
     # Whatever became of a request, its place is free again.
-    for caller in "abc":
-        with places.place(caller) as free:
-            assert free
+    for caller in "ab":
+        assert places.reserve(Subscription(topics=[], caller=caller, after="0-0", heartbeat=b"", until=0.0))
 
 
-def listen(client: APIClient, after: str = "") -> list[dict[str, str]]:
-    response = client.get(URL, headers={"Last-Event-ID": after, "Accept": "text/event-stream"})
+def listen(client: Any, after: str = "", *, url: str = URL) -> list[dict[str, str]]:
+    response = client.get(url, headers={"Last-Event-ID": after, "Accept": "text/event-stream"})
     assert response.status_code == 200, response.content
     assert isinstance(response, StreamingHttpResponse)
     assert response["Content-Type"] == "text/event-stream"
@@ -116,3 +115,28 @@ def test_strangers_and_a_site_without_redis(
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     # Nobody is held up by what cannot be told.
     event_stream.publish(user_id=owner.pk, event="track", data={})
+
+
+def test_pages_are_told_what_their_person_may_know(owner: User, other: User, curator: User) -> None:
+    url = "/events/"
+    pages = {}
+    for user in (owner, other, curator):
+        pages[user] = Client()
+        pages[user].force_login(user)
+    start = listen(pages[owner], url=url)[0]["id"]
+    event_stream.publish(user_id=owner.pk, event="track", data={"id": "mine"})
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        event_stream.publish_to_curators_on_commit(event="run", data={"id": "run"})
+    told = {
+        user: [(one["event"], one["data"]) for one in listen(page, start, url=url) if one.get("data")]
+        for user, page in pages.items()
+    }
+    assert told == {owner: [("track", '{"id": "mine"}')], other: [], curator: [("run", '{"id": "run"}')]}
+    # A script does not see comments: a page's sign of life is an event.
+    assert {"event": "heartbeat", "data:": ""} in listen(pages[other], url=url)
+    # 204 ends a browser's attempts for good.
+    assert Client().get(url).status_code == 204
+    assert pages[owner].post(url).status_code == 405
+    held = pages[owner].get(url)
+    assert pages[owner].get(url).status_code == 503
+    leave(held)

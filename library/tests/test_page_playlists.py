@@ -212,6 +212,6 @@ def test_one_is_found_for_some_tracks_for_a_path_and_for_a_mood(
         {"like": uuid4()},
     ):
         build(**odd)
-    saved = re.findall(r'name="track" value="([^"]+)"', build(mood="sad"))
+    saved = re.findall(r'type="hidden" name="track" value="([^"]+)"', build(mood="sad"))
     page.post(INDEX, {"title": "Sad", "track": [*saved, str(hidden.pk)]})
     assert Playlist.objects.get().entries.count() == len(saved) == 4

@@ -29,6 +29,7 @@ def test_lists_offer_what_may_be_done(
         reverse("library:catalogue"),
         reverse("library:mood", args=["mellow"]),
         reverse("library:playlist", args=[playlist.pk]),
+        f"{reverse('library:playlist-build')}?mood=mellow",
     ]
     box = f'name="track" value="{public.pk}" form="bulk"'
     assert box not in client.get(pages[0]).content.decode()

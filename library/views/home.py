@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from classifier.models import Genre
 from library.models import Track
 from library.services.samples import SAMPLES
-from library.views.upload import upload_settings
+from library.views.upload import resumable_settings, upload_settings
 
 RECENT = 5
 
@@ -23,7 +23,11 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "samples": SAMPLES.values(),
         "recent": recent,
-        "upload_settings": upload_settings(),
+        "upload_settings": {
+            **upload_settings(),
+            "owner": request.user.pk,
+            "resumable": resumable_settings(),
+        },
         "megabytes": settings.AUDIO_MAX_BYTES // 2**20,
         "minutes": f"{settings.AUDIO_MAX_SECONDS / 60:g}",
     }

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
 from genreweb.accounts.models import User
 from library.errors import TrackError, sentence
-from library.models import Track
+from library.models import ResumableUpload, Track
 from library.services.tracks import Added, add_track
 from library.views.history import ROW
 from library.views.row_values import drawn
 
 # Suggested types of the file dialog; other files are checked by their content.
 ACCEPT = "audio/*,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.aac,.webm,.aif,.aiff,.au,.wma,.mp4,.mka,.caf,.wv,.ape"
+IN_PARTS_ABOVE = 8 * 2**20
+"""Bytes of a file that the page sends in parts, which survive a lost connection."""
 _PAGE_SOURCES = {Track.Source.UPLOAD, Track.Source.RECORDING}
 
 
@@ -53,7 +58,19 @@ def upload_settings() -> dict[str, Any]:
             "left": _("%(time)s left"),
             "retry": _("Try again what failed (%(count)s)"),
             "leave": _("Files are still being sent."),
+            "interrupted": _("The connection was lost; the rest follows when it is back."),
         },
+    }
+
+
+def resumable_settings() -> dict[str, Any]:
+    """Return what the upload script needs to send large files in parts."""
+    return {
+        "url": reverse("api:resumable-uploads"),
+        "above": IN_PARTS_ABOVE,
+        "library": static("vendor/tus/tus.min.js"),
+        "answer": reverse("library:upload-in-parts", args=[UUID(int=0)]),
+        "id": str(UUID(int=0)),
     }
 
 
@@ -87,9 +104,11 @@ def _one(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse
     try:
         added = _add(request, files[0])
     except TrackError as error:
-        statuses = {"storage_full": 507, "too_large": 413}
-        status = statuses.get(error.code, 503 if error.is_ours else 422)
-        return _refuse(status, error.code, error.message)
+        return _refuse_track(error)
+    return _taken(request, added)
+
+
+def _taken(request: HttpRequest, added: Added) -> JsonResponse:
     track = Track.objects.for_rows().get(pk=added.track.pk)
     return JsonResponse(
         {
@@ -102,6 +121,27 @@ def _one(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse
         },
         status=200 if added.duplicate else 201,
     )
+
+
+def _refuse_track(error: TrackError) -> JsonResponse:
+    statuses = {"storage_full": 507, "too_large": 413}
+    status = statuses.get(error.code, 503 if error.is_ours else 422)
+    return _refuse(status, error.code, error.message)
+
+
+@require_safe
+@never_cache
+def upload_in_parts(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Answer with the track that an upload in parts became, as `upload` does; 202 while it is being made."""
+    if not request.user.is_authenticated:
+        return _refuse(401, "not_authenticated", _("You are signed out. Sign in again, then send the file."))
+    mine = ResumableUpload.objects.filter(owner=request.user).select_related("owner")
+    sent = get_object_or_404(mine, pk=pk)
+    if sent.track_id is None:
+        return HttpResponse(status=202)
+    track = get_object_or_404(Track.objects.owned_by(request.user), pk=sent.track_id)
+    # Older than the upload: the file was here already.
+    return _taken(request, Added(track, duplicate=track.created < sent.created))
 
 
 def _many(request: HttpRequest, files: list[UploadedFile[bytes]]) -> HttpResponse:

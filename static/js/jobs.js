@@ -1,6 +1,7 @@
 // The upload queue: a few files at a time, each with its own progress; if one fails, the others go on.
 
 import { watch } from "./live.js";
+import { isLarge, sendInParts } from "./resumable.js";
 import { Refusal, refusalOf, send } from "./sending.js";
 
 const AT_ONCE = 3;
@@ -52,12 +53,19 @@ export class Job {
     this.row.style.setProperty("--share", String(share));
     this.part("bar").setAttribute("aria-valuenow", String(percent));
     if (share < 1) {
+      // Parts of what seemed to be sent were lost.
+      if (this.state === "checking") this.become("uploading");
       this.say(`${this.text.uploading} ${percent} %`);
     } else if (this.state === "uploading") {
       this.become("checking");
       this.say(this.text.checking);
     }
     this.queue.moved();
+  }
+
+  // The connection is lost for now; what is missing follows by itself.
+  interrupted() {
+    this.say(this.text.interrupted);
   }
 
   refuse(message, again) {
@@ -80,12 +88,10 @@ export class Job {
     this.progress(0);
     this.control = new AbortController();
     try {
-      this.answer = await send(this.file, {
-        config,
-        fields: this.fields(),
-        progress: (share) => this.progress(share),
-        signal: this.control.signal,
-      });
+      const options = { config, progress: (share) => this.progress(share), signal: this.control.signal };
+      this.answer = isLarge(this.file, config)
+        ? await sendInParts(this.file, { ...options, interrupted: () => this.interrupted() })
+        : await send(this.file, { ...options, fields: this.fields() });
     } catch (error) {
       if (error instanceof Refusal) return this.refuse(error.message, error.again);
       if (error.name === "AbortError") return this.refuse(this.text.stopped, true);

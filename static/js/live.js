@@ -1,14 +1,26 @@
-// Updates the rows of unfinished tracks by polling: one request for all of them, only while there are any. While
-// many tracks are analysed again, all rows are watched.
+// Updates the rows of unfinished tracks: one request for all of them, when an event says that something has changed;
+// where events do not arrive, every other second. Only while there are any. While many tracks are analysed again,
+// all rows are watched.
+
+import { check, listen, told } from "./events.js";
 
 const SOON = 700;
 const LATEST = 4000;
+// Beside events, in case that one was lost.
+const CALM = 10_000;
+// Events of several tracks that follow each other closely are one request.
+const AFTER_EVENT = 150;
+const APART = 700;
 // As many as fit into a URL of safe length.
 const AT_ONCE = 40;
 
 let wait = SOON;
 let timer = 0;
 let ran = false;
+let looking = false;
+let again = false;
+let looked = 0;
+let urgent = false;
 
 function runs() {
   return document.querySelector("[data-all-rows]") !== null;
@@ -36,6 +48,19 @@ async function ask(address, rows, kind) {
 
 async function look() {
   timer = 0;
+  looking = true;
+  again = urgent = false;
+  looked = performance.now();
+  try {
+    await update();
+  } finally {
+    looking = false;
+  }
+  if (again) soon();
+  else schedule();
+}
+
+async function update() {
   // Once more after the last one was done.
   const kind = runs() || ran ? "row" : "watch";
   ran = runs();
@@ -53,18 +78,37 @@ async function look() {
   }
   document.body.removeEventListener("htmx:oobAfterSwap", note);
   wait = changed ? SOON : Math.min(wait * 1.4, LATEST);
-  schedule();
+}
+
+function waits() {
+  return runs() || ran || watched("watch").size > 0;
 }
 
 function schedule() {
-  if (!timer && !document.hidden && (runs() || ran || watched("watch").size)) timer = setTimeout(look, wait);
+  if (timer || looking || document.hidden || !waits()) return;
+  timer = setTimeout(look, told && !runs() && !ran ? CALM : wait);
+  check();
+}
+
+function soon() {
+  again = looking;
+  if (looking || urgent || document.hidden || !waits()) return;
+  urgent = true;
+  clearTimeout(timer);
+  timer = setTimeout(look, Math.max(AFTER_EVENT, looked + APART - performance.now()));
 }
 
 // Call this when rows were added by other means than htmx.
 export function watch() {
   wait = SOON;
+  if (!urgent) {
+    clearTimeout(timer);
+    timer = 0;
+  }
   schedule();
 }
+
+listen(waits, (kind) => ["open", "track", "clip"].includes(kind) && soon());
 
 document.addEventListener("visibilitychange", () => !document.hidden && watch());
 document.addEventListener("htmx:afterSettle", schedule);

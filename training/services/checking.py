@@ -21,7 +21,7 @@ from genreweb.jobs import Claim, Failure
 from library.services.jobs import SoundJobs
 from training.errors import TrainingError
 from training.models import Clip
-from training.services import clip_tags, duplicates, predictions, queue
+from training.services import clip_tags, duplicates, events, predictions, queue
 from training.services.clips import LEAST_SECONDS, MOST_SECONDS, clip_limits, remove_files
 from training.services.features import pack_features
 from training.services.pieces import PreparedPiece, Span, divide, prepare_piece
@@ -49,6 +49,8 @@ class CheckJobs(SoundJobs[Claim[Clip]]):
         sent = str(claim.row.sound.name or "")
         with transaction.atomic():
             failed = super().fail(claim, failure)
+            if failed:
+                _publish(claim.row, Clip.Status.FAILED)
             if failed and sent and not TrainingError(failure.code).is_ours:
                 Clip.objects.filter(pk=claim.row.pk).update(sound="")
                 transaction.on_commit(lambda: remove_files([sent]))
@@ -143,11 +145,16 @@ def _save(claim: Claim[Clip], pieces: list[PreparedPiece], loaded: registry.Load
                 duplicates.mark(row, piece.query)
             claim.must_update(**{name: getattr(clip, name) for name in _KEPT}, claimed=False)
             Clip.objects.bulk_create(siblings)
+            _publish(clip, clip.status)
             if sent:
                 transaction.on_commit(lambda: remove_files([sent]))
     except BaseException:
         remove_files(written)
         raise
+
+
+def _publish(clip: Clip, status: str) -> None:
+    events.clip_changed(clip_id=clip.pk, contributor_id=clip.contributor_id, status=status)
 
 
 def _sibling(clip: Clip, span: Span) -> Clip:

@@ -43,6 +43,11 @@ class RunClaim(Claim[TrainingRun]):
         if not patiently(lambda: self.update(**fields)):
             raise ClaimLostError(str(self.run.pk))
 
+    def progress(self, **fields: object) -> None:
+        with transaction.atomic():
+            super().progress(**fields)
+            events.run_progress(self.run.pk, Status.RUNNING)
+
     def look(self) -> None:
         """See whether to go on.
 

@@ -25,7 +25,7 @@ from genreweb.accounts.models import User
 from library.services.queue import BULK, put
 from training.models import Clip, LabelCheck
 from training.neighbours import comparable_versions
-from training.services import predictions
+from training.services import events, predictions
 from training.services.queue import Task
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ def check_labels(*, check_id: int) -> bool:
     )
     if not claimed:
         return False
+    _publish(check_id)
     try:
         result = _examine(check_id)
     except SoftTimeLimitExceeded:
@@ -188,6 +189,13 @@ def _end(check_id: int, **fields: object) -> None:
     LabelCheck.objects.filter(pk=check_id, status=LabelCheck.Status.RUNNING).update(
         finished_at=timezone.now(), **fields
     )
+    _publish(check_id)
+
+
+def _publish(check_id: int) -> None:
+    check = LabelCheck.objects.filter(pk=check_id).first()
+    if check is not None:
+        events.labels_checked(check)
 
 
 def _send_on_commit(check_id: int) -> None:

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.forms import BoundField, CheckboxInput
 from django.utils.safestring import SafeString
 
+from genreweb.accounts import sign_in_rules
+
 register = template.Library()
 
 
@@ -21,7 +23,19 @@ def letters_arrive() -> bool:
 @register.simple_tag
 def single_sign_on() -> str:
     """Give the name of the provider that people may sign in through, empty where there is none."""
-    return str(settings.OIDC_NAME) if settings.OIDC_SERVER_URL and settings.OIDC_CLIENT_ID else ""
+    return str(settings.OIDC_NAME) if sign_in_rules.has_provider() else ""
+
+
+@register.simple_tag
+def provider_only() -> bool:
+    """Whether people may sign in through the provider only."""
+    return sign_in_rules.provider_only()
+
+
+@register.filter
+def may_use_password(user: Any) -> bool:
+    """Whether somebody may sign in with a password."""
+    return sign_in_rules.may_sign_in_here(user)
 
 
 @register.filter

@@ -31,6 +31,8 @@ class Provider:
         self.fault = ""
         self.codes: dict[str, dict[str, str]] = {}
         self.verified_codes = 0
+        self.asked: dict[str, str] = {}
+        """With what somebody was sent here last."""
 
     def discovery(self) -> dict[str, Any]:
         paths = {"authorization_endpoint": "authorize", "token_endpoint": "token"}
@@ -47,6 +49,7 @@ class Provider:
         else:
             answer = {"code": secrets.token_urlsafe()}
             self.codes[answer["code"]] = asked
+        self.asked = asked
         return f"{asked['redirect_uri']}?{urlencode({**answer, 'state': asked['state']})}"
 
     def token(self, sent: dict[str, str]) -> tuple[int, Any]:
@@ -67,6 +70,8 @@ class Provider:
         now = int(time.time())
         claims = {"iss": self.address, "aud": CLIENT_ID, "sub": self.person.get("sub"), "iat": now}
         claims["exp"] = now - 3600 if self.fault == "expired" else now + 300
+        if "auth_time" in self.person:
+            claims["auth_time"] = now + self.person["auth_time"]
         if self.fault == "audience":
             claims["aud"] = "another site"
         if self.fault == "secret":

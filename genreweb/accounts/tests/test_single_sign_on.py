@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -16,6 +17,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from pytest_django import Settings
 
+from genreweb import checks
 from genreweb.account_settings import oidc_providers
 from genreweb.accounts import personal_data
 from genreweb.accounts.addresses import ensure_address
@@ -25,6 +27,7 @@ from genreweb.accounts.tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, Prov
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/oidc/sso/login/"
+AGAIN = "/accounts/oidc/again/"
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +52,9 @@ def provider(_server: Provider, settings: Settings, monkeypatch: pytest.MonkeyPa
 _PERSON = {"sub": "4711", "name": "Ada  of elsewhere", "email": "Ada@example.org", "email_verified": True}
 
 
-def there_and_back(client: Client, *, query: str = "") -> Any:
+def there_and_back(client: Client, *, query: str = "", url: str = LOGIN, **fields: str) -> Any:
     """Go to the provider and come back, as a browser does."""
-    page = client.post(f"{LOGIN}{query}")
+    page = client.post(f"{url}{query}", fields)
     assert page.status_code == 200, page.content
     found = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', page.content.decode())
     assert found, page.content
@@ -178,7 +181,14 @@ def test_who_has_no_password_deletes_the_account_by_its_address(client: Client, 
     there_and_back(client)
     assert client.post("/account/delete/", {"email": "wrong@example.org"}).status_code == 422
     assert User.objects.exists()
-    client.post("/account/delete/", {"email": "ada@example.org"})
+    page = client.post("/account/delete/", {"email": "ada@example.org"})
+    assert page["Location"] == f"{AGAIN}?next=%2Faccount%2Fdelete%2F"
+    assert User.objects.exists()
+    back = there_and_back(client, url=AGAIN, next="/account/delete/")
+    assert (provider.asked["prompt"], provider.asked["max_age"]) == ("login", "0")
+    # What was interrupted is done at once.
+    assert back["Location"] == f"{AGAIN}?next=%2Faccount%2Fdelete%2F"
+    client.get(back["Location"])
     assert not User.objects.exists()
     assert not SocialAccount.objects.exists()
 
@@ -223,3 +233,68 @@ def test_somebody_without_an_address_there_is_asked_for_one(client: Client, prov
     user = User.objects.get()
     assert is_in(client) == str(user.pk)
     assert not EmailAddress.objects.get(user=user).verified
+
+
+@pytest.mark.parametrize(
+    ("back", "proven"),
+    [
+        ({}, True),
+        ({"auth_time": 0}, True),
+        # Signed in there long ago: whoever sits at the browser proved nothing.
+        ({"auth_time": -3600}, False),
+        ({"sub": "0815", "email": "eve@example.org"}, False),
+    ],
+)
+def test_who_has_only_the_provider_is_asked_there_again(
+    client: Client, provider: Provider, back: dict[str, Any], *, proven: bool
+) -> None:
+    there_and_back(client)
+    provider.person = {**_PERSON, "sub": "0815", "email": "eve@example.org"}
+    there_and_back(Client())
+    provider.person = {**_PERSON, **back}
+    change = "/accounts/2fa/webauthn/add/"
+    assert client.get(change)["Location"] == f"{AGAIN}?{urlencode({'next': change})}"
+    assert "Sign in again with Club" in client.get(f"{AGAIN}?next={change}").content.decode()
+    page = there_and_back(client, url=AGAIN, next=change)
+    assert page.status_code == (302 if proven else 403)
+    assert ("did not confirm that it is you" in page.content.decode()) is not proven
+    assert client.get(change).status_code == (200 if proven else 302)
+    # Nobody else was signed in by it, and nobody was signed out.
+    assert is_in(client) == str(User.objects.get(email="ada@example.org").pk)
+    assert Client().get(AGAIN).status_code == 404
+
+
+def test_where_the_provider_is_the_only_way_in(
+    client: Client, provider: Provider, settings: Settings, person: User, letters: None
+) -> None:
+    settings.OIDC_ONLY = True
+    ensure_address(user=person, verified=True)
+    page = client.get("/accounts/login/").content.decode()
+    assert "Sign in with Club" in page
+    assert "password" not in page.replace("?password=1", "")
+    assert "Make an account" not in page
+    sent = {"email": "new@example.org", "password1": PASSWORD, "password2": PASSWORD}
+    client.post("/accounts/signup/", sent)
+    assert User.objects.count() == 1
+    credentials = {"login": person.email, "password": PASSWORD}
+    refused = client.post("/accounts/login/", credentials, follow=True).content.decode()
+    assert "On this site you sign in with Club." in refused
+    assert is_in(client) is None
+    token = client.post("/api/v1/tokens/", {"email": person.email, "password": PASSWORD, "name": "x"})
+    assert (token.status_code, token.json()["code"]) == (403, "single_sign_on_only")
+    there_and_back(client)
+    assert is_in(client) == str(person.pk)
+    assert "Change the password" not in client.get("/account/").content.decode()
+    for url in ("change", "set", "reset", "reset/done", "reset/key/1-x"):
+        assert client.get(f"/accounts/password/{url}/").status_code == 404
+    # A password that is left is not asked for again: the provider is.
+    assert client.get("/accounts/2fa/webauthn/add/")["Location"].startswith(AGAIN)
+    # Who runs the site gets in when the provider is away.
+    User.objects.filter(pk=person.pk).update(is_superuser=True)
+    root = Client()
+    assert 'name="password"' in root.get("/accounts/login/?password=1").content.decode()
+    root.post("/accounts/login/", credentials)
+    assert is_in(root) == str(person.pk)
+    assert root.get("/accounts/password/change/").status_code == 200
+    settings.OIDC_SERVER_URL = ""
+    assert "genreweb.E053" in {message.id for message in checks.single_sign_on()}

@@ -1,9 +1,12 @@
 // Stretches the time axis inside its own scroller, up to 32 times, and keeps the playhead in view.
 
+import { startPinch } from "./pinch.js";
+
 const MOST = 32;
 const FEWEST_SECONDS = 0.5;
 // A drag of so many pixels is no click.
 const DRAG = 4;
+const SHOWN = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
 
 export class Zoom {
   constructor(section, duration) {
@@ -33,6 +36,7 @@ export class Zoom {
       { passive: false },
     );
     this.#drag();
+    this.#pinch();
     this.#show();
   }
 
@@ -51,10 +55,15 @@ export class Zoom {
     const head = (this.head ?? 0) * scroller.scrollWidth - scroller.scrollLeft;
     if (clientX === null && inside(head)) x = head;
     const at = (scroller.scrollLeft + x) / scroller.scrollWidth;
-    this.factor = next;
-    this.#show();
-    scroller.scrollLeft = at * scroller.scrollWidth - x;
+    this.#place(next, at, x);
     this.changed();
+  }
+
+  // Stretches so that `at`, a share of the whole, lies `x` pixels from the left edge.
+  #place(factor, at, x) {
+    this.factor = factor;
+    this.#show();
+    this.scroller.scrollLeft = at * this.scroller.scrollWidth - x;
   }
 
   // `at` is a share of the whole. Scrolls by a page when the playhead leaves the visible part.
@@ -98,12 +107,36 @@ export class Zoom {
     );
   }
 
+  // Two fingers stretch the axis and draw it along; what was between them stays there.
+  #pinch() {
+    const { scroller } = this;
+    let from = null;
+    startPinch(scroller, {
+      begin: (middle) => {
+        if (this.most === 1) return false;
+        const x = middle - scroller.getBoundingClientRect().left;
+        from = { factor: this.factor, at: (scroller.scrollLeft + x) / scroller.scrollWidth };
+        this.dragged = true;
+        return true;
+      },
+      move: (middle, spread) => {
+        const factor = Math.min(this.most, Math.max(1, from.factor * spread));
+        this.#place(factor, from.at, middle - scroller.getBoundingClientRect().left);
+      },
+      // Pictures are computed where the fingers rest.
+      rest: () => this.changed(),
+      end: () => {
+        setTimeout(() => (this.dragged = false));
+        this.changed();
+      },
+    });
+  }
+
   #show() {
     this.lanes.style.setProperty("--zoom", String(this.factor));
-    this.level.textContent = `${this.factor}×`;
+    this.level.textContent = `${SHOWN.format(this.factor)}×`;
     for (const button of this.buttons) {
-      const next = this.factor * Number(button.dataset.zoomBy);
-      button.disabled = next < 1 || next > this.most;
+      button.disabled = Number(button.dataset.zoomBy) < 1 ? this.factor === 1 : this.factor === this.most;
     }
   }
 }
