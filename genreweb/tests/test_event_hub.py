@@ -109,7 +109,7 @@ def test_many_listen_and_the_only_thread_is_free(server: Server, hub: Hub) -> No
             assert b"retry: 1000" in read(client, b"id: 0-0\n\n")
         assert read(stack.enter_context(server.get("/page")), b"ok").startswith(b"HTTP/1.1 200")
         assert read(stack.enter_context(server.get("/7")), b"\r\n\r\n").startswith(b"HTTP/1.1 503")
-        # Each hears of its own things, all of what is for all, and nobody of somebody else's.
+        # Each gets what is its own, all get what is for all, and nobody gets somebody else's.
         event_stream.publish(user_id=3, event="track", data={"id": "third"})
         event_stream._publish("all", "run", {"id": "everybody"})
         for who, client in enumerate(clients):
