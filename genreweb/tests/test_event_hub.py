@@ -125,10 +125,14 @@ def test_a_stream_lives_by_heartbeats_and_ends_in_time(
     server: Server, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_hub, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr("genreweb.web_connections.IDLE_SECONDS", 0.1)
     monkeypatch.setattr(event_hub, "_TICK_SECONDS", 0.1)
     with server.get("/9001") as client:
         read(client, b"event: heartbeat")
+        # It is not taken for a connection that nobody uses.
+        monkeypatch.setattr("genreweb.web_connections.IDLE_SECONDS", -1.0)
+        read(client, b"event: heartbeat")
+        monkeypatch.undo()
+        monkeypatch.setattr(event_answers, "hub", hub)
         # What a client says meanwhile is not taken for another request.
         client.sendall(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for held in hub._started():
