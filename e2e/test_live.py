@@ -12,14 +12,14 @@ pytestmark = pytest.mark.e2e
 
 RECORD = """
 window.sources = [];
-window.heard = [];
+window.received = [];
 const Real = EventSource;
 window.EventSource = class extends Real {
   constructor(...args) {
     super(...args);
     sources.push(this);
     for (const kind of ["track", "upload", "run", "clip"]) {
-      this.addEventListener(kind, (event) => heard.push(JSON.parse(event.data).id));
+      this.addEventListener(kind, (event) => received.push(JSON.parse(event.data).id));
     }
   }
 };
@@ -39,7 +39,7 @@ FINGERS = """(scroller, steps) => {
 }"""
 
 
-def test_a_page_is_told_what_is_its_own(person: Callable[..., Page], sounds: Path) -> None:
+def test_a_page_gets_the_events_of_its_person(person: Callable[..., Page], sounds: Path) -> None:
     mine, theirs = person(), person()
     for page in (mine, theirs):
         page.add_init_script(RECORD)
@@ -57,15 +57,15 @@ def test_a_page_is_told_what_is_its_own(person: Callable[..., Page], sounds: Pat
     # Two files: after one the page would lead to it.
     mine.locator("#files").set_input_files([str(sounds / "song.wav"), str(sounds / "other.wav")])
     expect(mine.locator("#upload-list .genre-chip")).to_have_count(2)
-    ids = set(mine.evaluate("heard"))
+    ids = set(mine.evaluate("received"))
     rows = mine.locator("#upload-list li").evaluate_all(
         "rows => rows.map((row) => row.id.slice('upload-'.length))"
     )
     assert ids == set(rows)
     assert any("/events/" in url for url in asked)
     mine.wait_for_function("() => sources.every((source) => source.readyState === EventSource.CLOSED)")
-    # Somebody else, who listens all the time, is told nothing of it.
-    assert theirs.evaluate("[heard.length, sources.at(-1).readyState]") == [0, 1]
+    # Somebody else, who listens all the time, gets nothing of it.
+    assert theirs.evaluate("[received.length, sources.at(-1).readyState]") == [0, 1]
     # Where the stream cannot be had, the page asks.
     theirs.route("**/events/", lambda route: route.fulfill(status=204))
     theirs.locator("#files").set_input_files(str(sounds / "song.wav"))

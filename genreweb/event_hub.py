@@ -90,12 +90,12 @@ class Hub:
     def _run(self) -> None:
         while True:
             try:
-                with self._connect(timeout=5.0) as client, client.pubsub() as heard:
-                    heard.subscribe(event_stream.CHANNEL)
+                with self._connect(timeout=5.0) as client, client.pubsub() as subscribed:
+                    subscribed.subscribe(event_stream.CHANNEL)
                     # What happened while Redis was away, or before this thread began.
                     self._deliver(client, self._started())
                     while True:
-                        self._turn(client, heard)
+                        self._turn(client, subscribed)
             except (RedisError, OSError):
                 # Pages come back by themselves, or ask for the things instead.
                 self._end(self._started())
@@ -105,13 +105,13 @@ class Hub:
                 self._end(self._started())
                 time.sleep(_AFTER_FAULT_SECONDS)
 
-    def _turn(self, client: Any, heard: Any) -> None:
-        """Wait for news, pass it on, and look after those who have heard nothing for long."""
+    def _turn(self, client: Any, subscribed: Any) -> None:
+        """Wait for news, pass it on, and look after those to whom nothing was sent for long."""
         topics = set()
-        message = heard.get_message(ignore_subscribe_messages=True, timeout=_TICK_SECONDS)
+        message = subscribed.get_message(ignore_subscribe_messages=True, timeout=_TICK_SECONDS)
         while message is not None:
             topics.add(message["data"].decode())
-            message = heard.get_message(ignore_subscribe_messages=True)
+            message = subscribed.get_message(ignore_subscribe_messages=True)
         started = self._started()
         if topics:
             self._deliver(client, [one for one in started if topics.intersection(one.topics)])

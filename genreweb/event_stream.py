@@ -1,6 +1,6 @@
 """What happens to a person's things, as a short stream in Redis that their pages and programs read.
 
-Streams only save polling: they are short, end by themselves, and while Redis is away nothing is told. The
+Streams only save polling: they are short, end by themselves, and while Redis is away nothing is sent. The
 rows say what is true.
 """
 
@@ -81,7 +81,7 @@ def _publish(topic: str, event: str, data: dict[str, Any]) -> None:
             pipeline.publish(CHANNEL, topic)
             pipeline.execute()
     except (RedisError, OSError):
-        log.debug("an event was not told: Redis is away")
+        log.debug("an event was not published: Redis is away")
 
 
 def _order(number: str) -> tuple[int, int]:
@@ -101,7 +101,7 @@ def beginning(client: Any, topics: Sequence[str], after: str) -> str:
 
 
 def since(client: Any, topics: Sequence[str], after: str, *, block: int | None = None) -> list[Event]:
-    """Give what was told after a message, in order; with `block`, wait for it for so many milliseconds.
+    """Give what was published after a message, in order; with `block`, wait for it for so many milliseconds.
 
     Numbers are times of the one clock of Redis, so those of several topics can be compared.
     """

@@ -109,7 +109,7 @@ def test_many_listen_and_the_only_thread_is_free(server: Server, hub: Hub) -> No
             assert b"retry: 1000" in read(client, b"id: 0-0\n\n")
         assert read(stack.enter_context(server.get("/page")), b"ok").startswith(b"HTTP/1.1 200")
         assert read(stack.enter_context(server.get("/7")), b"\r\n\r\n").startswith(b"HTTP/1.1 503")
-        # Each hears of its own things, all of what is for all, and nobody of somebody else's.
+        # Each gets what is its own, all get what is for all, and nobody gets somebody else's.
         event_stream.publish(user_id=3, event="track", data={"id": "third"})
         event_stream._publish("all", "run", {"id": "everybody"})
         for who, client in enumerate(clients):
@@ -125,10 +125,14 @@ def test_a_stream_lives_by_heartbeats_and_ends_in_time(
     server: Server, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_hub, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr("genreweb.web_connections.IDLE_SECONDS", 0.1)
     monkeypatch.setattr(event_hub, "_TICK_SECONDS", 0.1)
     with server.get("/9001") as client:
         read(client, b"event: heartbeat")
+        # It is not taken for a connection that nobody uses.
+        monkeypatch.setattr("genreweb.web_connections.IDLE_SECONDS", -1.0)
+        read(client, b"event: heartbeat")
+        monkeypatch.undo()
+        monkeypatch.setattr(event_answers, "hub", hub)
         # What a client says meanwhile is not taken for another request.
         client.sendall(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for held in hub._started():

@@ -22,13 +22,13 @@ let notBefore = 0;
 let ended = false;
 
 // Whether events arrive now, so that asking is needed only now and then.
-export let told = false;
+export let connected = false;
 
 function needed() {
   return wants.some((want) => want());
 }
 
-function tell(kind, data) {
+function notify(kind, data) {
   for (const listener of listeners) listener(kind, data);
 }
 
@@ -37,7 +37,7 @@ function close() {
   clearTimeout(settling);
   source?.close();
   source = null;
-  told = false;
+  connected = false;
 }
 
 function giveUp() {
@@ -59,16 +59,16 @@ function open() {
   watchdog = setTimeout(giveUp, OPEN_WITHIN);
   source.addEventListener("open", () => {
     alive();
-    told = true;
+    connected = true;
     // What happened before is asked for once.
-    tell("open", {});
+    notify("open", {});
   });
   source.addEventListener("heartbeat", () => {
     pause = FIRST_PAUSE;
     alive();
   });
   source.addEventListener("error", () => {
-    told = false;
+    connected = false;
     // A stream that ended is opened again by the browser; one that was refused is not.
     if (source?.readyState === EventSource.CLOSED) giveUp();
     else alive();
@@ -76,7 +76,7 @@ function open() {
   for (const kind of KINDS) {
     source.addEventListener(kind, (event) => {
       alive();
-      tell(kind, JSON.parse(event.data));
+      notify(kind, JSON.parse(event.data));
     });
   }
 }

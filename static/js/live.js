@@ -2,7 +2,7 @@
 // where events do not arrive, every other second. Only while there are any. While many tracks are analysed again,
 // all rows are watched.
 
-import { check, listen, told } from "./events.js";
+import { check, listen, connected } from "./events.js";
 
 const SOON = 700;
 const LATEST = 4000;
@@ -86,7 +86,7 @@ function waits() {
 
 function schedule() {
   if (timer || looking || document.hidden || !waits()) return;
-  timer = setTimeout(look, told && !runs() && !ran ? CALM : wait);
+  timer = setTimeout(look, connected && !runs() && !ran ? CALM : wait);
   check();
 }
 

@@ -2,7 +2,7 @@
 // asked for again (its hx-trigger is "live") when such an event comes; without events every `data-live-every`
 // milliseconds, and beside them every `data-live-calm`.
 
-import { check, listen, told } from "./events.js";
+import { check, listen, connected } from "./events.js";
 
 // Of events in a row, the first and the last count.
 const GAP = 400;
@@ -26,7 +26,7 @@ function ask(part) {
 function due(part) {
   if (!asked.has(part)) asked.set(part, now());
   const { liveEvery, liveCalm, liveSoon } = part.dataset;
-  const wait = liveSoon === undefined ? Number(told ? liveCalm : liveEvery) : GAP;
+  const wait = liveSoon === undefined ? Number(connected ? liveCalm : liveEvery) : GAP;
   return asked.get(part) + wait - now();
 }
 

@@ -1,4 +1,4 @@
-"""What pages of training are told while it happens: runs and checks to curators, clips to who gave them."""
+"""Events for pages of training: runs and checks to curators, clips to who gave them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.tests.clips import make_clip
 pytestmark = pytest.mark.django_db
 
 
-def test_pages_are_told_of_runs_checks_and_clips(
+def test_runs_checks_and_clips_are_published(
     owner: User, other: User, curator: User, genres: dict[str, Genre], version: ModelVersion
 ) -> None:
     everybody = [event_stream.topic_of(user.pk) for user in (owner, other, curator)]
@@ -36,7 +36,7 @@ def test_pages_are_told_of_runs_checks_and_clips(
             health.check_labels(check_id=check.pk)
             clip = make_clip(owner, genres["blues"], sound=False)
             review.reject(clip_id=clip.pk, by=curator, reason="Only noise")
-        heard = {
+        received = {
             topic: [
                 event.text.split("\n", 1)[1].strip() for event in event_stream.since(client, [topic], start)
             ]
@@ -47,7 +47,7 @@ def test_pages_are_told_of_runs_checks_and_clips(
         number = f'"{pk}"' if kind != "check" else pk
         return f'event: {kind}\ndata: {{"id": {number}, "status": "{status}"}}'
 
-    assert heard == {
+    assert received == {
         everybody[0]: [event("clip", clip.pk, "rejected")],
         everybody[1]: [event("run", cancelled.pk, "cancelled")],
         everybody[2]: [],
