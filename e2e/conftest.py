@@ -23,20 +23,42 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from e2e import firefox
 from genreweb.trial import REPOSITORY, Site
 from library.tests.sounds import chords, wav
 
 SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 MUSIC = SHARED / "data" / "gtzan" / "audio"
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a page may take to show what it must; a slow machine must not fail a test."""
 expect.set_options(timeout=PATIENCE)
+EVERY_PAGE = ("test_wcag", "test_widths", "test_weight")
+"""They show the rows of `ids`, among them clips, which the tests of the review delete."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pictures", action="store_true", help="make pictures instead of testing (make pictures)"
     )
+    parser.addoption("--firefox", action="store_true", help="drive Firefox instead of Chromium")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # For two processes, each with a site: what looks at every page takes long and begins; the tests of a file
+    # share what they upload.
+    items.sort(key=lambda item: item.path.stem not in EVERY_PAGE)
+    for item in items:
+        item.add_marker(
+            pytest.mark.xdist_group("every page" if item.path.stem in EVERY_PAGE else item.path.stem)
+        )
+    if not config.getoption("--firefox"):
+        return
+    missing = None if _firefox() else pytest.mark.skip(reason="no Firefox on the PATH, nor in FIREFOX")
+    for item in items:
+        only = item.get_closest_marker("chromium_only")
+        if missing or only:
+            item.add_marker(missing or pytest.mark.skip(reason=f"Chromium only: {only.args[0]}"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -51,6 +73,11 @@ def _chromium() -> str:
     if not found:
         pytest.fail("No Chromium found: install it, or name one in CHROMIUM.")
     return found
+
+
+def _firefox() -> str | None:
+    names = ("firefox-esr", "firefox")
+    return os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
@@ -106,31 +133,48 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright, sounds: Path) -> Iterator[Browser]:
-    running = playwright.chromium.launch(
-        executable_path=_chromium(),
-        args=[
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--autoplay-policy=no-user-gesture-required",
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-audio-capture={sounds / 'microphone.wav'}",
-        ],
-    )
+def in_firefox(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--firefox"))
+
+
+@pytest.fixture(scope="session")
+def browser(
+    playwright: Playwright, sounds: Path, in_firefox: bool, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    if in_firefox:
+        running = playwright.firefox.launch(
+            channel="moz-firefox",
+            executable_path=firefox.program(_firefox() or "", tmp_path_factory.mktemp("firefox")),
+            firefox_user_prefs=firefox.PREFERENCES,
+        )
+    else:
+        running = playwright.chromium.launch(
+            executable_path=_chromium(),
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--autoplay-policy=no-user-gesture-required",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={sounds / 'microphone.wav'}",
+            ],
+        )
     yield running
     running.close()
 
 
 @pytest.fixture
-def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, site: Site, in_firefox: bool) -> Iterator[Callable[..., Page]]:
     """Open pages of the site; a test fails where one of them logs an error or breaks the content policy."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
     def make(**options: object) -> Page:
+        if in_firefox:
+            # Its preferences allow the microphone.
+            options.pop("permissions", None)
         context = browser.new_context(
             **{"base_url": site.address, "viewport": {"width": 1280, "height": 900}, **options},  # type: ignore[arg-type]  # Playwright's own
         )

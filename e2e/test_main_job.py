@@ -28,8 +28,8 @@ def send(page: Page, *files: Path) -> None:
 
 def expect_result(page: Page) -> None:
     """Wait until the result page, which came up at once, has filled itself."""
-    expect(page).to_have_url(re.compile(r"/tracks/[0-9a-f-]{36}/"), timeout=30_000)
-    expect(page.locator(".bars meter")).to_have_count(10, timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/tracks/[0-9a-f-]{36}/"))
+    expect(page.locator(".bars meter")).to_have_count(10)
 
 
 def expect_position(page: Page, seconds: float) -> None:
@@ -88,7 +88,7 @@ def test_one_of_many_files_is_refused_and_the_rest_goes_on(person: OpenPage, sou
     send(page, sounds / "song.wav", sounds / "broken.mp3", sounds / "other.wav")
     refused = page.locator("#upload-list li", has_text="broken")
     expect(refused).to_contain_text("not an audio file")
-    expect(page.locator("#upload-list .genre-chip")).to_have_count(2, timeout=30_000)
+    expect(page.locator("#upload-list .genre-chip")).to_have_count(2)
     # The same file once more is recognised.
     send(page, sounds / "song.wav", sounds / "other.wav")
     expect(page.locator("#upload-list li", has_text="already have")).to_have_count(2)

@@ -56,6 +56,7 @@ PAGES = (
 )
 
 
+@pytest.mark.chromium_only("the weight of what came over the line is told by its own protocol")
 def test_the_first_page_is_light(open_page: Callable[..., Page]) -> None:
     page = open_page()
     sizes: dict[str, float] = {}
@@ -77,6 +78,7 @@ def test_the_first_page_is_light(open_page: Callable[..., Page]) -> None:
     assert 10_000 < weight < MOST_BYTES, sorted(weights.items(), key=lambda each: -each[1])[:8]
 
 
+@pytest.mark.chromium_only("it can be slowed down")
 def test_the_first_page_is_timed_on_a_slow_line(open_page: Callable[..., Page]) -> None:
     """Print the milliseconds and write them to var/e2e/: they depend on the machine, so none is a limit."""
     taken = []
