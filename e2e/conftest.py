@@ -32,8 +32,20 @@ MUSIC = SHARED / "data" / "gtzan" / "audio"
 PATIENCE = 60_000
 """Milliseconds that a page may take to show what it must; a slow machine must not fail a test."""
 expect.set_options(timeout=PATIENCE)
-EVERY_PAGE = ("test_wcag", "test_widths", "test_weight")
-"""They show the rows of `ids`, among them clips, which the tests of the review delete."""
+PAGES = (
+    "test_bin",
+    "test_contribute",
+    "test_help",
+    "test_samples",
+    "test_wcag",
+    "test_weight",
+    "test_widths",
+)
+"""What the one of two processes runs, each with a site of its own; the other runs the rest, as long.
+
+In each the order is that of the files: the rows of `ids` give every track a long name, and the tests of the
+review delete all clips.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,13 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # For two processes, each with a site: what looks at every page takes long and begins; the tests of a file
-    # share what they upload.
-    items.sort(key=lambda item: item.path.stem not in EVERY_PAGE)
     for item in items:
-        item.add_marker(
-            pytest.mark.xdist_group("every page" if item.path.stem in EVERY_PAGE else item.path.stem)
-        )
+        item.add_marker(pytest.mark.xdist_group("pages" if item.path.stem in PAGES else "flows"))
     if not config.getoption("--firefox"):
         return
     missing = None if _firefox() else pytest.mark.skip(reason="no Firefox on the PATH, nor in FIREFOX")

@@ -58,7 +58,8 @@ def test_a_passkey_is_added_and_signs_in(open_page: Callable[..., Page], site: S
 def test_a_browser_without_the_passkey_is_told_so(open_page: Callable[..., Page], site: Site) -> None:
     page = open_page(base_url=f"http://localhost:{site.port}")
     page.add_init_script(
-        "navigator.credentials.get = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+        "if (navigator.credentials) navigator.credentials.get ="
+        " () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     )
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Sign in with a passkey").click()

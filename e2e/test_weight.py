@@ -105,6 +105,9 @@ def test_the_first_page_is_timed_on_a_slow_line(open_page: Callable[..., Page]) 
     target.write_text(json.dumps({"best": best, "all": taken}, indent=1))
 
 
+@pytest.mark.chromium_only(
+    "from a page's end the focus goes on into the window of Firefox, which nobody sees"
+)
 def test_pages_are_gone_through_by_keyboard_alone(
     open_page: Callable[..., Page], site: Site, ids: dict[str, object]
 ) -> None:
