@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import FloatRect, Locator, Page, Route, expect
 
 from e2e.conftest import sign_in
 from genreweb.trial import Site
@@ -159,9 +159,7 @@ def reorder(page: Page, names: list[str]) -> None:
     rows.nth(1).locator("[data-row-grip]").focus()
     page.keyboard.press("ArrowDown")
     assert order.all_inner_texts()[:3] == names
-    grip, target = rows.nth(2).locator("[data-row-grip]").bounding_box(), rows.nth(0).bounding_box()
-    assert grip is not None
-    assert target is not None
+    grip, target = box_of(rows.nth(2).locator("[data-row-grip]")), box_of(rows.nth(0))
     page.mouse.move(grip["x"] + 10, grip["y"] + 10)
     page.mouse.down()
     page.mouse.move(target["x"] + 20, target["y"] + 10, steps=8)
@@ -169,6 +167,15 @@ def reorder(page: Page, names: list[str]) -> None:
     expect(order.first).to_have_text(names[2])
     # It plays on, wherever its row has gone.
     expect(rows.nth(1)).to_have_attribute("aria-current", "true")
+
+
+def box_of(part: Locator) -> FloatRect:
+    """Give where a part of a list is, which may be drawn anew while it is being measured."""
+    for _ in range(100):
+        if found := part.bounding_box():
+            return found
+        part.page.wait_for_timeout(50)
+    raise AssertionError("it is not seen")
 
 
 def press_keys(page: Page, names: list[str]) -> None:
