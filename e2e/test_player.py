@@ -186,9 +186,11 @@ def press_keys(page: Page, names: list[str]) -> None:
     page.wait_for_function("() => navigator.mediaSession.playbackState === 'playing'")
     assert page.evaluate("navigator.mediaSession.metadata.title") == names[1]
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys).to_be_visible()
     page.keyboard.press("n")
     page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
     page.keyboard.press(">")
     page.keyboard.press("l")
 
