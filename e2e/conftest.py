@@ -63,9 +63,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     missing = None if _firefox() else pytest.mark.skip(reason="no Firefox on the PATH, nor in FIREFOX")
     for item in items:
-        only = item.get_closest_marker("chromium_only")
-        if missing or only:
-            item.add_marker(missing or pytest.mark.skip(reason=f"Chromium only: {only.args[0]}"))
+        if missing:
+            item.add_marker(missing)
+        elif only := item.get_closest_marker("chromium_only"):
+            item.add_marker(pytest.mark.skip(reason=f"Chromium only: {only.args[0]}"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
