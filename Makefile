@@ -14,11 +14,13 @@ HELP := docs/_build/help/index.html
 HELP_SOURCES := $(wildcard *.md docs/*.* docs/*/* classifier/releases/*/*.md genreweb/settings.py) requirements-docs.txt tools/build_help.sh
 # Each process has its own database and queue; a file's tests share fixtures, so they stay together.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# A page mostly waits; each process has a site of its own.
+BROWSERS := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: docs pictures help install run dev demo test test-fast lint e2e bench bench-scale load drill fuzz messages audit lock clean
+.PHONY: docs pictures help install run dev demo test test-fast lint e2e e2e-firefox bench bench-scale load drill fuzz messages audit lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -48,7 +50,10 @@ lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is 
 	@$(PY) manage.py makemigrations --check --dry-run
 
 e2e: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run the tests in a real browser (CHROMIUM names one that is not on the PATH)
-	@exec $(PY) -m pytest e2e $(ARGS)
+	@exec $(PY) -m pytest e2e $(BROWSERS) $(ARGS)
+
+e2e-firefox: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run them in Firefox, but what only Chromium can (FIREFOX names one that is not on the PATH)
+	@exec $(PY) -m pytest e2e --firefox $(BROWSERS) $(ARGS)
 
 docs: $(RUNTIME) ## Make the pages of help anew; fails where a link is broken
 	@sh tools/build_help.sh

@@ -23,20 +23,50 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from e2e import firefox
 from genreweb.trial import REPOSITORY, Site
 from library.tests.sounds import chords, wav
 
 SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 MUSIC = SHARED / "data" / "gtzan" / "audio"
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a page may take to show what it must; a slow machine must not fail a test."""
 expect.set_options(timeout=PATIENCE)
+PAGES = (
+    "test_bin",
+    "test_contribute",
+    "test_help",
+    "test_samples",
+    "test_wcag",
+    "test_weight",
+    "test_widths",
+)
+"""What the one of two processes runs, each with a site of its own; the other runs the rest, as long.
+
+In each the order is that of the files: the rows of `ids` give every track a long name, and the tests of the
+review delete all clips.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pictures", action="store_true", help="make pictures instead of testing (make pictures)"
     )
+    parser.addoption("--firefox", action="store_true", help="drive Firefox instead of Chromium")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("pages" if item.path.stem in PAGES else "flows"))
+    if not config.getoption("--firefox"):
+        return
+    missing = None if _firefox() else pytest.mark.skip(reason="no Firefox on the PATH, nor in FIREFOX")
+    for item in items:
+        if missing:
+            item.add_marker(missing)
+        elif only := item.get_closest_marker("chromium_only"):
+            item.add_marker(pytest.mark.skip(reason=f"Chromium only: {only.args[0]}"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -51,6 +81,11 @@ def _chromium() -> str:
     if not found:
         pytest.fail("No Chromium found: install it, or name one in CHROMIUM.")
     return found
+
+
+def _firefox() -> str | None:
+    names = ("firefox-esr", "firefox")
+    return os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
@@ -106,31 +141,48 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright, sounds: Path) -> Iterator[Browser]:
-    running = playwright.chromium.launch(
-        executable_path=_chromium(),
-        args=[
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--autoplay-policy=no-user-gesture-required",
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-audio-capture={sounds / 'microphone.wav'}",
-        ],
-    )
+def in_firefox(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--firefox"))
+
+
+@pytest.fixture(scope="session")
+def browser(
+    playwright: Playwright, sounds: Path, in_firefox: bool, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    if in_firefox:
+        running = playwright.firefox.launch(
+            channel="moz-firefox",
+            executable_path=firefox.program(_firefox() or "", tmp_path_factory.mktemp("firefox")),
+            firefox_user_prefs=firefox.PREFERENCES,
+        )
+    else:
+        running = playwright.chromium.launch(
+            executable_path=_chromium(),
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--autoplay-policy=no-user-gesture-required",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={sounds / 'microphone.wav'}",
+            ],
+        )
     yield running
     running.close()
 
 
 @pytest.fixture
-def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, site: Site, in_firefox: bool) -> Iterator[Callable[..., Page]]:
     """Open pages of the site; a test fails where one of them logs an error or breaks the content policy."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
     def make(**options: object) -> Page:
+        if in_firefox:
+            # Its preferences allow the microphone.
+            options.pop("permissions", None)
         context = browser.new_context(
             **{"base_url": site.address, "viewport": {"width": 1280, "height": 900}, **options},  # type: ignore[arg-type]  # Playwright's own
         )

@@ -72,12 +72,10 @@ def test_a_part_is_cut_by_a_click_and_by_typed_times(person: Callable[..., Page]
     wave.click(position={"x": box["width"] - 4, "y": 20})
     expect(start).to_have_value("0:20.0")
     expect(end).to_have_value("0:50.0")
-    start.fill("0:40")
-    end.fill("0:41")
-    end.blur()
+    write(start, "0:40")
+    write(end, "0:41")
     expect(row).to_contain_text("at least 3 seconds")
-    end.fill("0:48.5")
-    end.blur()
+    write(end, "0:48.5")
     expect(row).not_to_contain_text("at least 3 seconds")
     share = part.evaluate("part => part.getBoundingClientRect().width") / box["width"]
     assert share == pytest.approx(8.5 / LONG, abs=0.01)
@@ -87,9 +85,8 @@ def test_a_part_is_given_played_and_withdrawn(person: Callable[..., Page], long_
     page = person()
     row = choose_files(page, long_sound).nth(0)
     start, end = choose_part(row)
-    start.fill("0:40")
-    end.fill("0:48.5")
-    end.blur()
+    write(start, "0:40")
+    write(end, "0:48.5")
     expect(start).to_have_value(re.compile(r"^0:40(\.0)?$"))
     row.get_by_label("Genre").select_option("jazz")
     page.locator("#rights-all").check()
@@ -105,6 +102,13 @@ def test_a_part_is_given_played_and_withdrawn(person: Callable[..., Page], long_
     mine.get_by_role("link", name=re.compile("Withdraw")).click()
     page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
     expect(mine).to_have_count(0)
+
+
+def write(field: Locator, text: str) -> None:
+    """Type over what is there; what Playwright fills in by itself changes nothing for Firefox."""
+    field.press("ControlOrMeta+a")
+    field.press_sequentially(text)
+    field.press("Tab")
 
 
 def choose_part(row: Locator) -> tuple[Locator, Locator]:

@@ -21,7 +21,7 @@ def test_the_footer_leads_to_pages_that_work(open_page: Callable[..., Page], sit
     expect(page.get_by_role("heading", name="Genreweb help", level=1)).to_be_visible()
     page.get_by_role("main").get_by_role("link", name="For listeners").click()
     picture = page.get_by_role("main").locator("img").first
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1280
+    expect(picture).to_have_js_property("naturalWidth", 1280)
 
     # The theme's script runs: the button goes from one theme to the next.
     before = page.locator("body").get_attribute("data-theme")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from e2e.conftest import MUSIC, PATIENCE, sign_up
+from e2e.conftest import MUSIC, sign_up
 from genreweb.trial import REPOSITORY, Site
 from library.tests.sounds import chords, wav
 
@@ -28,8 +28,8 @@ def send(page: Page, *files: Path) -> None:
 
 def expect_result(page: Page) -> None:
     """Wait until the result page, which came up at once, has filled itself."""
-    expect(page).to_have_url(re.compile(r"/tracks/[0-9a-f-]{36}/"), timeout=30_000)
-    expect(page.locator(".bars meter")).to_have_count(10, timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/tracks/[0-9a-f-]{36}/"))
+    expect(page.locator(".bars meter")).to_have_count(10)
 
 
 def expect_position(page: Page, seconds: float) -> None:
@@ -56,7 +56,9 @@ def test_from_sign_up_to_a_deleted_track(person: OpenPage, song: Path) -> None:
         page.get_by_role("tab", name=re.compile(name, re.IGNORECASE)).click()
         picture = page.get_by_role("tabpanel").filter(visible=True).locator("img")
         expect(picture).to_be_visible()
-        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+        # Not by decode(), which Firefox refuses while the source is being set.
+        expect(picture).not_to_have_js_property("naturalWidth", 0)
+        assert picture.evaluate("image => image.naturalWidth") > 100
 
     # A click in the middle of the axis plays from there.
     axis = page.locator("[data-axis]")
@@ -88,7 +90,7 @@ def test_one_of_many_files_is_refused_and_the_rest_goes_on(person: OpenPage, sou
     send(page, sounds / "song.wav", sounds / "broken.mp3", sounds / "other.wav")
     refused = page.locator("#upload-list li", has_text="broken")
     expect(refused).to_contain_text("not an audio file")
-    expect(page.locator("#upload-list .genre-chip")).to_have_count(2, timeout=30_000)
+    expect(page.locator("#upload-list .genre-chip")).to_have_count(2)
     # The same file once more is recognised.
     send(page, sounds / "song.wav", sounds / "other.wav")
     expect(page.locator("#upload-list li", has_text="already have")).to_have_count(2)
@@ -112,30 +114,37 @@ def test_every_row_of_many_files_is_brought_up_to_date(person: OpenPage, site: S
     expect(page.locator("#upload-list .genre-chip")).to_have_count(60)
 
 
-def test_a_recording_comes_from_the_microphone_to_a_verdict(person: OpenPage) -> None:
+def test_a_recording_comes_from_the_microphone_to_a_verdict(person: OpenPage, in_firefox: bool) -> None:
     page = person(permissions=["microphone"])
     page.goto("/record/")
     page.get_by_role("button", name="Start recording").click()
     expect(page.locator("#recorder")).to_have_attribute("data-state", "recording")
-    page.wait_for_timeout(1500)
+    clock = page.locator("#time")
+    expect(clock).to_have_text(re.compile(r"^0:0[1-9]$"))
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#recorder")).to_have_attribute("data-state", "paused")
     page.get_by_role("button", name="Resume").click()
-    page.wait_for_timeout(2500)
+    # At least three seconds are a take.
+    expect(clock).to_have_text(re.compile(r"^0:(0[4-9]|[1-5]\d)$"))
     page.get_by_role("button", name="Stop recording").click()
     take = page.locator("#take-list li").first
     expect(take).to_be_visible()
+    length = re.search(r"0:(\d\d)", take.locator(".track-row-facts").inner_text())
+    assert length
 
-    with page.expect_download() as saved:
-        take.get_by_role("button", name="Save as WAV").click()
-    data = Path(saved.value.path()).read_bytes()
-    assert data[:4] == b"RIFF"
-    assert data[8:12] == b"WAVE"
-    assert len(data) > 2 * 2 * 20_000
+    # Firefox does not tell Playwright of downloads.
+    if not in_firefox:
+        with page.expect_download() as saved:
+            take.get_by_role("button", name="Save as WAV").click()
+        data = Path(saved.value.path()).read_bytes()
+        assert data[:4] == b"RIFF"
+        assert data[8:12] == b"WAVE"
+        assert len(data) > 2 * 2 * 20_000
 
     take.get_by_role("button", name="Send to analysis").click()
     expect_result(page)
-    expect(page.locator("[data-sound]")).to_have_attribute("data-duration", re.compile(r"^[34]\."))
+    duration = float(page.locator("[data-sound]").get_attribute("data-duration") or 0)
+    assert duration == pytest.approx(int(length[1]), abs=1)
 
 
 def test_a_take_stays_until_it_is_sent_or_deleted(person: OpenPage) -> None:
@@ -143,13 +152,13 @@ def test_a_take_stays_until_it_is_sent_or_deleted(person: OpenPage) -> None:
     page.goto("/record/")
     page.get_by_role("button", name="Start recording").click()
     # At least three seconds are a take.
-    expect(page.locator("#time")).to_have_text(re.compile(r"^0:0[4-9]$"), timeout=PATIENCE)
+    expect(page.locator("#time")).to_have_text(re.compile(r"^0:(0[4-9]|[1-5]\d)$"))
     page.get_by_role("button", name="Stop recording").click()
     takes = page.locator("#take-list li")
     expect(takes).to_have_count(1)
     expect(takes).to_have_attribute("data-kept", "")
     before = takes.locator(".track-row-facts").inner_text()
-    assert re.match(r"0:0\d", before)
+    assert re.match(r"0:\d\d", before)
 
     # Who uses the browser next does not see it.
     mine = page.context.cookies()
@@ -166,11 +175,11 @@ def test_a_take_stays_until_it_is_sent_or_deleted(person: OpenPage) -> None:
     expect(takes).to_contain_text("Take 1")
     assert takes.locator(".track-row-facts").inner_text() == before
     takes.locator("[data-take-play]").click()
-    expect(page.locator("[data-player=duration]")).to_have_text(re.compile(r"^0:0[3-9]$"))
+    expect(page.locator("[data-player=duration]")).to_have_text(re.compile(r"^0:(0[3-9]|[1-5]\d)$"))
 
     takes.get_by_role("button", name="Send to analysis").click()
     expect_result(page)
-    expect(page.locator("#track-facts")).to_contain_text(re.compile(r"0:0[3-9]"))
+    expect(page.locator("#track-facts")).to_contain_text(re.compile(r"0:(0[3-9]|[1-5]\d)"))
     page.goto("/record/")
     expect(page.locator("#take-list")).to_have_attribute("aria-busy", "false")
     expect(takes).to_have_count(0)

@@ -29,6 +29,7 @@ def plug_in_authenticator(page: Page) -> None:
     tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
+@pytest.mark.chromium_only("it can play an authenticator")
 def test_a_passkey_is_added_and_signs_in(open_page: Callable[..., Page], site: Site) -> None:
     # A passkey belongs to a name, never to an address of the network.
     page = open_page(base_url=f"http://localhost:{site.port}")
@@ -57,7 +58,8 @@ def test_a_passkey_is_added_and_signs_in(open_page: Callable[..., Page], site: S
 def test_a_browser_without_the_passkey_is_told_so(open_page: Callable[..., Page], site: Site) -> None:
     page = open_page(base_url=f"http://localhost:{site.port}")
     page.add_init_script(
-        "navigator.credentials.get = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+        "if (navigator.credentials) navigator.credentials.get ="
+        " () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     )
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Sign in with a passkey").click()

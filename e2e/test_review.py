@@ -151,6 +151,9 @@ def test_what_plays_is_what_the_card_shows(desk: Page) -> None:
     expect(playing).to_have_text("First")
 
 
+@pytest.mark.chromium_only(
+    "in Firefox a double click of Playwright's is two clicks where the machine is slow"
+)
 def test_a_double_click_decides_about_one_clip_and_two_keys_about_two(desk: Page, site: Site) -> None:
     title = desk.locator("#review-stage .review-title")
     expect(title).to_have_text("First")

@@ -14,6 +14,7 @@ from library.tests.sounds import chords, wav
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.chromium_only("its line can be slowed down")
 def test_a_slow_upload_tells_how_far_it_is_and_what_failed_is_sent_again(
     person: Callable[..., Page], tmp_path: Path
 ) -> None:

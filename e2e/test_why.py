@@ -25,7 +25,7 @@ def test_a_click_asks_and_the_map_comes_by_itself(person: Callable[..., Page], s
     expect(page.get_by_role("tab", name="Why")).to_have_attribute("aria-selected", "true")
     drawn = page.locator("#why-map img")
     expect(drawn).to_be_visible()
-    assert drawn.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1600
+    expect(drawn).to_have_js_property("naturalWidth", 1600)
     said = page.locator("#why-words").inner_text()
     assert "spoke" in said
     expect(drawn).to_have_attribute("alt", said)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
+import re
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.core import signing
-from django.core.files.base import File
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from django.urls import get_script_prefix, reverse
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -74,6 +77,28 @@ _MODULE_IMPORTS = (
 )
 
 
+# The imports at the head of a style sheet of ours that is made of others.
+_STYLE_IMPORT = re.compile(r'(?m)^@import url\("([\w.-]+\.css)"\);\n')
+_JOINED = "css/site.css"
+
+
+class _Joined:
+    """Where a style sheet is read from, with what it imports put into its place."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def open(self, name: str) -> ContentFile[bytes]:
+        """Give the whole sheet."""
+        return ContentFile(
+            _STYLE_IMPORT.sub(lambda found: self._text(name, found[1]), self._text(name)).encode()
+        )
+
+    def _text(self, name: str, beside: str = "") -> str:
+        with self._storage.open(posixpath.join(posixpath.dirname(name), beside) if beside else name) as file:
+            return str(file.read().decode())
+
+
 class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
     """Static files under names that hold their hash, so that browsers may keep them for ever.
 
@@ -85,6 +110,13 @@ class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         *HashedFilesMixin.patterns,
         ("js/*.js", _MODULE_IMPORTS),
     )
+
+    def post_process(self, paths: dict[str, Any], *arguments: Any, **options: Any) -> Iterator[Any]:
+        """Hash, rewrite and compress what was collected, each joined style sheet as one."""
+        if _JOINED in paths:
+            storage, path = paths[_JOINED]
+            paths = {**paths, _JOINED: (_Joined(storage), path)}
+        yield from super().post_process(paths, *arguments, **options)
 
     def stored_name(self, name: str) -> str:
         # Before the first `collectstatic`, as in tests, there is no list of hashes to look in.

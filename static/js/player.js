@@ -37,6 +37,8 @@ let frame = 0;
 // The sound whose link was asked for anew, and whether that is being asked.
 let renewed = "";
 let asking = false;
+// Whether the sound should play, also while it cannot yet.
+let wanted = false;
 
 const part = (name) => bar.querySelector(`[data-player="${name}"]`);
 const spectrum = new Spectrum(part("spectrum"), () => player.playing);
@@ -72,7 +74,7 @@ export const player = {
     } else if (audio.ended) {
       audio.currentTime = 0;
     }
-    return audio.play().catch(refused);
+    return begin();
   },
   playAll(sounds, at = 0) {
     const tracks = sounds.filter(isTrack);
@@ -131,10 +133,11 @@ export const player = {
   },
   toggle() {
     if (!sound) return;
-    if (audio.paused) audio.play().catch(refused);
-    else audio.pause();
+    if (audio.paused) begin();
+    else this.pause();
   },
   pause() {
+    wanted = false;
     audio.pause();
   },
   seek(seconds) {
@@ -146,7 +149,7 @@ export const player = {
     inform();
   },
   stop() {
-    audio.pause();
+    this.pause();
     sound = null;
     audio.removeAttribute("src");
     audio.load();
@@ -164,6 +167,11 @@ export const player = {
 
 const seekBar = new SeekBar(part, player, LEAP);
 
+function begin() {
+  wanted = true;
+  return audio.play().catch(refused);
+}
+
 // Plays the sound at a place of the queue.
 function go(place) {
   const item = queue.items[place];
@@ -172,7 +180,7 @@ function go(place) {
   if (player.holds(item.track)) audio.currentTime = 0;
   else load({ ...item, key: item.track }, 0);
   tell("queue");
-  return audio.play().catch(refused);
+  return begin();
 }
 
 function load(next, at) {
@@ -212,7 +220,8 @@ function adjust() {
 function refused(error) {
   // Another sound was started meanwhile, or the browser requires a click first: neither is an error.
   if (error.name === "AbortError" || error.name === "NotAllowedError") mark();
-  else renew();
+  // What is told of a link that was renewed meanwhile has no error on the element any more.
+  else if (audio.error) renew();
 }
 
 // The link may have expired while the queue was kept: one that is asked for anew plays on at the same place.
@@ -223,7 +232,7 @@ async function renew() {
   if (!isTrack(failed) || renewed === failed.key) return broken();
   renewed = failed.key;
   asking = true;
-  const [at, plays] = [audio.currentTime || failed.at || 0, failed.starts ?? true];
+  const at = audio.currentTime || failed.at || 0;
   let fresh = [];
   try {
     fresh = await fetchSounds(queue.items.map((item) => item.track));
@@ -232,7 +241,6 @@ async function renew() {
   } finally {
     asking = false;
   }
-  if (sound !== failed) return undefined;
   const byTrack = new Map(fresh.map((each) => [each.track, each]));
   for (let place = queue.items.length - 1; place >= 0; place -= 1) {
     const known = byTrack.get(queue.items[place].track);
@@ -240,10 +248,14 @@ async function renew() {
     // It was deleted, or is not for this person.
     else queue.remove(place);
   }
-  const known = byTrack.get(failed.track);
+  // Another one may have been started meanwhile, whose link has expired too.
+  if (sound !== failed && !(isTrack(sound) && audio.error)) return tell("queue");
+  const known = byTrack.get(sound.track);
   if (!known) return queue.items.length ? broken() : player.stop();
-  load({ ...known, key: known.track }, at);
-  return plays ? audio.play().catch(refused) : undefined;
+  // Somebody may have pressed the button meanwhile.
+  const plays = wanted;
+  load({ ...known, key: known.track }, sound === failed ? at : 0);
+  return plays ? begin() : undefined;
 }
 
 function broken() {
@@ -292,8 +304,8 @@ function resume() {
   queue.restore(kept?.queue);
   const last = kept?.sound ?? queue.current;
   if (!isTrack(last)) return;
-  load({ ...last, key: last.track, at: kept.time, starts: kept.playing }, kept.time ?? 0);
-  if (kept.playing) audio.play().catch(refused);
+  load({ ...last, key: last.track, at: kept.time }, kept.time ?? 0);
+  if (kept.playing) begin();
 }
 
 audio.addEventListener("play", () => {
@@ -305,6 +317,8 @@ audio.addEventListener("play", () => {
   if (!frame) frame = requestAnimationFrame(tick);
 });
 audio.addEventListener("pause", () => {
+  // The system may pause it too. One sound's pause may be reported when the next one plays already.
+  if (audio.paused && !asking) wanted = false;
   mark();
   tell("pause");
   seekBar.draw();
@@ -327,7 +341,7 @@ audio.addEventListener("seeked", () => {
   seekBar.draw();
   tell("time");
 });
-audio.addEventListener("error", () => sound && audio.getAttribute("src") && renew());
+audio.addEventListener("error", () => sound && audio.error && audio.getAttribute("src") && renew());
 
 // Other <audio controls> on the page must not play at the same time.
 document.addEventListener(
