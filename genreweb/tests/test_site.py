@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from genreweb.tests.site import copy_prepared
 from genreweb.trial import REPOSITORY, Site
 from library.tests.sounds import chords, wav
 
@@ -28,8 +29,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site() as running:
+def site(prepared: Path) -> Iterator[Site]:
+    made = Site()
+    copy_prepared(prepared, to=made.folder)
+    with made as running:
         yield running
 
 

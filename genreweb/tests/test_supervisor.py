@@ -17,7 +17,7 @@ import pytest
 from classifier.tests import processes
 from genreweb.embedded import paths
 from genreweb.embedded.engines import Borrowed
-from genreweb.tests.site import WatchedSite, environment, free_port, run_command
+from genreweb.tests.site import WatchedSite, copy_prepared, environment, free_port, run_command
 from genreweb.version import VERSION
 
 pytestmark = pytest.mark.slow
@@ -133,8 +133,10 @@ def test_the_next_one_starts_after_the_supervisor_or_everything_was_killed(site:
 
 
 def test_addresses_from_outside_replace_the_private_engines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    copy_prepared(prepared, to=tmp_path / "elsewhere", parts=["postgres"])
+    copy_prepared(prepared, to=tmp_path / "var", parts=["media", "static"])
     for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GENREWEB_VAR", str(tmp_path / "elsewhere"))
@@ -206,7 +208,8 @@ def test_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
     assert "Cannot write to" in _refusal(environment(tmp_path / "var", free_port()))
 
 
-def test_admin_from_the_environment_is_made_once(tmp_path: Path) -> None:
+def test_admin_from_the_environment_is_made_once(prepared: Path, tmp_path: Path) -> None:
+    copy_prepared(prepared, to=tmp_path / "var")
     env = environment(
         tmp_path / "var",
         1,
