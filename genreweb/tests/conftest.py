@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from genreweb.embedded.locks import FileLock
+from genreweb.testing import shared_folder
 from genreweb.tests.site import environment, free_port, run_command
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared() -> Path:
     """Give the folder of a site that was prepared and never started; sites of tests begin as copies of it.
 
     A first preparation takes four times as much of the processor as a later one. The processes of
     pytest-xdist share one folder.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "prepared"
+    # Not among the folders of pytest: each run of it closes them to the account of the database.
+    folder = shared_folder / "prepared"
     lock = FileLock(folder.with_suffix(".lock"))
     assert lock.try_take(seconds=600)
     try:
