@@ -36,6 +36,8 @@ _PURE = (paths.REPOSITORY / "classifier", paths.REPOSITORY / "e2e")
 """Tests that need no engines unless they ask for them: those of the core, and those that start a site."""
 
 _folder = Path(tempfile.mkdtemp(prefix="genreweb-test-"))
+shared_folder = Path(os.environ["GENREWEB_VAR"]) if "PYTEST_XDIST_WORKER" in os.environ else _folder
+"""One for all processes of pytest-xdist: that of the process which started them. It is removed at the end."""
 os.environ["GENREWEB_VAR"] = str(_folder)
 # Where it is missing, every client of every test warns of it.
 (_folder / "static").mkdir()

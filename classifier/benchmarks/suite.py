@@ -80,7 +80,7 @@ def run(*, rounds: int, with_plain: bool, longest: float) -> Iterator[Row]:
 
     if longest >= 4:
         yield from _analyses("4 min mp3", sounds.mp3(240.0), classifiers, plain, rounds=max(3, rounds // 6))
-    yield from _processes(song, longest=longest)
+    yield from _processes(song, rounds=min(_COLD_ROUNDS, rounds), longest=longest)
 
 
 def _analyses(
@@ -132,7 +132,7 @@ def _summary_features(song: bytes, *, rounds: int, with_plain: bool) -> Row:
     return _row("57 summary features of 30 s", "ms", measured["core"][0], plain_totals, scale=1e3)
 
 
-def _processes(song: bytes, *, longest: float) -> Iterator[Row]:
+def _processes(song: bytes, *, rounds: int, longest: float) -> Iterator[Row]:
     """Measure fresh processes: memory, and the time to the first result."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "song.mp3"
@@ -140,7 +140,7 @@ def _processes(song: bytes, *, longest: float) -> Iterator[Row]:
         output = _python("-c", _MEMORY_PROGRAM, *[str(path)] * 20)
         yield _row("memory after twenty 30 s tracks, peak", "MiB", [float(output)], [])
         cold = []
-        for _ in range(_COLD_ROUNDS):
+        for _ in range(rounds):
             since = time.perf_counter()
             _python("-m", "classifier", "--json", str(path))
             cold.append(time.perf_counter() - since)

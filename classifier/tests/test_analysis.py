@@ -91,9 +91,9 @@ def test_what_is_no_music_is_never_a_confident_genre(classifier: Classifier, sou
 def test_the_same_song_in_other_files_gets_the_same_verdict(classifier: Classifier) -> None:
     assert SHARED is not None
     for path in sorted((SHARED / "lossless").glob("*.flac"))[:4]:
-        song = path.read_bytes()
-        whole = analyse(io.BytesIO(song), classifier=classifier)
-        mono = decode(io.BytesIO(song)).samples
+        with path.open("rb") as file:
+            mono = decode(file).samples[: 12 * sounds.RATE]
+        whole = analyse(io.BytesIO(sounds.encode(mono, "flac")), classifier=classifier)
         stereo = np.stack((mono, mono))
         for data in (
             sounds.encode(mono, "mp3"),

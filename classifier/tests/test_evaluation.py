@@ -368,7 +368,7 @@ def test_the_platforms_network_is_fitted_on_pieces_and_continued(
     recipe = Recipe()
     small = replace(
         recipe,
-        network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4),
+        network=ResidualCnnParams(stem=2, widths=(2,), n_embedding=4, statistics=4),
         n_outliers=4,
         outlier_seconds=3.0,
     )

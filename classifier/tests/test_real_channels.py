@@ -74,9 +74,10 @@ def test_every_clip_with_sound_is_predicted_clean_and_degraded(
     printed = capsys.readouterr().out
     assert "Of 4 clips of the test part in 10 channels" in printed
     assert "Of 7 clips of all parts in 10 channels" in printed
-    # The same once more, and fewer clips where fewer are asked for, of each genre alike.
-    assert run(data, release)["all"] == everything
-    assert run(data, release, "--clips", "3")["all"]["genres"] == {"blues": 1, "classical": 1, "jazz": 1}
+    # Fewer clips where fewer are asked for, of each genre alike, and the same once more.
+    fewer = run(data, release, "--clips", "3")["all"]
+    assert fewer["genres"] == {"blues": 1, "classical": 1, "jazz": 1}
+    assert run(data, release, "--clips", "3")["all"] == fewer
 
 
 def test_the_prediction_through_a_channel_is_that_of_its_output(

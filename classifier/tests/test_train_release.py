@@ -21,7 +21,7 @@ from classifier.tests.datasets import write_dataset
 
 RECIPE = Recipe(
     patches=PatchParams(n_columns=32, hop_columns=32),
-    network=ResidualCnnParams(stem=2, widths=(2, 4), n_embedding=4, statistics=4, descriptors=4),
+    network=ResidualCnnParams(stem=2, widths=(2,), n_embedding=4, statistics=4, descriptors=4),
     feed=FeedParams(batch_size=4),
     fit=FitParams(epochs=2),
     descriptor_mlp=DescriptorMlpRecipe(

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 FloatArray = NDArray[np.float32]
 PATCHES = PatchParams(n_columns=32, hop_columns=16)
-SHAPE = ResidualCnnParams(stem=4, widths=(4, 8), n_embedding=8, descriptors=8, norm_momentum=0.5)
+SHAPE = ResidualCnnParams(stem=4, widths=(8,), n_embedding=8, descriptors=8, norm_momentum=0.5)
 FEED = FeedParams(batch_size=8, crops_per_epoch=4, channel_probability=0.0, masks=0)
 FIT = FitParams(epochs=4, learning_rate=0.01, average_decay=0.5)
 

@@ -17,7 +17,7 @@ from genreweb.embedded.development import development_services
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.embedded.preflight import Address
 from genreweb.embedded.services import services
-from genreweb.tests.site import WatchedSite
+from genreweb.tests.site import WatchedSite, copy_prepared
 
 WHERE = Address("127.0.0.1", 8000)
 
@@ -27,7 +27,8 @@ class DevelopmentSite(WatchedSite):
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[DevelopmentSite]:
+def site(prepared: Path, tmp_path: Path) -> Iterator[DevelopmentSite]:
+    copy_prepared(prepared, to=tmp_path / "var")
     running = DevelopmentSite(tmp_path / "var")
     yield running
     running.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from classifier.synthesis.chiptune import RATE, chiptune
-from genreweb.tests.site import run_command
+from genreweb.tests.site import copy_prepared, run_command
 from genreweb.trial import Site
 from library.tests.sounds import wav
 
@@ -81,8 +82,10 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site() as running:
+def site(prepared: Path) -> Iterator[Site]:
+    made = Site()
+    copy_prepared(prepared, to=made.folder)
+    with made as running:
         yield running
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from genreweb.tests.site import copy_prepared
 from genreweb.trial import REPOSITORY, Site
 from library.tests.sounds import chords, wav
 
@@ -28,8 +29,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site() as running:
+def site(prepared: Path) -> Iterator[Site]:
+    made = Site()
+    copy_prepared(prepared, to=made.folder)
+    with made as running:
         yield running
 
 
@@ -77,7 +80,12 @@ def test_eight_uploads_at_once_are_answered_each_for_itself(site: Site) -> None:
     assert len({track["id"] for _, track in answers}) == 8
 
 
-def test_a_worker_killed_in_the_middle_loses_nothing(site: Site) -> None:
+@pytest.fixture(scope="module")
+def interrupted(site: Site) -> str:
+    """Kill the worker in the middle of a track; give the track's id.
+
+    Half a minute goes by until it is taken up again, for which other tests need not wait.
+    """
     status, track = site.upload(sound(300, seed=100), name="long.wav", wait=0)
     assert status == 202
     deadline = time.monotonic() + 20
@@ -88,9 +96,30 @@ def test_a_worker_killed_in_the_middle_loses_nothing(site: Site) -> None:
     for process in killed:
         process.send_signal(signal.SIGKILL)
     psutil.wait_procs(killed, timeout=5)
-    answer = finished(site, track["id"], within=90)
-    assert answer["status"] == "done", answer
-    assert answer["duration"] == pytest.approx(300, abs=0.1)
+    return str(track["id"])
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_a_catalogue_is_imported_once_and_compared_with(site: Site, tmp_path: Path) -> None:
+    for n in range(20):
+        folder = tmp_path / GENRES[n % 10]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{n}.wav").write_bytes(sound(4, seed=300 + n))
+    (tmp_path / "blues" / "broken.mp3").write_text("not music at all")
+    before = site.request("GET", "/api/v1/tracks/?scope=catalogue")[1]["count"]
+    first = _import(site, tmp_path, status=3)
+    assert "added    20" in first
+    assert "broken.mp3" in first
+    assert "same     20" in _import(site, tmp_path, status=3)
+    _, page = site.request("GET", "/api/v1/tracks/?scope=catalogue&page_size=100")
+    assert page["count"] == before + 20
+    assert {track["status"] for track in page["results"]} == {"done"}
+    _, track = site.upload(sound(4, seed=400))
+    status, near = site.request("GET", f"/api/v1/tracks/{track['id']}/similar/?k=3")
+    assert status == 200
+    assert [other["rank"] for other in near] == [1, 2, 3]
+    assert [other["distance"] for other in near] == sorted(other["distance"] for other in near)
+    assert track["id"] not in {other["track"]["id"] for other in near}
 
 
 def test_a_redis_that_hangs_loses_nothing_and_keeps_nobody_out(site: Site) -> None:
@@ -116,25 +145,10 @@ def test_a_redis_that_hangs_loses_nothing_and_keeps_nobody_out(site: Site) -> No
     assert finished(site, track["id"], within=60)["status"] == "done"
 
 
-def test_a_catalogue_is_imported_once_and_compared_with(site: Site, tmp_path: Path) -> None:
-    for n in range(20):
-        folder = tmp_path / GENRES[n % 10]
-        folder.mkdir(exist_ok=True)
-        (folder / f"{n}.wav").write_bytes(sound(4, seed=300 + n))
-    (tmp_path / "blues" / "broken.mp3").write_text("not music at all")
-    first = _import(site, tmp_path, status=3)
-    assert "added    20" in first
-    assert "broken.mp3" in first
-    assert "same     20" in _import(site, tmp_path, status=3)
-    _, page = site.request("GET", "/api/v1/tracks/?scope=catalogue&page_size=100")
-    assert page["count"] == 20
-    assert {track["status"] for track in page["results"]} == {"done"}
-    _, track = site.upload(sound(4, seed=400))
-    status, near = site.request("GET", f"/api/v1/tracks/{track['id']}/similar/?k=3")
-    assert status == 200
-    assert [other["rank"] for other in near] == [1, 2, 3]
-    assert [other["distance"] for other in near] == sorted(other["distance"] for other in near)
-    assert track["id"] not in {other["track"]["id"] for other in near}
+def test_a_worker_killed_in_the_middle_loses_nothing(site: Site, interrupted: str) -> None:
+    answer = finished(site, interrupted, within=90)
+    assert answer["status"] == "done", answer
+    assert answer["duration"] == pytest.approx(300, abs=0.1)
 
 
 @needs_music

@@ -17,29 +17,35 @@ import pytest
 from classifier.tests import processes
 from genreweb.embedded import paths
 from genreweb.embedded.engines import Borrowed
-from genreweb.tests.site import WatchedSite, environment, free_port, run_command
+from genreweb.tests.site import WatchedSite, copy_prepared, environment, free_port, run_command
 from genreweb.version import VERSION
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all: the first start in it makes the database, which takes longest."""
-    return tmp_path_factory.mktemp("site") / "var with space"
-
-
 @pytest.fixture
-def site(var: Path) -> Iterator[WatchedSite]:
-    running = WatchedSite(var)
+def site(prepared: Path, tmp_path: Path) -> Iterator[WatchedSite]:
+    copy_prepared(prepared, to=tmp_path / "var")
+    running = WatchedSite(tmp_path / "var")
     try:
         yield running
     finally:
         running.close()
 
 
-def test_starts_everything_and_leaves_nothing(site: WatchedSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.wait_until_ready()
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedSite]:
+    """A site whose folder was never there before."""
+    running = WatchedSite(tmp_path_factory.mktemp("site") / "var with space")
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.close()
+
+
+def test_starts_everything(first: WatchedSite) -> None:
+    site = first
     status, said = site.request("GET", "/healthz")
     assert (status, said["status"]) == (200, "ok")
     assert said["checks"] == dict.fromkeys(("database", "broker", "storage", "room", "worker"), "ok")
@@ -70,17 +76,11 @@ def test_starts_everything_and_leaves_nothing(site: WatchedSite, monkeypatch: py
     assert "[X] 0001_initial" in made.stdout, made.stderr
     site.wait_until_healthy()
 
-    assert site.end() == 0
-    assert site.family() == []
-    assert site.output().rstrip().endswith("Stopped")
-    # The sockets of a folder with a space in its name lie elsewhere.
-    monkeypatch.setenv("GENREWEB_VAR", str(site.var))
-    assert not paths.run_dir().is_relative_to(site.var)
-    assert not paths.run_dir().exists()
 
-
-def test_starts_again_what_is_killed_and_keeps_its_data(site: WatchedSite) -> None:
-    site.wait_until_ready()
+def test_starts_again_what_is_killed_keeps_its_data_and_leaves_nothing(
+    first: WatchedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = first
     key = (site.var / "secret_key").read_text()
     code = "from genreweb.accounts.models import User; User.objects.create_user('kept@example.org', 'x')"
     assert run_command("manage.py", "shell", "-c", code, env=site.environment).returncode == 0
@@ -94,8 +94,13 @@ def test_starts_again_what_is_killed_and_keeps_its_data(site: WatchedSite) -> No
         site.wait_until_healthy()
     assert "ended by SIGKILL" in site.output()
 
-    assert site.end(signal.SIGINT) == 0
+    assert site.end() == 0
     assert site.family() == []
+    assert site.output().rstrip().endswith("Stopped")
+    # The sockets of a folder with a space in its name lie elsewhere.
+    monkeypatch.setenv("GENREWEB_VAR", str(site.var))
+    assert not paths.run_dir().is_relative_to(site.var)
+    assert not paths.run_dir().exists()
     code = "from genreweb.accounts.models import User; print(User.objects.get().email)"
     kept = run_command("manage.py", "shell", "-v", "0", "-c", code, env=site.environment)
     assert kept.stdout.strip() == "kept@example.org", kept.stderr
@@ -133,8 +138,10 @@ def test_the_next_one_starts_after_the_supervisor_or_everything_was_killed(site:
 
 
 def test_addresses_from_outside_replace_the_private_engines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    copy_prepared(prepared, to=tmp_path / "elsewhere", parts=["postgres"])
+    copy_prepared(prepared, to=tmp_path / "var", parts=["media", "static"])
     for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GENREWEB_VAR", str(tmp_path / "elsewhere"))
@@ -155,7 +162,7 @@ def test_addresses_from_outside_replace_the_private_engines(
             assert site.request("GET", "/healthz", headers=headers)[0] == 200
             assert not (site.var / "postgres").exists()
             assert not (site.var / "secret_key").exists()
-            assert site.end() == 0
+            assert site.end(signal.SIGINT) == 0
             assert site.family() == []
         finally:
             site.close()
@@ -206,7 +213,8 @@ def test_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
     assert "Cannot write to" in _refusal(environment(tmp_path / "var", free_port()))
 
 
-def test_admin_from_the_environment_is_made_once(tmp_path: Path) -> None:
+def test_admin_from_the_environment_is_made_once(prepared: Path, tmp_path: Path) -> None:
+    copy_prepared(prepared, to=tmp_path / "var")
     env = environment(
         tmp_path / "var",
         1,
@@ -214,9 +222,9 @@ def test_admin_from_the_environment_is_made_once(tmp_path: Path) -> None:
         GENREWEB_ADMIN_PASSWORD="a long enough one",
     )
     for _ in range(2):
-        prepared = run_command("manage.py", "prepare", env=env)
-        assert prepared.returncode == 0, prepared.stderr
-        assert "createsuperuser" not in prepared.stdout
+        done = run_command("manage.py", "prepare", env=env)
+        assert done.returncode == 0, done.stderr
+        assert "createsuperuser" not in done.stdout
     code = "from genreweb.accounts.models import User; print(User.objects.filter(is_superuser=True).count())"
     counted = run_command("manage.py", "shell", "-v", "0", "-c", code, env=env)
     assert counted.stdout.strip() == "1", counted.stderr

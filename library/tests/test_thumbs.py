@@ -48,12 +48,14 @@ def tracks(done_track: Make, owner: User) -> dict[str, Track]:
 
 def teach(person: User, done_track: Make, *, pairs: int) -> None:
     """Have a person like what is near by timbre, and dislike what is far, whatever the blend says."""
+    each = range(min(pairs, 5))
+    near = [done_track(None, lenses={"blend": 170, "timbre": 100 + n}) for n in each]
+    far = [done_track(None, lenses={"blend": 100, "timbre": 175}) for _ in each]
     for n in range(pairs):
-        query = done_track(None, lenses={"blend": 90, "timbre": 90})
-        near = done_track(None, lenses={"blend": 170, "timbre": 100 + n % 5})
-        far = done_track(None, lenses={"blend": 100, "timbre": 175})
-        thumbs.give(user=person, query=query, neighbour=near, value=1, lens="blend")
-        thumbs.give(user=person, query=query, neighbour=far, value=-1, lens="blend")
+        if n % 5 == 0:
+            query = done_track(None, lenses={"blend": 90, "timbre": 90})
+        thumbs.give(user=person, query=query, neighbour=near[n % 5], value=1, lens="blend")
+        thumbs.give(user=person, query=query, neighbour=far[n % 5], value=-1, lens="blend")
 
 
 # --- what they change -----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from classifier import registry, version_files
 from classifier.models import ModelVersion
@@ -54,10 +55,33 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_failed", None)
 
 
+def copy_database(source: str, target: str) -> None:
+    """Have PostgreSQL copy a whole database, in the place of another."""
+    connection.close()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{target}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+
+
+@pytest.fixture(scope="module")
+def of_old(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[str, Any]]:
+    """Take the database back to before releases were stored, once; give a copy's name and the models."""
+    with django_db_blocker.unblock():
+        apps = migrate(BEFORE)
+        name = connection.settings_dict["NAME"]
+        copy_database(name, f"{name}_of_old")
+        migrate()
+    yield f"{name}_of_old", apps
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE "{name}_of_old" WITH (FORCE)')
+
+
 @pytest.fixture
-def old_apps() -> Iterator[Any]:
-    """Take the database back to what it was before releases were stored."""
-    yield migrate(BEFORE)
+def old_apps(of_old: tuple[str, Any]) -> Iterator[Any]:
+    """Let the database be what it was before releases were stored."""
+    name, apps = of_old
+    copy_database(name, connection.settings_dict["NAME"])
+    yield apps
     Promotion.objects.all().delete()
     ModelVersion.objects.all().delete()
     migrate()
