@@ -18,6 +18,18 @@ ANALYSIS_MEMORY_KIB = 600_000
 """What a process of the analysis worker may have grown to before a fresh one takes its place."""
 
 
+# Linux may weigh sessions before processes (sched(7), autogroup), and each service has a session of its own:
+# then niceness counts within the session only, and the session needs the same. Ten a second may be changed.
+_NICE = """
+for attempt in 1 2 3 4 5; do
+    [ -w /proc/self/autogroup ] || break
+    { echo "$0" >/proc/self/autogroup; } 2>/dev/null && break
+    sleep 0.2
+done
+exec nice -n "$0" "$@"
+"""
+
+
 @dataclass(frozen=True)
 class Service:
     """One long-lived process: what it is called, how it is started, what its environment adds."""
@@ -98,7 +110,7 @@ def _web(where: Address) -> list[str]:
 
 
 def _nice(by: int) -> list[str]:
-    return ["nice", "-n", str(by)] if by and shutil.which("nice") else []
+    return ["sh", "-c", _NICE, str(by)] if by and shutil.which("nice") else []
 
 
 def _celery(command: str) -> list[str]:

@@ -212,6 +212,21 @@ def test_npm_lock_names_no_place() -> None:
     assert "resolved" not in (REPOSITORY / "package-lock.json").read_text()
 
 
+def test_workers_and_their_sessions_are_nice(tmp_path: Path) -> None:
+    prefix = services.services(Address("127.0.0.1", 8000))[1].command[:4]
+    assert prefix[3] == str(services.ANALYSIS_NICE)
+    shown = subprocess.run(
+        [*prefix, "sh", "-c", "nice; cat /proc/self/autogroup 2>/dev/null || true"],
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    ).stdout.split("\n")
+    assert shown[0] == str(services.ANALYSIS_NICE)
+    if shown[1]:
+        assert shown[1].endswith(f"nice {services.ANALYSIS_NICE}")
+
+
 # --- containers -----------------------------------------------------------------------------------------
 @pytest.fixture
 def compose() -> dict[str, Any]:
@@ -224,10 +239,10 @@ def compose() -> dict[str, Any]:
 def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     own = {service.name: service for service in services.services(Address("127.0.0.1", 8000))}
     assert set(own) | {"db", "redis", "proxy", "storage", "bucket"} == set(compose["services"])
-    for name in ("analysis", "training"):
+    for name, by in (("analysis", services.ANALYSIS_NICE), ("training", services.TRAINING_NICE)):
         command = compose["services"][name]["command"].split()
-        nice = own[name].command[:3]
-        assert command[:3] == [*nice[:2], f"${{{name.upper()}_NICE:-{nice[2]}}}"]
+        assert own[name].command[3] == str(by)
+        assert command[:3] == ["nice", "-n", f"${{{name.upper()}_NICE:-{by}}}"]
         for flag in ("--queues", "--hostname"):
             expected = own[name].command[own[name].command.index(flag) + 1]
             assert command[command.index(flag) + 1] == expected
