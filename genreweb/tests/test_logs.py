@@ -51,6 +51,8 @@ handler500 = "django.views.defaults.server_error"
 def written() -> Iterator[Callable[[str], StringIO]]:
     """Let log lines of this test be written in one of the formats."""
     logger, streams = logging.getLogger("genreweb.tests.logs"), []
+    # A worker that Celery starts in a test leaves the root logger at ERROR.
+    logger.setLevel(logging.INFO)
 
     def write(form: str) -> StringIO:
         stream = StringIO()
@@ -66,6 +68,7 @@ def written() -> Iterator[Callable[[str], StringIO]]:
     yield write
     for handler in streams:
         logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
 
 
 def test_an_id_is_made_and_told(client: Client, written: Callable[[str], StringIO]) -> None:

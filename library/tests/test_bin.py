@@ -22,10 +22,10 @@ from rest_framework.test import APIClient
 
 import library.api.urls
 import library.urls
+from genreweb import event_answers
 from genreweb.accounts import personal_data
 from genreweb.accounts.models import User
 from library import personal_data as library_data
-from library.api import events
 from library.models import Analysis, Playlist, Thumb, Track, TrackLens
 from library.services import bin as service
 from library.services import playlists, quotas, tidying
@@ -83,7 +83,7 @@ def test_no_address_shows_what_is_in_the_bin(
     page: Client, owner: User, owner_api: APIClient, done_track: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each look reads the stream of events to its end.
-    monkeypatch.setattr(events, "SECONDS", 0.3)
+    monkeypatch.setattr(event_answers, "THREAD_SECONDS", 0.3)
     everywhere = {"tags": {"mellow": 0.99}, "lenses": {"blend": 0.0, "sound": 0.0}}
     track = done_track(owner, title=SONG, **everywhere)
     query = done_track(owner, title="Query", **everywhere)
