@@ -63,7 +63,9 @@ class UserManager(DjangoUserManager["User"]):
 
     def get(self, *args: Any, **lookups: Any) -> User:
         key = lookups.get("pk")
-        if args or len(lookups) != 1 or type(key) is not int:
+        # The managers of relations are of this class too, and ask for some people only.
+        plain = self is self.model._default_manager
+        if args or len(lookups) != 1 or type(key) is not int or not plain:
             return super().get(*args, **lookups)
         # With every page: the person whose session it is.
         found = _QUERIES.instances("pk", [key], like=lambda: (self.filter(pk=-1).order_by(), [-1]))
