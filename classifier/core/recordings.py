@@ -43,7 +43,8 @@ class RecordingParams:
     doubtful_below
         Logit of music, before and after equalisation, below which no genre is sure.
     unsure_below
-        Probability of the likeliest genre below which it is not sure.
+        Probability of the likeliest genre below which it is not sure. Chosen on the same recordings by the
+        head that ships, which was fitted on simulated recordings of their artists too.
     """
 
     drowned_below: float = 0.8
