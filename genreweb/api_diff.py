@@ -161,10 +161,7 @@ def stored() -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "genreweb.settings")
-    django.setup()
+    """Compare, or store; Django must be set up."""
     parser = argparse.ArgumentParser(prog="python -m genreweb.api_diff", description=__doc__)
     parser.add_argument("--accept", action="store_true", help="store the schema as it is now")
     accept = parser.parse_args(arguments).accept
@@ -178,4 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "genreweb.settings")
+    # Not in main(): where Django is set up already, this would close the log handlers of the whole process.
+    django.setup()
     sys.exit(main())
