@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 from classifier.cli.predictions import FileResult, Scope
 from classifier.core.audio import AudioInfo
 from classifier.core.inference import Prediction
 from classifier.core.summary import COLUMNS
+from classifier.core.tags import calibrated, outstanding
 
 _BAR_WIDTH = 24
 # Significant digits: enough for single precision.
@@ -33,7 +34,7 @@ def writer(stream: IO[str], *, form: str, features: Scope | None, labels: Sequen
 
 
 class TextWriter:
-    """Human-readable text: the verdict, a bar for each genre, and the genres over time."""
+    """Human-readable text: the verdict, tags, a bar for each genre, and the genres over time."""
 
     def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
         self._stream = stream
@@ -44,6 +45,8 @@ class TextWriter:
         lines = [f"{result.name}  ({_clock(result.info.duration)})", f"  {_verdict(prediction)}"]
         if result.info.expected_duration is not None:
             lines.insert(1, f"  {_shortened(result.info)}")
+        if tags := outstanding(_strengths(prediction)):
+            lines.append("  tags: " + ", ".join(tag for group in tags.values() for tag in group))
         for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
             bar = "█" * round(probability * _BAR_WIDTH)
             lines.append(f"  {label:<{self._width}} {probability:6.1%}  {bar}".rstrip())
@@ -70,7 +73,10 @@ class CsvWriter:
         self._labels = labels
         self._rows = csv.writer(stream, lineterminator="\n")
         self._rows.writerow(
-            ["file", "duration", "genre", "confidence", "unsure", "music", "expected_duration", *labels]
+            [
+                *("file", "duration", "genre", "confidence", "unsure", "music", "expected_duration", *labels),
+                *("style", "reason", "tags"),
+            ]
         )
 
     def write(self, result: FileResult) -> None:
@@ -85,6 +91,9 @@ class CsvWriter:
                 str(prediction.music).lower(),
                 "" if result.info.expected_duration is None else round(result.info.expected_duration, 3),
                 *(round(prediction.probabilities[label], 6) for label in self._labels),
+                prediction.style or "",
+                prediction.reason or "",
+                " ".join(tag for group in outstanding(_strengths(prediction)).values() for tag in group),
             ]
         )
         self._stream.flush()
@@ -137,6 +146,9 @@ def _as_json(result: FileResult) -> dict[str, Any]:
         "confidence": round(prediction.confidence, 6),
         "unsure": prediction.unsure,
         "music": prediction.music,
+        "style": prediction.style,
+        "reason": prediction.reason,
+        "tags": _strengths(prediction),
         "probabilities": {label: round(p, 6) for label, p in prediction.probabilities.items()},
         "timeline": [
             {
@@ -156,9 +168,18 @@ def _shortened(info: AudioInfo) -> str:
     return f"only the first {heard} of {whole} could be read"
 
 
+def _strengths(prediction: Prediction) -> Mapping[str, Mapping[str, float]]:
+    """Calibrated strengths of tags by group; empty where the tagger is not installed or not used."""
+    return calibrated(prediction.tags.strengths) if prediction.tags and prediction.music else {}
+
+
 def _verdict(prediction: Prediction) -> str:
     if not prediction.music or prediction.label is None:
         return "no music found"
+    if prediction.reason == "talk_and_noise":
+        return f"unsure: mostly talk and noise; the music may be {' or '.join(prediction.likely())}"
+    if prediction.style:
+        return f"none of the {len(prediction.probabilities)} genres: sounds {prediction.style}"
     if prediction.unsure:
         return "unsure: " + " or ".join(prediction.likely())
     return f"{prediction.label} ({prediction.confidence:.0%})"

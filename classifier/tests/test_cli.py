@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from classifier.core.tags import GROUPS
 from classifier.tests import sounds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,8 @@ def test_json_lines_for_a_folder_and_its_unreadable_files(folder: Path) -> None:
         assert set(answer["probabilities"]) == GENRES
         assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-4)
         assert answer["duration"] == pytest.approx(duration, abs=0.06)
+        assert {"style", "reason"} <= answer.keys()
+        assert set(answer["tags"]) == (set(GROUPS) if answer["music"] else set())
         assert answer["timeline"][0]["start"] == 0
         assert answer["timeline"][-1]["end"] == pytest.approx(answer["duration"], abs=0.01)
     assert "broken.mp3: This is not an audio file." in finished.stderr
