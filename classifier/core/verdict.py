@@ -63,8 +63,8 @@ _ADDED_EVIDENCE: Final = 0.15
 """Strength that the tags of a label that a site has added are taken to have. Chosen on two genres of songs
 mostly after 2001, held out by artist: less loses the new genre, more gives songs of the others to it."""
 _ADDED_INSIDE: Final = 0.38
-"""`Verdict.inside` of a label that a site has added: sure from a probability of 0.92 on. From 0.78 on a tenth of
-the modern songs of other genres would surely be called by it, from 0.92 on 3 to 4 %."""
+"""`Verdict.inside` of a label that a site has added: sure from a probability of 0.92 on. From 0.78 on a tenth
+of the modern songs of other genres would surely be called by it, from 0.92 on 3 to 4 %."""
 _LEAST_TAG = 1e-3
 _SILENT = 0.01  # of the loudest patch: 40 dB below it
 
