@@ -55,9 +55,9 @@ def cleaned(translations: Mapping[str, Mapping[str, str]]) -> Translations:
     """Keep what is not empty, at its greatest length, in languages that readers can choose."""
     found: Translations = {}
     for code in other_languages():
-        told = translations.get(code, {})
-        name = " ".join(told.get("name", "").split())[:NAME_LENGTH].strip()
-        description = told.get("description", "").strip()[:DESCRIPTION_LENGTH]
+        words = translations.get(code, {})
+        name = " ".join(words.get("name", "").split())[:NAME_LENGTH].strip()
+        description = words.get("description", "").strip()[:DESCRIPTION_LENGTH]
         kept = {key: text for key, text in (("name", name), ("description", description)) if text}
         if kept:
             found[code] = kept

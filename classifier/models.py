@@ -49,8 +49,8 @@ class Genre(models.Model):
         return self._translated("description", self.description)
 
     def _translated(self, part: str, own: str) -> str:
-        told: str = self.translations.get(get_language() or "", {}).get(part, "")
-        return told or (gettext(own) if own else "")
+        translated: str = self.translations.get(get_language() or "", {}).get(part, "")
+        return translated or (gettext(own) if own else "")
 
 
 class ModelVersionQuerySet(JoiningQuerySet["ModelVersion"]):

@@ -61,8 +61,8 @@ def _refusal(unknown: list[str], known: list[str]) -> JsonResponse:
         "There is no parameter %(unknown)s.", "There are no parameters %(unknown)s.", len(unknown)
     ) % {"unknown": ", ".join(f"“{name[:60]}”" for name in unknown[:10])}
     if known:
-        told = gettext("This address knows: %(known)s.") % {"known": ", ".join(known)}
+        hint = gettext("This address knows: %(known)s.") % {"known": ", ".join(known)}
     else:
-        told = gettext("This address knows none.")
-    body = problems.problem(400, "unknown_parameter", f"{sentence} {told}")
+        hint = gettext("This address knows none.")
+    body = problems.problem(400, "unknown_parameter", f"{sentence} {hint}")
     return JsonResponse(body, status=400, content_type=problems.MEDIA_TYPE)

@@ -22,7 +22,7 @@ class Quota:
     reset: int
 
 
-class _Told(throttling.SimpleRateThrottle):
+class _WithHeaders(throttling.SimpleRateThrottle):
     """Notes on the request what it counted, for `add_headers`."""
 
     num_requests: int | None
@@ -47,15 +47,15 @@ class _Told(throttling.SimpleRateThrottle):
         return allowed
 
 
-class AnonRateThrottle(_Told, throttling.AnonRateThrottle):
+class AnonRateThrottle(_WithHeaders, throttling.AnonRateThrottle):
     """Visitors, by the address they come from."""
 
 
-class UserRateThrottle(_Told, throttling.UserRateThrottle):
+class UserRateThrottle(_WithHeaders, throttling.UserRateThrottle):
     """People, each by themselves."""
 
 
-class ScopedRateThrottle(_Told, throttling.ScopedRateThrottle):
+class ScopedRateThrottle(_WithHeaders, throttling.ScopedRateThrottle):
     """What costs more, such as uploads."""
 
 

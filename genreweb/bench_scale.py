@@ -67,7 +67,7 @@ def measure(sizes: Sequence[int], *, lenses: Sequence[str], memory_mb: int) -> l
         # Half of what an asker sees in the strictest case is their own.
         share = max((1 - HIDDEN[0]) / 2, _FEWEST / tracks)
         people = max(2, round(1 / share))
-        seeding.seed(seeding.Plan(tracks, share, people, lenses), memory_mb=memory_mb, on_lot=_told)
+        seeding.seed(seeding.Plan(tracks, share, people, lenses), memory_mb=memory_mb, on_lot=_print_progress)
         seconds = time.perf_counter() - started
         size = Size(tracks, load, seconds)
         for hidden in HIDDEN:
@@ -116,7 +116,7 @@ def draw(found: Sequence[Size], target: Path) -> None:
     figure.savefig(target, dpi=120)
 
 
-def _told(done: int, total: int) -> None:
+def _print_progress(done: int, total: int) -> None:
     if done % 50_000 == 0 or done == total:
         print(f"  made {done:,} of {total:,}", flush=True)
 

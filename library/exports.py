@@ -46,7 +46,7 @@ def rows(tracks: TrackQuerySet, *, genres: Iterable[str], user: User | Anonymous
             *(getattr(track, name) for name in _WORDS),
             track.shown_genre,
             track.labelled_genre.slug if track.labelled_genre else "",
-            *_heard(analysis),
+            *_analysis_cells(analysis),
             *(getattr(track, name) for name in _SOUND),
             *(track.source, track.visibility, track.status, track.error_code, track.created.isoformat()),
             analysis.model_version.name if analysis else "",
@@ -61,7 +61,7 @@ def each(tracks: TrackQuerySet) -> Iterator[Track]:
     yield from whole.iterator(chunk_size=BATCH)
 
 
-def _heard(analysis: Analysis | None) -> list[Cell]:
+def _analysis_cells(analysis: Analysis | None) -> list[Cell]:
     if analysis is None:
         return [None] * (5 + len(GROUPS))
     outstanding = analysis.outstanding_tags

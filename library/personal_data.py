@@ -96,7 +96,7 @@ def losses(user: User) -> list[str]:
     tracks = Track.objects.filter(owner=user).count()
     playlists = Playlist.objects.filter(owner=user).count()
     thumbs = Thumb.objects.filter(user=user).count()
-    told = [
+    counted = [
         (
             tracks,
             ngettext(
@@ -111,7 +111,7 @@ def losses(user: User) -> list[str]:
             ngettext("%(count)d thumb on a similar track", "%(count)d thumbs on similar tracks", thumbs),
         ),
     ]
-    return [text % {"count": count} for count, text in told if count]
+    return [text % {"count": count} for count, text in counted if count]
 
 
 def delete(user: User) -> None:

@@ -56,7 +56,7 @@ def xspf(title: str, items: Sequence[Item]) -> bytes:
     tracks = ElementTree.SubElement(playlist, f"{{{_XSPF}}}trackList")
     for item in items:
         track = ElementTree.SubElement(tracks, f"{{{_XSPF}}}track")
-        for name, value in _told(item).items():
+        for name, value in _fields(item).items():
             _text(track, name, str(value))
     return bytes(ElementTree.tostring(playlist, encoding="utf-8", xml_declaration=True)) + b"\n"
 
@@ -65,8 +65,8 @@ def jspf(title: str, items: Sequence[Item]) -> bytes:
     """The JSON form of XSPF."""
     tracks = []
     for item in items:
-        told = _told(item)
-        tracks.append({**told, "location": [told["location"]]})
+        fields = _fields(item)
+        tracks.append({**fields, "location": [fields["location"]]})
     playlist = {"playlist": {"title": _line(title), "track": tracks}}
     return (json.dumps(playlist, ensure_ascii=False, indent=2) + "\n").encode()
 
@@ -82,9 +82,9 @@ FORMATS: Final = {
 """Every format by its suffix."""
 
 
-def _told(item: Item) -> dict[str, Any]:
+def _fields(item: Item) -> dict[str, Any]:
     """The elements of an XSPF track, in the order of its schema."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "location": item.sound,
         "title": _line(item.title),
         "creator": _line(item.artist),
@@ -92,7 +92,7 @@ def _told(item: Item) -> dict[str, Any]:
         "album": _line(item.album),
         "duration": None if item.duration is None else round(1000 * item.duration),
     }
-    return {name: value for name, value in told.items() if value not in ("", None)}
+    return {name: value for name, value in fields.items() if value not in ("", None)}
 
 
 def _text(parent: ElementTree.Element, name: str, text: str) -> None:

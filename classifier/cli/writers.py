@@ -162,10 +162,10 @@ def _as_json(result: FileResult) -> dict[str, Any]:
 
 
 def _shortened(info: AudioInfo) -> str:
-    heard, whole = _clock(info.duration), _clock(info.expected_duration or 0.0)
+    decoded, whole = _clock(info.duration), _clock(info.expected_duration or 0.0)
     if info.damaged:
-        return f"only {heard} of {whole} could be read: damaged passages were left out"
-    return f"only the first {heard} of {whole} could be read"
+        return f"only {decoded} of {whole} could be read: damaged passages were left out"
+    return f"only the first {decoded} of {whole} could be read"
 
 
 def _strengths(prediction: Prediction) -> Mapping[str, Mapping[str, float]]:

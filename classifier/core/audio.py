@@ -171,7 +171,7 @@ def _decode(
             output.push(mono, rate)
         samples = output.finish()
         _check_length(samples.size / SAMPLE_RATE, limits)
-        return samples, source.heard(samples.size / SAMPLE_RATE)
+        return samples, source.info_after(samples.size / SAMPLE_RATE)
 
 
 def _blocks(source: Source) -> Blocks:

@@ -15,7 +15,7 @@ from classifier.core.errors import ReleaseError
 from classifier.core.music_detection import DETECTOR_FILE, MusicDetector, assess
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.recordings import DEFAULT_PARAMS as RECORDING_PARAMS
-from classifier.core.recordings import RECORDING_HEAD_FILE, input_version, judge_recording
+from classifier.core.recordings import RECORDING_HEAD_FILE, classify_recording, input_version
 from classifier.core.tagger import Tagger, TagOutput
 from classifier.core.verdict import HEAD_FILE, TaggerHead, VerdictParams, join, patch_tags, pool_tags
 
@@ -148,7 +148,7 @@ class Ensemble:
             return joined
         if tags.embedding.shape != self.recording_head.weights.shape[:1]:
             return joined
-        verdict = judge_recording(
+        verdict = classify_recording(
             own.probabilities,
             tags.embedding,
             self.recording_head,

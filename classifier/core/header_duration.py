@@ -69,27 +69,27 @@ class Claim:
     seconds: float
     n_bytes: int | None = None
 
-    def missing(self, heard: float, n_bytes: int) -> float:
-        """Seconds that were not heard, of ``heard`` seconds that ``n_bytes`` bytes of packets gave."""
+    def missing(self, decoded: float, n_bytes: int) -> float:
+        """Seconds that were not decoded, of ``decoded`` seconds that ``n_bytes`` bytes of packets gave."""
         if self.n_bytes is not None and n_bytes >= 0.95 * self.n_bytes:
             return 0.0
-        return max(0.0, self.seconds - heard)
+        return max(0.0, self.seconds - decoded)
 
 
 class Tally:
     """How much of a file was decoded, and how much was not."""
 
     def __init__(self) -> None:
-        self._heard = self._missing = self._lost = 0.0
-        self._heard_bytes = self._skipped_bytes = 0
+        self._decoded = self._missing = self._lost = 0.0
+        self._decoded_bytes = self._skipped_bytes = 0
 
-    def add(self, *, heard: float, decoded_bytes: int, n_bytes: int, missing: float) -> None:
-        """Take account of a part: ``decoded_bytes`` of its ``n_bytes`` gave ``heard`` seconds."""
-        self._heard += heard
-        self._heard_bytes += n_bytes
+    def add(self, *, decoded: float, decoded_bytes: int, n_bytes: int, missing: float) -> None:
+        """Take account of a part: ``decoded_bytes`` of its ``n_bytes`` gave ``decoded`` seconds."""
+        self._decoded += decoded
+        self._decoded_bytes += n_bytes
         self._missing += missing
         if missing > _TOLERANCE_SECONDS and decoded_bytes:
-            self._lost += heard * max(0, n_bytes - decoded_bytes) / decoded_bytes
+            self._lost += decoded * max(0, n_bytes - decoded_bytes) / decoded_bytes
 
     def skip(self, n_bytes: int) -> None:
         """Take account of bytes that could not be read; they are as long as those that could."""
@@ -97,7 +97,7 @@ class Tally:
 
     def expected_duration(self, duration: float) -> float | None:
         """Seconds that should have been decoded instead of ``duration``; None if hardly any are missing."""
-        missing = self._missing + self._heard * self._skipped_bytes / max(1, self._heard_bytes)
+        missing = self._missing + self._decoded * self._skipped_bytes / max(1, self._decoded_bytes)
         if missing <= max(_TOLERANCE_SECONDS, _TOLERANCE * (duration + missing)):
             return None
         return duration + missing

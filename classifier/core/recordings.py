@@ -94,7 +94,7 @@ def tag_equalised(
     return tagger.tag_patches(replace(cut, log_mel=equalise(cut.log_mel)), networks=("msd",))
 
 
-def judge_recording(
+def classify_recording(
     network: Mapping[str, float],
     embedding: NDArray[np.floating[Any]],
     head: TaggerHead,
@@ -117,9 +117,9 @@ def judge_recording(
     own = np.array([network[label] for label in labels], np.float64)
     values = head_probabilities(head.probabilities(embedding.astype(np.float32)), labels, own)
     best = int(values.argmax())
-    heard = min(scores) >= params.doubtful_below
+    audible = min(scores) >= params.doubtful_below
     return RecordingVerdict(
         label=labels[best],
         probabilities={label: float(p) for label, p in zip(labels, values, strict=True)},
-        unsure=not heard or float(values[best]) < params.unsure_below,
+        unsure=not audible or float(values[best]) < params.unsure_below,
     )

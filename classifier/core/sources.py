@@ -101,7 +101,7 @@ class Source:
             except AudioError:
                 self._tally.skip(end - begin)
 
-    def heard(self, duration: float) -> AudioInfo:
+    def info_after(self, duration: float) -> AudioInfo:
         """Describe the file after all its frames were read, which gave ``duration`` seconds."""
         expected = self._tally.expected_duration(duration)
         claim = self._first.claim
@@ -116,7 +116,7 @@ class Source:
 
     def _frames_of(self, part: _OpenPart) -> Iterator[AudioFrame]:
         damaged_reads = n_bytes = 0
-        heard = lost = 0.0
+        seconds = lost = 0.0
         packets = part.container.demux(part.stream)
         while damaged_reads < _MAX_DAMAGED_READS:
             try:
@@ -138,15 +138,15 @@ class Source:
             n_bytes += packet.size
             for frame in decoded:
                 if frame.samples > 0 and _MIN_RATE <= frame.sample_rate <= _MAX_RATE:
-                    heard += frame.samples / frame.sample_rate
+                    seconds += frame.samples / frame.sample_rate
                     yield from self._safe(frame)
         if part.claim is not None:
-            missing = part.claim.missing(heard, n_bytes)
+            missing = part.claim.missing(seconds, n_bytes)
         elif damaged_reads == _MAX_DAMAGED_READS:
-            missing = heard * (part.size / max(1, part.reader.tell()) - 1.0)
+            missing = seconds * (part.size / max(1, part.reader.tell()) - 1.0)
         else:
             missing = lost
-        self._tally.add(heard=heard, decoded_bytes=n_bytes, n_bytes=part.size, missing=missing)
+        self._tally.add(decoded=seconds, decoded_bytes=n_bytes, n_bytes=part.size, missing=missing)
 
     def _safe(self, frame: AudioFrame) -> list[AudioFrame]:
         """Interleave planar frames of eight channels or more.

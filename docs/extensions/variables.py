@@ -95,12 +95,12 @@ def table(settings: str, readme: str) -> tuple[str, set[str]]:
 def _default(written: str, cell: str, place: int, count: int) -> str:
     """Choose between the value in the settings and the README's words, which say more than ``0`` does."""
     parts = re.split(r", (?=[^,])", cell)
-    told = parts[place] if len(parts) == count else ""
-    if told and not told.startswith("`"):
-        return told
+    text = parts[place] if len(parts) == count else ""
+    if text and not text.startswith("`"):
+        return text
     if written:
         return f"`{written}`"
-    return told or (cell if place == 0 else "–")
+    return text or (cell if place == 0 else "–")
 
 
 def _source_read(app: Any, docname: str, content: list[str]) -> None:

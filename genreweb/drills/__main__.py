@@ -83,9 +83,9 @@ def _on_one_disk(sounds: list[bytes], found: Report, *, seconds: float, seed: in
 def _with_a_bucket(sounds: list[bytes], found: Report, *, seconds: float, seed: int) -> list[Row]:
     with contextlib.ExitStack() as stack:
         bucket = stack.enter_context(Bucket())
-        told = {**bucket.environment, "SECRET_KEY": secrets.token_urlsafe(50)}
+        shared = {**bucket.environment, "SECRET_KEY": secrets.token_urlsafe(50)}
         strikes = [*bucket.faults()]
-        environment = {**_ENVIRONMENT, **told}
+        environment = {**_ENVIRONMENT, **shared}
         if (library := clock.library()) is None:
             found.skipped.append("the clock that jumps: no libfaketime was found that Python works with")
         else:
@@ -95,7 +95,7 @@ def _with_a_bucket(sounds: list[bytes], found: Report, *, seconds: float, seed: 
             environment |= moved.environment
             strikes += moved.faults()
         site = stack.enter_context(Site(**environment))
-        host = SecondHost({**told, **sites.addresses_of(site.environment)})
+        host = SecondHost({**shared, **sites.addresses_of(site.environment)})
         stack.callback(host.close)
         with _its_log(site, found):
             crowd = Crowd(site, found, deadline=time.monotonic() + seconds, seed=seed)

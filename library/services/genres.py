@@ -48,16 +48,16 @@ def add_genre(
     colour = colour.strip().lower()
     if colour and not COLOUR.fullmatch(colour):
         raise GenreError("colour_invalid")
-    told = cleaned(translations or {})
+    words = cleaned(translations or {})
     try:
         with transaction.atomic():
-            if any(genre_for(each) for each in (shown, slug, *_names(told))):
+            if any(genre_for(each) for each in (shown, slug, *_names(words))):
                 raise GenreError("genre_exists")
             return Genre.objects.create(
                 slug=slug,
                 name=shown,
                 description=description.strip()[:DESCRIPTION_LENGTH],
-                translations=told,
+                translations=words,
                 colour=colour or free_colour(list(Genre.objects.values_list("colour", flat=True))),
             )
     except IntegrityError as error:
@@ -83,7 +83,7 @@ def genre_for(name: str) -> Genre | None:
 
 
 def _names(translations: Translations) -> list[str]:
-    return [told["name"] for told in translations.values() if "name" in told]
+    return [words["name"] for words in translations.values() if "name" in words]
 
 
 def _means(genre: Genre) -> set[str]:

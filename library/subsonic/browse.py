@@ -25,15 +25,15 @@ def get_artists(call: Call) -> dict[str, Any]:
 def get_indexes(call: Call) -> dict[str, Any]:
     newest = call.in_folder.order_by("-created", "pk").values_list("created", flat=True).first()
     modified = 0 if newest is None else int(newest.timestamp() * 1000)
-    told = {"ignoredArticles": " ".join(browsing.ARTICLES), "lastModified": modified}
-    return {"indexes": {**told, "index": _index(call)}}
+    entry = {"ignoredArticles": " ".join(browsing.ARTICLES), "lastModified": modified}
+    return {"indexes": {**entry, "index": _index(call)}}
 
 
 def _index(call: Call) -> list[dict[str, Any]]:
     letters: dict[str, list[dict[str, Any]]] = {}
     for row in browsing.artists(call.in_folder)[:MOST_ARTISTS]:
-        told = items.artist(row)
-        letters.setdefault(browsing.initial(told["name"]), []).append(told)
+        entry = items.artist(row)
+        letters.setdefault(browsing.initial(entry["name"]), []).append(entry)
     return [{"name": letter, "artist": found} for letter, found in sorted(letters.items())]
 
 
@@ -46,8 +46,8 @@ def _artist(call: Call, name: str | None) -> dict[str, Any]:
     rows = [] if name is None else list(browsing.albums(call.visible.filter(artist=name))[:MOST_ALBUMS])
     if not rows:
         raise not_found()
-    told = items.artist({"artist": name, "albums": len(rows)})
-    return {**told, "album": [items.album(row) for row in rows]}
+    entry = items.artist({"artist": name, "albums": len(rows)})
+    return {**entry, "album": [items.album(row) for row in rows]}
 
 
 def get_album(call: Call) -> dict[str, Any]:
@@ -89,8 +89,8 @@ def get_music_directory(call: Call) -> dict[str, Any]:
 def _directory(
     key: str, name: str, children: Iterable[dict[str, Any]], parent: str | None = None
 ) -> dict[str, Any]:
-    told = {"id": key, "name": name, "child": list(children)}
-    return {"directory": told if parent is None else {**told, "parent": parent}}
+    entry = {"id": key, "name": name, "child": list(children)}
+    return {"directory": entry if parent is None else {**entry, "parent": parent}}
 
 
 def get_artist_info(call: Call) -> dict[str, Any]:

@@ -30,8 +30,13 @@ def artists(tracks: TrackQuerySet) -> Rows:
 def albums(tracks: TrackQuerySet) -> Rows:
     """Each album of some tracks: an artist and a title, which are both empty where tracks name none."""
     rows = tracks.select_related(None).order_by().values("artist", "album")
-    told = {"songs": Count("pk"), "seconds": Sum("duration"), "added": Max("created"), "newest": Max("year")}
-    found: Rows = rows.annotate(**told).order_by("artist", "album")
+    totals = {
+        "songs": Count("pk"),
+        "seconds": Sum("duration"),
+        "added": Max("created"),
+        "newest": Max("year"),
+    }
+    found: Rows = rows.annotate(**totals).order_by("artist", "album")
     return found
 
 

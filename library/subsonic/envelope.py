@@ -28,10 +28,10 @@ def success(payload: Payload, form: str) -> HttpResponse:
 
 
 def failure(error: SubsonicError, form: str, *, help_url: str = "") -> HttpResponse:
-    told: dict[str, Any] = {"code": error.code, "message": error.message}
+    fields: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.help_url and help_url:
-        told["helpUrl"] = help_url
-    return _written({**_head("failed"), "error": told}, form, error.status)
+        fields["helpUrl"] = help_url
+    return _written({**_head("failed"), "error": fields}, form, error.status)
 
 
 def _head(status: str) -> dict[str, Any]:

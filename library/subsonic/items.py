@@ -111,9 +111,9 @@ def album(row: Mapping[str, Any]) -> Item:
 
 def album_as_directory(row: Mapping[str, Any]) -> Item:
     """Describe an album to players that know folders only."""
-    told = album(row)
-    title = told.pop("name")
-    return {**told, "parent": told["artistId"], "isDir": True, "title": title, "album": title}
+    entry = album(row)
+    title = entry.pop("name")
+    return {**entry, "parent": entry["artistId"], "isDir": True, "title": title, "album": title}
 
 
 def artist(row: Mapping[str, Any]) -> Item:

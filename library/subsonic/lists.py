@@ -68,7 +68,7 @@ def get_genres(call: Call) -> dict[str, Any]:
     rows = call.visible.select_related(None).exclude(listed_genre="").order_by().values("listed_genre")
     counted = rows.annotate(songs=Count("pk"), albums=Count("album", distinct=True)).order_by("listed_genre")
     names = Items().genres
-    told = [
+    genres = [
         {
             "value": names.get(row["listed_genre"], row["listed_genre"]),
             "songCount": row["songs"],
@@ -76,7 +76,7 @@ def get_genres(call: Call) -> dict[str, Any]:
         }
         for row in counted
     ]
-    return {"genres": {"genre": told}}
+    return {"genres": {"genre": genres}}
 
 
 def get_songs_by_genre(call: Call) -> dict[str, Any]:

@@ -25,10 +25,10 @@ _OPPOSITE: Final = 2.0
 def get_sonic_similar_tracks(call: Call) -> dict[str, Any]:
     """List the tracks that sound most like one; none for one that has not been analysed."""
     found = _neighbours(call, [call.track()], count=call.parameters.number("count", 10))
-    told = Items()
+    items = Items()
     return {
         "sonicMatch": [
-            {"entry": told.song(near.track), "similarity": similarity(near.distance)} for near in found
+            {"entry": items.song(near.track), "similarity": similarity(near.distance)} for near in found
         ]
     }
 
@@ -46,10 +46,10 @@ def find_sonic_path(call: Call) -> dict[str, Any]:
         found = paths.find_path(viewer=call.user, start=start, end=end, length=most)
     except PlaylistError as error:
         raise SubsonicError(GENERIC, error.message) from error
-    told = Items()
+    items = Items()
     return {
         "sonicMatch": [
-            {"entry": told.song(step.track), "similarity": similarity(step.distance or 0.0)}
+            {"entry": items.song(step.track), "similarity": similarity(step.distance or 0.0)}
             for step in found.steps
         ]
     }

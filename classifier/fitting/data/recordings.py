@@ -44,10 +44,10 @@ def simulated_recording(samples: Samples, crowd: Sequence[Samples], rng: np.rand
     talk = _unit(echoing(talk, rng, longest=1.2))
     share = rng.random()
     other = _unit(share * talk + (1 - share) * _unit(_steady_noise(n, rng)))
-    heard = music + other * 10 ** (-rng.uniform(*SNR_DB) / 20)
+    mixture = music + other * 10 ** (-rng.uniform(*SNR_DB) / 20)
     if rng.random() < 0.3:
-        heard = _knocked(heard, rng)
-    return np.clip(_unit(heard) * 10 ** (rng.uniform(*LEVEL_DB) / 20), -1.0, 1.0)
+        mixture = _knocked(mixture, rng)
+    return np.clip(_unit(mixture) * 10 ** (rng.uniform(*LEVEL_DB) / 20), -1.0, 1.0)
 
 
 def _through_loudspeaker(samples: Samples, rng: np.random.Generator) -> Samples:

@@ -72,7 +72,7 @@ class GenrewebPlugin(BeetsPlugin):
         if skipped := len(items) - len(asked):
             self._log.info("{} have a genre already", skipped)
         for start in range(0, len(asked), _AT_ONCE):
-            for item, track in self._heard(client, asked[start : start + _AT_ONCE]):
+            for item, track in self._analysed(client, asked[start : start + _AT_ONCE]):
                 changes = self._changes(track, names, threshold)
                 if not changes:
                     self._log.info("{}: {}", item, _why_not(track, threshold))
@@ -90,7 +90,7 @@ class GenrewebPlugin(BeetsPlugin):
         patience = self.config["patience"].as_number()
         return Client(found.site, found.token, patience=float(patience), say=self._log.info)
 
-    def _heard(self, client: Client, items: list[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
+    def _analysed(self, client: Client, items: list[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
         """Send what the site does not have, wait for all of it, and give each item with its track.
 
         Once tags are written a file has another content, so its track is kept with the item.

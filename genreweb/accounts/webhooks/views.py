@@ -89,11 +89,15 @@ def webhook(request: HttpRequest, pk: UUID) -> HttpResponse:
             else:
                 messages.success(request, gettext("Saved."))
                 return redirect("accounts:webhook", pk=hook.pk)
-    context = {"webhook": Webhook.objects.get(pk=hook.pk), "form": form, "deliveries": _told(hook)}
+    context = {
+        "webhook": Webhook.objects.get(pk=hook.pk),
+        "form": form,
+        "deliveries": _recent_deliveries(hook),
+    }
     return render(request, "accounts/webhook.html", context, status=status)
 
 
-def _told(hook: Webhook) -> list[tuple[WebhookDelivery, str]]:
+def _recent_deliveries(hook: Webhook) -> list[tuple[WebhookDelivery, str]]:
     rows = hook.deliveries.all()[:_SHOWN]
     return [(row, WebhookError(row.error_code).message if row.error_code else "") for row in rows]
 

@@ -26,8 +26,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        def told(built: large_indexes.Built) -> None:
+        def report(built: large_indexes.Built) -> None:
             self.stdout.write(f"{built.name}: {built.seconds:.1f} s, {built.size / 2**20:.0f} MB")
 
-        if not large_indexes.build(memory_mb=options["memory"], anew=options["anew"], on_built=told):
+        if not large_indexes.build(memory_mb=options["memory"], anew=options["anew"], on_built=report):
             self.stdout.write("Every index is there.")
