@@ -178,6 +178,8 @@ def _verdict(prediction: Prediction) -> str:
         return "no music found"
     if prediction.reason == "talk_and_noise":
         return f"unsure: mostly talk and noise; the music may be {' or '.join(prediction.likely())}"
+    if prediction.reason == "too_short":
+        return f"unsure: less than three seconds; may be {' or '.join(prediction.likely())}"
     if prediction.style:
         return f"none of the {len(prediction.probabilities)} genres: sounds {prediction.style}"
     if prediction.unsure:

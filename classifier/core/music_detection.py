@@ -22,8 +22,8 @@ FloatArray = NDArray[np.floating[Any]]
 
 DETECTOR_FILE: Final = "music_detector.npz"
 
-Reason = Literal["no_music", "talk_and_noise"]
-REASONS: Final[tuple[Reason, ...]] = ("no_music", "talk_and_noise")
+Reason = Literal["no_music", "talk_and_noise", "too_short"]
+REASONS: Final[tuple[Reason, ...]] = ("no_music", "talk_and_noise", "too_short")
 
 
 @dataclass(frozen=True, slots=True)

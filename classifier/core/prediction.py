@@ -64,8 +64,8 @@ class Prediction:
     tags
         The tagger's output; None where there is no tagger or the version does not use one.
     reason
-        Why no genre is sure, where the sound is why: ``no_music``, or ``talk_and_noise`` that are louder than
-        the music; else None.
+        Why no genre is sure, where the sound is why: ``no_music``, ``talk_and_noise`` that are louder than
+        the music, or ``too_short``; else None.
     style
         The strongest style that is none of the labels, where such styles clearly outweigh; else None.
     """

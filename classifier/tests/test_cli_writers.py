@@ -54,9 +54,10 @@ def written(form: str, **more: object) -> str:
             {"unsure": True, "reason": "talk_and_noise"},
             "unsure: mostly talk and noise; the music may be jazz or rock",
         ),
+        ({"unsure": True, "reason": "too_short"}, "unsure: less than three seconds; may be jazz or rock"),
         ({"unsure": True, "music": False, "label": None, "reason": "no_music"}, "no music found"),
     ],
-    ids=["sure", "unsure", "style", "talk", "none"],
+    ids=["sure", "unsure", "style", "talk", "short", "none"],
 )
 def test_text_says_what_the_verdict_is(more: Mapping[str, object], said: str) -> None:
     lines = written("text", **more).splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,16 @@ def test_a_silent_segment_stays_undecided() -> None:
     joined = ensemble().refine(prediction("rock", None), tagged("jazz", "jazz"))
 
     assert set(joined.timeline[1].probabilities.values()) == {1 / 3}
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(2.9, "too_short"), (3.0, None)])
+def test_less_than_a_patch_gives_no_genre_for_sure(seconds: float, reason: str | None) -> None:
+    own = prediction("jazz")
+    own = replace(own, timeline=[replace(own.timeline[0], end=seconds)])
+
+    joined = ensemble().refine(own, tagged("jazz"))
+
+    assert (joined.label, joined.unsure, joined.reason) == ("jazz", reason is not None, reason)
 
 
 def test_without_music_no_genre_is_named_whatever_the_tags_are() -> None:

@@ -17,8 +17,8 @@ from library.models import EARLIEST_YEAR, LATEST_YEAR, TITLE_LENGTH, Analysis, T
 
 _TAGS = serializers.DictField(child=serializers.DictField(child=serializers.FloatField()))
 _REASONS = (
-    "Why no genre is sure, where the sound is why: `no_music`, or `talk_and_noise` that are louder than the "
-    "music; else null."
+    "Why no genre is sure, where the sound is why: `no_music`, `talk_and_noise` that are louder than the "
+    "music, or `too_short` (less than three seconds); else null."
 )
 _EXPECTED = "Seconds that the file should hold, where only `duration` of them could be read; else null."
 _DAMAGED = "Whether passages within the file were left out; if not, what was read is its beginning."
