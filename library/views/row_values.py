@@ -173,9 +173,7 @@ def _texts_of(track: Track, language: str | None) -> dict[str, Any]:
     }
 
 
-def _chips_of(
-    track: Track, genres: Mapping[int, GenreValue], language: str | None
-) -> dict[str, SafeString]:
+def _chips_of(track: Track, genres: Mapping[int, GenreValue], language: str | None) -> dict[str, SafeString]:
     draw = _draw.__wrapped__ if settings.DEBUG else _draw
     verdicts, known = Verdicts.of(track, genres), tuple(genres.values())
     return {
