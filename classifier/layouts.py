@@ -1,4 +1,4 @@
-"""Lay vectors out in a process of its own: scikit-learn takes a hundred megabytes, which workers would keep."""
+"""Lay vectors out in a process of its own: workers would keep the hundred megabytes of scikit-learn."""
 
 from __future__ import annotations
 
