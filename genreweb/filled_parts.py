@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
+from html import escape
 from typing import Any, Final
 from uuid import UUID
 
@@ -53,7 +54,11 @@ def filled(
         language or get_language(),
         (get_script_prefix(), get_urlconf()),
     )
-    texts = [str(value) if name in keys else conditional_escape(value) for name, value in slots.items()]
+    # Of plain text `conditional_escape` does the same, behind a wrapper for what is translated later.
+    texts = [
+        str(value) if name in keys else escape(value) if type(value) is str else conditional_escape(value)
+        for name, value in slots.items()
+    ]
     return SafeString("".join([piece if isinstance(piece, str) else texts[piece] for piece in pieces]))
 
 

@@ -175,11 +175,8 @@ def _texts_of(track: Track, language: str | None) -> dict[str, Any]:
 
 def _chips_of(track: Track, genres: Mapping[int, GenreValue], language: str | None) -> dict[str, SafeString]:
     draw = _draw.__wrapped__ if settings.DEBUG else _draw
-    verdicts, known = Verdicts.of(track, genres), tuple(genres.values())
-    return {
-        "track.verdict_chip": draw("includes/verdict_chip.html", language, known, verdicts),
-        "track.genre_chips": draw("includes/genre_of_track.html", language, known, verdicts),
-    }
+    verdict, both = draw(language, tuple(genres.values()), Verdicts.of(track, genres))
+    return {"track.verdict_chip": verdict, "track.genre_chips": both}
 
 
 def _genres(request: HttpRequest | None) -> dict[int, GenreValue]:
@@ -195,11 +192,14 @@ def _genres(request: HttpRequest | None) -> dict[int, GenreValue]:
 
 @lru_cache(maxsize=_MOST_KEPT)
 def _draw(
-    template: str, _language: str | None, genres: Iterable[GenreValue], verdicts: Verdicts
-) -> SafeString:
+    _language: str | None, genres: Iterable[GenreValue], verdicts: Verdicts
+) -> tuple[SafeString, SafeString]:
+    """Draw the verdict alone, and with the label."""
     known = {genre.slug: genre for genre in genres}
     context = {"track": verdicts, "analysis": verdicts.current, sound.KNOWN_GENRES: known}
-    return SafeString(get_template(template).render(context))
+    templates = ("includes/verdict_chip.html", "includes/genre_of_track.html")
+    verdict, both = (SafeString(get_template(name).render(context)) for name in templates)
+    return verdict, both
 
 
 @lru_cache(maxsize=_MOST_KEPT)
