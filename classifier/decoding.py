@@ -1,7 +1,7 @@
 """Decode sounds of strangers in a confined process, so that what one of them breaks is the answer about it.
 
-A process is started when it is needed, answers one request after the other, and ends when there was nothing
-to do for a while. What it may use is limited by the system; what it takes too long for is ended from here.
+A process is started when it is needed, or one beforehand, answers one request after the other, and ends when
+there was nothing to do for a while. What it may use is limited by the system; what takes too long is ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 
@@ -89,6 +89,13 @@ class Decoder:
         self._owner = 0
         self._places = threading.BoundedSemaphore(size)
         self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()
+        self._first, self._first_idle_seconds = cast("_Process | None", None), idle_seconds
+
+    def start(self, *, idle_seconds: float) -> None:
+        """Start a process before there is a sound; one will wait for so long for the next, others less."""
+        self._begin()
+        self._first_idle_seconds = idle_seconds
+        self._idle.put(self._fresh())
 
     def probe(self, file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
         """Do `classifier.core.audio.probe`; the errors are those of `decode`."""
@@ -159,10 +166,7 @@ class Decoder:
                 self._idle.get_nowait().close()
 
     def _run(self, task: _Task, file: BinaryIO) -> tuple[Any, bytearray]:
-        if self._owner != os.getpid():
-            # The processes and locks are those of the process that this one was forked from.
-            self._places, self._idle = threading.BoundedSemaphore(self._size), queue.LifoQueue()
-            self._owner = os.getpid()
+        self._begin()
         if not self._places.acquire(timeout=QUEUE_SECONDS):
             raise DecoderBusyError("every decoder is busy")
         try:
@@ -171,12 +175,25 @@ class Decoder:
         finally:
             self._places.release()
 
+    def _begin(self) -> None:
+        if self._owner != os.getpid():
+            # The processes and locks are those of the process that this one was forked from.
+            self._places, self._idle = threading.BoundedSemaphore(self._size), queue.LifoQueue()
+            self._first = None
+            self._owner = os.getpid()
+
+    def _fresh(self) -> _Process:
+        if self._first is not None and self._first.lives:
+            return _Process(idle_seconds=self._idle_seconds)
+        self._first = _Process(idle_seconds=self._first_idle_seconds)
+        return self._first
+
     def _process_for(self, task: _Task, sound: int, output: int) -> Any:
         while True:
             try:
                 process, fresh = self._idle.get_nowait(), False
             except queue.Empty:
-                process, fresh = _Process(idle_seconds=self._idle_seconds), True
+                process, fresh = self._fresh(), True
             try:
                 answer = process.ask(task, sound, output)
             except _EndedBeforeError as error:
@@ -246,6 +263,10 @@ class _Process:
                 log.warning("decoding a sound ended the decoder: status %d", status)
                 raise AudioError("undecodable") from error
             raise DecoderLostError(f"the decoder was ended by signal {-status}") from error
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
 
     def close(self) -> None:
         self._channel.close()

@@ -1,7 +1,9 @@
-"""What the web server reads before it forks, which else the first readers after each start would wait for."""
+"""What the web server reads before it forks, or starts afterwards, for which else the first people after each
+start would wait."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
 from django.conf import settings
@@ -9,6 +11,11 @@ from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.translation import gettext, override
+
+DECODER_SECONDS = 24 * 3600.0
+"""For how long a decoder waits for an upload: 25 MB, against a second or two that starting one takes."""
+
+log = logging.getLogger(__name__)
 
 
 def read_templates_and_languages() -> int:
@@ -28,3 +35,14 @@ def read_templates_and_languages() -> int:
             # Addresses are kept for each language.
             reverse("library:home")
     return compiled
+
+
+def start_decoder() -> None:
+    """Start the process in which uploads are looked at."""
+    from classifier import decoding
+
+    try:
+        decoding.shared.start(idle_seconds=DECODER_SECONDS)
+    except OSError:
+        # The first upload fails with the same error, where a person sees it.
+        log.exception("the decoder could not be started beforehand")

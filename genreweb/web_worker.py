@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import resource
+import threading
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from gunicorn.workers.base import Worker
 from waitress import create_server, wasyncore
 from waitress.server import BaseWSGIServer
 
+from genreweb.warm_up import start_decoder
 from genreweb.web_connections import Connection, end_overdue
 
 CONNECTIONS = 1000
@@ -36,6 +38,7 @@ class BufferingWorker(Worker):
         # What the application consists of stays: looking all of it through costs a tenth of a second.
         gc.freeze()
         most = _raise_descriptors(CONNECTIONS)
+        threading.Thread(target=start_decoder, daemon=True).start()
         self._map: dict[int, Any] = {}
         self._server = create_server(
             self.wsgi,

@@ -247,6 +247,25 @@ def test_a_process_ends_when_there_is_nothing_to_do_and_comes_back(song: bytes) 
     decoder.close()
 
 
+def test_a_process_that_was_started_beforehand_answers_and_another_takes_its_place(song: bytes) -> None:
+    decoder = Decoder(size=2, idle_seconds=0.1)
+    decoder.start(idle_seconds=600.0)
+    (first,) = decoder._idle.queue
+    assert decoder.probe(io.BytesIO(song)).duration == pytest.approx(3.0)
+    assert process_of(decoder) is first
+    # Beside it another one waits no longer than usual.
+    other = decoder._fresh()
+    assert other._process.wait(60) == 0
+    other.close()
+    first._process.kill()
+    first._process.wait()
+    second = process_of(decoder)
+    assert second is decoder._first
+    assert second is not first
+    decoder.close()
+    assert not second.lives
+
+
 def test_threads_take_turns(decoder: Decoder, song: bytes) -> None:
     durations = []
 

@@ -16,8 +16,8 @@ LAYERS = ("classifier.core", "classifier", "library", "training")
 """From the ground up: a layer may import itself and those before it."""
 KNOWS_APPS = {
     *("genreweb.urls", "genreweb.api", "genreweb.api_urls", "genreweb.settings"),
-    # The worker warms the classifier up; the benchmark measures all of it.
-    *("genreweb.celery", "genreweb.bench", "genreweb.trial", "genreweb.drills.__main__"),
+    # The worker warms the classifier up, the web server the decoder; the benchmark measures all of it.
+    *("genreweb.celery", "genreweb.bench", "genreweb.trial", "genreweb.drills.__main__", "genreweb.warm_up"),
     *("genreweb.load.__main__", "genreweb.load.rows", "genreweb.load.training"),
     *("genreweb.bench_scale", "genreweb.scale_measures"),
 }

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast, Now
 from numpy.typing import NDArray
 
+from classifier import layouts
 from classifier.core import layout
 from classifier.core.layout import Layout
 from classifier.core.lenses import SIZES, SOUND, VERSION
@@ -153,7 +154,7 @@ def sound_map(*, viewer: User | AnonymousUser) -> SoundMap:
 def _fit(claim: Claim[MapProjection]) -> None:
     # Ids are random, so the first of them are a sample that is the same each time.
     rows = _public().order_by("track_id").values_list("vector", flat=True)[: layout.MOST]
-    made = layout.fit(_array(list(rows)))
+    made = layouts.fit_apart(_array(list(rows)))
     with transaction.atomic():
         claim.must_update(
             status=Status.DONE,

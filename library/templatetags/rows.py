@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from genreweb.filled_parts import filled
 from library.models import Track
 from library.services.similar import Neighbour
+from library.templatetags.sound import percent
 from library.views.row_values import drawn
 
 register = template.Library()
@@ -25,6 +26,15 @@ def row(context: Context, name: str, track: Track, **more: Any) -> SafeString:
     It sees the track and what else is named, and nothing else of the page.
     """
     return drawn(name, track, context.get("request"), **more)
+
+
+@register.simple_tag(takes_context=True)
+def mood_row(context: Context, track: Track) -> SafeString:
+    """Draw a track of a mood, which has how strong it is there as `strength`."""
+    request, strength = context["request"], track.strength  # type: ignore[attr-defined]  # annotated
+    slots = {"share": f"{strength:.3f}", "percent": percent(strength)}
+    pick = request.user.is_authenticated
+    return drawn("library/partials/mood_row.html", track, request, slots=slots, pick=pick)
 
 
 @register.simple_tag(takes_context=True)

@@ -106,8 +106,13 @@ def failure(track: Track) -> str:
 @register.filter
 def percent(share: float) -> str:
     """Format a share from 0 to 1 as a whole percentage; "100 %" only for exactly 1."""
+    return f"{number_format(whole_percent(share))}\u202f%"
+
+
+def whole_percent(share: float) -> int:
+    """Round a share from 0 to 1 to a whole percentage; 100 only for exactly 1."""
     whole = int(share * 100 + 0.5)
-    return f"{number_format(min(whole, 99) if share < 1 else whole)}\u202f%"
+    return min(whole, 99) if share < 1 else whole
 
 
 @register.filter

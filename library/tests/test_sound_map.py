@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from classifier import layouts
 from classifier.core import layout
 from classifier.core.lenses import SIZES, SOUND, VERSION
 from classifier.models import Genre
@@ -139,7 +141,7 @@ def test_a_layout_that_cannot_be_made_is_tried_again_and_keeps_the_former(
     def fail(vectors: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(layout, "fit", fail)
+    monkeypatch.setattr(layouts, "fit_apart", fail)
     assert service.request()
     assert service.fit(projection_id=MapProjection.objects.get(status="queued").pk)
     assert MapProjection.objects.filter(status="failed", error_code="internal").exists()
@@ -183,3 +185,12 @@ def test_a_layout_keeps_neighbours_and_places_others_between_them() -> None:
     same = layout.fit(np.repeat(centres[:1], 12, axis=0)).place(centres)
     assert np.isfinite(same).all()
     assert same.min() >= 0
+
+
+def test_a_layout_made_in_another_process_is_the_same() -> None:
+    vectors = np.random.default_rng(2).standard_normal((40, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    here, there = layout.fit(vectors), layouts.fit_apart(vectors)
+    np.testing.assert_allclose(there.places, here.places, atol=1e-3)
+    with pytest.raises(subprocess.CalledProcessError):
+        layouts.fit_apart(np.full((40, 64), np.nan, np.float32))

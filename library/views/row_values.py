@@ -1,8 +1,9 @@
-"""What a row of a list shows of a track, as a value: rows of equal values are drawn once and kept.
+"""What a row of a list shows of a track, as values: rows of the same form are drawn once and filled in.
 
-Drawing a row with Django's templates takes a millisecond, which is most of what a list of thirty costs. A row
-is drawn from nothing but its value, the genres, the language and what the tag names, and all of these are its
-key; so whatever changes what a row shows changes its key too.
+Drawing a row with Django's templates takes a millisecond, which is most of what a list of thirty costs. What
+a row's template decides by is the form of the row; the texts that it only shows are filled in. A verdict is
+drawn by itself, and kept by all that it shows. A row is drawn from nothing else but the language and what the
+tag names, so whatever changes what it shows changes its form or its texts.
 """
 
 from __future__ import annotations
@@ -12,22 +13,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
-from uuid import UUID
 
 from django.conf import settings
-from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest
 from django.template import Context
 from django.template.loader import get_template
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from classifier.models import Genre
+from genreweb.filled_parts import filled
 from library.models import Analysis, Track
 from library.templatetags import sound
 
-_MOST_KEPT: Final = 2_000
-"""Rows that a process keeps, of some five kilobytes each."""
+_MOST_KEPT: Final = 4_000
+"""Verdicts and times that a process keeps, of some hundred bytes each."""
 
 _KEPT: Final = "genre_values"
 
@@ -47,19 +49,12 @@ class GenreValue(NamedTuple):
         return cls(genre.slug, genre.display_name, genre.colour)
 
 
-class FileValue(NamedTuple):
-    """A stored file as rows show it."""
-
-    url: str
-
-    @classmethod
-    def of(cls, file: FieldFile) -> Self | None:
-        return cls(str(file.url)) if file else None
-
-
 @dataclass(frozen=True, slots=True)
 class VerdictValue:
-    """An analysis as rows show it, with the names that `Analysis` has for the same."""
+    """An analysis as chips show it, with the names that `Analysis` has for the same.
+
+    The confidence is one of a hundred, and the likely genres are without their shares.
+    """
 
     genre: str
     confidence: float
@@ -76,99 +71,112 @@ class VerdictValue:
     def of(cls, analysis: Analysis) -> Self:
         return cls(
             genre=analysis.genre,
-            confidence=analysis.confidence,
+            confidence=sound.whole_percent(analysis.confidence) / 100,
             unsure=analysis.unsure,
             style=analysis.style,
             known_genres=analysis.known_genres,
-            likely=tuple(analysis.likely) if analysis.unsure else (),
+            likely=tuple((slug, 0.0) for slug, _share in analysis.likely) if analysis.unsure else (),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class TrackValue:
-    """A track as rows show it, with the names that `Track` has for the same.
+class Verdicts:
+    """The label and the verdict of a track, with the names that `Track` has for the same."""
 
-    Attributes
-    ----------
-    when
-        When it came, as people say it.
-    failure
-        Why its analysis failed; empty where it did not.
-    is_stale
-        Whether another classifier than its verdict's is in service.
-    """
-
-    pk: UUID
-    title: str
-    artist: str
-    album: str
-    year: int | None
-    licence: str
-    duration: float | None
-    created: datetime
-    when: str
-    source: str
-    is_in_catalogue: bool
-    status: str
-    step: str
-    get_step_display: str
-    is_finished: bool
-    failure: str
-    player_url: str
-    cover: FileValue | None
     labelled_genre: GenreValue | None
-    current_id: int | None
     current: VerdictValue | None
-    is_stale: bool
 
     @classmethod
     def of(cls, track: Track, genres: Mapping[int, GenreValue]) -> Self:
         """Read a row of `Track.objects.for_rows`; `genres` are all of the site by id."""
         analysis = track.current
         return cls(
-            pk=track.pk,
-            title=track.title,
-            artist=track.artist,
-            album=track.album,
-            year=track.year,
-            licence=track.licence,
-            duration=track.duration,
-            created=track.created,
-            when=sound.moment(track.created),
-            source=track.source,
-            is_in_catalogue=track.is_in_catalogue,
-            status=track.status,
-            step=track.step,
-            get_step_display=track.get_step_display() if track.step else "",
-            is_finished=track.is_finished,
-            failure=str(sound.failure(track)) if track.status == Track.Status.FAILED else "",
-            player_url=track.player_url,
-            cover=FileValue.of(track.cover),
             labelled_genre=genres.get(track.labelled_genre_id or 0),
-            current_id=track.current_id,
             current=None if analysis is None else VerdictValue.of(analysis),
-            is_stale=analysis is not None and not analysis.model_version.is_in_service,
         )
 
 
 def drawn(
-    template: str, track: Track, request: HttpRequest | None, *, with_genres: bool = True, **more: Any
+    template: str,
+    track: Track,
+    request: HttpRequest | None,
+    *,
+    with_genres: bool = True,
+    slots: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> SafeString:
     """Draw a row.
 
     Parameters
     ----------
     template
-        Sees `track`, a `TrackValue`, and `more`: neither the request nor what the page's context holds.
+        Sees of `track` what `_form_of` and `_texts_of` name, as attributes of ``track``, `slots` and `more`:
+        neither the request nor what the page's context holds. Texts are empty or there; it shows them as they
+        are.
     with_genres
         Whether it shows genres.
+    slots
+        More texts that it shows as they are.
     more
-        Values that can be hashed.
+        Values that can be hashed, by which it decides.
     """
-    genres = _genres(request) if with_genres else {}
+    language = get_language()
+    texts = _texts_of(track, language)
+    if with_genres:
+        texts |= _chips_of(track, _genres(request), language)
+    form = _form_of(track)
+    form.update((name, "") for name, text in texts.items() if not text)
+    given = {name: text for name, text in texts.items() if text}
+    if slots:
+        given.update(slots)
+    return filled(template, given, {**form, **more}, language=language)
+
+
+def _form_of(track: Track) -> dict[str, Any]:
+    """Give what a row's template decides by, besides whether texts are there."""
+    analysis = track.current
+    return {
+        "track.current": analysis is not None,
+        "track.get_step_display": track.get_step_display() if track.step else "",
+        "track.is_finished": track.is_finished,
+        "track.is_in_catalogue": track.is_in_catalogue,
+        # Whether another classifier than its verdict's is in service.
+        "track.is_stale": analysis is not None and not analysis.model_version.is_in_service,
+        "track.source": track.source,
+        "track.status": track.status,
+        "track.step": track.step,
+        "bin_days": settings.BIN_DAYS,
+    }
+
+
+def _texts_of(track: Track, language: str | None) -> dict[str, Any]:
+    """Give what a row shows as it is; empty where there is nothing to show."""
+    created = timezone.localtime(track.created)
+    return {
+        "track.pk": track.pk,
+        "track.title": track.title,
+        "track.artist": track.artist,
+        "track.album": track.album,
+        "track.year": str(track.year or ""),
+        "track.licence": track.licence,
+        "track.duration": str(track.duration or ""),
+        "track.clock": sound.clock(track.duration) if track.duration else "",
+        # When it came, for programs, in full, and as people say it.
+        "track.created_iso": created.isoformat(),
+        "track.created_text": _time(created.replace(microsecond=0), language),
+        "track.when": sound.moment(track.created),
+        # Why its analysis failed.
+        "track.failure": str(sound.failure(track)) if track.status == Track.Status.FAILED else "",
+        "track.player_url": track.player_url,
+        **({"track.cover.url": str(track.cover.url)} if track.cover else {"track.cover": ""}),
+        "track.current_id": str(track.current_id or ""),
+    }
+
+
+def _chips_of(track: Track, genres: Mapping[int, GenreValue], language: str | None) -> dict[str, SafeString]:
     draw = _draw.__wrapped__ if settings.DEBUG else _draw
-    value = TrackValue.of(track, genres)
-    return draw(template, get_language(), tuple(genres.values()), value, tuple(more.items()))
+    verdict, both = draw(language, tuple(genres.values()), Verdicts.of(track, genres))
+    return {"track.verdict_chip": verdict, "track.genre_chips": both}
 
 
 def _genres(request: HttpRequest | None) -> dict[int, GenreValue]:
@@ -184,12 +192,16 @@ def _genres(request: HttpRequest | None) -> dict[int, GenreValue]:
 
 @lru_cache(maxsize=_MOST_KEPT)
 def _draw(
-    template: str,
-    _language: str | None,
-    genres: Iterable[GenreValue],
-    track: TrackValue,
-    more: tuple[tuple[str, Any], ...],
-) -> SafeString:
+    _language: str | None, genres: Iterable[GenreValue], verdicts: Verdicts
+) -> tuple[SafeString, SafeString]:
+    """Draw the verdict alone, and with the label."""
     known = {genre.slug: genre for genre in genres}
-    context = {**dict(more), "track": track, sound.KNOWN_GENRES: known}
-    return SafeString(get_template(template).render(context))
+    context = {"track": verdicts, "analysis": verdicts.current, sound.KNOWN_GENRES: known}
+    templates = ("includes/verdict_chip.html", "includes/genre_of_track.html")
+    verdict, both = (SafeString(get_template(name).render(context)) for name in templates)
+    return verdict, both
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _time(moment: datetime, _language: str | None) -> str:
+    return date_format(moment, "DATETIME_FORMAT")

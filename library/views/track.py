@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template import Context
@@ -26,7 +26,7 @@ from genreweb.accounts.models import User
 from genreweb.prepared_queries import PreparedQueries
 from library.api.serializers import TrackSerializer
 from library.errors import sentence
-from library.models import Track, TrackQuerySet
+from library.models import Analysis, Track, TrackQuerySet
 from library.services import explanations, queue
 from library.templatetags import sound
 from library.views.measures import measures
@@ -206,6 +206,16 @@ def _like(by_a_person: bool, columns: Sequence[str]) -> tuple[TrackQuerySet, lis
     return tracks, [*([viewer.pk] if by_a_person else []), pk]
 
 
+def _former(track: Track) -> list[Analysis]:
+    """Read the newest of the analyses before the current one."""
+
+    def like() -> tuple[QuerySet[Analysis], list[Any]]:
+        other = Track(pk=UUID(int=0), current_id=-1)
+        return other.former_analyses()[:MOST_FORMER], [other.pk, other.current_id]
+
+    return _QUERIES.instances("former", [track.pk, track.current_id], like=like)
+
+
 def _analysed(request: HttpRequest, pk: UUID, *columns: str) -> Track:
     track = _track(request, pk, columns=columns)
     if track.current is None:
@@ -238,5 +248,5 @@ def _context(request: HttpRequest, track: Track) -> dict[str, Any]:
         context["measures"] = measures(track.current)
         context["sound_data"] = sound_data(verdict)
         context["similar"] = shown(request, track)
-        context["former"] = track.former_analyses()[:MOST_FORMER]
+        context["former"] = _former(track)
     return context
