@@ -201,8 +201,13 @@ def open_page(browser: Browser, site: Site, in_firefox: bool) -> Iterator[Callab
 
 def is_complaint(said: ConsoleMessage) -> bool:
     # Chromium calls every refusal an error; refusing a bad file is what the site should do, and the net is
-    # only ever away where a test takes it away.
-    expected = ("status of 422", "net::ERR_INTERNET_DISCONNECTED")
+    # only ever away where a test takes it away. Firefox calls it one that no stream of events can be had,
+    # which pages get over.
+    expected = (
+        "status of 422",
+        "net::ERR_INTERNET_DISCONNECTED",
+        "Firefox can’t establish a connection to the server at",
+    )
     return said.type == "error" and not any(words in said.text for words in expected)
 
 
