@@ -29,7 +29,7 @@ from library.tests.sounds import chords, wav
 
 SHARED = Path(os.environ.get("GENREWEB_SHARED", REPOSITORY.parent / "shared"))
 MUSIC = SHARED / "data" / "gtzan" / "audio"
-PATIENCE = 60_000
+PATIENCE = 120_000
 """Milliseconds that a page may take to show what it must; a slow machine must not fail a test."""
 expect.set_options(timeout=PATIENCE)
 PAGES = (
