@@ -26,6 +26,8 @@ PREFERENCES: dict[str, bool | float | str] = {
     "media.navigator.streams.fake": True,
     # Without a loudspeaker an AudioContext would stay suspended.
     "media.cubeb.force_mock_context": True,
+    # As on phones, and in Chromium without a window: scrollbars take no room.
+    "ui.useOverlayScrollbars": 1,
 }
 
 

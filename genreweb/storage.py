@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import posixpath
-import re
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -13,10 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.core import signing
-from django.core.files.base import ContentFile, File
-from django.core.files.storage import FileSystemStorage, Storage, default_storage
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.urls import get_script_prefix, reverse
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+from genreweb.style_sheets import JoinedSheet
 
 _signer = signing.Signer(salt="genreweb.media")
 
@@ -77,26 +77,7 @@ _MODULE_IMPORTS = (
 )
 
 
-# The imports at the head of a style sheet of ours that is made of others.
-_STYLE_IMPORT = re.compile(r'(?m)^@import url\("([\w.-]+\.css)"\);\n')
 _JOINED = "css/site.css"
-
-
-class _Joined:
-    """Where a style sheet is read from, with what it imports put into its place."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-
-    def open(self, name: str) -> ContentFile[bytes]:
-        """Give the whole sheet."""
-        return ContentFile(
-            _STYLE_IMPORT.sub(lambda found: self._text(name, found[1]), self._text(name)).encode()
-        )
-
-    def _text(self, name: str, beside: str = "") -> str:
-        with self._storage.open(posixpath.join(posixpath.dirname(name), beside) if beside else name) as file:
-            return str(file.read().decode())
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
@@ -114,8 +95,7 @@ class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     def post_process(self, paths: dict[str, Any], *arguments: Any, **options: Any) -> Iterator[Any]:
         """Hash, rewrite and compress what was collected, each joined style sheet as one."""
         if _JOINED in paths:
-            storage, path = paths[_JOINED]
-            paths = {**paths, _JOINED: (_Joined(storage), path)}
+            paths = {**paths, _JOINED: (JoinedSheet(_JOINED, paths), _JOINED)}
         yield from super().post_process(paths, *arguments, **options)
 
     def stored_name(self, name: str) -> str:
