@@ -86,7 +86,7 @@ function waits() {
 
 function schedule() {
   if (timer || looking || document.hidden || !waits()) return;
-  timer = setTimeout(look, connected && !runs() && !ran ? CALM : wait);
+  timer = setTimeout(look, connected && runs() === ran ? CALM : wait);
   check();
 }
 
@@ -108,7 +108,7 @@ export function watch() {
   schedule();
 }
 
-listen(waits, (kind) => ["open", "track", "clip"].includes(kind) && soon());
+listen(waits, (kind) => ["open", "track", "clip", "reanalysis"].includes(kind) && soon());
 
 document.addEventListener("visibilitychange", () => !document.hidden && watch());
 document.addEventListener("htmx:afterSettle", schedule);
