@@ -1,4 +1,4 @@
-"""What the library tells webhooks and pages: tracks that are done, uploads of which all tracks are, re-analyses."""
+"""What the library tells webhooks and pages: tracks and uploads that are done, how far re-analyses are."""
 
 from __future__ import annotations
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import libopensonic
 import pytest
+from django.core.files.base import ContentFile
 from libopensonic.errors import CredentialError, DataNotFoundError, SonicError
+from PIL import Image
 from pytest_django.live_server_helper import LiveServer
 
 from genreweb.accounts.models import User
@@ -39,6 +42,13 @@ def received(connection: libopensonic.Connection, song: str, **options: object) 
     """Read what a stream sends, in the loop that the library keeps for itself."""
 
     response = connection.stream(song, **options)
+    sent: bytes = asyncio.run_coroutine_threadsafe(response.read(), connection._loop).result(timeout=30)
+    return sent
+
+
+def covered(connection: libopensonic.Connection, key: str, size: int | None) -> bytes:
+    """Read the cover that a player is sent."""
+    response = connection.get_cover_art(key, size)
     sent: bytes = asyncio.run_coroutine_threadsafe(response.read(), connection._loop).result(timeout=30)
     return sent
 
@@ -77,6 +87,12 @@ def test_it_does_the_main_job(
         stored = file.read()
     assert received(player, first, tformat="raw") == stored
     assert received(player, first, byte_range="bytes=1-2") == stored[1:3]
+    picture = io.BytesIO()
+    Image.new("RGB", (400, 400)).save(picture, "WEBP")
+    songs[0].cover.save("cover.webp", ContentFile(picture.getvalue()))
+    for size, side in ((None, 400), (64, 64)):
+        with Image.open(io.BytesIO(covered(player, first, size))) as cover:
+            assert cover.size == (side, side)
 
     near = player.get_sonic_similar_tracks(first)
     assert [(match.entry.title, match.similarity > 0.2) for match in near] == [
