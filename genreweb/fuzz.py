@@ -51,7 +51,6 @@ SUBJECTS = {
     "binned": ("restore_track",),
     "token": ("rename_token",),
     "webhook": ("get_webhook", "change_webhook", "list_webhook_deliveries", "test_webhook"),
-    "run": ("get_training_run", "cancel_training_run"),
     "spare_track": ("delete_track",),
     "spare_clip": ("withdraw_clip",),
     "spare_playlist": ("delete_playlist",),
@@ -85,8 +84,6 @@ def _known(site: Site) -> dict[str, str]:
     target = {"address": "https://example.org/", "events": ["track.analysed"]}
     hooks = [_made(site, "webhooks", **target)["id"] for _ in range(2)]
     token = _made(site, "tokens", email=site.email, password=site.password)
-    run = _made(site, "training-runs", kind="quick")
-    _made(site, f"training-runs/{run['id']}/cancel")
     for track in tracks[3:]:
         site.request("DELETE", f"/api/v1/tracks/{track}/")
     _status, versions = site.request("GET", "/api/v1/model-versions/")
@@ -103,7 +100,6 @@ def _known(site: Site) -> dict[str, str]:
         "binned": _path(id=tracks[3]),
         "token": _path(token_key=token["id"]),
         "webhook": _path(id=hooks[0]),
-        "run": _path(id=run["id"]),
         "spare_track": _path(id=tracks[2]),
         "spare_clip": _path(id=clips[1]),
         "spare_playlist": _path(id=lists[1]),
