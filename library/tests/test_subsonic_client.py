@@ -87,12 +87,6 @@ def test_it_does_the_main_job(
         stored = file.read()
     assert received(player, first, tformat="raw") == stored
     assert received(player, first, byte_range="bytes=1-2") == stored[1:3]
-    picture = io.BytesIO()
-    Image.new("RGB", (400, 400)).save(picture, "WEBP")
-    songs[0].cover.save("cover.webp", ContentFile(picture.getvalue()))
-    for size, side in ((None, 400), (64, 64)):
-        with Image.open(io.BytesIO(covered(player, first, size))) as cover:
-            assert cover.size == (side, side)
 
     near = player.get_sonic_similar_tracks(first)
     assert [(match.entry.title, match.similarity > 0.2) for match in near] == [
@@ -117,6 +111,17 @@ def test_it_does_the_main_job(
         player.get_song(str(secret.pk))
     with pytest.raises(DataNotFoundError):
         received(player, str(secret.pk))
+
+
+def test_it_shows_covers_as_small_as_it_likes(connect: Connect, owner: User, done_track: Make) -> None:
+    track = done_track(owner)
+    picture = io.BytesIO()
+    Image.new("RGB", (400, 400)).save(picture, "WEBP")
+    track.cover.save("cover.webp", ContentFile(picture.getvalue()))
+    player = connect(api_key=create_token(user=owner)[1])
+    for size, side in ((None, 400), (64, 64)):
+        with Image.open(io.BytesIO(covered(player, str(track.pk), size))) as cover:
+            assert cover.size == (side, side)
 
 
 def test_how_it_signs_in(connect: Connect, owner: User) -> None:
