@@ -75,7 +75,7 @@ def get_cover_art(call: Call) -> HttpResponseBase:
 def _smaller(picture: FieldFile, side: int) -> HttpResponse | None:
     try:
         with picture.open("rb") as file:
-            found = scaled(file, side)
+            found = scaled(file.read(), side)
     except OSError:
         return None
     if found is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import BinaryIO, Final
+from typing import Final
 
 from PIL import Image
 
@@ -13,13 +13,13 @@ _MOST_PIXELS: Final = 4_000_000
 _QUALITY: Final = 85
 
 
-def scaled(file: BinaryIO, side: int) -> tuple[bytes, str] | None:
+def scaled(picture: bytes, side: int) -> tuple[bytes, str] | None:
     """Make a picture fit into a square.
 
     Parameters
     ----------
-    file : binary file object
-        A picture as the site stores it.
+    picture : bytes
+        As the site stores it.
     side : int
         Longest side in pixels, at least 1.
 
@@ -29,7 +29,7 @@ def scaled(file: BinaryIO, side: int) -> tuple[bytes, str] | None:
         The picture in its own format and its media type; None where it is small enough, or is damaged.
     """
     try:
-        with Image.open(file, formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(picture), formats=_FORMATS) as image:
             if max(image.size) <= side or image.width * image.height > _MOST_PIXELS:
                 return None
             image_format, media_type = str(image.format), Image.MIME[str(image.format)]

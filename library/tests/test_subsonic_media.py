@@ -71,10 +71,10 @@ def test_the_file_is_chosen_by_format_and_bit_rate(player: Player, owner: User, 
         give(track, "rendition", "song.mp3", b"r" * played)
         Track.objects.filter(pk=track.pk).update(size=sound, duration=3.0)
 
-    def sent(track: Track, **given: object) -> bytes:
+    def sent(track: Track, **given: Any) -> bytes:
         return body(player.raw("stream", id=track.pk, **given))[:1]
 
-    asked: tuple[dict[str, object], ...]
+    asked: tuple[dict[str, Any], ...]
     asked = ({}, {"maxBitRate": 0}, {"maxBitRate": 256}, {"maxBitRate": 64}, {"maxBitRate": 1})
     assert [sent(recording, **given) for given in asked] == [b"r", b"r", b"r", b"s", b"s"]
     assert [sent(lossless, **given) for given in asked] == [b"r"] * 5
@@ -127,7 +127,7 @@ def test_covers_are_made_as_small_as_they_are_asked_for(
     give(track, "cover", "cover.webp", picture.getvalue())
     give(damaged, "cover", "cover.webp", b"RIFFcover")
     for size, expected in (("100", (100, 50)), ("1", (1, 1)), (str(10**9), (500, 250)), ("0", (500, 250))):
-        response = player.raw("getCoverArt", id=track.pk, size=size)
+        response: Any = player.raw("getCoverArt", id=track.pk, size=size)
         assert response.headers["Content-Type"] == "image/webp"
         content = response.content if size in ("100", "1") else body(response)
         with Image.open(io.BytesIO(content)) as image:
