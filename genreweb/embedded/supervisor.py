@@ -221,7 +221,7 @@ class Site:
 
     def _await_health(self) -> None:
         """Wait until the site says that all of it works."""
-        began, told = time.monotonic(), False
+        began, announced = time.monotonic(), False
         while missing := self._missing():
             self._go_on()
             self._tend()
@@ -229,8 +229,8 @@ class Site:
                 if child.failures >= HOPELESS:
                     raise EngineError(f"{child.name} does not start:\n{child.log.recent()}")
             waited = time.monotonic() - began
-            if waited > SLOW_SECONDS and not told:
-                told = True
+            if waited > SLOW_SECONDS and not announced:
+                announced = True
                 say(f"Not everything has started yet: {missing}. Waiting on")
             if waited > READY_SECONDS:
                 raise EngineError(f"Not everything started: {missing}. The logs are in {paths.log_dir()}.")

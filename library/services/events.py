@@ -65,11 +65,11 @@ def _track(track: Track) -> dict[str, Any]:
 # --- re-analyses ----------------------------------------------------------------------------------------
 def reanalysis_changed(job: Reanalysis) -> None:
     """Tell those who may see a re-analysis that it has come further, or to its end."""
-    told = {"id": job.pk, "scope": job.scope, "status": job.status}
+    data = {"id": job.pk, "scope": job.scope, "status": job.status}
     if job.scope == Reanalysis.Scope.MINE:
-        publish_on_commit(user_id=job.requested_by_id, event="reanalysis", data=told)
+        publish_on_commit(user_id=job.requested_by_id, event="reanalysis", data=data)
     else:
-        publish_to_curators_on_commit(event="reanalysis", data=told)
+        publish_to_curators_on_commit(event="reanalysis", data=data)
 
 
 def _reanalyses_of(track: Track) -> None:

@@ -170,7 +170,7 @@ def test_a_track_that_fails_does_not_come_back_for_ever(
     assert (service.progress(job).failed, service.progress(job).done) == (1, 1)
 
 
-def test_those_who_may_see_a_reanalysis_are_told_how_far_it_is(
+def test_a_reanalysis_sends_events_to_those_who_may_see_it(
     matrix: Matrix,
     done_track: Callable[..., Track],
     promoted: Callable[[], ModelVersion],
@@ -209,12 +209,12 @@ def test_those_who_may_see_a_reanalysis_are_told_how_far_it_is(
             for topic in topics
         }
 
-    def told(job: Reanalysis) -> list[dict[str, object]]:
+    def expected(job: Reanalysis) -> list[dict[str, object]]:
         states = ("running", "paused", "running", "running", "done")
         return [{"id": job.pk, "scope": job.scope, "status": status} for status in states]
 
     owner, other, curator, curators = topics
-    assert sent == {owner: told(own), other: [], curator: [], curators: told(all_)}
+    assert sent == {owner: expected(own), other: [], curator: [], curators: expected(all_)}
 
 
 def test_roles(
