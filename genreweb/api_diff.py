@@ -22,6 +22,7 @@ from typing import Any
 STORED = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _DEEPEST = 8
+_JSON = "application/json"
 Schema = Mapping[str, Any]
 
 
@@ -94,8 +95,8 @@ def _operations(schema: Schema) -> Iterator[tuple[str, Part]]:
             for status, answer in operation.get("responses", {}).items():
                 if status.startswith("2"):
                     yield f"{name} > {status}", Part(sent=False, required=True)
-                    for content in answer.get("content", {}).values():
-                        at = f"{name} > {status} > answer"
+                    for media_type, content in answer.get("content", {}).items():
+                        at = f"{name} > {status} > {'answer' if media_type == _JSON else media_type}"
                         yield from _body(schema, at, content.get("schema", {}), sent=False, required=True)
 
 

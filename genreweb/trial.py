@@ -139,6 +139,7 @@ class Site:
         wait: int = 30,
         to: str = "/api/v1/tracks/",
         fields: Mapping[str, str] | None = None,
+        part: str = "file",
     ) -> tuple[int, Any]:
         """Send `sound` as a new track, or to another address with more fields; wait for its result."""
         boundary = secrets.token_hex(16)
@@ -149,7 +150,7 @@ class Site:
         body = (
             more.encode()
             + (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n'
                 "Content-Type: application/octet-stream\r\n\r\n"
             ).encode()
             + sound

@@ -25,7 +25,10 @@ from genreweb.embedded.redis import Redis
 from genreweb.embedded.services import Service, services
 from genreweb.embedded.watchdog import Watchdog
 
-READY_SECONDS = 90.0
+SLOW_SECONDS = 60.0
+"""After which it is said what has not started yet."""
+READY_SECONDS = 600.0
+"""After which the start is given up: on a busy machine a worker may need minutes."""
 WARM_SECONDS = 8.0
 COLD_SECONDS = 3.0
 HOPELESS = 3
@@ -218,14 +221,18 @@ class Site:
 
     def _await_health(self) -> None:
         """Wait until the site says that all of it works."""
-        end = time.monotonic() + READY_SECONDS
+        began, announced = time.monotonic(), False
         while missing := self._missing():
             self._go_on()
             self._tend()
             for child in self._children:
                 if child.failures >= HOPELESS:
                     raise EngineError(f"{child.name} does not start:\n{child.log.recent()}")
-            if time.monotonic() > end:
+            waited = time.monotonic() - began
+            if waited > SLOW_SECONDS and not announced:
+                announced = True
+                say(f"Not everything has started yet: {missing}. Waiting on")
+            if waited > READY_SECONDS:
                 raise EngineError(f"Not everything started: {missing}. The logs are in {paths.log_dir()}.")
             self._asked_to_stop.wait(0.1)
 

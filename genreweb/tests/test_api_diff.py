@@ -77,6 +77,11 @@ def become_null(schema: Schema) -> None:
     schema_of(schema, "Track")["properties"]["title"]["nullable"] = True
 
 
+def remove_kind_of_answer(schema: Schema) -> None:
+    answer = schema["paths"]["/api/v1/playlists/{id}/files/{kind}/"]["get"]["responses"]["200"]
+    del answer["content"]["application/xspf+xml"]
+
+
 BREAKS: dict[Callable[[Schema], None], str] = {
     remove_operation: "get /api/v1/tracks/ is gone",
     remove_field: "get /api/v1/tracks/{id}/ > 200 > answer > title is gone",
@@ -88,6 +93,7 @@ BREAKS: dict[Callable[[Schema], None], str] = {
     need_old_input: "post /api/v1/tracks/ > multipart/form-data > title must be given",
     need_parameter: "get /api/v1/tracks/ > query key is new and must be given",
     change_type: "get /api/v1/tracks/{id}/ > 200 > answer > channels was integer and is string",
+    remove_kind_of_answer: "get /api/v1/playlists/{id}/files/{kind}/ > 200 > application/xspf+xml is gone",
     become_null: "get /api/v1/tracks/{id}/ > 200 > answer > title may be null",
 }
 

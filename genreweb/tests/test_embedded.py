@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import psycopg
 import pytest
 import redis
 
-from genreweb.embedded import engines, paths
+from genreweb.embedded import engines, paths, supervisor
 from genreweb.embedded.engines import Borrowed
 from genreweb.embedded.locks import FileLock
 from genreweb.embedded.paths import VarError
+from genreweb.embedded.process import EngineError
+from genreweb.embedded.supervisor import Site
 from genreweb.tests.site import environment, run_command
 
 
@@ -280,3 +283,26 @@ def test_addresses_from_outside_replace_the_engines(monkeypatch: pytest.MonkeyPa
     assert engines.wanted() == []
     monkeypatch.setenv("DATABASE_URL", "")
     assert engines.wanted() == ["postgres"]
+
+
+def test_a_slow_start_is_waited_for_and_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Slow(Site):
+        """Needs a few looks until all of it is there; starts no process."""
+
+        def __init__(self, looks: int) -> None:
+            self._asked_to_stop = threading.Event()
+            self._children, self._engines = [], {}
+            self.left = looks
+
+        def _missing(self) -> str:
+            self.left -= 1
+            return "worker" if self.left >= 0 else ""
+
+    monkeypatch.setattr(supervisor, "SLOW_SECONDS", 0.0)
+    Slow(3)._await_health()
+    assert capsys.readouterr().out == "Not everything has started yet: worker. Waiting on\n"
+    monkeypatch.setattr(supervisor, "READY_SECONDS", 0.0)
+    with pytest.raises(EngineError, match="Not everything started: worker"):
+        Slow(3)._await_health()

@@ -33,7 +33,8 @@ class EventsView(AnswersFile, APIView):
         summary="Listen to events",
         description=(
             "Server-sent events (`text/event-stream`): `track` (id, status, step), `upload` (id, status) "
-            "and `run` (id, status) of runs that you asked for, `clip` (id, status) of clips that you sent. "
+            "and `run` (id, status) of runs that you asked for, `clip` (id, status) of clips that you sent, "
+            "`reanalysis` (id, scope, status) of re-analyses of your tracks. "
             "After five minutes at most the answer ends; ask again with `Last-Event-ID`, as browsers do. "
             "Where too many listen, others are answered 503 with `Retry-After`, and ask for the things "
             "themselves now and then."

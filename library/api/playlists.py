@@ -308,7 +308,8 @@ class PlaylistFileView(APIView):
         summary="Download a playlist",
         parameters=[OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(FORMATS))],
         responses={
-            (200, each.media_type.partition(";")[0]): OpenApiTypes.BINARY for each in FORMATS.values()
+            (200, kind): OpenApiTypes.OBJECT if kind == "application/json" else OpenApiTypes.BINARY
+            for kind in (each.media_type.partition(";")[0] for each in FORMATS.values())
         },
     )
     def get(self, request: Request, pk: UUID, kind: str) -> HttpResponse:

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from classifier.core.tag_writing import FIELDS
 from genreweb.accounts.archive import stream
+from genreweb.media_types import media_type
 from library.api.access import readable_track
 from library.api.exports import AnswersFile, FileView
 from library.api.tracks import listed_tracks
@@ -79,13 +80,16 @@ class TaggedFileView(AnswersFile, APIView):
         description="ID3v2.4, Vorbis comments or MP4 atoms, after the format of the file. What is kept here "
         "stays as it is. A genre that the classifier is unsure of is not written.",
         parameters=[FIELD],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={
+            (200, "audio/*"): OpenApiTypes.BINARY,
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+        },
     )
     def get(self, request: Request, pk: UUID) -> HttpResponseBase:
         track = readable_track(request, pk, among=listed_tracks())
         copy = tagged_copies.tagged_copy(track=track, user=request.user, fields=fields_of(request))
         name = tagged_copies.copy_name(track, request.user)
-        return FileResponse(copy, as_attachment=True, filename=name)
+        return FileResponse(copy, as_attachment=True, filename=name, content_type=media_type(name))
 
 
 class TaggedArchiveView(FileView):

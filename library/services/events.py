@@ -1,4 +1,4 @@
-"""What the library tells webhooks: tracks that are done, and uploads of which all tracks are."""
+"""What the library tells webhooks and pages: tracks and uploads that are done, how far re-analyses are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from genreweb.accounts.webhook_models import WebhookEvent
 from genreweb.accounts.webhooks.service import absolute, emit
-from genreweb.event_stream import publish_on_commit
-from library.models import Analysis, Track, UploadBatch, UploadEntry
+from genreweb.event_stream import publish_on_commit, publish_to_curators_on_commit
+from library.models import Analysis, Reanalysis, Track, UploadBatch, UploadEntry
 
 _ENDED = (UploadBatch.Status.DONE, UploadBatch.Status.FAILED)
 
@@ -27,17 +27,19 @@ def track_analysed(track: Track, analysis: Analysis) -> None:
     data = {"track": _track(track), "verdict": verdict}
     emit(event=WebhookEvent.TRACK_ANALYSED, user_id=track.owner_id, data=data)
     _publish_track(track, Track.Status.DONE)
+    _reanalyses_of(track)
     _batches_of_on_commit(track.pk)
 
 
 def track_failed(track_id: UUID) -> None:
     """Tell of a track that failed for good, in the transaction that says so."""
-    track = Track.objects.filter(pk=track_id).only("title", "owner_id", "error_code").first()
+    track = Track.objects.filter(pk=track_id).only("title", "owner_id", "visibility", "error_code").first()
     if track is None:
         return
     data = {"track": _track(track), "error": {"code": track.error_code}}
     emit(event=WebhookEvent.TRACK_FAILED, user_id=track.owner_id, data=data)
     _publish_track(track, Track.Status.FAILED)
+    _reanalyses_of(track)
     _batches_of_on_commit(track_id)
 
 
@@ -58,6 +60,24 @@ def _publish_track(track: Track, status: str, step: str = "") -> None:
 
 def _track(track: Track) -> dict[str, Any]:
     return {"id": track.pk, "title": track.title, "link": absolute(reverse("api:track", args=[track.pk]))}
+
+
+# --- re-analyses ----------------------------------------------------------------------------------------
+def reanalysis_changed(job: Reanalysis) -> None:
+    """Tell those who may see a re-analysis that it has come further, or to its end."""
+    data = {"id": job.pk, "scope": job.scope, "status": job.status}
+    if job.scope == Reanalysis.Scope.MINE:
+        publish_on_commit(user_id=job.requested_by_id, event="reanalysis", data=data)
+    else:
+        publish_to_curators_on_commit(event="reanalysis", data=data)
+
+
+def _reanalyses_of(track: Track) -> None:
+    of_scope = Q(scope=Reanalysis.Scope.MINE, requested_by=track.owner_id)
+    if track.visibility == Track.Visibility.CATALOGUE:
+        of_scope |= Q(scope=Reanalysis.Scope.CATALOGUE)
+    for job in Reanalysis.objects.filter(of_scope, status__in=Reanalysis.ACTIVE):
+        reanalysis_changed(job)
 
 
 # --- uploads --------------------------------------------------------------------------------------------

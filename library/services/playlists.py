@@ -172,10 +172,12 @@ def tracks_of(playlist: Playlist, *, viewer: Viewer) -> TrackQuerySet:
 def counted(playlists: PlaylistQuerySet, *, viewer: Viewer) -> QuerySet[Playlist]:
     """Add how many tracks and seconds of each playlist `viewer` may see: `count` and `seconds`."""
     seen = seen_by(viewer, path="entries__track__")
-    return playlists.select_related("owner").annotate(
+    rows = playlists.select_related("owner").annotate(
         count=Count("entries", filter=seen),
         seconds=Coalesce(Sum("entries__track__duration", filter=seen), 0.0),
     )
+    # A grouped query has no order of its own, whatever the model says.
+    return rows.order_by("title", "pk")
 
 
 def _titled(title: str) -> str:

@@ -17,7 +17,7 @@ from genreweb.accounts.models import User
 from genreweb.prepared_queries import PreparedQueries
 from library.errors import TrackError
 from library.models import Analysis, Reanalysis, Track, TrackQuerySet
-from library.services import queue
+from library.services import events, queue
 
 Scope, Status = Reanalysis.Scope, Reanalysis.Status
 
@@ -140,6 +140,7 @@ def pause(*, job: Reanalysis) -> None:
     """Feed the workers no more for now; what waits already is finished."""
     Reanalysis.objects.filter(pk=job.pk, status=Status.RUNNING).update(status=Status.PAUSED)
     job.refresh_from_db()
+    events.reanalysis_changed(job)
 
 
 def resume(*, job: Reanalysis) -> None:
@@ -147,6 +148,7 @@ def resume(*, job: Reanalysis) -> None:
     if Reanalysis.objects.filter(pk=job.pk, status=Status.PAUSED).update(status=Status.RUNNING):
         transaction.on_commit(lambda: advance(job_id=job.pk), robust=True)
     job.refresh_from_db()
+    events.reanalysis_changed(job)
 
 
 def cancel(*, job: Reanalysis) -> None:
@@ -155,6 +157,7 @@ def cancel(*, job: Reanalysis) -> None:
         status=Status.CANCELLED, finished_at=timezone.now()
     )
     job.refresh_from_db()
+    events.reanalysis_changed(job)
 
 
 def sweep() -> None:
@@ -183,12 +186,15 @@ def advance(*, job_id: int) -> int:
         if not ids and not waiting:
             job.status, job.finished_at = Status.DONE, timezone.now()
             job.save(update_fields=["status", "finished_at"])
+            events.reanalysis_changed(job)
             return 0
         # A promotion while it runs makes more of them outdated.
         Reanalysis.objects.filter(pk=job.pk).update(total=max(job.total, _left(job)))
         Track.objects.filter(pk__in=ids, status=Track.Status.DONE).queue_again()
         for pk in ids:
             queue.send_on_commit(pk, bulk=True)
+        if ids:
+            events.reanalysis_changed(job)
     return len(ids)
 
 

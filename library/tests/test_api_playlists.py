@@ -43,7 +43,9 @@ def test_made_changed_ordered_and_deleted(owner_api: APIClient, owner: User, don
     )
     assert made.headers["Location"] == body["links"]["self"]
     assert owner_api.get(body["links"]["self"]).json() == body
-    assert [row["id"] for row in owner_api.get(URL).json()["results"]] == [key]
+    earlier = playlists.create(owner=owner, title="A list", tracks=[])
+    assert [row["title"] for row in owner_api.get(URL).json()["results"]] == ["A list", "List"]
+    earlier.delete()
     one = f"{URL}{key}/tracks/"
     assert owner_api.post(one, ids(c, a), format="json").json()["count"] == 3
     assert titles(owner_api, key) == ["b", "a", "c"]

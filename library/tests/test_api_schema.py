@@ -48,6 +48,11 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
     for operation in operations.values():
         assert operation["summary"]
         assert operation["responses"]["429"] == {"$ref": "#/components/responses/Error"}
+        # What JSON is to be read as, not as bytes.
+        bodies = [
+            answer.get("content", {}).get("application/json") for answer in operation["responses"].values()
+        ]
+        assert {"schema": {"type": "string", "format": "binary"}} not in bodies
     assert "error" in schema["components"]["schemas"]["Error"]["required"]
     assert list(schema["components"]["responses"]["Error"]["content"]) == ["application/problem+json"]
 

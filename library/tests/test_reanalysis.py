@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from unittest.mock import patch
 
 import pytest
-from django.test import Client
+from django.test import Client, TestCase
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from classifier.models import ModelVersion
-from genreweb import heartbeat
+from genreweb import event_stream, heartbeat
 from genreweb.accounts.models import User
 from library.models import Analysis, Reanalysis, Track
-from library.services import queue
+from library.services import events, queue
 from library.services import reanalysis as service
 from library.tests.conftest import Api, Matrix
 
@@ -169,6 +170,53 @@ def test_a_track_that_fails_does_not_come_back_for_ever(
     assert (service.progress(job).failed, service.progress(job).done) == (1, 1)
 
 
+def test_a_reanalysis_sends_events_to_those_who_may_see_it(
+    matrix: Matrix,
+    done_track: Callable[..., Track],
+    promoted: Callable[[], ModelVersion],
+) -> None:
+    mine = done_track(matrix.owner)
+    done_track(matrix.other)
+    public = done_track(None, visibility=Track.Visibility.CATALOGUE, catalogue_key="x")
+    newer = promoted()
+    topics = [*(event_stream.topic_of(user.pk) for user in (matrix.owner, matrix.other, matrix.curator))]
+    topics.append(event_stream.CURATORS)
+
+    def end(track: Track) -> None:
+        reanalyse(track, newer, "rock")
+        track.refresh_from_db()
+        assert track.current is not None
+        events.track_analysed(track, track.current)
+
+    with heartbeat.connect() as client:
+        start = event_stream.last(client, topics)
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            own, _begun = service.request(by=matrix.owner, scope=Scope.MINE)
+            all_, _begun = service.request(by=matrix.curator, scope=Scope.CATALOGUE)
+        for track, job in ((mine, own), (public, all_)):
+            with TestCase.captureOnCommitCallbacks(execute=True):
+                service.pause(job=job)
+                service.resume(job=job)
+                end(track)
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            service.sweep()
+        sent = {
+            topic: [
+                json.loads(lines[2].removeprefix("data: "))
+                for event in event_stream.since(client, [topic], start)
+                if (lines := event.text.splitlines())[1] == "event: reanalysis"
+            ]
+            for topic in topics
+        }
+
+    def expected(job: Reanalysis) -> list[dict[str, object]]:
+        states = ("running", "paused", "running", "running", "done")
+        return [{"id": job.pk, "scope": job.scope, "status": status} for status in states]
+
+    owner, other, curator, curators = topics
+    assert sent == {owner: expected(own), other: [], curator: [], curators: expected(all_)}
+
+
 def test_roles(
     matrix: Matrix,
     done_track: Callable[..., Track],
@@ -220,6 +268,8 @@ def test_the_history_offers_it_shows_progress_and_the_page_lists_what_changed(
     card = client.post(begin, headers={"HX-Request": "true"}).content.decode()
     assert 'max="1" value="0"' in card
     (job,) = Reanalysis.objects.all()
+    # Asked for again when something happened to it; without events, now and then.
+    assert f'data-live="reanalysis" data-live-key="{job.pk}" data-live-every="3000"' in card
     reanalyse(track, newer, "metal")
     assert (
         'max="1" value="1"' in client.get(reverse("library:reanalysis-watch", args=["mine"])).content.decode()

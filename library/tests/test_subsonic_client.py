@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import libopensonic
 import pytest
+from django.core.files.base import ContentFile
 from libopensonic.errors import CredentialError, DataNotFoundError, SonicError
+from PIL import Image
 from pytest_django.live_server_helper import LiveServer
 
 from genreweb.accounts.models import User
@@ -39,6 +42,13 @@ def received(connection: libopensonic.Connection, song: str, **options: object) 
     """Read what a stream sends, in the loop that the library keeps for itself."""
 
     response = connection.stream(song, **options)
+    sent: bytes = asyncio.run_coroutine_threadsafe(response.read(), connection._loop).result(timeout=30)
+    return sent
+
+
+def covered(connection: libopensonic.Connection, key: str, size: int | None) -> bytes:
+    """Read the cover that a player is sent."""
+    response = connection.get_cover_art(key, size)
     sent: bytes = asyncio.run_coroutine_threadsafe(response.read(), connection._loop).result(timeout=30)
     return sent
 
@@ -101,6 +111,17 @@ def test_it_does_the_main_job(
         player.get_song(str(secret.pk))
     with pytest.raises(DataNotFoundError):
         received(player, str(secret.pk))
+
+
+def test_it_shows_covers_as_small_as_it_likes(connect: Connect, owner: User, done_track: Make) -> None:
+    track = done_track(owner)
+    picture = io.BytesIO()
+    Image.new("RGB", (400, 400)).save(picture, "WEBP")
+    track.cover.save("cover.webp", ContentFile(picture.getvalue()))
+    player = connect(api_key=create_token(user=owner)[1])
+    for size, side in ((None, 400), (64, 64)):
+        with Image.open(io.BytesIO(covered(player, str(track.pk), size))) as cover:
+            assert cover.size == (side, side)
 
 
 def test_how_it_signs_in(connect: Connect, owner: User) -> None:

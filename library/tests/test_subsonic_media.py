@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.http import HttpResponseBase
+from PIL import Image
 from pytest_django import Settings
 
 from genreweb.accounts.models import User
@@ -61,6 +63,30 @@ def test_what_browsers_cannot_play_is_sent_as_they_can(
     assert body(player.raw("download", id=track.pk)) == b"RIFF"
 
 
+def test_the_file_is_chosen_by_format_and_bit_rate(player: Player, owner: User, queued_track: Make) -> None:
+    """Three seconds of sound: 3 kB at 8 kbit/s, 96 kB at 256 kbit/s."""
+    recording, lossless = queued_track(owner), queued_track(owner)
+    for track, sound, played in ((recording, 3_000, 96_000), (lossless, 96_000, 3_000)):
+        give(track, "sound", "song.aiff", b"s" * sound)
+        give(track, "rendition", "song.mp3", b"r" * played)
+        Track.objects.filter(pk=track.pk).update(size=sound, duration=3.0)
+
+    def sent(track: Track, **given: Any) -> bytes:
+        return body(player.raw("stream", id=track.pk, **given))[:1]
+
+    asked: tuple[dict[str, Any], ...]
+    asked = ({}, {"maxBitRate": 0}, {"maxBitRate": 256}, {"maxBitRate": 64}, {"maxBitRate": 1})
+    assert [sent(recording, **given) for given in asked] == [b"r", b"r", b"r", b"s", b"s"]
+    assert [sent(lossless, **given) for given in asked] == [b"r"] * 5
+    for track in (recording, lossless):
+        formats = ("raw", "aiff", "MP3", "opus")
+        assert [sent(track, format=name) for name in formats] == [b"s", b"s", b"r", b"r"]
+        # What is asked for by its format is sent at the bit rate that it has.
+        assert sent(track, format="mp3", maxBitRate=8) == b"r"
+        assert sent(track, format="raw", maxBitRate=8) == b"s"
+    assert player.error("stream", id=lossless.pk, maxBitRate="many") == 0
+
+
 def test_a_download_has_the_title_for_its_name(player: Player, queued_track: Make) -> None:
     track = queued_track(None, title='So "what"/노래')
     response = player.raw("download", id=track.pk)
@@ -90,6 +116,26 @@ def test_covers(player: Player, owner: User, queued_track: Make, done_track: Mak
     listed = player("getPlaylist", id=playlist.pk)["playlist"]
     for key in (covered.pk, album["coverArt"], artist["coverArt"], listed["coverArt"]):
         assert body(player.raw("getCoverArt", id=key)) == b"RIFFcover", key
+
+
+def test_covers_are_made_as_small_as_they_are_asked_for(
+    player: Player, owner: User, done_track: Make
+) -> None:
+    track, damaged = done_track(owner), done_track(owner)
+    picture = io.BytesIO()
+    Image.new("RGB", (500, 250), "teal").save(picture, "WEBP")
+    give(track, "cover", "cover.webp", picture.getvalue())
+    give(damaged, "cover", "cover.webp", b"RIFFcover")
+    for size, expected in (("100", (100, 50)), ("1", (1, 1)), (str(10**9), (500, 250)), ("0", (500, 250))):
+        response: Any = player.raw("getCoverArt", id=track.pk, size=size)
+        assert response.headers["Content-Type"] == "image/webp"
+        content = response.content if size in ("100", "1") else body(response)
+        with Image.open(io.BytesIO(content)) as image:
+            assert (image.format, image.size) == ("WEBP", expected), size
+    assert body(player.raw("getCoverArt", id=damaged.pk, size=100)) == b"RIFFcover"
+    assert player.error("getCoverArt", id=track.pk, size="large") == 0
+    default_storage.delete(str(track.cover.name))
+    assert player.error("getCoverArt", id=track.pk, size=100) == 70
 
 
 def test_a_bucket_sends_its_files_itself(

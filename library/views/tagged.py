@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from classifier.core.tag_writing import FIELDS
 from genreweb.accounts.archive import stream
+from genreweb.media_types import media_type
 from library.errors import TrackError
 from library.models import Track
 from library.services import tagged_copies
@@ -66,7 +67,8 @@ def file(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     except TrackError as error:
         messages.error(request, error.message)
         return redirect("library:tagged", track.pk)
-    return FileResponse(copy, as_attachment=True, filename=tagged_copies.copy_name(track, request.user))
+    name = tagged_copies.copy_name(track, request.user)
+    return FileResponse(copy, as_attachment=True, filename=name, content_type=media_type(name))
 
 
 @login_required

@@ -9,7 +9,7 @@ const HIDDEN = 20_000;
 const SETTLED = 2000;
 const FIRST_PAUSE = 10_000;
 const LONGEST_PAUSE = 300_000;
-const KINDS = ["track", "upload", "run", "clip", "check", "explanation"];
+const KINDS = ["track", "upload", "run", "clip", "check", "explanation", "reanalysis"];
 
 const wants = [];
 const listeners = [];

@@ -11,6 +11,8 @@ const CALM = 10_000;
 // Events of several tracks that follow each other closely are one request.
 const AFTER_EVENT = 150;
 const APART = 700;
+// All rows cost more than those that wait.
+const ALL_APART = 2000;
 // As many as fit into a URL of safe length.
 const AT_ONCE = 40;
 
@@ -86,7 +88,7 @@ function waits() {
 
 function schedule() {
   if (timer || looking || document.hidden || !waits()) return;
-  timer = setTimeout(look, connected && !runs() && !ran ? CALM : wait);
+  timer = setTimeout(look, connected && runs() === ran ? CALM : wait);
   check();
 }
 
@@ -95,7 +97,7 @@ function soon() {
   if (looking || urgent || document.hidden || !waits()) return;
   urgent = true;
   clearTimeout(timer);
-  timer = setTimeout(look, Math.max(AFTER_EVENT, looked + APART - performance.now()));
+  timer = setTimeout(look, Math.max(AFTER_EVENT, looked + (runs() ? ALL_APART : APART) - performance.now()));
 }
 
 // Call this when rows were added by other means than htmx.
@@ -108,7 +110,7 @@ export function watch() {
   schedule();
 }
 
-listen(waits, (kind) => ["open", "track", "clip"].includes(kind) && soon());
+listen(waits, (kind) => ["open", "track", "clip", "reanalysis"].includes(kind) && soon());
 
 document.addEventListener("visibilitychange", () => !document.hidden && watch());
 document.addEventListener("htmx:afterSettle", schedule);

@@ -1,10 +1,10 @@
 // Parts of a page that change by themselves: `data-live` names the kind of event, `data-live-key` the thing. A part is
 // asked for again (its hx-trigger is "live") when such an event comes; without events every `data-live-every`
-// milliseconds, and beside them every `data-live-calm`.
+// milliseconds, and beside them every `data-live-calm`. Of events in a row, the first and the last count; costly parts
+// are asked for at most every `data-live-gap` milliseconds.
 
 import { check, listen, connected } from "./events.js";
 
-// Of events in a row, the first and the last count.
 const GAP = 400;
 
 const asked = new WeakMap();
@@ -25,8 +25,8 @@ function ask(part) {
 
 function due(part) {
   if (!asked.has(part)) asked.set(part, now());
-  const { liveEvery, liveCalm, liveSoon } = part.dataset;
-  const wait = liveSoon === undefined ? Number(connected ? liveCalm : liveEvery) : GAP;
+  const { liveEvery, liveCalm, liveSoon, liveGap } = part.dataset;
+  const wait = Number(liveSoon !== undefined ? (liveGap ?? GAP) : connected ? liveCalm : liveEvery);
   return asked.get(part) + wait - now();
 }
 

@@ -274,6 +274,7 @@ def test_only_who_owns_a_track_may_give_it(
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
+        ({"status": "checking"}, "Being checked."),
         ({"status": "pending"}, "Waiting for review."),
         ({"status": "approved"}, "Approved."),
         ({"status": "rejected", "reason": "Only talk."}, "Rejected: Only talk."),
@@ -288,7 +289,7 @@ def test_the_track_says_what_became_of_it(
     html = page.get(reverse("training:given", args=[track.pk])).content.decode()
     assert words in text_of(html)
     # It asks again only while something is still to come by itself.
-    assert "load delay" not in html
+    assert ('data-live="clip"' in html) is (fields["status"] == "checking")
 
 
 def test_what_was_given_of_a_track_costs_the_same_however_much(
