@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from clients import draw_genres
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.table_stream import csv_lines
@@ -21,6 +23,7 @@ def table(path: Path, *tracks: dict[str, str | int | float | bool]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_genres_are_counted_and_drawn(tmp_path: Path) -> None:
     place = table(
         tmp_path / "tracks.csv",
@@ -47,6 +50,7 @@ def test_genres_are_counted_and_drawn(tmp_path: Path) -> None:
     assert (done.returncode, picture.read_bytes()[:8]) == (0, b"\x89PNG\r\n\x1a\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_other_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     for name in ("other.csv", "nothing.csv"):

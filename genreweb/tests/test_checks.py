@@ -124,6 +124,7 @@ def test_limits(settings: Settings, changes: dict[str, Any], expected: list[str]
     assert ids(checks.limits()) == expected
 
 
+@pytest.mark.slow
 def test_mistakes_are_said_without_a_traceback(tmp_path: Any) -> None:
     # What other variables may hold is tested where all of them are.
     env = {**environment(tmp_path, 1), "DATABASE_URL": "postgresql://nobody@192.0.2.1:1/none"}

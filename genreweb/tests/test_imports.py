@@ -125,6 +125,7 @@ def test_heavy_packages_are_imported_inside_functions_only() -> None:
                 assert not any(_is_in(imported, heavy) for heavy in HEAVY), f"{name} imports {imported}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statements",
     [
@@ -141,6 +142,7 @@ def test_process_starts_without_heavy_packages(statements: str) -> None:
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
 
 
+@pytest.mark.slow
 def test_embedded_engines_need_no_django() -> None:
     code = "import genreweb.embedded.supervisor, sys; print('django.db' in sys.modules)"
     done = subprocess.run(

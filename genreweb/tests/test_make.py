@@ -77,6 +77,7 @@ def test_old_python_is_said(clone: Path, tmp_path: Path, target: str) -> None:
     assert not (clone / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_newer_python_of_another_name_is_found(clone: Path, tmp_path: Path) -> None:
     fake(tmp_path / "bin", "python3", "exit 1")
     fake(tmp_path / "bin", "python3.13", f'exec "{sys.executable}" "$@"')
@@ -317,6 +318,7 @@ def test_no_containers_wait_for_each_other(compose: dict[str, Any]) -> None:
     assert order.index("storage") < order.index("bucket") < order.index("web")
 
 
+@pytest.mark.slow
 def test_the_bucket_is_made_once() -> None:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.tests.test_imports import imports, tree_of
 
@@ -53,6 +55,7 @@ def test_modules_are_short() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MOST_MODULE_LINES} == {}
 
 
+@pytest.mark.slow
 def test_functions_are_short() -> None:
     found = {
         f"{name}.{function}": lines
@@ -122,6 +125,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 # --- the listing ----------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_listing_in_the_architecture_matches_the_tree() -> None:
     done = subprocess.run(
         [sys.executable, "tools/listing.py", "--check"],

@@ -107,6 +107,7 @@ def test_a_title_of_nothing_is_refused_in_the_readers_language(owner_api: APICli
     assert "재생목록" in response.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_who_may_see_and_change_what(matrix: Matrix, api: Api, done_track: Make) -> None:
     secret, public = done_track(matrix.owner, title="secret", duration=50.0), done_track(None, title="public")
     playlist = playlists.create(owner=matrix.owner, title="List", tracks=[secret, public])
@@ -152,6 +153,7 @@ def test_who_may_see_and_change_what(matrix: Matrix, api: Api, done_track: Make)
     assert not Playlist.objects.filter(owner=matrix.other).exists()
 
 
+@pytest.mark.slow
 def test_a_song_that_two_people_have_tells_neither_of_the_other(
     owner: User, other: User, api: Api, done_track: Make
 ) -> None:

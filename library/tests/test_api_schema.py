@@ -14,7 +14,7 @@ from django.test import Client
 
 from genreweb.api_reference import kind_of, marked
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture(scope="module")

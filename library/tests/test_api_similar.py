@@ -102,6 +102,7 @@ def test_the_price_does_not_grow(
         assert len(client.get(address(track, "?k=10")).json()) == count
 
 
+@pytest.mark.slow
 def test_real_sounds(owner_api: APIClient, owner: User, finished_track: Make) -> None:
     tracks = [finished_track(owner, seed=seed) for seed in range(4)]
     body = owner_api.get(address(tracks[0])).json()

@@ -45,6 +45,7 @@ def current_step(html: str) -> str:
     return match.group(1)
 
 
+@pytest.mark.slow
 def test_a_waiting_track_shows_its_steps_and_asks_for_more(
     owner_client: Client, owner: User, queued_track: Callable[..., Track]
 ) -> None:

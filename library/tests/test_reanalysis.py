@@ -169,6 +169,7 @@ def test_a_track_that_fails_does_not_come_back_for_ever(
     assert (service.progress(job).failed, service.progress(job).done) == (1, 1)
 
 
+@pytest.mark.slow
 def test_roles(
     matrix: Matrix,
     done_track: Callable[..., Track],

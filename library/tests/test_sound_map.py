@@ -48,6 +48,7 @@ def places(client: APIClient) -> Places:
     return {row[4]: row[1:3] for row in answer.json()["points"]}
 
 
+@pytest.mark.slow
 def test_private_tracks_are_on_their_owners_map_alone_and_move_nothing(
     on_map: Make, matrix: Matrix, api: Callable[..., APIClient]
 ) -> None:

@@ -142,6 +142,7 @@ def test_from_one_site_to_another(settings: Settings, tmp_path: Path, curator: U
     assert unpacked(bundle_of(imported)) == unpacked(content)
 
 
+@pytest.mark.slow
 def test_the_shipped_release_travels_too(curator: User) -> None:
     release = sync_release()
     known, new = import_bundle(sent(bundle_of(release)), by=curator)
@@ -158,6 +159,7 @@ def test_the_same_version_twice_is_one(settings: Settings, tmp_path: Path, curat
     assert len(default_storage.listdir("versions")[0]) == 1
 
 
+@pytest.mark.slow
 def test_another_version_of_the_same_name_gets_a_number(curator: User) -> None:
     make_version("theirs")
     calibration = {"temperature": 2.0, "unsure_below": 0.5, "music_threshold": 0.5}
@@ -165,6 +167,7 @@ def test_another_version_of_the_same_name_gets_a_number(curator: User) -> None:
     assert (imported.name, new) == ("theirs (2)", True)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_same_version_twice_at_once_is_one(settings: Settings, tmp_path: Path, curator: User) -> None:
     another_site(settings, tmp_path)
@@ -294,6 +297,7 @@ def test_a_bundle_needs_manifest_and_metadata(refused: Refused) -> None:
     assert refused(packed({"model.tflite": b""})).params == {"what": "metadata.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -358,6 +362,7 @@ def test_a_network_that_does_not_run_is_refused(refused: Refused) -> None:
         assert error.code in ("bundle_unusable", "bundle_does_not_run")
 
 
+@pytest.mark.slow
 def test_a_network_with_other_outputs_than_its_labels_is_refused(refused: Refused) -> None:
     labels = [f"genre{n}" for n in range(11)]
     error = refused(packed(release_files(labels=labels, test=None, validation=None)))
@@ -376,6 +381,7 @@ def test_a_network_that_kills_its_process_harms_no_other(
     assert refused(packed(release_files())).code == "bundle_does_not_run"
 
 
+@pytest.mark.slow
 def test_arrays_with_code_in_them_are_refused(refused: Refused) -> None:
     content = io.BytesIO()
     np.savez(content, embeddings=np.array([{"a": 1}], dtype=object))
@@ -384,6 +390,7 @@ def test_arrays_with_code_in_them_are_refused(refused: Refused) -> None:
     assert "replay.npz" in error.message
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_to_be_full(
     curator: User, monkeypatch: pytest.MonkeyPatch, stored: Callable[[], list[str]]
 ) -> None:

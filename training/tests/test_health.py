@@ -75,6 +75,7 @@ def check() -> LabelCheck:
     return asked
 
 
+@pytest.mark.slow
 def test_wrong_labels_come_first(genres: Genres, version: ModelVersion, owner: User, curator: User) -> None:
     names = ["blues", "rock", "jazz"]
     labels = list(np.repeat(names, 12))

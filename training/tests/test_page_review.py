@@ -47,6 +47,7 @@ def pages(clip: Clip) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_who_may(matrix: Matrix, client: Client, genres: Genres) -> None:
     clip = make_clip(matrix.owner, genres["blues"], title="Secret")
     for person in (None, matrix.owner, matrix.other, matrix.curator, matrix.staff):

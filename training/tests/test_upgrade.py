@@ -35,7 +35,7 @@ from training.services.releases import sync_release
 
 __all__ = ["bucket", "server"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 BEFORE = [("classifier", "0002_version_files"), ("training", "0005_decisions_outlive_clips")]
 OLD, RETIRED, CURRENT = "2000.1", "2000.2", "2000.3"
