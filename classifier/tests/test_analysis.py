@@ -31,6 +31,7 @@ def analysis(classifier: Classifier) -> TrackAnalysis:
     return analyse(io.BytesIO(sounds.encode(sounds.tune(12.0), "mp3")), classifier=classifier)
 
 
+@pytest.mark.slow
 def test_everything_is_there(analysis: TrackAnalysis, classifier: Classifier) -> None:
     assert analysis.info.codec == "mp3"
     assert analysis.info.duration == pytest.approx(12.0, abs=0.06)

@@ -28,6 +28,7 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.slow
 def test_a_row_for_each_track(song: Path) -> None:
     finished = run(song, "--features", "track", "--csv")
 
@@ -47,6 +48,7 @@ def test_a_row_for_each_track(song: Path) -> None:
     assert row["label"] == verdict["genre"]
 
 
+@pytest.mark.slow
 def test_json_lines_with_numbers(song: Path) -> None:
     finished = run(song, "--json", "--features")
 
@@ -73,6 +75,7 @@ def test_a_row_for_each_three_seconds_of_a_folder_with_an_unreadable_file(song: 
     assert finished.returncode == 1
 
 
+@pytest.mark.slow
 def test_another_scope_is_refused(song: Path) -> None:
     finished = run(song, "--features", "album")
 
@@ -81,6 +84,7 @@ def test_another_scope_is_refused(song: Path) -> None:
     assert finished.returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sounds.shared_data() is None, reason="needs the shared music (GENREWEB_SHARED)")
 def test_the_table_that_people_know_comes_out() -> None:
     shared = sounds.shared_data()

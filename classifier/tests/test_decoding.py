@@ -139,6 +139,7 @@ def test_refusals_arrive_with_their_figures(
     assert there.value.params == here.value.params
 
 
+@pytest.mark.slow
 def test_a_file_that_costs_too_much_is_refused_and_the_next_is_answered(
     decoder: Decoder, song: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +239,7 @@ def test_a_storage_that_fails_is_not_the_sounds_fault(decoder: Decoder) -> None:
         decoder.decode(Broken())  # type: ignore[arg-type]  # all that is read of it
 
 
+@pytest.mark.slow
 def test_a_process_ends_when_there_is_nothing_to_do_and_comes_back(song: bytes) -> None:
     decoder = Decoder(size=1, idle_seconds=1.0)
     for _ in range(2):
@@ -355,6 +357,7 @@ def _is_decoder(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_tags_and_cover_are_read_in_the_confined_process(decoder: Decoder) -> None:
     song = encode(tune(2.0), "mp3")
     for file_format in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):

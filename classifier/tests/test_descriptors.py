@@ -36,6 +36,7 @@ def noise(seed: int = 0, columns: int = N_COLUMNS) -> FloatArray:
     return np.random.default_rng(seed).normal(0, 0.3, (N_MELS, columns)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_band_statistics_are_those_of_numpy() -> None:
     rows = noise()
     found = described(rows)

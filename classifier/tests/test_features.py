@@ -25,6 +25,7 @@ def sound(request: pytest.FixtureRequest) -> sounds.Float32:
     return SOUNDS[request.param]
 
 
+@pytest.mark.slow
 def test_mel_power_is_librosas(sound: sounds.Float32) -> None:
     librosa = pytest.importorskip("librosa")
     expected = librosa.feature.melspectrogram(y=sound, sr=22050)
@@ -141,6 +142,7 @@ def test_what_is_no_mono_sound_is_refused(samples: sounds.Float32) -> None:
         extract(samples)
 
 
+@pytest.mark.slow
 def test_filters_are_librosas() -> None:
     librosa = pytest.importorskip("librosa")
     params = FeatureParams()
