@@ -31,7 +31,7 @@ from training.services.bundles import bundle_name, import_bundle, write_bundle
 from training.services.releases import sync_release
 from training.tests.versions import damage, make_version
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 Refused = Callable[[bytes], TrainingError]
 
@@ -122,7 +122,6 @@ def test_a_bundle_says_what_it_holds() -> None:
     assert bundle_name(version) == "genreweb-Version-7-fur-alle.zip"
 
 
-@pytest.mark.slow
 def test_from_one_site_to_another(settings: Settings, tmp_path: Path, curator: User) -> None:
     version = make_version("seven", note="kept")
     content = bundle_of(version)
@@ -142,14 +141,12 @@ def test_from_one_site_to_another(settings: Settings, tmp_path: Path, curator: U
     assert unpacked(bundle_of(imported)) == unpacked(content)
 
 
-@pytest.mark.slow
 def test_the_shipped_release_travels_too(curator: User) -> None:
     release = sync_release()
     known, new = import_bundle(sent(bundle_of(release)), by=curator)
     assert (known, new) == (release, False)
 
 
-@pytest.mark.slow
 def test_the_same_version_twice_is_one(settings: Settings, tmp_path: Path, curator: User) -> None:
     content = bundle_of(make_version("seven"))
     another_site(settings, tmp_path)
@@ -159,7 +156,6 @@ def test_the_same_version_twice_is_one(settings: Settings, tmp_path: Path, curat
     assert len(default_storage.listdir("versions")[0]) == 1
 
 
-@pytest.mark.slow
 def test_another_version_of_the_same_name_gets_a_number(curator: User) -> None:
     make_version("theirs")
     calibration = {"temperature": 2.0, "unsure_below": 0.5, "music_threshold": 0.5}
@@ -167,7 +163,6 @@ def test_another_version_of_the_same_name_gets_a_number(curator: User) -> None:
     assert (imported.name, new) == ("theirs (2)", True)
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_same_version_twice_at_once_is_one(settings: Settings, tmp_path: Path, curator: User) -> None:
     another_site(settings, tmp_path)
@@ -253,7 +248,6 @@ def test_too_many_parts_are_refused(refused: Refused) -> None:
     assert refused(packed({f"part{n}": b"" for n in range(40)})).code == "bundle_contents"
 
 
-@pytest.mark.slow
 def test_a_bomb_is_not_unpacked(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "MOST_UNPACKED_BYTES", 6 * 2**20)
     bomb = packed({**release_files(), "bomb": bytes(12 * 2**20)})
@@ -297,7 +291,6 @@ def test_a_bundle_needs_manifest_and_metadata(refused: Refused) -> None:
     assert refused(packed({"model.tflite": b""})).params == {"what": "metadata.json"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -338,7 +331,6 @@ def test_what_it_says_of_itself_must_make_sense(metadata: dict[str, Any], refuse
     assert refused(packed(release_files(**metadata))).code == "bundle_metadata"
 
 
-@pytest.mark.slow
 def test_numbers_beyond_all_bounds_are_refused(refused: Refused) -> None:
     for number in (b"1e999", b"NaN", b"-Infinity"):
         files = release_files(note="here")
@@ -352,7 +344,6 @@ def test_metadata_nested_without_end_are_refused(refused: Refused) -> None:
     assert refused(packed(files)).code in ("bundle_unusable", "bundle_metadata")
 
 
-@pytest.mark.slow
 def test_a_network_that_does_not_run_is_refused(refused: Refused) -> None:
     model = release_files()["model.tflite"]
     rng = np.random.default_rng(0)
@@ -362,7 +353,6 @@ def test_a_network_that_does_not_run_is_refused(refused: Refused) -> None:
         assert error.code in ("bundle_unusable", "bundle_does_not_run")
 
 
-@pytest.mark.slow
 def test_a_network_with_other_outputs_than_its_labels_is_refused(refused: Refused) -> None:
     labels = [f"genre{n}" for n in range(11)]
     error = refused(packed(release_files(labels=labels, test=None, validation=None)))
@@ -381,7 +371,6 @@ def test_a_network_that_kills_its_process_harms_no_other(
     assert refused(packed(release_files())).code == "bundle_does_not_run"
 
 
-@pytest.mark.slow
 def test_arrays_with_code_in_them_are_refused(refused: Refused) -> None:
     content = io.BytesIO()
     np.savez(content, embeddings=np.array([{"a": 1}], dtype=object))
@@ -390,7 +379,6 @@ def test_arrays_with_code_in_them_are_refused(refused: Refused) -> None:
     assert "replay.npz" in error.message
 
 
-@pytest.mark.slow
 def test_a_full_disk_is_said_to_be_full(
     curator: User, monkeypatch: pytest.MonkeyPatch, stored: Callable[[], list[str]]
 ) -> None:
