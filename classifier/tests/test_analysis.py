@@ -63,6 +63,7 @@ def test_a_file_that_cannot_be_read_stops_at_its_first_step(classifier: Classifi
     assert told == ["decode"]
 
 
+@pytest.mark.slow
 def test_classify_is_the_same_verdict(analysis: TrackAnalysis, classifier: Classifier) -> None:
     data = sounds.encode(sounds.tune(12.0), "mp3")
 

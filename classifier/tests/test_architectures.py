@@ -89,6 +89,7 @@ def test_silence_is_no_music_to_plain_methods(name: str, tmp_path: Path) -> None
     assert (prediction.label, prediction.unsure) == (None, True)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_explained_says_so(tmp_path: Path) -> None:
     fitted("feature-mlp", tmp_path, [])
     classifier = Classifier.load(tmp_path)

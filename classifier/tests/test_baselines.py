@@ -30,6 +30,7 @@ def columns(given: Sounds) -> NDArray[np.floating]:
     return np.stack([baselines.column_features(db) for db in given.examples.db])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     [

@@ -57,6 +57,7 @@ def test_json_lines_with_numbers(song: Path) -> None:
     assert all(isinstance(row[column], float) for column in COLUMNS)
 
 
+@pytest.mark.slow
 def test_a_row_for_each_three_seconds_of_a_folder_with_an_unreadable_file(song: Path) -> None:
     (song.parent / "broken.mp3").write_bytes(b"words, not music" * 10)
     (song.parent / "b.wav").write_bytes(sounds.encode(sounds.tune(2.0)))

@@ -164,6 +164,7 @@ def answer_after(process: decoding._Process, signals: list[signal.Signals]) -> C
     return receiving
 
 
+@pytest.mark.slow
 def test_a_crash_fails_one_file(decoder: Decoder, song: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     process = process_of(decoder)
     signals = [signal.SIGSEGV, signal.SIGCONT]
@@ -328,6 +329,7 @@ def test_the_process_knows_no_secret(decoder: Decoder, monkeypatch: pytest.Monke
         process.close()
 
 
+@pytest.mark.slow
 def test_a_process_whose_owner_is_gone_ends(song: bytes) -> None:
     code = (
         "import io, sys; from classifier import decoding; decoder = decoding.Decoder()\n"

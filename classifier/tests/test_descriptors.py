@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from classifier.core.descriptors import N_CEPSTRA, describe
 
+# Keras describes the patches.
+pytestmark = pytest.mark.slow
+
 FloatArray = NDArray[np.float32]
 N_MELS, N_COLUMNS, N_OCTAVES, N_GROUPS = 128, 64, 5, 16
 BLOCKS = {
@@ -36,7 +39,6 @@ def noise(seed: int = 0, columns: int = N_COLUMNS) -> FloatArray:
     return np.random.default_rng(seed).normal(0, 0.3, (N_MELS, columns)).astype(np.float32)
 
 
-@pytest.mark.slow
 def test_band_statistics_are_those_of_numpy() -> None:
     rows = noise()
     found = described(rows)

@@ -103,6 +103,7 @@ def test_blocks_leave_no_seams() -> None:
     assert np.abs(features.rms[4:-4] / features.rms[100] - 1).max() < 1e-2
 
 
+@pytest.mark.slow
 def test_gain_scales_power_and_nothing_else() -> None:
     tune = sounds.tune(3.0)
     loud, quiet = extract(tune), extract(tune * np.float32(0.1))

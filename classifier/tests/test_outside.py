@@ -254,6 +254,7 @@ def installed() -> Tagger:
         pytest.skip(f"the tagger is not installed: {error}")
 
 
+@pytest.mark.slow
 def test_a_kept_spectrogram_is_tagged_as_its_sound(installed: Tagger) -> None:
     import librosa
 

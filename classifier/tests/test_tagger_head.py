@@ -163,6 +163,7 @@ def test_a_release_keeps_the_examples_of_its_head(tmp_path: Path) -> None:
     assert Classifier.load(release, tagger=installed).uses_tagger
 
 
+@pytest.mark.slow
 def test_the_shipped_examples_are_of_the_train_and_validation_parts() -> None:
     release = current_release()
     entry = read_metadata(release)["ensemble"]

@@ -32,6 +32,7 @@ def titles(client: APIClient, playlist: str) -> list[str]:
     return [row["title"] for row in client.get(f"{URL}{playlist}/tracks/").json()["results"]]
 
 
+@pytest.mark.slow
 def test_made_changed_ordered_and_deleted(owner_api: APIClient, owner: User, done_track: Make) -> None:
     a, b, c = (done_track(None, title=title) for title in "abc")
     made = owner_api.post(URL, {"title": "List", **ids(b, a)}, format="json")
@@ -64,6 +65,7 @@ def test_made_changed_ordered_and_deleted(owner_api: APIClient, owner: User, don
     assert Track.objects.count() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

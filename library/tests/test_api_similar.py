@@ -36,6 +36,7 @@ def test_three_of_them_the_nearest_first(owner_api: APIClient, owner: User, done
     assert owner_api.get(track["links"]["self"]).json()["id"] == track["id"]
 
 
+@pytest.mark.slow
 def test_as_many_as_asked_for(owner_api: APIClient, owner: User, done_track: Make) -> None:
     track = done_track(owner)
     for angle in range(1, 6):

@@ -104,6 +104,7 @@ def test_asking_twice_is_asking_once(
     assert queue.waiting() == 1
 
 
+@pytest.mark.slow
 def test_without_music_there_is_nothing_to_explain(analysis: Analysis) -> None:
     analysis.genre = ""
     with pytest.raises(TrackError) as refused:
@@ -243,6 +244,7 @@ def test_one_whose_message_was_lost_is_sent_again(analysis: Analysis) -> None:
     assert explanations.sweep() == 0
 
 
+@pytest.mark.slow
 def test_one_that_was_asked_for_just_now_is_left_alone(analysis: Analysis) -> None:
     make_explanation(analysis)
     assert explanations.sweep() == 0

@@ -109,6 +109,7 @@ def test_synthetic_tracks_of_a_genre_lie_together() -> None:
 
 
 # --- neighbours ------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_ones_own_at_the_far_end_are_found_past_everybody_elses(
     done_track: Make, owner: User, other: User, genres: dict[str, Genre]
 ) -> None:
@@ -257,6 +258,7 @@ def test_long_lists_are_counted_to_a_limit_and_walked_to_the_end(
     assert "More than" not in few
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_few_counted")
 def test_programs_walk_a_long_list_and_learn_nothing_of_others(
     done_track: Make, owner: User, other: User, api: Api

@@ -83,6 +83,7 @@ def _index_only() -> None:
 
 
 # --- who sees what --------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.usefixtures("_index_only")
 def test_private_collections_at_the_far_end_starve_nobody(
     done_track: Make, owner: User, other: User, anonymous: AnonymousUser

@@ -105,6 +105,7 @@ def test_points_name_their_genre_and_are_sent_once(
     assert fewer["left_out"] == 1
 
 
+@pytest.mark.slow
 def test_it_is_made_anew_when_the_catalogue_changed_by_a_fifth_or_the_lenses_did(on_map: Make) -> None:
     assert service.is_due()
     for degrees in range(12):

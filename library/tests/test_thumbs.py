@@ -85,6 +85,7 @@ def test_the_order_is_learnt_for_this_person_and_only_where_no_lens_is_asked_for
     assert found(asked, owner) == before
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_comes_last_for_this_track_and_stays_marked(
     tracks: dict[str, Track], owner: User
 ) -> None:

@@ -231,6 +231,7 @@ def test_a_clip_is_used_once_a_version_with_it_was_promoted(
     assert listed("used") == []
 
 
+@pytest.mark.slow
 def test_clips_are_filtered(api: Api, curator: User, owner: User, genres: dict[str, Genre]) -> None:
     make_clip(owner, genres["blues"])
     make_clip(owner, genres["rock"], status="rejected", reason="noise")

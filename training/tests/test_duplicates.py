@@ -77,6 +77,7 @@ def test_pieces_of_one_recording_are_not_each_others_duplicates(owner: User, che
     assert not Clip.objects.exclude(duplicate_of=None).exists()
 
 
+@pytest.mark.slow
 def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, checked: CheckClip) -> None:
     first, again = checked(owner, ORIGINAL), checked(other, CUT)
     withdraw(clip=first)

@@ -29,7 +29,8 @@ from training.services.features import read_features
 from training.tests.clips import make_clip
 from training.tests.versions import make_version, put_into_service
 
-pytestmark = pytest.mark.django_db
+# The tagger is loaded here.
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 Genres = dict[str, Genre]
 
@@ -71,7 +72,6 @@ def own_opinion(clip: Clip) -> dict[str, float]:
     return prediction.probabilities
 
 
-@pytest.mark.slow
 def test_a_checked_clip_keeps_its_tags_and_is_predicted_with_them(
     joined: ModelVersion, installed: Tagger, owner: User, genres: Genres
 ) -> None:
@@ -229,7 +229,6 @@ def test_the_tags_are_among_a_persons_data(installed: Tagger, owner: User, genre
     assert personal_data._clip(clip)["tags"] is None
 
 
-@pytest.mark.slow
 def test_the_pieces_of_a_recording_have_tags_of_their_own(
     joined: ModelVersion, installed: Tagger, owner: User, genres: Genres
 ) -> None:
