@@ -40,7 +40,7 @@ demo: $(RUNTIME) $(TAGGER) $(LIBROSA) $(NODE_MODULES) $(HELP) ## Run a site in v
 test: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run every test but those in a browser, in parallel (ARGS="-k name" chooses some)
 	@exec $(PY) -m pytest $(PARALLEL) $(ARGS)
 
-test-fast: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run the tests that take no more than a few seconds each
+test-fast: $(TESTING) $(TAGGER) $(LIBROSA) $(NODE_TESTING) $(HELP) ## Run the tests that take no more than half a second each
 	@exec $(PY) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 lint: $(TESTING) $(NODE_MODULES) ## Check style, types and that no migration is missing

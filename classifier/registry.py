@@ -300,13 +300,19 @@ def _free_name(name: str) -> str:
 
 def sync_genres() -> None:
     """Make the rows of the shipped genres that are not there yet."""
-    for position, genre in enumerate(SHIPPED_GENRES):
-        Genre.objects.get_or_create(
-            slug=genre.slug,
-            defaults={
-                "name": genre.name,
-                "description": genre.description,
-                "colour": genre.colour,
-                "position": position,
-            },
-        )
+    there = set(Genre.objects.values_list("slug", flat=True))
+    Genre.objects.bulk_create(
+        (
+            Genre(
+                slug=genre.slug,
+                name=genre.name,
+                description=genre.description,
+                colour=genre.colour,
+                position=position,
+            )
+            for position, genre in enumerate(SHIPPED_GENRES)
+            if genre.slug not in there
+        ),
+        # Several processes start at once.
+        ignore_conflicts=True,
+    )

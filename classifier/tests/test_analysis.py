@@ -31,6 +31,7 @@ def analysis(classifier: Classifier) -> TrackAnalysis:
     return analyse(io.BytesIO(sounds.encode(sounds.tune(12.0), "mp3")), classifier=classifier)
 
 
+@pytest.mark.slow
 def test_everything_is_there(analysis: TrackAnalysis, classifier: Classifier) -> None:
     assert analysis.info.codec == "mp3"
     assert analysis.info.duration == pytest.approx(12.0, abs=0.06)
@@ -62,6 +63,7 @@ def test_a_file_that_cannot_be_read_stops_at_its_first_step(classifier: Classifi
     assert told == ["decode"]
 
 
+@pytest.mark.slow
 def test_classify_is_the_same_verdict(analysis: TrackAnalysis, classifier: Classifier) -> None:
     data = sounds.encode(sounds.tune(12.0), "mp3")
 

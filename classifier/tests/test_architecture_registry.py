@@ -28,6 +28,7 @@ def test_a_model_file_of_something_else_is_refused(entry: Architecture) -> None:
         entry.load(b"no arrays", 2, PatchParams())
 
 
+@pytest.mark.slow
 def test_names_are_written_in_the_registry_only() -> None:
     found = []
     for package in ("classifier", "library", "training", "genreweb"):

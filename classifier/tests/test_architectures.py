@@ -79,6 +79,7 @@ def test_plain_methods_learn_serve_and_are_measured(name: str, tmp_path: Path) -
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mfcc-knn", "feature-mlp"])
 def test_silence_is_no_music_to_plain_methods(name: str, tmp_path: Path) -> None:
     fitted(name, tmp_path, [])
@@ -88,6 +89,7 @@ def test_silence_is_no_music_to_plain_methods(name: str, tmp_path: Path) -> None
     assert (prediction.label, prediction.unsure) == (None, True)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_explained_says_so(tmp_path: Path) -> None:
     fitted("feature-mlp", tmp_path, [])
     classifier = Classifier.load(tmp_path)
@@ -99,6 +101,7 @@ def test_what_cannot_be_explained_says_so(tmp_path: Path) -> None:
     assert classifier.predict_stored(examples(1, 0).db[0]) is None
 
 
+@pytest.mark.slow
 def test_neighbours_can_be_explained(tmp_path: Path) -> None:
     fitted("mfcc-knn", tmp_path, [])
     found = explain(extract(tune(6.0)).mel_power, classifier=Classifier.load(tmp_path), duration=6.0)

@@ -170,6 +170,7 @@ def test_the_file_is_read_from_its_start_and_left_open() -> None:
     assert not file.closed
 
 
+@pytest.mark.slow
 def test_a_file_longer_than_the_limit() -> None:
     limits = AudioLimits(max_duration=2.0)
     for kind in ("wav16", "mp3", "webm", "m4a"):
@@ -182,6 +183,7 @@ def test_a_file_longer_than_the_limit() -> None:
     assert caught.value.code == "too_long"
 
 
+@pytest.mark.slow
 def test_ten_minutes_are_accepted() -> None:
     data = sounds.encode(np.tile(sounds.tune(10.0), 60), "flac")
 

@@ -91,6 +91,7 @@ def test_truncated_files_with_enough_sound_are_decoded() -> None:
         assert decode(io.BytesIO(data[: len(data) // 2])).info.duration == pytest.approx(5.0, abs=0.7), kind
 
 
+@pytest.mark.slow
 def test_damage_in_the_middle_is_skipped() -> None:
     for kind in ("mp3", "flac", "opus", "m4a", "wav16"):
         data = bytearray(sounds.encode(sounds.tune(10.0), kind))

@@ -30,6 +30,7 @@ def columns(given: Sounds) -> NDArray[np.floating]:
     return np.stack([baselines.column_features(db) for db in given.examples.db])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     [
@@ -131,12 +132,14 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         baselines.read_features(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_real_table_holds_57_features_of_every_clip(gtzan: Path) -> None:
     table = baselines.read_features(gtzan)
     assert {clip.name for clip in dataset.load(gtzan).clips} <= table.keys()
     assert {row.shape for row in table.values()} == {(57,)}
 
 
+@pytest.mark.slow
 def test_neighbours_on_real_clips_are_as_good_as_known(gtzan: Path) -> None:
     real = dataset.load(gtzan)
     examples = real.examples(range(len(real.clips)))

@@ -25,6 +25,7 @@ def test_the_measured_file_is_what_it_is_said_to_be() -> None:
     assert info.duration == pytest.approx(30.0, abs=0.1)
 
 
+@pytest.mark.slow
 def test_variants_differ() -> None:
     assert len(set(sounds.variants(3, seconds=2.0))) == 3
 

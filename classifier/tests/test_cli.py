@@ -49,6 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_json_lines_for_a_folder_and_its_unreadable_files(folder: Path) -> None:
     finished = run(folder, "--json")
 
@@ -67,6 +68,7 @@ def test_json_lines_for_a_folder_and_its_unreadable_files(folder: Path) -> None:
     assert finished.returncode == 1
 
 
+@pytest.mark.slow
 def test_csv_has_one_row_per_file(folder: Path) -> None:
     finished = run(folder / "b.wav", "--csv")
 
@@ -77,6 +79,7 @@ def test_csv_has_one_row_per_file(folder: Path) -> None:
     assert finished.returncode == 0
 
 
+@pytest.mark.slow
 def test_text_names_file_length_and_every_genre(folder: Path) -> None:
     finished = run(folder / "sub" / "a 음악.mp3")
 
@@ -86,6 +89,7 @@ def test_text_names_file_length_and_every_genre(folder: Path) -> None:
     assert finished.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_file_that_was_cut_off_is_named_as_such(tmp_path: Path) -> None:
     song = sounds.encode(sounds.tune(12.5), "wav16")
     (tmp_path / "cut.wav").write_bytes(song[: len(song) * 6 // 10])
@@ -96,6 +100,7 @@ def test_a_file_that_was_cut_off_is_named_as_such(tmp_path: Path) -> None:
     assert (answer["expected_duration"], answer["damaged"]) == (12.5, False)
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_named_and_the_rest_goes_on(folder: Path) -> None:
     finished = run(folder / "missing.mp3", folder / "b.wav", "--json")
 
@@ -104,6 +109,7 @@ def test_a_missing_file_is_named_and_the_rest_goes_on(folder: Path) -> None:
     assert finished.returncode == 1
 
 
+@pytest.mark.slow
 def test_too_long_a_file(folder: Path) -> None:
     finished = run(folder / "sub" / "a 음악.mp3", "--max-minutes", "0.1", "--json")
 
@@ -112,6 +118,7 @@ def test_too_long_a_file(folder: Path) -> None:
     assert finished.returncode == 1
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_no_release(folder: Path) -> None:
     finished = run(folder / "b.wav", "--release", folder)
 
@@ -121,6 +128,7 @@ def test_a_folder_that_holds_no_release(folder: Path) -> None:
     assert finished.returncode == 2
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_it_without_a_traceback(folder: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "classifier", *[str(folder / "sub" / "a 음악.mp3")] * 500, "--json"],

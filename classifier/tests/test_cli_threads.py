@@ -44,6 +44,7 @@ def test_one_process_uses_one_thread_and_leaves_the_limits_as_they_were() -> Non
     assert probe.threads == [[1] * len(before)] * 2
 
 
+@pytest.mark.slow
 def test_several_processes_use_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in processes._ONE_THREAD:
         monkeypatch.delenv(variable, raising=False)

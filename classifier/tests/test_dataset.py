@@ -70,6 +70,7 @@ def test_two_genres_for_one_clip_are_refused(tmp_path: Path) -> None:
         dataset.load(write(tmp_path, genres=["rock", "jazz", "jazz", "jazz"]))
 
 
+@pytest.mark.slow
 def test_the_real_split_keeps_artists_and_repetitions_apart(gtzan: Path) -> None:
     real = dataset.load(gtzan)
     parts = {name: real.part(name) for name in ("train", "valid", "test")}

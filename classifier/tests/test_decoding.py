@@ -139,6 +139,7 @@ def test_refusals_arrive_with_their_figures(
     assert there.value.params == here.value.params
 
 
+@pytest.mark.slow
 def test_a_file_that_costs_too_much_is_refused_and_the_next_is_answered(
     decoder: Decoder, song: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +164,7 @@ def answer_after(process: decoding._Process, signals: list[signal.Signals]) -> C
     return receiving
 
 
+@pytest.mark.slow
 def test_a_crash_fails_one_file(decoder: Decoder, song: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     process = process_of(decoder)
     signals = [signal.SIGSEGV, signal.SIGCONT]
@@ -238,6 +240,7 @@ def test_a_storage_that_fails_is_not_the_sounds_fault(decoder: Decoder) -> None:
         decoder.decode(Broken())  # type: ignore[arg-type]  # all that is read of it
 
 
+@pytest.mark.slow
 def test_a_process_ends_when_there_is_nothing_to_do_and_comes_back(song: bytes) -> None:
     decoder = Decoder(size=1, idle_seconds=1.0)
     for _ in range(2):
@@ -345,6 +348,7 @@ def test_the_process_knows_no_secret(decoder: Decoder, monkeypatch: pytest.Monke
         process.close()
 
 
+@pytest.mark.slow
 def test_a_process_whose_owner_is_gone_ends(song: bytes) -> None:
     code = (
         "import io, sys; from classifier import decoding; decoder = decoding.Decoder()\n"
@@ -374,6 +378,7 @@ def _is_decoder(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_tags_and_cover_are_read_in_the_confined_process(decoder: Decoder) -> None:
     song = encode(tune(2.0), "mp3")
     for file_format in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from classifier.core.descriptors import N_CEPSTRA, describe
 
+# Keras describes the patches.
+pytestmark = pytest.mark.slow
+
 FloatArray = NDArray[np.float32]
 N_MELS, N_COLUMNS, N_OCTAVES, N_GROUPS = 128, 64, 5, 16
 BLOCKS = {

@@ -49,6 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_printed_and_written(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_what_is_measured_is_printed_and_written(
     assert "without the pre-trained tagger" in told.getvalue()
 
 
+@pytest.mark.slow
 def test_thumbs_gain_where_another_lens_tells_what_is_liked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thumbs, "PEOPLE", 3)
     rng = np.random.default_rng(2)

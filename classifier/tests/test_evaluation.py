@@ -64,6 +64,7 @@ def row_of(table: dict[str, Any], method: str, protocol: str) -> dict[str, Any]:
     return next(row for row in table["results"] if (row["method"], row["protocol"]) == (method, protocol))
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_computed_again(workspace: Workspace) -> None:
     chosen = some(workspace, ["gaussian_knn"], ["artist"])
     assert len(chosen) == 5
@@ -179,6 +180,7 @@ def test_a_fit_is_kept_before_its_state_is_removed(
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_what_is_averaged_rests_on_the_fits_of_other_methods(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +273,7 @@ def run(data: Path, release: Path, tmp_path: Path) -> Callable[..., None]:
     return command
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_files(
     run: Callable[..., None], release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -293,6 +296,7 @@ def test_the_command_writes_both_files(
     ]
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_says_so_and_keeps_its_table(
     run: Callable[..., None], release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

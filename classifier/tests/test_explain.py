@@ -144,6 +144,7 @@ def test_a_moment_of_a_track_shorter_than_a_patch_is_covered_with_its_mirror_ima
     assert np.log(left) - found.effects.max() == pytest.approx(np.log(1 / 2), abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 30.0, 200.0, 1200.0])
 def test_the_cost_is_bounded_and_slices_cover_the_track(seconds: float) -> None:
     rng = np.random.default_rng(1)
@@ -164,6 +165,7 @@ def test_the_cost_is_bounded_and_slices_cover_the_track(seconds: float) -> None:
     assert found.effects.any(axis=0).all()
 
 
+@pytest.mark.slow
 def test_a_moment_of_a_long_track_is_found() -> None:
     watched = rows_of(1000, 1500)
     heard = put(put(music(600), rows_of(250, 500), 0, 600), watched, 300, 330)
@@ -198,6 +200,7 @@ def test_the_strongest_parts() -> None:
     assert strongest(np.full(5, -1.0), borders) == []
 
 
+@pytest.mark.slow
 def test_the_shipped_classifier_explains_itself_the_same_way_twice() -> None:
     classifier = Classifier.load(current_release())
     data = sounds.encode(sounds.tune(12.0, seed=2))

@@ -25,6 +25,7 @@ def sound(request: pytest.FixtureRequest) -> sounds.Float32:
     return SOUNDS[request.param]
 
 
+@pytest.mark.slow
 def test_mel_power_is_librosas(sound: sounds.Float32) -> None:
     librosa = pytest.importorskip("librosa")
     expected = librosa.feature.melspectrogram(y=sound, sr=22050)
@@ -102,6 +103,7 @@ def test_blocks_leave_no_seams() -> None:
     assert np.abs(features.rms[4:-4] / features.rms[100] - 1).max() < 1e-2
 
 
+@pytest.mark.slow
 def test_gain_scales_power_and_nothing_else() -> None:
     tune = sounds.tune(3.0)
     loud, quiet = extract(tune), extract(tune * np.float32(0.1))
@@ -141,6 +143,7 @@ def test_what_is_no_mono_sound_is_refused(samples: sounds.Float32) -> None:
         extract(samples)
 
 
+@pytest.mark.slow
 def test_filters_are_librosas() -> None:
     librosa = pytest.importorskip("librosa")
     params = FeatureParams()

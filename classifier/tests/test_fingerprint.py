@@ -64,6 +64,7 @@ ORIGINAL = piece(1)
 CUT = ORIGINAL[31_307 : 31_307 + 8 * RATE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [
@@ -164,6 +165,7 @@ def test_a_test_clip_is_found_in_the_shipped_prints_and_a_training_clip_is_not()
             assert testset.shipped().find(query(decode(file).samples)) is None
 
 
+@pytest.mark.slow
 @needs_data
 def test_clips_of_one_recording_are_known_and_the_others_not() -> None:
     assert DATA is not None

@@ -46,6 +46,7 @@ def test_what_decodes_counts(kind: str, claim: str) -> None:
     assert np.abs(audio.samples[-22050:]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_an_mp3_of_ten_seconds_that_claims_forty_minutes_is_probed_by_decoding() -> None:
     info = probe(io.BytesIO(claiming("mp3", 2400.0)), limits=LIMITS)
     assert info.duration == pytest.approx(10.0, abs=0.05)

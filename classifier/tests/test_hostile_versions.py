@@ -103,6 +103,7 @@ def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
         Classifier.load(with_model(tmp_path, content))
 
 
+@pytest.mark.slow
 def test_a_bomb_is_not_unpacked() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

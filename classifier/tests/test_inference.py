@@ -61,6 +61,7 @@ def one_hot(index: int, n: int, strength: float = 20.0) -> FloatArray:
     return logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1.0, 4.0, 10.0, 31.7, 125.0])
 def test_timeline_is_contiguous_from_start_to_end(classifier: Classifier, seconds: float) -> None:
     prediction = predict_clips(classifier, riff(seconds))
@@ -98,6 +99,7 @@ def test_silence_is_not_music(classifier: Classifier, level: float) -> None:
     assert prediction.confidence == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_silence_around_music_does_not_change_the_verdict(classifier: Classifier) -> None:
     silence = np.zeros(30 * RATE, dtype=np.float32)
     plain, padded = (
@@ -200,6 +202,7 @@ def test_patches_that_are_not_music_have_little_voice(classifier: Classifier) ->
     assert pooled.music > 0.5
 
 
+@pytest.mark.slow
 def test_threads_share_a_classifier(classifier: Classifier) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: predict_clips(classifier, riff(11)).probabilities, range(8)))

@@ -55,6 +55,7 @@ def songs(gtzan: Path, classifier: Classifier) -> list[tuple[Float32, Prediction
     return heard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_real_songs_keep_their_verdict(
     name: str, songs: list[tuple[Float32, Prediction]], classifier: Classifier

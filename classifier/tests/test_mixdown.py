@@ -89,6 +89,7 @@ def test_a_song_as_wide_as_it_is_deep_is_known_by_its_bass() -> None:
     np.testing.assert_allclose(decoded(stereo(wide[0], -wide[1])), decoded(wide), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["adts", "vorbis", "opus", "mp3"])
 def test_sides_that_cancel_but_for_what_a_codec_leaves(kind: str) -> None:
     heard = decoded(stereo(SONG, -SONG), kind)
@@ -107,6 +108,7 @@ def test_octaves_that_are_inverted_alone() -> None:
         assert likeness(heard, decoded(stereo(SONG, SONG))) > 0.98
 
 
+@pytest.mark.slow
 def test_a_part_of_a_recording_that_is_inverted() -> None:
     song = np.tile(SONG, 5)
     sign = np.where(np.arange(song.size) < 12 * RATE, 1, -1)
@@ -142,6 +144,7 @@ def test_the_last_block_of_an_inverted_sound_may_be_of_any_length(n: int) -> Non
     assert likeness(heard, decoded(stereo(SONG[:n], SONG[:n]))) > 0.9999
 
 
+@pytest.mark.slow
 def test_twenty_minutes_are_measured_in_a_megabyte() -> None:
     meter = PhaseMeter()
     block = stereo(SONG, -SONG)[:, :BLOCK]

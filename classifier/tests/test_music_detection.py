@@ -95,6 +95,7 @@ def test_what_a_score_means() -> None:
     assert none.probability < drowned.probability < 0.5 < clear.probability
 
 
+@pytest.mark.slow
 def test_other_sounds_are_talk_noise_and_what_a_folder_holds(tmp_path: Path) -> None:
     source = tmp_path / "theme"
     source.mkdir()

@@ -184,6 +184,7 @@ def test_parts_of_the_same_release_stay_and_those_of_another_do_not(release: Pat
     assert list(measure(release, data, "microphone")["parts"]) == ["microphone"]
 
 
+@pytest.mark.slow
 def test_speech_and_sounds_are_counted_and_unreadable_files_too(
     release: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +206,7 @@ def test_speech_and_sounds_are_counted_and_unreadable_files_too(
     assert part["sounds"]["no_music"]["value"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not speech.is_installed(), reason="espeak-ng is not installed")
 def test_speech_is_spoken_by_every_voice(tmp_path: Path) -> None:
     spoken = list(speech.spoken(tmp_path))
@@ -212,6 +214,7 @@ def test_speech_is_spoken_by_every_voice(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 4 * sounds.RATE for _, path in spoken)
 
 
+@pytest.mark.slow
 def test_what_makes_no_sense_is_refused(release: Path, data: Path) -> None:
     for words, message in (
         (("--protocol", "modern", "--sounds", "x"), "read by --protocol non-music only"),
@@ -224,6 +227,7 @@ def test_what_makes_no_sense_is_refused(release: Path, data: Path) -> None:
     assert not (release / outside.JSON_FILE).exists()
 
 
+@pytest.mark.slow
 def test_data_that_do_not_hold_together_are_refused(release: Path, data: Path) -> None:
     path = data / "modern" / "logmel_dev.npz"
     with np.load(path) as archive:
@@ -250,6 +254,7 @@ def installed() -> Tagger:
         pytest.skip(f"the tagger is not installed: {error}")
 
 
+@pytest.mark.slow
 def test_a_kept_spectrogram_is_tagged_as_its_sound(installed: Tagger) -> None:
     import librosa
 

@@ -84,6 +84,7 @@ def test_gain_changes_no_picture() -> None:
         assert np.abs(brightness(loud[name]) - brightness(quiet[name])).mean() < 2, name
 
 
+@pytest.mark.slow
 def test_a_long_track_keeps_a_short_event() -> None:
     sound = np.tile(sounds.sine(300.0, 1.0, amplitude=0.1), 240)
     sound[120 * 22050 : 120 * 22050 + 2205] += sounds.sine(6000.0, 0.1)

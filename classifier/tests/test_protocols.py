@@ -122,6 +122,7 @@ def test_the_leaky_protocol_leaks() -> None:
     assert {split.pieces[i].clip for i in fold.test} <= learnt
 
 
+@pytest.mark.slow
 def test_the_real_clips_are_divided_as_the_protocols_say(gtzan: Path) -> None:
     real = dataset.load(gtzan)
     fold = protocols.filtered(real).folds[0]

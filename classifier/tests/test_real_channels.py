@@ -56,6 +56,7 @@ def run(data: Path, release: Path, *words: str) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.slow
 def test_every_clip_with_sound_is_predicted_clean_and_degraded(
     data: Path, release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +81,7 @@ def test_every_clip_with_sound_is_predicted_clean_and_degraded(
     assert run(data, release, "--clips", "3")["all"] == fewer
 
 
+@pytest.mark.slow
 def test_the_prediction_through_a_channel_is_that_of_its_output(
     data: Path, release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +99,7 @@ def test_the_prediction_through_a_channel_is_that_of_its_output(
     assert content["channels"]["nothing"]["agreement_or_unsure"] == 1
 
 
+@pytest.mark.slow
 def test_data_without_sound_or_with_a_strange_genre_are_refused(data: Path, release: Path) -> None:
     with pytest.raises(CommandError, match="at least 1"):
         run(data, release, "--clips", "0")

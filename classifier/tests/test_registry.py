@@ -254,6 +254,7 @@ def test_whoever_watches_over_the_site_is_told_of_a_damaged_version(
     assert "bad is in service but cannot be loaded" in after.json()["concerns"]["classifier"]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_another_process_follows_at_once(settings: Settings) -> None:
     keep_files_in(settings.MEDIA_ROOT, settings)
@@ -352,6 +353,7 @@ def test_a_release_that_cannot_be_loaded_or_stored_leaves_nothing(
     assert all(not default_storage.listdir(f"{version_files.PREFIX}/{name}")[1] for name in lie_around())
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_of_processes_that_start_at_once_one_stores_the_release() -> None:
     barrier, found, errors = threading.Barrier(3), [], []

@@ -190,6 +190,7 @@ def test_altered_or_missing_memories_are_refused(read: Callable[[Path], object],
         read(copy)
 
 
+@pytest.mark.slow
 def test_stored_test_embeddings_are_those_of_the_clips(classifier: Classifier, gtzan: Path) -> None:
     known, stored = dataset.load(gtzan), read_evaluation_features(current_release())
     rows = known.part("test")

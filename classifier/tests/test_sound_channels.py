@@ -29,6 +29,7 @@ def level_db(samples: Samples, hertz: float) -> float:
     return float(10 * np.log10(power[place - 3 : place + 4].sum() / power.sum() + 1e-12))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND_CHANNELS)
 def test_the_sound_stays_as_long_and_is_another(name: str) -> None:
     clean = sounds.tune(3.0).astype(np.float64)

@@ -33,6 +33,7 @@ def children() -> list[psutil.Process]:
     return processes.children("classifier.summaries")
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_function_and_one_process_computes_them(
     summariser: Summariser,
 ) -> None:
@@ -49,6 +50,7 @@ def test_the_figures_are_those_of_the_function_and_one_process_computes_them(
     assert children() == []
 
 
+@pytest.mark.slow
 def test_a_process_that_ended_is_replaced(summariser: Summariser) -> None:
     samples = sounds.noise(1.0)
     expected = summariser.summarise(samples)
@@ -59,6 +61,7 @@ def test_a_process_that_ended_is_replaced(summariser: Summariser) -> None:
     assert [other.pid for other in children()] != [child.pid]
 
 
+@pytest.mark.slow
 def test_a_process_with_nothing_to_do_ends() -> None:
     summariser = Summariser(idle_seconds=0.2)
     summariser.summarise(sounds.noise(1.0))
@@ -80,6 +83,7 @@ def _in_a_fork(answers: multiprocessing.Queue[tuple[bool, int]], samples: np.nda
     summaries.shared.close()
 
 
+@pytest.mark.slow
 def test_a_forked_process_has_one_of_its_own() -> None:
     samples = sounds.noise(1.0)
     expected = summaries.shared.summarise(samples)

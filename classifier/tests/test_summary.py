@@ -187,6 +187,7 @@ def test_the_shortest_sounds_have_a_summary(n_samples: int) -> None:
     assert np.isfinite(summarise(sounds.noise(1.0)[:n_samples])).all()
 
 
+@pytest.mark.slow
 def test_length_changes_no_average() -> None:
     """Blocks leave no seams: a tone of 30 s is the tone of 5 s."""
     long, short = (named(sounds.sine(440.0, seconds)) for seconds in (30.0, 5.0))

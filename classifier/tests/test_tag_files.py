@@ -34,6 +34,7 @@ def encoded(container: str, codec: str, layout: str = "mono") -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("container", "codec"),
     [
@@ -83,6 +84,7 @@ def test_what_has_no_tags_is_refused(content: bytes, code: str) -> None:
     assert refused.value.code == code
 
 
+@pytest.mark.slow
 def test_a_frame_that_grows_to_gigabytes_ends_the_process_alone() -> None:
     # A piece after which the packer begins afresh can be written again and again. The checksum is Adler's.
     packer, times = zlib.compressobj(9, wbits=-zlib.MAX_WBITS), 2000

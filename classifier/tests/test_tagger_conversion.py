@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import zipfile
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow", reason="TensorFlow has no wheel for this Python")
+# Found but not imported: every process that collects the tests would wait for it.
+if importlib.util.find_spec("tensorflow") is None:
+    pytest.skip("TensorFlow has no wheel for this Python", allow_module_level=True)
 
 from classifier.core.activations import sigmoid
 from classifier.core.tagger import (

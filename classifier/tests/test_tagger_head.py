@@ -136,6 +136,7 @@ def test_clips_of_the_train_and_validation_parts_are_read(tmp_path: Path) -> Non
     assert head.probabilities(read.rows[0])["blues"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_release_keeps_the_examples_of_its_head(tmp_path: Path) -> None:
     try:
         installed = Tagger.load(tagger.default_folder())
@@ -162,6 +163,7 @@ def test_a_release_keeps_the_examples_of_its_head(tmp_path: Path) -> None:
     assert Classifier.load(release, tagger=installed).uses_tagger
 
 
+@pytest.mark.slow
 def test_the_shipped_examples_are_of_the_train_and_validation_parts() -> None:
     release = current_release()
     entry = read_metadata(release)["ensemble"]

@@ -151,6 +151,7 @@ def _session() -> tuple[str, str]:
     return os.environ["GENREWEB_SITE"], os.environ["GENREWEB_TOKEN"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signed_in")
 def test_results_are_saved(
     person: User, done_track: Callable[..., Track], tmp_path: Path, capsys: Out

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from clients import draw_genres
+import pytest
+
 from genreweb.embedded.paths import REPOSITORY
 from genreweb.table_stream import csv_lines
 from library import exports
@@ -21,7 +22,11 @@ def table(path: Path, *tracks: dict[str, str | int | float | bool]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_genres_are_counted_and_drawn(tmp_path: Path) -> None:
+    # With pandas and Matplotlib, for which only these tests should wait.
+    from clients import draw_genres
+
     place = table(
         tmp_path / "tracks.csv",
         {"id": "1", "genre": "jazz", "unsure": False, "confidence": 0.9, "year": 1959},
@@ -47,7 +52,10 @@ def test_genres_are_counted_and_drawn(tmp_path: Path) -> None:
     assert (done.returncode, picture.read_bytes()[:8]) == (0, b"\x89PNG\r\n\x1a\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_other_tables_are_refused(tmp_path: Path) -> None:
+    from clients import draw_genres
+
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     for name in ("other.csv", "nothing.csv"):
         words = [sys.executable, *map(str, (SCRIPT, tmp_path / name, tmp_path / "out.png"))]

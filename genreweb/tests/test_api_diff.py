@@ -19,6 +19,7 @@ def stored() -> Schema:
     return api_diff.stored()
 
 
+@pytest.mark.slow
 def test_nothing_has_changed_incompatibly(stored: Schema) -> None:
     # Where that is wanted: python -m genreweb.api_diff --accept
     assert api_diff.breaks(stored, api_diff.current()) == []

@@ -78,6 +78,7 @@ def test_errors_and_what_changes_something_have_no_validator(client: Client, bea
 
 
 # --- pages, limits, ids ----------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_pages_are_linked(client: Client, person: User, bearer: dict[str, str]) -> None:
     for number in range(4):
         tokens.create_token(user=person, name=str(number))

@@ -19,6 +19,7 @@ print(*settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["media-src"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "origins"),
     [

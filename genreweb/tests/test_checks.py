@@ -124,11 +124,11 @@ def test_limits(settings: Settings, changes: dict[str, Any], expected: list[str]
     assert ids(checks.limits()) == expected
 
 
+@pytest.mark.slow
 def test_mistakes_are_said_without_a_traceback(tmp_path: Any) -> None:
-    url = "postgresql://nobody@192.0.2.1:1/none"
-    for more in ({"DATABASE_URL": url}, {"PORT": "many"}):
-        env = {**environment(tmp_path, 1), **more}
-        done = run_command("manage.py", "check", env=env)
-        assert done.returncode != 0
-        assert "Traceback" not in done.stderr
-        assert ("SECRET_KEY" if "DATABASE_URL" in more else "PORT") in done.stderr
+    # What other variables may hold is tested where all of them are.
+    env = {**environment(tmp_path, 1), "DATABASE_URL": "postgresql://nobody@192.0.2.1:1/none"}
+    done = run_command("manage.py", "check", env=env)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "SECRET_KEY" in done.stderr

@@ -72,6 +72,7 @@ def test_disk_that_is_filled_and_freed() -> None:
     assert not disk.folder.exists()
 
 
+@pytest.mark.slow
 def test_clock_that_jumps(tmp_path_factory: pytest.TempPathFactory) -> None:
     found = library()
     if found is None:

@@ -87,6 +87,7 @@ def test_celery_reads_the_same_address(url: str, expected: str) -> None:
     assert paths.celery_url(url) == expected
 
 
+@pytest.mark.slow
 def test_secret_key_is_made_once_for_its_owner_only(var: Path) -> None:
     code = "from genreweb.embedded import paths; print(paths.secret_key())"
     running = [
@@ -170,6 +171,7 @@ def test_lock_ends_with_its_holder(tmp_path: Path) -> None:
 
 
 # --- engines --------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_engines_run_while_somebody_borrows_them(var: Path) -> None:
     with Borrowed(volatile=True) as borrowed:
         with psycopg.connect(paths.database_url()) as connection:
@@ -211,6 +213,7 @@ def test_killed_borrower_leaves_no_engine(var: Path) -> None:
     assert not (paths.pgdata() / "postmaster.pid").exists()
 
 
+@pytest.mark.slow
 def test_command_starts_and_ends_the_engines_by_itself(var: Path) -> None:
     env = environment(var, 1)
     done = run_command("manage.py", "showmigrations", "accounts", env=env)
@@ -218,11 +221,13 @@ def test_command_starts_and_ends_the_engines_by_itself(var: Path) -> None:
     assert_engines_stop()
 
 
+@pytest.mark.slow
 def test_command_that_needs_no_rows_starts_nothing(var: Path) -> None:
     assert run_command("manage.py", "version", env=environment(var, 1)).returncode == 0
     assert not paths.pgdata().exists()
 
 
+@pytest.mark.slow
 def test_note_of_a_server_that_is_gone_is_cleared_away(var: Path) -> None:
     with Borrowed(volatile=True) as first:
         pass
@@ -242,6 +247,7 @@ def test_note_of_a_server_that_is_gone_is_cleared_away(var: Path) -> None:
     second.wait_until_stopped(30)
 
 
+@pytest.mark.slow
 def test_queue_that_cannot_be_read_is_set_aside(var: Path) -> None:
     with Borrowed(volatile=True) as first:
         pass
@@ -255,6 +261,7 @@ def test_queue_that_cannot_be_read_is_set_aside(var: Path) -> None:
     second.wait_until_stopped(30)
 
 
+@pytest.mark.slow
 def test_data_of_another_postgresql_are_left_alone(var: Path) -> None:
     paths.make_var()
     paths.pgdata().mkdir()
@@ -265,6 +272,7 @@ def test_data_of_another_postgresql_are_left_alone(var: Path) -> None:
     assert (paths.pgdata() / "PG_VERSION").read_text() == "12\n"
 
 
+@pytest.mark.slow
 def test_folder_that_holds_something_else_is_left_alone(var: Path) -> None:
     paths.make_var()
     paths.pgdata().mkdir()

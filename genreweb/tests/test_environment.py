@@ -88,6 +88,7 @@ def checked(tmp_path: Path, **more: str) -> Any:
     return run_command("manage.py", "check", env={**environment(tmp_path, 8000), **more})
 
 
+@pytest.mark.slow
 def test_every_example_works(tmp_path: Path) -> None:
     shown = examples()
     assert shown["EMAIL_URL"] == ["smtp+tls://user:password@host:587"]
@@ -98,6 +99,7 @@ def test_every_example_works(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_every_variable_with_a_bad_value_is_told_with_a_hint(tmp_path: Path) -> None:
     bad = {name: value for name, kind in variables().items() if (value := BAD[kind])}
     assert len(bad) > 25

@@ -128,6 +128,7 @@ def test_every_variable_of_the_settings_is_in_the_table(monkeypatch: pytest.Monk
     assert unexplained == {"BRAND_NEW"}
 
 
+@pytest.mark.slow
 def test_a_broken_link_fails(tmp_path: Path) -> None:
     pytest.importorskip("furo", reason="make docs installs what makes the pages")
     (tmp_path / "index.md").write_text("# Help\n\n[there](#help) [gone](nowhere.md)\n")

@@ -225,6 +225,7 @@ def worker() -> Iterator[Callable[[Track], subprocess.Popen[str]]]:
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_row_of_a_killed_worker_is_given_to_another_one(
     jobs: Jobs, settings: Settings, worker: Callable[[Track], subprocess.Popen[str]]

@@ -18,6 +18,7 @@ from library.tests.conftest import classifier_in_service, finished_track, owner
 __all__ = ["classifier_in_service", "finished_track", "owner"]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_history_that_pages_show(
     owner: User, finished_track: Callable[..., Track], client: Client, tmp_path: Path

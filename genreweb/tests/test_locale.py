@@ -91,6 +91,7 @@ def marked_in(path: Path) -> Iterator[str]:
             yield ast.literal_eval(found)
 
 
+@pytest.mark.slow
 def test_the_catalogue_holds_what_the_code_says(catalogue: list[polib.POEntry]) -> None:
     files = [path for package in _PACKAGES for path in (REPOSITORY / package).rglob("*.py")]
     files += [path for path in (REPOSITORY / "templates").rglob("*") if path.suffix in {".html", ".txt"}]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -21,7 +20,6 @@ from genreweb import celery_app, heartbeat
 from genreweb.embedded.child import _LEVEL
 from genreweb.logs import logging_settings
 from genreweb.tests.job_rows import wait_for
-from genreweb.tests.site import run_command
 
 log = logging.getLogger("genreweb.tests.logs")
 pytestmark = pytest.mark.urls(__name__)
@@ -153,10 +151,3 @@ def test_tasks_carry_the_id_of_the_request_that_sent_them(
     of_request, by_itself = (line["request_id"] for line in lines if line["message"] == "a task")
     assert of_request == sent
     assert by_itself not in (sent, "-"), "an id of its own ties its lines together"
-
-
-def test_an_unknown_format_is_refused() -> None:
-    done = run_command("manage.py", "check", env={**os.environ, "LOG_FORMAT": "xml"})
-    assert done.returncode != 0
-    assert "LOG_FORMAT" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -25,6 +25,7 @@ def test_no_template_needs_what_the_policy_forbids(settings: Settings) -> None:
         assert not re.search(r"<script(?![^>]*(src=|application/json))", text), path.name
 
 
+@pytest.mark.slow
 def test_the_settings_of_a_public_site_leave_no_warning(tmp_path: Path) -> None:
     block = (REPOSITORY / "README.md").read_text().partition("A public site")[2].partition("\n\n")[2]
     shown = dict(re.findall(r"^    ([A-Z_]+)=(\S+)$", block.partition("\n\n")[0], re.MULTILINE))

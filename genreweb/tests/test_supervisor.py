@@ -23,16 +23,6 @@ from genreweb.version import VERSION
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def site(prepared: Path, tmp_path: Path) -> Iterator[WatchedSite]:
-    copy_prepared(prepared, to=tmp_path / "var")
-    running = WatchedSite(tmp_path / "var")
-    try:
-        yield running
-    finally:
-        running.close()
-
-
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedSite]:
     """A site whose folder was never there before."""
@@ -77,14 +67,8 @@ def test_starts_everything(first: WatchedSite) -> None:
     site.wait_until_healthy()
 
 
-def test_starts_again_what_is_killed_keeps_its_data_and_leaves_nothing(
-    first: WatchedSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_starts_again_what_is_killed(first: WatchedSite) -> None:
     site = first
-    key = (site.var / "secret_key").read_text()
-    code = "from genreweb.accounts.models import User; User.objects.create_user('kept@example.org', 'x')"
-    assert run_command("manage.py", "shell", "-c", code, env=site.environment).returncode == 0
-
     # The second is valkey-server or redis-server, whichever this machine has.
     for words in (("gunicorn",), ("-server",), ("celery", "analysis@"), ("postgres", "-D")):
         victim = min(site.named(*words), key=lambda process: process.create_time())
@@ -94,47 +78,47 @@ def test_starts_again_what_is_killed_keeps_its_data_and_leaves_nothing(
         site.wait_until_healthy()
     assert "ended by SIGKILL" in site.output()
 
-    assert site.end() == 0
-    assert site.family() == []
-    assert site.output().rstrip().endswith("Stopped")
-    # The sockets of a folder with a space in its name lie elsewhere.
-    monkeypatch.setenv("GENREWEB_VAR", str(site.var))
-    assert not paths.run_dir().is_relative_to(site.var)
-    assert not paths.run_dir().exists()
-    code = "from genreweb.accounts.models import User; print(User.objects.get().email)"
-    kept = run_command("manage.py", "shell", "-v", "0", "-c", code, env=site.environment)
-    assert kept.stdout.strip() == "kept@example.org", kept.stderr
-    assert (site.var / "secret_key").read_text() == key
 
-
-def test_the_next_one_starts_after_the_supervisor_or_everything_was_killed(site: WatchedSite) -> None:
-    site.wait_until_ready()
-    # What nobody waits for is being started now.
-    site.supervisor.kill()
-    site.supervisor.wait()
-    # At once: the next one waits for the last one's processes to end.
-    second = WatchedSite(site.var)
+def test_the_next_one_starts_after_everything_or_the_supervisor_was_killed(
+    first: WatchedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = (first.var / "secret_key").read_text()
+    code = "from genreweb.accounts.models import User; User.objects.create_user('kept@example.org', 'x')"
+    assert run_command("manage.py", "shell", "-c", code, env=first.environment).returncode == 0
+    # What the supervisor was starting in that moment may be missing from a first look.
+    first.wait_until("all dead", lambda: not first.kill_all())
+    second = WatchedSite(first.var)
     try:
         second.wait_until_ready()
-        second.wait_until_healthy()
-        old = [
-            processes.command(process)
-            for process in second.family()
-            if processes.environ(process).get("PORT") == str(site.port)
-        ]
-        assert old == []
-        # What the supervisor was starting in that moment may be missing from a first look.
-        second.wait_until("all dead", lambda: not second.kill_all())
+        # What nobody waits for is being started now.
+        second.supervisor.kill()
+        second.supervisor.wait()
+        # At once: the next one waits for the last one's processes to end.
+        third = WatchedSite(first.var)
+        try:
+            third.wait_until_ready()
+            third.wait_until_healthy()
+            old = [
+                processes.command(process)
+                for process in third.family()
+                if processes.environ(process).get("PORT") == str(second.port)
+            ]
+            assert old == []
+            assert third.end(signal.SIGHUP) == 0
+            assert third.family() == []
+            assert third.output().rstrip().endswith("Stopped")
+        finally:
+            third.close()
     finally:
         second.close()
-    third = WatchedSite(site.var)
-    try:
-        third.wait_until_ready()
-        third.wait_until_healthy()
-        assert third.end(signal.SIGHUP) == 0
-        assert third.family() == []
-    finally:
-        third.close()
+    # The sockets of a folder with a space in its name lie elsewhere.
+    monkeypatch.setenv("GENREWEB_VAR", str(first.var))
+    assert not paths.run_dir().is_relative_to(first.var)
+    assert not paths.run_dir().exists()
+    code = "from genreweb.accounts.models import User; print(User.objects.get().email)"
+    kept = run_command("manage.py", "shell", "-v", "0", "-c", code, env=first.environment)
+    assert kept.stdout.strip() == "kept@example.org", kept.stderr
+    assert (first.var / "secret_key").read_text() == key
 
 
 def test_addresses_from_outside_replace_the_private_engines(

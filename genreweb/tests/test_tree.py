@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from genreweb.embedded.paths import REPOSITORY
-from genreweb.tests.test_imports import imports
+from genreweb.tests.test_imports import imports, tree_of
 
 PACKAGES = ("genreweb", "classifier", "library", "training")
 MOST_MODULE_LINES = 400
@@ -32,9 +34,17 @@ def sources() -> dict[str, Path]:
     }
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Give every node but those of expressions, none of which holds a named function."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from statements(child)
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Give the name and the number of lines of every function, decorators left out."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(tree_of(path)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
 
@@ -45,6 +55,7 @@ def test_modules_are_short() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MOST_MODULE_LINES} == {}
 
 
+@pytest.mark.slow
 def test_functions_are_short() -> None:
     found = {
         f"{name}.{function}": lines
@@ -114,6 +125,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 # --- the listing ----------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_listing_in_the_architecture_matches_the_tree() -> None:
     done = subprocess.run(
         [sys.executable, "tools/listing.py", "--check"],

@@ -279,6 +279,7 @@ def test_where_there_are_too_many_the_oldest_go_first(loop: Loop) -> None:
         assert set(loop.connections()) == set(oldest[1:])
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_is_said(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     def be_full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

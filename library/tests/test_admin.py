@@ -55,6 +55,7 @@ def test_the_list(desk: Client, owner: User, done_track: Make, queued_track: Mak
     assert "owner@example.org" in html
 
 
+@pytest.mark.slow
 def test_search_and_filters(
     desk: Client, owner: User, done_track: Make, queued_track: Make, genres: dict[str, Genre]
 ) -> None:

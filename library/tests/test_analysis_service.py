@@ -113,6 +113,7 @@ def test_a_file_that_was_cut_off_tells_how_long_it_was(owner: User) -> None:
     assert track.rendition
 
 
+@pytest.mark.slow
 def test_a_header_that_claims_more_than_the_limit_refuses_nothing(owner: User, settings: Settings) -> None:
     settings.AUDIO_MAX_SECONDS = 60
     sound = encoded("mp3", "libmp3lame", seconds=5.0)

@@ -36,6 +36,7 @@ def worker(transactional_db: None, classifier_in_service: ModelVersion) -> Itera
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("worker")
 def test_a_sound_gets_its_label_and_is_not_kept(client: Client, stored: Stored) -> None:
     for sound, name in ((wav(chords(4)), "song.wav"), (encoded("mp3", "libmp3lame"), "../../x.mp3")):

@@ -25,6 +25,7 @@ def address(track: Track) -> str:
     return f"/api/v1/tracks/{track.pk}/explanation/"
 
 
+@pytest.mark.slow
 def test_asked_for_worked_out_and_read(
     owner_api: APIClient,
     owner: User,

@@ -32,6 +32,7 @@ def titles(client: APIClient, playlist: str) -> list[str]:
     return [row["title"] for row in client.get(f"{URL}{playlist}/tracks/").json()["results"]]
 
 
+@pytest.mark.slow
 def test_made_changed_ordered_and_deleted(owner_api: APIClient, owner: User, done_track: Make) -> None:
     a, b, c = (done_track(None, title=title) for title in "abc")
     made = owner_api.post(URL, {"title": "List", **ids(b, a)}, format="json")
@@ -66,6 +67,7 @@ def test_made_changed_ordered_and_deleted(owner_api: APIClient, owner: User, don
     assert Track.objects.count() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -109,6 +111,7 @@ def test_a_title_of_nothing_is_refused_in_the_readers_language(owner_api: APICli
     assert "재생목록" in response.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_who_may_see_and_change_what(matrix: Matrix, api: Api, done_track: Make) -> None:
     secret, public = done_track(matrix.owner, title="secret", duration=50.0), done_track(None, title="public")
     playlist = playlists.create(owner=matrix.owner, title="List", tracks=[secret, public])
@@ -154,6 +157,7 @@ def test_who_may_see_and_change_what(matrix: Matrix, api: Api, done_track: Make)
     assert not Playlist.objects.filter(owner=matrix.other).exists()
 
 
+@pytest.mark.slow
 def test_a_song_that_two_people_have_tells_neither_of_the_other(
     owner: User, other: User, api: Api, done_track: Make
 ) -> None:

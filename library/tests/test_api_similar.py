@@ -36,6 +36,7 @@ def test_three_of_them_the_nearest_first(owner_api: APIClient, owner: User, done
     assert owner_api.get(track["links"]["self"]).json()["id"] == track["id"]
 
 
+@pytest.mark.slow
 def test_as_many_as_asked_for(owner_api: APIClient, owner: User, done_track: Make) -> None:
     track = done_track(owner)
     for angle in range(1, 6):
@@ -102,6 +103,7 @@ def test_the_price_does_not_grow(
         assert len(client.get(address(track, "?k=10")).json()) == count
 
 
+@pytest.mark.slow
 def test_real_sounds(owner_api: APIClient, owner: User, finished_track: Make) -> None:
     tracks = [finished_track(owner, seed=seed) for seed in range(4)]
     body = owner_api.get(address(tracks[0])).json()

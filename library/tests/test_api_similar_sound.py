@@ -37,6 +37,7 @@ def worker(transactional_db: None, classifier_in_service: ModelVersion) -> Itera
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("worker")
 def test_a_sound_is_answered_as_the_same_sound_stored_and_is_not_kept(
     api: Callable[..., APIClient], owner: User, other: User, finished_track: Callable[..., Track],

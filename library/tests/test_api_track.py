@@ -44,6 +44,7 @@ def test_a_finished_track(owner_api: APIClient, owner: User, done_track: Make) -
     assert analysis["model_version"] == "test"
 
 
+@pytest.mark.slow
 def test_a_real_one(owner_api: APIClient, owner: User, finished_track: Make) -> None:
     track = finished_track(owner)
     body = owner_api.get(address(track)).json()
@@ -113,6 +114,7 @@ def test_private_tracks_are_nobody_elses(
     assert (track.title, track.status, stored()) == ("mine", "done", files)
 
 
+@pytest.mark.slow
 def test_catalogue_tracks_are_everybodys_to_read(matrix: Matrix, api: Api, done_track: Make) -> None:
     imported = done_track(None, title="imported", original_name="secret.wav")
     published = done_track(matrix.owner, title="published", visibility="catalogue")
@@ -165,6 +167,7 @@ def test_a_body_that_is_none(owner_api: APIClient, owner: User, done_track: Make
     assert response.json()["error"]["message"] == response.json()["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_bin")
 def test_delete_leaves_nothing(
     owner_api: APIClient,

@@ -142,6 +142,7 @@ def test_wrong_parameters_are_named(
     assert [name.partition("_")[0] for name in error["fields"]] == [field]
 
 
+@pytest.mark.slow
 def test_orders(owner_api: APIClient, owner: User, done_track: Make, queued_track: Make) -> None:
     now = timezone.now()
     for age, (title, genre, confidence, duration) in enumerate(

@@ -79,6 +79,7 @@ def _addresses(track: Track, query: Track, playlist: Playlist) -> list[str]:
     return sorted(set(found) - waiting - {reverse("library:bin"), reverse("api:bin")})
 
 
+@pytest.mark.slow
 def test_no_address_shows_what_is_in_the_bin(
     page: Client, owner: User, owner_api: APIClient, done_track: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def worked_out(analysis: Analysis) -> Explanation:
     return explanation
 
 
+@pytest.mark.slow
 def test_an_explanation_is_worked_out_and_kept(analysis: Analysis, stored: Stored) -> None:
     before = stored()
     explanation = worked_out(analysis)
@@ -87,6 +88,7 @@ def test_an_explanation_is_worked_out_and_kept(analysis: Analysis, stored: Store
     assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (1600, 256))
 
 
+@pytest.mark.slow
 def test_asking_twice_is_asking_once(
     analysis: Analysis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
@@ -102,6 +104,7 @@ def test_asking_twice_is_asking_once(
     assert queue.waiting() == 1
 
 
+@pytest.mark.slow
 def test_without_music_there_is_nothing_to_explain(analysis: Analysis) -> None:
     analysis.genre = ""
     with pytest.raises(TrackError) as refused:
@@ -110,6 +113,7 @@ def test_without_music_there_is_nothing_to_explain(analysis: Analysis) -> None:
     assert not Explanation.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_new_verdict_has_not_been_asked_about(analysis: Analysis) -> None:
     explanation = worked_out(analysis)
     track = analysis.track
@@ -121,6 +125,7 @@ def test_a_new_verdict_has_not_been_asked_about(analysis: Analysis) -> None:
     assert Analysis.objects.get(pk=analysis.pk).requested_explanation == explanation
 
 
+@pytest.mark.slow
 def test_tidying_up_keeps_the_map_of_an_explanation_and_no_other(
     analysis: Analysis, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +137,7 @@ def test_tidying_up_keeps_the_map_of_an_explanation_and_no_other(
     assert stored() == before
 
 
+@pytest.mark.slow
 def test_it_goes_with_its_track(
     analysis: Analysis, stored: Stored, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
@@ -142,6 +148,7 @@ def test_it_goes_with_its_track(
     assert stored() == []
 
 
+@pytest.mark.slow
 def test_a_track_deleted_in_the_middle_leaves_nothing_behind(
     analysis: Analysis,
     stored: Stored,
@@ -162,6 +169,7 @@ def test_a_track_deleted_in_the_middle_leaves_nothing_behind(
     assert stored() == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_overtaken_throws_its_map_away(
     analysis: Analysis, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +187,7 @@ def test_a_worker_that_was_overtaken_throws_its_map_away(
     assert stored() == before
 
 
+@pytest.mark.slow
 def test_a_sound_that_is_gone_fails_with_its_reason_and_may_be_asked_again(analysis: Analysis) -> None:
     name = str(analysis.track.sound.name)
     content = default_storage.open(name).read()
@@ -208,6 +217,7 @@ def test_a_fault_that_may_pass_is_tried_three_times(
     assert seen == [("queued", ""), ("queued", ""), ("failed", "internal")]
 
 
+@pytest.mark.slow
 def test_the_version_that_gave_the_verdict_is_asked_even_when_another_is_in_service(
     analysis: Analysis, classifier_in_service: ModelVersion
 ) -> None:
@@ -234,6 +244,7 @@ def test_one_whose_message_was_lost_is_sent_again(analysis: Analysis) -> None:
     assert explanations.sweep() == 0
 
 
+@pytest.mark.slow
 def test_one_that_was_asked_for_just_now_is_left_alone(analysis: Analysis) -> None:
     make_explanation(analysis)
     assert explanations.sweep() == 0

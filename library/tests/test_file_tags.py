@@ -99,6 +99,7 @@ def test_a_lost_claim_leaves_no_cover(
     assert stored() == before
 
 
+@pytest.mark.slow
 def test_pages_show_and_find_them(client: Client, owner: User, tagged: Track) -> None:
     client.force_login(owner)
     page = client.get(f"/tracks/{tagged.pk}/").content.decode()
@@ -119,6 +120,7 @@ def test_a_page_that_waits_gets_the_new_title(client: Client, owner: User, tagge
     assert '<h1 id="track-title" class="track-title" hx-swap-oob="true">봄날</h1>' in result
 
 
+@pytest.mark.slow
 def test_the_api_shows_and_finds_them(owner_api: APIClient, tagged: Track) -> None:
     (shown,) = owner_api.get("/api/v1/tracks/").json()["results"]
     assert (shown["artist"], shown["album"], shown["year"], shown["tagged_genre"]) == (

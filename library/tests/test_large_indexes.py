@@ -17,6 +17,7 @@ from classifier.models import ModelVersion
 from library.services import large_indexes, seeding
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_an_index_in_use_is_kept_and_nobody_waits_for_its_end(version: ModelVersion, genres: Any) -> None:
     def names() -> set[str]:

@@ -36,6 +36,7 @@ TRACKS = "/api/v1/tracks/"
 
 
 # --- synthetic tracks ------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.usefixtures("version", "genres")
 def test_synthetic_tracks_are_whole_marked_and_removable(done_track: Make, owner: User) -> None:
     real = [done_track(None, title="real"), done_track(owner, title="mine")]
@@ -66,6 +67,7 @@ def test_synthetic_tracks_are_whole_marked_and_removable(done_track: Make, owner
     assert User.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("genres")
 def test_the_command_asks_before_it_fills_a_real_site(
     version: ModelVersion, done_track: Make, monkeypatch: pytest.MonkeyPatch
@@ -92,6 +94,7 @@ def test_the_command_asks_before_it_fills_a_real_site(
         call_command("seed_catalogue", "3", "--yes")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("version", "genres")
 def test_synthetic_tracks_of_a_genre_lie_together() -> None:
     seeding.seed(Plan(300, public=1.0, people=0, lenses=["sound"]))
@@ -106,6 +109,7 @@ def test_synthetic_tracks_of_a_genre_lie_together() -> None:
 
 
 # --- neighbours ------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_ones_own_at_the_far_end_are_found_past_everybody_elses(
     done_track: Make, owner: User, other: User, genres: dict[str, Genre]
 ) -> None:
@@ -230,6 +234,7 @@ def walk(client: Client, address: str) -> Iterator[str]:
         query = found[1].replace("&amp;", "&") if found else None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_few_counted", "genres")
 def test_long_lists_are_counted_to_a_limit_and_walked_to_the_end(
     client: Client, done_track: Make, owner: User
@@ -253,6 +258,7 @@ def test_long_lists_are_counted_to_a_limit_and_walked_to_the_end(
     assert "More than" not in few
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_few_counted")
 def test_programs_walk_a_long_list_and_learn_nothing_of_others(
     done_track: Make, owner: User, other: User, api: Api

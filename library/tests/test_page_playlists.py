@@ -122,6 +122,7 @@ def test_tracks_are_added_from_their_pages_and_from_a_selection(
     assert "Choose at least one track." in nothing.headers["HX-Trigger"]
 
 
+@pytest.mark.slow
 def test_who_sees_and_changes_it(
     client: Client, matrix: Matrix, abc: list[Track], done_track: Make, genres: dict[str, Genre]
 ) -> None:
@@ -168,6 +169,7 @@ def test_who_sees_and_changes_it(
     assert Track.objects.count() == 4
 
 
+@pytest.mark.slow
 def test_one_is_found_for_some_tracks_for_a_path_and_for_a_mood(
     page: Client, owner: User, other: User, done_track: Make
 ) -> None:

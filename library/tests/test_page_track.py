@@ -312,6 +312,7 @@ def test_an_empty_title_is_refused_in_place(
     assert track.title == "Old"
 
 
+@pytest.mark.slow
 def test_a_real_analysis_fills_the_page(
     owner_client: Client,
     owner: User,

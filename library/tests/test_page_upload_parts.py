@@ -29,6 +29,7 @@ def answer_of(client: Client, address: str) -> Any:
     return client.get(address, headers={"Accept": "application/json"})
 
 
+@pytest.mark.slow
 def test_a_session_sends_parts_and_gets_the_row(owner: User, other: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner)

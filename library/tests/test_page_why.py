@@ -100,6 +100,7 @@ def test_without_music_there_is_no_question(owner_client: Client, owner: User, d
     assert not Explanation.objects.exists()
 
 
+@pytest.mark.slow
 def test_asked_waited_for_and_answered(owner_client: Client, owner: User, finished_track: Make) -> None:
     track = finished_track(owner, sound=wav(chords(8, seed=1)))
     Analysis.objects.update(genre="jazz")

@@ -64,6 +64,7 @@ def test_an_explanation_goes_along_with_its_map(owner: User, done_track: MakeTra
     assert analysis["explanation"] == {"genre": "blues"}
 
 
+@pytest.mark.slow
 def test_playlists_and_thumbs_go_along_and_are_deleted(
     owner: User,
     other: User,

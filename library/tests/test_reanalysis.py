@@ -217,6 +217,7 @@ def test_a_reanalysis_sends_events_to_those_who_may_see_it(
     assert sent == {owner: expected(own), other: [], curator: [], curators: expected(all_)}
 
 
+@pytest.mark.slow
 def test_roles(
     matrix: Matrix,
     done_track: Callable[..., Track],

@@ -18,6 +18,7 @@ from library.tests.conftest import Api
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_each_is_heard_as_what_it_is_meant_to_be(
     client: Client, owner: User, classifier_in_service: Any
 ) -> None:

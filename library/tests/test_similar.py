@@ -83,6 +83,7 @@ def _index_only() -> None:
 
 
 # --- who sees what --------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.usefixtures("_index_only")
 def test_private_collections_at_the_far_end_starve_nobody(
     done_track: Make, owner: User, other: User, anonymous: AnonymousUser
@@ -288,6 +289,7 @@ def test_only_the_current_analysis_of_a_track_is_found(done_track: Make, owner: 
     assert lenses.is_complete()
 
 
+@pytest.mark.slow
 def test_an_analysis_can_be_found_at_once(finished_track: Make, owner: User) -> None:
     first, second = (finished_track(owner, seed=seed) for seed in (1, 2))
     assert set(TrackLens.objects.filter(track=first).values_list("lens", flat=True)) >= {

@@ -50,6 +50,7 @@ def places(client: APIClient) -> Places:
     return {row[4]: row[1:3] for row in answer.json()["points"]}
 
 
+@pytest.mark.slow
 def test_private_tracks_are_on_their_owners_map_alone_and_move_nothing(
     on_map: Make, matrix: Matrix, api: Callable[..., APIClient]
 ) -> None:
@@ -106,6 +107,7 @@ def test_points_name_their_genre_and_are_sent_once(
     assert fewer["left_out"] == 1
 
 
+@pytest.mark.slow
 def test_it_is_made_anew_when_the_catalogue_changed_by_a_fifth_or_the_lenses_did(on_map: Make) -> None:
     assert service.is_due()
     for degrees in range(12):

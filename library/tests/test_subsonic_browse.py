@@ -61,6 +61,7 @@ def test_from_artists_to_a_song(player: Player, collection: dict[str, Track]) ->
     assert player("getArtistInfo2", id=ann["id"])["artistInfo2"] == {}
 
 
+@pytest.mark.slow
 def test_what_is_somebody_elses_is_nowhere(player: Player, other: User, collection: dict[str, Track]) -> None:
     theirs = Player(other)("search3", query="Secret")["searchResult3"]
     ids = {kind: theirs[kind][0]["id"] for kind in ("album", "song")}

@@ -53,6 +53,7 @@ def covered(connection: libopensonic.Connection, key: str, size: int | None) -> 
     return sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use_get", [False, True], ids=["POST", "GET"])
 def test_it_does_the_main_job(
     connect: Connect, owner: User, other: User, done_track: Make, use_get: bool

@@ -19,6 +19,7 @@ def entries(player: Player, playlist: str) -> list[str]:
     return titles(player("getPlaylist", id=playlist)["playlist"].get("entry", []))
 
 
+@pytest.mark.slow
 def test_made_read_changed_and_deleted(player: Player, owner: User, done_track: Make) -> None:
     a, b, c = (done_track(None, title=title) for title in "abc")
     made = player("createPlaylist", name="List", songId=[b.pk, a.pk, b.pk])["playlist"]

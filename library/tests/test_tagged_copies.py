@@ -49,6 +49,7 @@ def body(response: Any) -> bytes:
     return b"".join(response.streaming_content)
 
 
+@pytest.mark.slow
 def test_a_copy_has_what_was_heard_and_the_original_stays(
     song: Make, owner: User, owner_api: APIClient
 ) -> None:
@@ -80,6 +81,7 @@ def test_what_is_unsure_is_not_written(song: Make, owner: User, owner_api: APICl
     assert tags["TCON"].text == ["House"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("owner")
 def test_only_ones_own_and_public_tracks(
     song: Make, other: User, api: Api, owner_api: APIClient, genres: dict[str, Genre]
@@ -97,6 +99,7 @@ def test_only_ones_own_and_public_tracks(
     assert client.get(f"/tracks/{private.pk}/tagged/file/").status_code == 404
 
 
+@pytest.mark.slow
 def test_what_cannot_be_tagged_is_said(song: Make, owner: User, owner_api: APIClient, client: Client) -> None:
     nothing = song(owner, b"no sound at all " * 9, "notes.webm")
     gone = song(owner, wav(), "gone.wav")
@@ -111,6 +114,7 @@ def test_what_cannot_be_tagged_is_said(song: Make, owner: User, owner_api: APICl
     assert client.get(f"/tracks/{nothing.pk}/tagged/file/").status_code == 302
 
 
+@pytest.mark.slow
 def test_many_come_as_an_archive(
     song: Make, owner: User, other: User, owner_api: APIClient, client: Client
 ) -> None:
@@ -137,6 +141,7 @@ def test_many_come_as_an_archive(
     assert client.post("/tracks/tagged.zip", {"track": [secret.pk]})["Location"] == "/tracks/"
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_changes(song: Make, owner: User, client: Client) -> None:
     track = song(owner, wav(), "a.wav", title="<b>Title")
     client.force_login(owner)

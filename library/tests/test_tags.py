@@ -94,6 +94,7 @@ def test_an_analysis_keeps_calibrated_strengths_style_and_embedding(
     assert rows(track) == strong
 
 
+@pytest.mark.slow
 def test_a_new_analysis_replaces_what_the_track_is_found_by(owner: User, tagged_analyses: Given) -> None:
     tagged_analyses.update(strengths={"sad": 1.0})
     track = add(owner)

@@ -59,6 +59,7 @@ def teach(person: User, done_track: Make, *, pairs: int) -> None:
 
 
 # --- what they change -----------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_order_is_learnt_for_this_person_and_only_where_no_lens_is_asked_for(
     tracks: dict[str, Track], done_track: Make, owner: User, other: User
 ) -> None:
@@ -84,6 +85,7 @@ def test_the_order_is_learnt_for_this_person_and_only_where_no_lens_is_asked_for
     assert found(asked, owner) == before
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_comes_last_for_this_track_and_stays_marked(
     tracks: dict[str, Track], owner: User
 ) -> None:
@@ -105,6 +107,7 @@ def test_weights_of_other_lenses_are_not_used(tracks: dict[str, Track], owner: U
 
 
 # --- who may say what -----------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_through_the_api(api: Api, matrix: Matrix, tracks: dict[str, Track]) -> None:
     asked, a = tracks["asked"], tracks["a"]
     client = api(matrix.owner)

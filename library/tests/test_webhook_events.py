@@ -35,6 +35,7 @@ def sound(name: str, content: bytes) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("classifier_in_service")
 def test_a_verdict_and_a_failure_are_told_to_their_owner(
     owner: User, other: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -68,6 +69,7 @@ def _fail(*_args: Any, **_more: Any) -> None:
     raise RuntimeError
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("classifier_in_service")
 def test_an_upload_is_told_of_once_all_its_tracks_are_done(
     owner: User, other: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks

@@ -32,6 +32,7 @@ def act(desk: Client, action: str, clips: list[Clip], **more: str) -> tuple[Any,
     return response, [str(message) for message in get_messages(response.wsgi_request)]
 
 
+@pytest.mark.slow
 def test_list_search_and_filters(desk: Client, owner: User, genres: Genres) -> None:
     make_clip(owner, genres["blues"], title="Blue", artist="Joni", disputed=0.75)
     make_clip(None, genres["rock"], title="Bulk", status="approved", leaks=True, sound=False)
@@ -99,6 +100,7 @@ def test_the_page_of_a_clip(desk: Client, owner: User, staff: User, genres: Genr
     assert desk.get(f"{LIST}{clip.pk}/delete/").status_code == 403
 
 
+@pytest.mark.slow
 def test_what_others_depend_on_is_only_looked_at(
     desk: Client, owner: User, staff: User, genres: Genres, version: ModelVersion
 ) -> None:

@@ -157,6 +157,7 @@ def test_sending_is_throttled(owner_api: APIClient, genres: dict[str, Genre]) ->
     assert codes == [202, 200, 429]
 
 
+@pytest.mark.slow
 def test_everybody_sees_what_is_theirs_to_see(matrix: Any, api: Api, genres: dict[str, Genre]) -> None:
     mine, theirs = make_clip(matrix.owner, genres["blues"]), make_clip(matrix.other, genres["rock"])
     imported = make_clip(None, genres["pop"])
@@ -205,6 +206,7 @@ def test_only_the_contributor_withdraws(  # noqa: PLR0917  fixtures
     assert (entry.clip, entry.clip_key) == (None, clip.pk)
 
 
+@pytest.mark.slow
 def test_a_clip_is_used_once_a_version_with_it_was_promoted(
     owner_api: APIClient, owner: User, genres: dict[str, Genre], version: ModelVersion
 ) -> None:
@@ -229,6 +231,7 @@ def test_a_clip_is_used_once_a_version_with_it_was_promoted(
     assert listed("used") == []
 
 
+@pytest.mark.slow
 def test_clips_are_filtered(api: Api, curator: User, owner: User, genres: dict[str, Genre]) -> None:
     make_clip(owner, genres["blues"])
     make_clip(owner, genres["rock"], status="rejected", reason="noise")

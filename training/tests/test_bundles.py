@@ -31,7 +31,7 @@ from training.services.bundles import bundle_name, import_bundle, write_bundle
 from training.services.releases import sync_release
 from training.tests.versions import damage, make_version
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 Refused = Callable[[bytes], TrainingError]
 
@@ -122,7 +122,6 @@ def test_a_bundle_says_what_it_holds() -> None:
     assert bundle_name(version) == "genreweb-Version-7-fur-alle.zip"
 
 
-@pytest.mark.slow
 def test_from_one_site_to_another(settings: Settings, tmp_path: Path, curator: User) -> None:
     version = make_version("seven", note="kept")
     content = bundle_of(version)
@@ -148,7 +147,6 @@ def test_the_shipped_release_travels_too(curator: User) -> None:
     assert (known, new) == (release, False)
 
 
-@pytest.mark.slow
 def test_the_same_version_twice_is_one(settings: Settings, tmp_path: Path, curator: User) -> None:
     content = bundle_of(make_version("seven"))
     another_site(settings, tmp_path)
@@ -250,7 +248,6 @@ def test_too_many_parts_are_refused(refused: Refused) -> None:
     assert refused(packed({f"part{n}": b"" for n in range(40)})).code == "bundle_contents"
 
 
-@pytest.mark.slow
 def test_a_bomb_is_not_unpacked(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "MOST_UNPACKED_BYTES", 6 * 2**20)
     bomb = packed({**release_files(), "bomb": bytes(12 * 2**20)})
@@ -334,7 +331,6 @@ def test_what_it_says_of_itself_must_make_sense(metadata: dict[str, Any], refuse
     assert refused(packed(release_files(**metadata))).code == "bundle_metadata"
 
 
-@pytest.mark.slow
 def test_numbers_beyond_all_bounds_are_refused(refused: Refused) -> None:
     for number in (b"1e999", b"NaN", b"-Infinity"):
         files = release_files(note="here")
@@ -348,7 +344,6 @@ def test_metadata_nested_without_end_are_refused(refused: Refused) -> None:
     assert refused(packed(files)).code in ("bundle_unusable", "bundle_metadata")
 
 
-@pytest.mark.slow
 def test_a_network_that_does_not_run_is_refused(refused: Refused) -> None:
     model = release_files()["model.tflite"]
     rng = np.random.default_rng(0)

@@ -147,6 +147,7 @@ def test_of_a_long_recording_ten_pieces_are_taken_from_all_over_it() -> None:
     assert all(piece.seconds == pytest.approx(30) for piece in pieces)
 
 
+@pytest.mark.slow
 def test_a_long_recording_becomes_several_clips_and_does_so_once(
     sent: Sent, check: Check, stored: Stored, genres: dict[str, Genre], owner: User
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_long_recording_becomes_several_clips_and_does_so_once(
     assert (again.duplicate, again.clip) == (True, first)
 
 
+@pytest.mark.slow
 def test_pieces_that_are_there_are_not_made_twice(
     sent: Sent,
     check: Check,
@@ -187,6 +189,7 @@ def test_pieces_that_are_there_are_not_made_twice(
     assert len(stored()) == 6
 
 
+@pytest.mark.slow
 def test_silent_pieces_are_left_out(sent: Sent, check: Check) -> None:
     quiet = np.zeros(30 * RATE, np.float32)
     clip = sent(wav(np.concatenate([quiet, chords(30)])))
@@ -270,6 +273,7 @@ def test_a_track_that_is_gone_before_is_said(
     assert (clip.status, clip.error_code) == ("failed", "track_gone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trusted", "status"), [(True, "approved"), (False, "pending")])
 def test_a_datasets_clip_is_one_clip(
     genres: dict[str, Genre], check: Check, trusted: bool, status: str
@@ -292,6 +296,7 @@ def test_a_datasets_clip_is_one_clip(
     assert (clip.part, clip.repetition_group, clip.leaks) == ("test", "r1", False)
 
 
+@pytest.mark.slow
 def test_a_clip_withdrawn_meanwhile_leaves_nothing(sent: Sent, stored: Stored) -> None:
     clip = sent(wav(chords(64)))
     keep = checking._keep

@@ -28,6 +28,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "WAITING", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_everything_is_made_once(
     classifier_in_service: ModelVersion, tmp_path: Path, stored: Callable[[], list[str]]

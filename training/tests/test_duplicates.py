@@ -60,6 +60,7 @@ def checked(
     return make
 
 
+@pytest.mark.slow
 def test_the_same_recording_is_marked_and_kept(owner: User, other: User, checked: CheckClip) -> None:
     first, unlike = checked(owner, ORIGINAL), checked(owner, piece(5))
     again = checked(other, recoded(CUT, "libmp3lame", "mp3") * 0.2)
@@ -69,12 +70,14 @@ def test_the_same_recording_is_marked_and_kept(owner: User, other: User, checked
     assert again.sound.size > 0
 
 
+@pytest.mark.slow
 def test_pieces_of_one_recording_are_not_each_others_duplicates(owner: User, checked: CheckClip) -> None:
     checked(owner, np.tile(piece(3, 15.0), 5))
     assert Clip.objects.count() == 3
     assert not Clip.objects.exclude(duplicate_of=None).exists()
 
 
+@pytest.mark.slow
 def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, checked: CheckClip) -> None:
     first, again = checked(owner, ORIGINAL), checked(other, CUT)
     withdraw(clip=first)
@@ -82,6 +85,7 @@ def test_withdrawing_the_first_lets_go_of_the_second(owner: User, other: User, c
     assert again.duplicate_of is None
 
 
+@pytest.mark.slow
 def test_a_clip_of_the_test_set_is_marked_and_never_used(owner: User, checked: CheckClip) -> None:
     prints = testset.FingerprintIndex.of(("jazz.00042",), [stored(ORIGINAL)])
     with mock.patch.object(testset, "shipped", return_value=prints):
@@ -92,6 +96,7 @@ def test_a_clip_of_the_test_set_is_marked_and_never_used(owner: User, checked: C
     assert list(Clip.objects.usable()) == [fine]
 
 
+@pytest.mark.slow
 def test_a_clip_of_the_test_set_in_another_format_is_never_trained_on(
     owner: User, curator: User, checked: CheckClip
 ) -> None:

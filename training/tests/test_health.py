@@ -75,6 +75,7 @@ def check() -> LabelCheck:
     return asked
 
 
+@pytest.mark.slow
 def test_wrong_labels_come_first(genres: Genres, version: ModelVersion, owner: User, curator: User) -> None:
     names = ["blues", "rock", "jazz"]
     labels = list(np.repeat(names, 12))
@@ -101,6 +102,7 @@ def test_wrong_labels_come_first(genres: Genres, version: ModelVersion, owner: U
     assert worst in Clip.objects.suspicious()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_checked_is_left_out(genres: Genres, version: ModelVersion, owner: User) -> None:
     names = ["blues", "rock", "jazz", "pop"]
     points = clouds(names, 8)

@@ -174,6 +174,7 @@ def test_the_command_says_what_is_wrong_with_a_source(tmp_path: Path) -> None:
     assert not Dataset.objects.exists()
 
 
+@pytest.mark.slow
 def test_another_recording_in_the_place_of_a_clip_is_a_new_clip(
     folder: Path, classifier_in_service: ModelVersion, stored: Callable[[], list[str]]
 ) -> None:

@@ -235,6 +235,7 @@ def _addresses(site: Site) -> Iterator[tuple[str, str]]:
                 yield name, reverse(name, kwargs=filled)
 
 
+@pytest.mark.slow
 def test_no_page_loads_a_long_column_that_it_does_not_show(site: Site, client: Client) -> None:
     client.force_login(site.person)
     found: dict[str, dict[str, int]] = {}

@@ -251,6 +251,7 @@ def test_a_short_track_is_given_whole_and_without_a_script(
     assert Clip.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_only_who_owns_a_track_may_give_it(
     matrix: Matrix, genres: dict[str, Genre], done_track: Callable[..., Track]
 ) -> None:

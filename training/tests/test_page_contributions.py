@@ -156,6 +156,7 @@ def test_everybody_sees_their_own_only(matrix: Matrix, genres: dict[str, Genre])
     assert Clip.objects.filter(pk=clip.pk).exists()
 
 
+@pytest.mark.slow
 def test_the_number_of_queries_does_not_grow(
     page: Client,
     owner: User,

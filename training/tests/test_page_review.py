@@ -47,6 +47,7 @@ def pages(clip: Clip) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_who_may(matrix: Matrix, client: Client, genres: Genres) -> None:
     clip = make_clip(matrix.owner, genres["blues"], title="Secret")
     for person in (None, matrix.owner, matrix.other, matrix.curator, matrix.staff):
@@ -215,6 +216,7 @@ def test_the_picture(desk: Client, owner: User, genres: Genres) -> None:
     assert "features of this clip are gone" in desk.get("/review/").content.decode()
 
 
+@pytest.mark.slow
 def test_the_list_and_its_filters(desk: Client, owner: User, other: User, genres: Genres) -> None:
     blue = make_clip(owner, genres["blues"], title="Blue", artist="Joni")
     make_clip(other, genres["rock"], title="Twin", duplicate_of=blue)

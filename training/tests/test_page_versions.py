@@ -65,6 +65,7 @@ def in_service() -> str:
     return ModelVersion.objects.get(is_in_service=True).name
 
 
+@pytest.mark.slow
 def test_only_curators_see_them(client: Client, better: ModelVersion, matrix: Matrix) -> None:
     of_one = reverse("training:version", args=[better.pk])
     get = [ALL, of_one, f"{of_one}bundle/", f"{ALL}rollback/"]
@@ -187,6 +188,7 @@ def test_a_closed_gate_is_passed_only_on_purpose(client: Client, curator: User, 
     assert "The gate was overridden: worse on the whole, loses rock." in client.get(ALL).content.decode()
 
 
+@pytest.mark.slow
 def test_going_back(client: Client, curator: User, better: ModelVersion) -> None:
     client.force_login(curator)
     assert "nothing to go back to" in client.get(f"{ALL}rollback/").content.decode()
@@ -201,6 +203,7 @@ def test_going_back(client: Client, curator: User, better: ModelVersion) -> None
     assert "Back to champion" in client.get(ALL).content.decode()
 
 
+@pytest.mark.slow
 def test_a_bundle_comes_in(client: Client, curator: User, better: ModelVersion) -> None:
     client.force_login(curator)
     content = b"".join(client.get(reverse("training:version-bundle", args=[better.pk])).streaming_content)  # type: ignore[attr-defined]

@@ -125,6 +125,7 @@ def test_a_reason_has_an_end(champion: ModelVersion, curator: User) -> None:
         promote(version=make_version("better"), by=curator, reason="x" * 501)
 
 
+@pytest.mark.slow
 def test_rolling_back_twice_goes_back_twice(champion: ModelVersion, curator: User, staff: User) -> None:
     for name in ("second", "third"):
         promote(version=make_version(name), by=curator, reason=f"Here is the {name}.")
@@ -285,6 +286,7 @@ def worker(on_disk: None) -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_another_process_answers_with_the_promoted_version_at_once(
     worker: subprocess.Popen[str], curator: User

@@ -192,6 +192,7 @@ def things(matrix: Matrix, genres: dict[str, Genre], done_track: Callable[..., T
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("patterns", "doors"),
     [pytest.param(TAUGHT, PAGES, id="pages"), pytest.param(TAUGHT_BY_PROGRAMS, ADDRESSES, id="API")],
@@ -213,6 +214,7 @@ def test_every_address_and_method_has_its_line(
     assert taken == {(door.name, door.method) for door in doors}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_pages(role: str, matrix: Matrix, things: Things, client: Client) -> None:
     person = getattr(matrix, role)
@@ -234,6 +236,7 @@ def test_pages(role: str, matrix: Matrix, things: Things, client: Client) -> Non
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_addresses_of_the_api(role: str, matrix: Matrix, things: Things, api: Api) -> None:
     program = api(getattr(matrix, role))
@@ -251,6 +254,7 @@ def test_addresses_of_the_api(role: str, matrix: Matrix, things: Things, api: Ap
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_administration(role: str, matrix: Matrix, things: Things, client: Client) -> None:
     person = getattr(matrix, role)

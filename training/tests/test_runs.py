@@ -136,6 +136,7 @@ def test_a_version_that_remembers_nothing_cannot_be_taught_quickly(
     assert refused.value.code == "run_no_base"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ready")
 def test_preflight_counts_by_genre(owner: User, genres: Genres) -> None:
     new = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")

@@ -29,7 +29,8 @@ from training.services.features import read_features
 from training.tests.clips import make_clip
 from training.tests.versions import make_version, put_into_service
 
-pytestmark = pytest.mark.django_db
+# The tagger is loaded here.
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 Genres = dict[str, Genre]
 

@@ -114,7 +114,7 @@ def test_a_run_without_anything_to_learn_says_so(classifier_in_service: ModelVer
     assert (run.status, run.error_code) == ("failed", "run_nothing_new")
 
 
-def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
+def test_features_are_fetched_once(clips: list[Clip], owner: User, genres: Genres) -> None:
     first = finish(make_run())
     again = make_run()
     with patch("training.services.run_storage.read_features", side_effect=AssertionError("fetched twice")):
@@ -123,9 +123,7 @@ def test_the_features_are_fetched_once(clips: list[Clip]) -> None:
     said = {row.code: row.params for row in again.messages.all()}
     assert said["features"] == {"clips": len(clips), "cached": len(clips)}
 
-
-def test_new_clips_alone_are_fetched(clips: list[Clip], owner: User, genres: Genres) -> None:
-    finish(make_run())
+    # Of more clips, those that are new.
     teach({"jazz": genres["jazz"]}, names=("jazz",), first=2, each=3, contributor=owner)
     fetched: list[Any] = []
     real = read_features
@@ -291,7 +289,7 @@ def test_what_a_killed_worker_began_becomes_one_candidate_that_can_serve(
                 clip_tags.assign(clip, tags_for(installed, 0))
         Clip.objects.bulk_update(committed_clips, clip_tags.FIELDS)
     # That the weights are those of an undisturbed fit is tested where networks are fitted.
-    epochs = 8
+    epochs = 5
     run = make_run(architecture="residual-cnn", epochs=epochs)
     versions = ModelVersion.objects.count()
     killed = start(run)

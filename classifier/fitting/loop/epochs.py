@@ -16,6 +16,7 @@ from classifier.fitting.loop import devices
 from classifier.fitting.loop.checkpoint import Checkpoint, Progress
 from classifier.fitting.loop.losses import mean_accuracy, mean_loss
 from classifier.fitting.loop.reports import EpochClock, OnEpoch
+from classifier.fitting.loop.schedule import warm_cosine
 from classifier.fitting.loop.task import ShouldStop
 from classifier.fitting.loop.validation import Validation
 
@@ -230,11 +231,10 @@ def _compiled(model: Any, feed: Batches, params: FitParams) -> Any:
     """A Keras model with the weights of `model`, ready for batches of `feed`."""
     import keras
 
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=params.learning_rate / 25,
-        decay_steps=max((params.epochs - 1) * feed.steps_per_epoch, 1),
-        warmup_target=params.learning_rate,
-        warmup_steps=feed.steps_per_epoch,
+    schedule = warm_cosine(
+        peak=params.learning_rate,
+        steps=max((params.epochs - 1) * feed.steps_per_epoch, 1),
+        warm_up=feed.steps_per_epoch,
     )
     # Each branch has a loss of its own; the output of the network is their mean.
     trained = keras.Model(

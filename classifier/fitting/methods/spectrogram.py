@@ -15,6 +15,7 @@ from classifier.core.activations import softmax
 from classifier.core.baselines import Sounds
 from classifier.core.patches import PatchParams
 from classifier.fitting.data.feed import Feed, FeedParams
+from classifier.fitting.loop.schedule import warm_cosine
 from classifier.fitting.methods.context import Context
 from classifier.fitting.networks.efficientnet import efficientnet_b0
 
@@ -75,11 +76,10 @@ class _SpectrogramNetwork(ABC):
         )
         self._model = self._build(train.n_labels)
         course = self._course
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=course.learning_rate / 25,
-            decay_steps=max((course.epochs - 1) * feed.steps_per_epoch, 1),
-            warmup_target=course.learning_rate,
-            warmup_steps=feed.steps_per_epoch,
+        schedule = warm_cosine(
+            peak=course.learning_rate,
+            steps=max((course.epochs - 1) * feed.steps_per_epoch, 1),
+            warm_up=feed.steps_per_epoch,
         )
         self._model.compile(
             optimizer=keras.optimizers.AdamW(schedule, weight_decay=course.weight_decay),

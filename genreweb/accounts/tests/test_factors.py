@@ -98,6 +98,7 @@ def test_codes_cannot_be_guessed(client: Client, secret: str) -> None:
     assert not is_in(client)
 
 
+@pytest.mark.slow
 def test_a_recovery_code_works_once(client: Client, signed_in: Client, secret: str) -> None:
     codes = signed_in.get("/accounts/2fa/recovery-codes/download/").content.decode().split()
     assert len(codes) == 10
@@ -111,6 +112,7 @@ def test_a_recovery_code_works_once(client: Client, signed_in: Client, secret: s
     assert codes[1] not in signed_in.get("/accounts/2fa/recovery-codes/").content.decode()
 
 
+@pytest.mark.slow
 def test_taking_it_away_needs_the_password_and_takes_the_codes_along(
     client: Client, signed_in: Client, secret: str, person: User
 ) -> None:

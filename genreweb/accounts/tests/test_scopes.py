@@ -158,6 +158,7 @@ def test_old_tokens_keep_working_and_get_a_name(person: User) -> None:
     assert client.get("/api/v1/me/").status_code == 200
 
 
+@pytest.mark.slow
 def test_the_schema_tells_the_scope_of_every_call() -> None:
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
     schema: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]

@@ -138,6 +138,7 @@ def test_too_many_sign_ups_from_one_address_are_refused(client: Client, settings
     assert User.objects.count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_form_sent_twice_at_once_makes_one_account_and_no_error(settings: Settings) -> None:
     # As slow as in earnest: between the look whether an address is free and the row lies the hashing.

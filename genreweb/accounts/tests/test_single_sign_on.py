@@ -137,6 +137,7 @@ def test_with_letters_an_unconfirmed_address_gives_nothing_away(
     assert User.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_somebody_connects_and_disconnects(provider: Provider, person: User, other: User) -> None:
     client = browser(person)
     provider.person["email"] = "somewhere@else.example"
