@@ -45,8 +45,8 @@ class TextWriter:
         lines = [f"{result.name}  ({_clock(result.info.duration)})", f"  {_verdict(prediction)}"]
         if result.info.expected_duration is not None:
             lines.insert(1, f"  {_shortened(result.info)}")
-        if tags := outstanding(_strengths(prediction)):
-            lines.append("  tags: " + ", ".join(tag for group in tags.values() for tag in group))
+        if tags := _outstanding(prediction):
+            lines.append("  tags: " + ", ".join(tags))
         for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
             bar = "█" * round(probability * _BAR_WIDTH)
             lines.append(f"  {label:<{self._width}} {probability:6.1%}  {bar}".rstrip())
@@ -93,7 +93,7 @@ class CsvWriter:
                 *(round(prediction.probabilities[label], 6) for label in self._labels),
                 prediction.style or "",
                 prediction.reason or "",
-                " ".join(tag for group in outstanding(_strengths(prediction)).values() for tag in group),
+                " ".join(_outstanding(prediction)),
             ]
         )
         self._stream.flush()
@@ -171,6 +171,11 @@ def _shortened(info: AudioInfo) -> str:
 def _strengths(prediction: Prediction) -> Mapping[str, Mapping[str, float]]:
     """Calibrated strengths of tags by group; empty where the tagger is not installed or not used."""
     return calibrated(prediction.tags.strengths) if prediction.tags and prediction.music else {}
+
+
+def _outstanding(prediction: Prediction) -> list[str]:
+    """The few tags that describe the track best, group by group."""
+    return [tag for tags in outstanding(_strengths(prediction)).values() for tag in tags]
 
 
 def _verdict(prediction: Prediction) -> str:

@@ -81,12 +81,12 @@ class Tally:
 
     def __init__(self) -> None:
         self._decoded = self._missing = self._lost = 0.0
-        self._decoded_bytes = self._skipped_bytes = 0
+        self._part_bytes = self._skipped_bytes = 0
 
     def add(self, *, decoded: float, decoded_bytes: int, n_bytes: int, missing: float) -> None:
         """Take account of a part: ``decoded_bytes`` of its ``n_bytes`` gave ``decoded`` seconds."""
         self._decoded += decoded
-        self._decoded_bytes += n_bytes
+        self._part_bytes += n_bytes
         self._missing += missing
         if missing > _TOLERANCE_SECONDS and decoded_bytes:
             self._lost += decoded * max(0, n_bytes - decoded_bytes) / decoded_bytes
@@ -97,7 +97,7 @@ class Tally:
 
     def expected_duration(self, duration: float) -> float | None:
         """Seconds that should have been decoded instead of ``duration``; None if hardly any are missing."""
-        missing = self._missing + self._decoded * self._skipped_bytes / max(1, self._decoded_bytes)
+        missing = self._missing + self._decoded * self._skipped_bytes / max(1, self._part_bytes)
         if missing <= max(_TOLERANCE_SECONDS, _TOLERANCE * (duration + missing)):
             return None
         return duration + missing

@@ -23,7 +23,6 @@ FloatArray = NDArray[np.floating[Any]]
 DETECTOR_FILE: Final = "music_detector.npz"
 
 Reason = Literal["no_music", "talk_and_noise", "too_short"]
-REASONS: Final[tuple[Reason, ...]] = ("no_music", "talk_and_noise", "too_short")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             return
         for address in sociallogin.email_addresses:
             # Said to whoever has the address, or where signing up says it too.
-            is_verified = address.verified is True or not verification_is_mandatory()
-            if is_verified and User.objects.filter(email__iexact=address.email).exists():
+            may_say = address.verified is True or not verification_is_mandatory()
+            if may_say and User.objects.filter(email__iexact=address.email).exists():
                 context = {"email": address.email}
                 raise ImmediateHttpResponse(
                     render(request, "socialaccount/address_taken.html", context, status=409)
