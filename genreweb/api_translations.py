@@ -40,7 +40,8 @@ def translate_descriptions(result: Schema, **_given: object) -> Schema:
     if language.partition("-")[0] == SOURCE:
         return result
     catalogue = _catalogue(to_locale(language))
-    return _changed(result, lambda text: _translated(text, catalogue))
+    translated: Schema = _changed(result, lambda text: _translated(text, catalogue))
+    return translated
 
 
 def paragraphs(text: str) -> Iterator[str]:

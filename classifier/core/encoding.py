@@ -93,6 +93,8 @@ TARGETS: Final[Mapping[str, Target]] = {
     )
 }
 """By name."""
+_DEMUXERS: Final = {"adts": "aac"}
+"""Where FFmpeg reads a format by another name than it writes it."""
 
 
 def encode_copy(
@@ -154,21 +156,23 @@ def copy_from(file: BinaryIO, target: Target, *, start: float) -> bytes:
         ``undecodable`` where the file holds no such sound.
     """
     output = io.BytesIO()
-    with av.open(file, format=target.container if target.container != "adts" else "aac") as source:
+    with av.open(file, "r", format=_DEMUXERS.get(target.container, target.container)) as source:
         if not source.streams.audio:
             raise AudioError("undecodable")
         stream = source.streams.audio[0]
-        packets = [packet for packet in source.demux(stream) if packet.size and packet.pts is not None]
+        ticks = start / float(stream.time_base or 1)
+        packets = [
+            (packet.pts, packet) for packet in source.demux(stream) if packet.size and packet.pts is not None
+        ]
         if not packets:
             raise AudioError("undecodable")
+        ends = (pts + (packet.duration or 0) for pts, packet in packets)
+        first = next((place for place, end in enumerate(ends) if end > ticks), len(packets) - 1)
+        zero = packets[first][0]
         with av.open(output, "w", format=target.container) as container:
             copied = container.add_stream_from_template(stream)
-            ends = [float((packet.pts + (packet.duration or 0)) * stream.time_base) for packet in packets]
-            first = next((place for place, end in enumerate(ends) if end > start), len(packets) - 1)
-            zero = packets[first].pts
-            for packet in packets[first:]:
-                packet.pts -= zero
-                packet.dts = packet.pts
+            for pts, packet in packets[first:]:
+                packet.pts = packet.dts = pts - zero
                 packet.stream = copied
                 container.mux(packet)
     return output.getvalue()

@@ -104,7 +104,7 @@ MEDIA_TYPES = {"mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac"}
 @pytest.mark.parametrize("case", ENCODED)
 def test_a_wav_is_encoded(player: Player, track: Track, case: tuple[str, int, str, int]) -> None:
     wanted, limit, codec, bit_rate = case
-    asked = {"format": wanted, "maxBitRate": limit, "estimateContentLength": "true"}
+    asked: dict[str, Any] = {"format": wanted, "maxBitRate": limit, "estimateContentLength": "true"}
     response = player.raw("stream", id=track.pk, **asked)
     assert (response.status_code, response.headers["Content-Type"]) == (200, MEDIA_TYPES[codec])
     content = body(response)
@@ -155,7 +155,7 @@ def test_what_does_not_fit_keeps_its_format_and_is_never_blown_up(
 
 
 def test_a_copy_is_made_once_and_sent_by_range(player: Player, track: Track, worker: list[int]) -> None:
-    asked = {"id": track.pk, "format": "mp3", "maxBitRate": 128}
+    asked: dict[str, Any] = {"id": track.pk, "format": "mp3", "maxBitRate": 128}
     whole = body(player.raw("stream", **asked))
     part = player.raw("stream.view", headers={"Range": "bytes=1000-1999"}, **asked)
     assert (part.status_code, part.headers["Content-Range"]) == (206, f"bytes 1000-1999/{len(whole)}")
@@ -253,9 +253,9 @@ def test_another_sound_has_other_copies(
     assert [name for name in stored() if name.startswith("encoded/")] == []
     Track.objects.filter(pk=track.pk).update(duration=3.0)
     after = player.raw("stream", id=track.pk, format="mp3")
-    content = body(after)
-    assert content != before
-    assert decode(io.BytesIO(content)).info.duration == pytest.approx(3.0, abs=0.06)
+    sent = body(after)
+    assert sent != before
+    assert decode(io.BytesIO(sent)).info.duration == pytest.approx(3.0, abs=0.06)
 
 
 def test_a_deletion_meanwhile_leaves_nothing(track: Track, stored: Stored) -> None:
