@@ -315,7 +315,7 @@ API_ANONYMOUS_CLASSIFY = env.bool("API_ANONYMOUS_CLASSIFY", True)
 """Whether people without an account may have a sound classified; it is not kept."""
 API_CLASSIFY_REQUESTS = env.int("API_CLASSIFY_REQUESTS", 4)
 API_CLASSIFY_REQUESTS_EACH = env.int("API_CLASSIFY_REQUESTS_EACH", 2)
-API_ENCODING_REQUESTS = env.int("API_ENCODING_REQUESTS", 4)
+API_ENCODING_REQUESTS = env.int("API_ENCODING_REQUESTS", 3)
 """How many requests per web process may wait for a copy to be encoded."""
 API_WAITING_REQUESTS = env.int("API_WAITING_REQUESTS", 8)
 """How many requests per web process may wait for their track; each holds one of the server's threads."""
