@@ -79,6 +79,7 @@ fuzz: $(FUZZING) $(TAGGER) $(LIBROSA) $(NODE_MODULES) ## Send a site of its own 
 messages: $(TESTING) $(NODE_MODULES) ## Bring the translations up to date with the code (needs GNU gettext)
 	@$(PY) manage.py makemessages --locale ko --no-location --no-obsolete \
 		$(foreach folder,.venv var var-demo node_modules e2e tools */tests/*,--ignore '$(folder)')
+	@$(PY) -m genreweb.api_translations
 	@$(PY) manage.py compilemessages --locale ko --ignore .venv
 
 audit: $(TESTING) ## Look through the lock files for versions with known weaknesses, where a list can be had

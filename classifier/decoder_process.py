@@ -24,6 +24,7 @@ import numpy.fft  # NumPy imports it on first use, which is too late once the pr
 
 from classifier import confinement
 from classifier.core.audio import SAMPLE_RATE, AudioError, AudioLimits, decode, encode_playback, probe
+from classifier.core.encoding import TARGETS, copy_from, encode_copy
 from classifier.core.file_tags import load_picture_codecs, read_file_tags
 
 LENGTH_BYTES: Final = 4
@@ -89,6 +90,17 @@ def _encode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str,
     return {}
 
 
+def _encode_copy(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
+    encoded = encode_copy(file, TARGETS[request["target"]], bit_rate=request["bit_rate"], limits=limits)
+    _write(output, memoryview(encoded))
+    return {}
+
+
+def _copy_from(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
+    _write(output, memoryview(copy_from(file, TARGETS[request["target"]], start=request["start"])))
+    return {}
+
+
 def _file_tags(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
     tags = read_file_tags(file)
     _write(output, memoryview(tags.cover or b""))
@@ -106,6 +118,8 @@ _ACTIONS: dict[str, Callable[[BinaryIO, int, AudioLimits, dict[str, Any]], Any]]
     "probe": _probe,
     "decode": _decode,
     "encode_playback": _encode,
+    "encode_copy": _encode_copy,
+    "copy_from": _copy_from,
     "file_tags": _file_tags,
 }
 
@@ -169,6 +183,9 @@ def _import_everything() -> None:
         probe(content, limits=limits)
         decode(content, limits=limits, loudness=True)
         read_file_tags(content)
+    for target in TARGETS.values():
+        copy = encode_copy(sound, target, bit_rate=target.default, limits=limits)
+        copy_from(io.BytesIO(copy), target, start=0.05)
     load_picture_codecs()
     for broken in (b"", b"RIFF", encoded[:50]):
         try:

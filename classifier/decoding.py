@@ -38,8 +38,8 @@ from classifier.core.audio import (
     AudioInfo,
     AudioLimits,
 )
-from classifier.core.file_tags import MOST_CHARACTERS, FileTags
-from classifier.core.loudness import Loudness
+from classifier.core.file_tags import FileTags
+from classifier.decoder_answers import info_in, loudness_in, tags_in
 from classifier.decoder_process import LENGTH_BYTES, MOST_MESSAGE_BYTES, READY
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,6 @@ IDLE_SECONDS: Final = 60.0
 START_SECONDS: Final = 120.0
 QUEUE_SECONDS: Final = 20.0
 PROBE_SECONDS: Final = 4
-_MOST_COVER_BYTES = 2**20
 """Of the processor; a file that takes longer is made to."""
 _WALL_FACTOR: Final = 4.0
 """How much longer a deadline is than the processor's time, for a machine that has other things to do."""
@@ -99,7 +98,7 @@ class Decoder:
 
     def probe(self, file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
         """Do `classifier.core.audio.probe`; the errors are those of `decode`."""
-        return _info(self._run(_Task("probe", limits, PROBE_SECONDS, {}), file)[0])
+        return info_in(self._run(_Task("probe", limits, PROBE_SECONDS, {}), file)[0])
 
     def decode(
         self, file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS, loudness: bool = False
@@ -122,8 +121,8 @@ class Decoder:
         samples = np.frombuffer(output, "<f4").astype(np.float32, copy=False)
         try:
             fields = {
-                "info": _info(answer.get("info")),
-                "loudness": _loudness(answer.get("loudness")),
+                "info": info_in(answer.get("info")),
+                "loudness": loudness_in(answer.get("loudness")),
                 "samples": samples,
             }
             return Audio(**{**answer, **fields})
@@ -143,6 +142,22 @@ class Decoder:
         task = _Task("encode_playback", limits, 20 + int(limits.max_duration / 10), more)
         return bytes(self._run(task, file)[1])
 
+    def encode_copy(
+        self, file: BinaryIO, *, target: str, bit_rate: int, limits: AudioLimits = DEFAULT_LIMITS
+    ) -> bytes:
+        """Do `classifier.core.encoding.encode_copy`; the errors are those of `decode`."""
+        more = {"target": target, "bit_rate": bit_rate}
+        return bytes(
+            self._run(_Task("encode_copy", limits, 20 + int(limits.max_duration / 5), more), file)[1]
+        )
+
+    def copy_from(
+        self, file: BinaryIO, *, target: str, start: float, limits: AudioLimits = DEFAULT_LIMITS
+    ) -> bytes:
+        """Do `classifier.core.encoding.copy_from`; the errors are those of `decode`."""
+        more = {"target": target, "start": start}
+        return bytes(self._run(_Task("copy_from", limits, 20, more), file)[1])
+
     def file_tags(self, file: BinaryIO) -> FileTags:
         """Do `classifier.core.file_tags.read_file_tags`; empty tags where reading them fails.
 
@@ -155,7 +170,7 @@ class Decoder:
             answer, cover = self._run(_Task("file_tags", DEFAULT_LIMITS, PROBE_SECONDS, {}), file)
         except AudioError:
             return FileTags()
-        return _tags(answer, bytes(cover))
+        return tags_in(answer, bytes(cover))
 
     def close(self) -> None:
         """End the processes that have nothing to do."""
@@ -319,37 +334,6 @@ def _result(answer: Any, task: _Task) -> Any:
                     raise error
     log.warning("%s failed: %s", task.action, answer)
     raise AudioError("undecodable")
-
-
-def _tags(answer: Any, cover: bytes) -> FileTags:
-    """Take the words and the cover that an answer holds, where they are what they should be."""
-    said = answer if isinstance(answer, dict) else {}
-    words = {
-        name: said[name][:MOST_CHARACTERS]
-        for name in ("title", "artist", "album", "genre")
-        if isinstance(said.get(name), str)
-    }
-    year = said.get("year")
-    is_webp = cover[:4] == b"RIFF" and cover[8:12] == b"WEBP" and len(cover) <= _MOST_COVER_BYTES
-    return FileTags(**words, year=year if isinstance(year, int) else None, cover=cover if is_webp else None)
-
-
-def _info(fields: Any) -> AudioInfo:
-    try:
-        return AudioInfo(**fields)
-    except TypeError as error:
-        raise AudioError("undecodable") from error
-
-
-def _loudness(fields: Any) -> Loudness | None:
-    """Take the loudness that an answer holds, where it is finite numbers."""
-    if not isinstance(fields, dict):
-        return None
-    numbers = [
-        value if isinstance(value, int | float) and math.isfinite(value) else None
-        for value in (fields.get("integrated"), fields.get("true_peak"))
-    ]
-    return Loudness(*numbers)
 
 
 @contextlib.contextmanager

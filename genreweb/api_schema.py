@@ -57,6 +57,7 @@ SCHEMA: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "genreweb.api_operations.describe_responses",
+        "genreweb.api_translations.translate_descriptions",
     ],
     "ENUM_NAME_OVERRIDES": {
         "ScopeEnum": "genreweb.accounts.scopes.Scope",

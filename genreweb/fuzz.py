@@ -4,7 +4,9 @@
 
 Schemathesis makes the requests from the schema. Wrong is an error of the server (5xx), and an answer whose
 status, kind, headers or form the schema does not name. The site is one of its own, with one thing of most
-kinds, and is removed afterwards. Ends with 1 where something was wrong.
+kinds, made as a person makes them: a version that a quick run trained on an approved clip is in service, so
+that every track is outdated and a re-analysis is under way, and another run has begun. Bodies name these
+things too (`NAMED`). The site is removed afterwards. Ends with 1 where something was wrong.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import math
 import struct
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -51,6 +54,9 @@ SUBJECTS = {
     "binned": ("restore_track",),
     "token": ("rename_token",),
     "webhook": ("get_webhook", "change_webhook", "list_webhook_deliveries", "test_webhook"),
+    "run": ("get_training_run",),
+    "active_run": ("cancel_training_run",),
+    "reanalysis": ("get_reanalysis", "steer_reanalysis"),
     "spare_track": ("delete_track",),
     "spare_clip": ("withdraw_clip",),
     "spare_playlist": ("delete_playlist",),
@@ -58,6 +64,22 @@ SUBJECTS = {
     "spare_binned": ("delete_from_bin",),
 }
 """By what they are about, the operations that are sent what there is. What deletes has a thing of its own."""
+NAMED = {
+    "find_path": {"body.from": "tracks", "body.to": "tracks"},
+    "similar_to_many": {"body.tracks[*]": "tracks", "body.unlike[*]": "tracks"},
+    "generate_playlist": {"body.tracks[*]": "tracks", "body.unlike[*]": "tracks"},
+    "make_playlist": {"body.tracks[*]": "tracks"},
+    "add_playlist_tracks": {"body.tracks[*]": "tracks"},
+    "order_playlist_tracks": {"body.tracks[*]": "tracks"},
+    "act_on_tracks": {"body.ids[*]": "doomed"},
+    "review_clips": {"body.[*].id": "clips"},
+}
+"""By operation, the parts of its body that mostly are ids of things that there are, and of which kind.
+
+What may delete several at once is given none that other operations need.
+"""
+_NAMED_SHARE = 0.8
+_RUN_SECONDS = 600
 _UNLIMITED = "1000000/min"
 
 
@@ -72,19 +94,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="OPERATION",
         help="an operation to leave out, by its id: export_features waits for workers on a busy machine",
     )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="OPERATION",
+        help="an operation to look at, by its id; several may be given, without one all are",
+    )
     chosen = parser.parse_args(arguments)
     rates = {f"API_RATE_{name}": _UNLIMITED for name in ("ANON", "USER", "UPLOAD", "CLASSIFY", "LOGIN")}
     with Site(**rates) as site:
-        known = _known(site)
-        (site.folder / "schemathesis.toml").write_text(_configuration(known))
+        known, named = _known(site)
+        (site.folder / "schemathesis.toml").write_text(_configuration(known, named))
         print(f"{site.address} with {known}", flush=True)
         # In the folder that is removed: what was found before would be kept and tried again.
         return subprocess.run(_command(site, chosen), cwd=site.folder, check=False).returncode
 
 
-def _known(site: Site) -> dict[str, str]:
-    """Make what most calls are about, and give a value for the parameter of addresses by their subject."""
+def _known(site: Site) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Make what most calls are about.
+
+    Returns values for the parameters of addresses by their subject, and ids for bodies by their kind.
+    """
     tracks = [_sent(site, hertz)["id"] for hertz in (440, 660, 880, 1100, 1320)]
+    more = [_sent(site, hertz)["id"] for hertz in (1500, 1700, 1900, 2100)]
+    doomed = [_sent(site, hertz)["id"] for hertz in (2300, 2500)]
     clips = [_sent(site, hertz, to="clips", genre="blues", rights="true")["id"] for hertz in (550, 770)]
     batch = _sent(site, 990, to="uploads", part="files")
     lists = [_made(site, "playlists", title=title, tracks=tracks[:2])["id"] for title in "ab"]
@@ -93,8 +127,10 @@ def _known(site: Site) -> dict[str, str]:
     token = _made(site, "tokens", email=site.email, password=site.password)
     for track in tracks[3:]:
         site.request("DELETE", f"/api/v1/tracks/{track}/")
+    run, active_run = _runs(site)
+    reanalysis = _made(site, "reanalyses", scope="mine")["id"]
     _status, versions = site.request("GET", "/api/v1/model-versions/")
-    return {
+    known = {
         "track": _path(id=tracks[0]),
         "clip": _path(id=clips[0]),
         "version": _path(id=versions["results"][0]["id"]),
@@ -107,12 +143,41 @@ def _known(site: Site) -> dict[str, str]:
         "binned": _path(id=tracks[3]),
         "token": _path(token_key=token["id"]),
         "webhook": _path(id=hooks[0]),
+        "run": _path(id=run),
+        "active_run": _path(id=active_run),
+        "reanalysis": _path(id=reanalysis),
         "spare_track": _path(id=tracks[2]),
         "spare_clip": _path(id=clips[1]),
         "spare_playlist": _path(id=lists[1]),
         "spare_webhook": _path(id=hooks[1]),
         "spare_binned": _path(id=tracks[4]),
     }
+    return known, {"tracks": [*tracks[:2], *more], "doomed": doomed, "clips": clips[:1]}
+
+
+def _runs(site: Site) -> tuple[str, str]:
+    """Train a version on one clip and put it into service, begin another run, and give the ids of both."""
+    run = _begun(site, 3000)
+    deadline = time.monotonic() + _RUN_SECONDS
+    while (found := _answered(*site.request("GET", f"/api/v1/training-runs/{run}/")))["status"] != "done":
+        if found["status"] in ("failed", "cancelled") or time.monotonic() > deadline:
+            raise TrialError(f"The run did not finish: {found}")
+        time.sleep(1)
+    version = found["candidate"]
+    _made(site, f"model-versions/{version}/promote", reason="For the requests", override=True)
+    return run, _begun(site, 3300)
+
+
+def _begun(site: Site, hertz: float) -> str:
+    """Have a clip approved, and begin a quick run on it."""
+    clip = _sent(site, hertz, to="clips", genre="blues", rights="true")["id"]
+    deadline = time.monotonic() + _RUN_SECONDS
+    while _answered(*site.request("GET", f"/api/v1/clips/{clip}/"))["status"] == "checking":
+        if time.monotonic() > deadline:
+            raise TrialError("The clip was not checked.")
+        time.sleep(0.5)
+    _made(site, f"clips/{clip}/review", decision="approve")
+    return str(_made(site, "training-runs", kind="quick")["id"])
 
 
 def _sent(site: Site, hertz: float, *, to: str = "tracks", part: str = "file", **fields: str) -> Any:
@@ -139,14 +204,23 @@ def _path(**values: object) -> str:
     return ", ".join(f'"path.{name}" = {json.dumps(value)}' for name, value in values.items())
 
 
-def _configuration(known: Mapping[str, str]) -> str:
+def _configuration(known: Mapping[str, str], named: Mapping[str, Sequence[str]]) -> str:
     """Write Schemathesis' configuration: which calls are about what there is."""
+    parameters: dict[str, list[str]] = {}
+    for subject, operations in SUBJECTS.items():
+        for operation in operations:
+            parameters.setdefault(operation, []).append(known[subject])
+    for operation, places in NAMED.items():
+        parameters.setdefault(operation, []).extend(
+            f'"{place}" = {{ dictionary = "{kind}", probability = {_NAMED_SHARE} }}'
+            for place, kind in places.items()
+        )
+    lists = [f"[dictionaries.{kind}]\nvalues = {json.dumps(list(ids))}\n" for kind, ids in named.items()]
     tables = (
-        f'[[operations]]\ninclude-operation-id = "{operation}"\nparameters = {{ {known[subject]} }}\n'
-        for subject, operations in SUBJECTS.items()
-        for operation in operations
+        f'[[operations]]\ninclude-operation-id = "{operation}"\nparameters = {{ {", ".join(given)} }}\n'
+        for operation, given in parameters.items()
     )
-    return "\n".join(tables)
+    return "\n".join([*lists, *tables])
 
 
 def _command(site: Site, chosen: argparse.Namespace) -> list[str]:
@@ -163,6 +237,7 @@ def _command(site: Site, chosen: argparse.Namespace) -> list[str]:
             "--continue-on-failure",
         ),
         *(part for name in (*LEFT_OUT, *chosen.leave_out) for part in ("--exclude-operation-id", name)),
+        *(part for name in chosen.only for part in ("--include-operation-id", name)),
     ]
 
 

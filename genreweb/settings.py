@@ -159,6 +159,9 @@ QUOTA_DAILY_MINUTES = env.int("QUOTA_DAILY_MINUTES", 6_000)
 STORAGE_RESERVE_BYTES = env.int("STORAGE_RESERVE_MB", 500) * 2**20
 """Free space that uploads leave: a database on a full disk stops the whole site."""
 
+ENCODED_COPIES_BYTES = env.int("ENCODED_COPIES_MB", 2_000) * 2**20
+"""How much the copies that players asked for may take together; 0: nothing is encoded for them."""
+
 # --- sound: what is let in ------------------------------------------------------------------------------
 AUDIO_MIN_SECONDS = env.float("AUDIO_MIN_SECONDS", 1.0)
 AUDIO_MAX_SECONDS = env.float("AUDIO_MAX_SECONDS", 20 * 60.0)
@@ -312,6 +315,8 @@ API_ANONYMOUS_CLASSIFY = env.bool("API_ANONYMOUS_CLASSIFY", True)
 """Whether people without an account may have a sound classified; it is not kept."""
 API_CLASSIFY_REQUESTS = env.int("API_CLASSIFY_REQUESTS", 4)
 API_CLASSIFY_REQUESTS_EACH = env.int("API_CLASSIFY_REQUESTS_EACH", 2)
+API_ENCODING_REQUESTS = env.int("API_ENCODING_REQUESTS", 3)
+"""How many requests per web process may wait for a copy to be encoded."""
 API_WAITING_REQUESTS = env.int("API_WAITING_REQUESTS", 8)
 """How many requests per web process may wait for their track; each holds one of the server's threads."""
 API_EVENT_STREAMS = env.int("API_EVENT_STREAMS", 400)

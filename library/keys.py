@@ -16,6 +16,11 @@ class _Track(Protocol):
     def container(self) -> str: ...
 
 
+class _Copy(Protocol):
+    @property
+    def track_id(self) -> uuid.UUID: ...
+
+
 class _Analysis(Protocol):
     @property
     def track_id(self) -> uuid.UUID: ...
@@ -38,6 +43,10 @@ def sound_key(track: _Track, filename: str) -> str:
 
 def rendition_key(track: _Track, filename: str) -> str:
     return f"renditions/{track.id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
+
+
+def encoded_key(copy: _Copy, filename: str) -> str:
+    return f"encoded/{copy.track_id.hex[:2]}/{uuid.uuid4()}{safe_suffix(filename)}"
 
 
 def cover_key(track: _Track, filename: str) -> str:

@@ -11,6 +11,7 @@ from library.services import (
     analysis,
     batches,
     classify,
+    copies,
     explanations,
     features,
     lenses,
@@ -32,6 +33,11 @@ def analyse_track(track_id: str) -> None:
 @shared_task
 def explain(explanation_id: int) -> None:
     explanations.explain(explanation_id=explanation_id)
+
+
+@shared_task
+def encode(copy_id: int) -> None:
+    copies.encode(copy_id=copy_id)
 
 
 @shared_task(ignore_result=False)
@@ -58,6 +64,8 @@ def measure_features(track_id: str) -> bool:
 def sweep() -> None:
     analysis.sweep()
     batches.sweep()
+    copies.sweep()
+    copies.forget_least_used()
     explanations.sweep()
     reanalysis.sweep()
     resumable.sweep()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
-from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from classifier.core.audio_info import DEFAULT_LIMITS, AudioError, AudioInfo, AudioLimits
+from classifier.core.encoding import TARGETS, FrameEncoder
 from classifier.core.sources import Source, open_source
 
 PLAYBACK_MEDIA_TYPE = "audio/mpeg"
@@ -31,6 +31,8 @@ _PLAYABLE = {
 # WebM is left out: recordings of browsers contain neither their duration nor an index, so that no browser can
 # seek in them.
 _BIT_RATE = {1: 112_000, 2: 192_000}
+# Made once and kept: it may take its time.
+_MP3 = replace(TARGETS["mp3"], options={})
 
 
 def is_browser_playable(info: AudioInfo) -> bool:
@@ -71,7 +73,10 @@ def encode_playback(
         open_source(file, limits=limits) as source,
         av.open(output, "w", format="mp3") as container,
     ):
-        encoder = _Mp3Encoder(container, source.info)
+        channels = 1 if source.info.channels == 1 else 2
+        encoder = FrameEncoder(
+            container, _MP3, channels=channels, rate=source.info.sample_rate, bit_rate=_BIT_RATE[channels]
+        )
         for frame in _frames_between(source, limits, start, end):
             rendered += frame.samples / frame.sample_rate
             encoder.push(frame)
@@ -80,45 +85,6 @@ def encode_playback(
     if rendered + 0.01 < limits.min_duration:
         raise AudioError("too_short", minimum=limits.min_duration)
     return output.getvalue()
-
-
-class _Mp3Encoder:
-    """Resamples frames, whose format may change, to the format of one MP3 stream and encodes them."""
-
-    def __init__(self, container: OutputContainer, info: AudioInfo) -> None:
-        channels = 1 if info.channels == 1 else 2
-        self._container = container
-        self._rate = 48000 if info.sample_rate % 8000 == 0 else 44100
-        self._stream = container.add_stream("libmp3lame", rate=self._rate)
-        self._stream.layout = "mono" if channels == 1 else "stereo"
-        self._stream.format = "fltp"
-        self._stream.bit_rate = _BIT_RATE[channels]
-        self._resampler: AudioResampler | None = None
-        self._shape: tuple[str, str, int] | None = None
-
-    def push(self, frame: AudioFrame) -> None:
-        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if self._resampler is None or shape != self._shape:
-            self._flush()
-            self._shape = shape
-            self._resampler = AudioResampler(
-                "fltp", self._stream.layout, self._rate, self._stream.frame_size, {"rematrix_maxval": "1.0"}
-            )
-        frame.pts = None
-        self._encode(self._resampler.resample(frame))
-
-    def finish(self) -> None:
-        self._flush()
-        self._container.mux(self._stream.encode(None))
-
-    def _flush(self) -> None:
-        if self._resampler is not None:
-            self._encode(self._resampler.resample(None))
-
-    def _encode(self, frames: Iterable[AudioFrame]) -> None:
-        for frame in frames:
-            frame.pts = None
-            self._container.mux(self._stream.encode(frame))
 
 
 def _frames_between(source: Source, limits: AudioLimits, start: float, end: float) -> Iterator[AudioFrame]:

@@ -19,8 +19,10 @@ def register(names: Callable[[], Iterable[str]]) -> None:
 
 
 def stored_files() -> Iterator[str]:
-    """Name the files of all rows; one may come twice."""
+    """Name the files of all rows; one may come twice. What can be made again (`IN_BACKUPS`) is left out."""
     for model in _models_with_files():
+        if not getattr(model, "IN_BACKUPS", True):
+            continue
         for field in _file_fields(model):
             rows = model._default_manager.exclude(**{f"{field.name}": ""}).order_by()
             yield from rows.values_list(field.name, flat=True).iterator(chunk_size=5000)

@@ -158,6 +158,8 @@ def test_sounds_of_strangers_are_decoded_in_a_process_of_their_own() -> None:
         "classifier.core.audio.decode",
         "classifier.core.audio.encode_playback",
         "classifier.core.playback.encode_playback",
+        "classifier.core.encoding.encode_copy",
+        "classifier.core.encoding.copy_from",
         "classifier.core.sources.open_source",
         "classifier.core.file_tags.read_file_tags",
     }

@@ -64,11 +64,11 @@ class PlaylistSerializer(serializers.ModelSerializer[Playlist]):
     def get_mine(self, playlist: Playlist) -> bool:
         return bool(playlist.owner_id == self.context["request"].user.pk)
 
-    @extend_schema_field(OpenApiTypes.DATETIME)
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_created(self, playlist: Playlist) -> str | None:
         return playlist.created.isoformat() if self.get_mine(playlist) else None
 
-    @extend_schema_field(OpenApiTypes.DATETIME)
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_changed(self, playlist: Playlist) -> str | None:
         return playlist.changed.isoformat() if self.get_mine(playlist) else None
 

@@ -3,6 +3,7 @@
 from library.keys import (
     archive_key,
     cover_key,
+    encoded_key,
     explanation_key,
     picture_key,
     rendition_key,
@@ -11,6 +12,7 @@ from library.keys import (
 )
 from library.models.analyses import TAG_EMBEDDING_SIZE, Analysis, NotableTag
 from library.models.batches import UploadBatch, UploadEntry
+from library.models.encoded import EncodedCopy
 from library.models.explanations import Explanation
 from library.models.features import TrackFeatures
 from library.models.lenses import TrackLens
@@ -39,6 +41,7 @@ __all__ = [
     "TAG_EMBEDDING_SIZE",
     "TITLE_LENGTH",
     "Analysis",
+    "EncodedCopy",
     "Explanation",
     "LearnedWeights",
     "MapProjection",
@@ -59,6 +62,7 @@ __all__ = [
     "WatchedFile",
     "archive_key",
     "cover_key",
+    "encoded_key",
     "explanation_key",
     "findable",
     "holding",

@@ -29,6 +29,7 @@ class Task(StrEnum):
 
     ANALYSE_TRACK = "library.tasks.analyse_track"
     EXPLAIN = "library.tasks.explain"
+    ENCODE = "library.tasks.encode"
     FIT_MAP = "library.tasks.fit_map"
     UNPACK = "library.tasks.unpack"
     CLASSIFY_SCRATCH = "library.tasks.classify_scratch"
@@ -54,6 +55,16 @@ def send_explanation(pk: int) -> bool:
 def send_explanation_on_commit(pk: int) -> None:
     """Put an explanation on the queue once its row is committed."""
     transaction.on_commit(lambda: send_explanation(pk), robust=True)
+
+
+def send_copy(pk: int) -> bool:
+    """Put an encoded copy on the interactive queue; False if the broker is unreachable."""
+    return put(Task.ENCODE, pk, INTERACTIVE)
+
+
+def send_copy_on_commit(pk: int) -> None:
+    """Put an encoded copy on the queue once its row is committed."""
+    transaction.on_commit(lambda: send_copy(pk), robust=True)
 
 
 def send_map(pk: int) -> bool:

@@ -10,7 +10,7 @@ from django.core.files.storage import Storage, default_storage
 from django.utils import timezone
 
 from classifier import version_files
-from library.models import Analysis, Explanation, Track, UploadBatch, UploadPart
+from library.models import Analysis, EncodedCopy, Explanation, Track, UploadBatch, UploadPart
 from library.services.classify import SCRATCH
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _BATCH = 500
 def tidy() -> int:
     """Delete stored files older than GRACE that belong to no row; return their number."""
     removed = tidy_folders(
-        ("sounds", "renditions", "covers", "pictures", "batches", "resumable", SCRATCH, "healthz"),
+        ("sounds", "renditions", "covers", "encoded", "pictures", "batches", "resumable", SCRATCH, "healthz"),
         known=_known,
     )
     return removed + version_files.tidy(grace=GRACE)
@@ -65,6 +65,7 @@ def _known(names: list[str]) -> set[str]:
     known: set[str] = set()
     for field in ("sound", "rendition", "cover"):
         known.update(Track.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
+    known.update(EncodedCopy.objects.filter(file__in=names).values_list("file", flat=True))
     for field in Analysis.PICTURES:
         known.update(Analysis.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
     known.update(UploadBatch.objects.filter(archive__in=names).values_list("archive", flat=True))

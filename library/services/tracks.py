@@ -24,7 +24,7 @@ from classifier.core.audio import AudioError, AudioInfo, AudioLimits
 from genreweb.accounts.models import User
 from genreweb.free_space import has_room
 from library.errors import TrackError
-from library.models import TITLE_LENGTH, Analysis, Explanation, Track, TrackQuerySet
+from library.models import TITLE_LENGTH, Analysis, EncodedCopy, Explanation, Track, TrackQuerySet
 from library.services import queue, quotas
 
 log = logging.getLogger(__name__)
@@ -168,7 +168,10 @@ def write(field: FieldFile, file: File[bytes], name: str) -> None:
 def replace_sound(
     *, track: Track, file: File[bytes], name: str, info: AudioInfo, sha256: str, **fields: Any
 ) -> None:
-    """Replace the sound of a track, set further fields, and queue it; old files are deleted on commit."""
+    """Replace the sound of a track, set further fields, and queue it; old files are deleted on commit.
+
+    So are encoded copies of the old sound; a worker that makes one thereby loses its claim.
+    """
     old = [(field, getattr(track, field).name or "") for field in ("sound", "rendition", "cover")]
     file.seek(0)
     describe(track, info)
@@ -191,6 +194,9 @@ def replace_sound(
                 tries=0,
                 queued_at=timezone.now(),
             )
+            copies = EncodedCopy.objects.filter(track=track)
+            old += [("encoded", name) for name in copies.values_list("file", flat=True)]
+            copies.delete()
             queue.send_on_commit(track.pk, bulk=True)
             transaction.on_commit(lambda: _remove(old))
     except BaseException:
@@ -254,6 +260,8 @@ def _stored_files(tracks: TrackQuerySet) -> Iterable[tuple[str, str]]:
     fields = ("sound", "rendition", "cover")
     for names in tracks.values_list(*fields):
         yield from zip(fields, names, strict=True)
+    for name in EncodedCopy.objects.filter(track__in=tracks).values_list("file", flat=True):
+        yield "encoded", name
     for names in Analysis.objects.filter(track__in=tracks).values_list(*Analysis.PICTURES):
         for name in names:
             yield "picture", name

@@ -6,6 +6,8 @@ from typing import Final
 
 from django.utils.translation import gettext
 
+from library.errors import TrackError
+
 GENERIC: Final = 0
 MISSING: Final = 10
 CLIENT_TOO_OLD: Final = 20
@@ -16,6 +18,8 @@ CONFLICTING_AUTHENTICATION: Final = 43
 INVALID_KEY: Final = 44
 NOT_ALLOWED: Final = 50
 NOT_FOUND: Final = 70
+
+_RETRY_SECONDS: Final = 10
 
 
 class SubsonicError(Exception):
@@ -31,14 +35,19 @@ class SubsonicError(Exception):
         HTTP status; players expect 200 with nearly every error.
     help_url : bool
         Whether the answer links to where API tokens are made.
+    retry_after : int
+        Seconds after which the same call may succeed; 0 where that is not known.
     """
 
-    def __init__(self, code: int, message: str, *, status: int = 200, help_url: bool = False) -> None:
+    def __init__(
+        self, code: int, message: str, *, status: int = 200, help_url: bool = False, retry_after: int = 0
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.help_url = help_url
+        self.retry_after = retry_after
 
 
 def missing(name: str) -> SubsonicError:
@@ -54,3 +63,12 @@ def invalid(name: str) -> SubsonicError:
 def not_found() -> SubsonicError:
     """Also for what is somebody else's: nobody learns that it exists."""
     return SubsonicError(NOT_FOUND, gettext("The requested data was not found."))
+
+
+def of_track(error: TrackError) -> SubsonicError:
+    """Say what is wrong with a track's sound, or that the site cannot give it now."""
+    if error.code == "file_missing":
+        return not_found()
+    if error.is_ours:
+        return SubsonicError(GENERIC, error.message, status=503, retry_after=_RETRY_SECONDS)
+    return SubsonicError(GENERIC, error.message)

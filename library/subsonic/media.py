@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Final
 
 from django.conf import settings
@@ -12,48 +11,61 @@ from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRed
 from django.utils.http import content_disposition_header
 
 from genreweb.media import serve
+from genreweb.media_types import media_type
 from genreweb.storage import download_url
+from library.errors import TrackError
 from library.models import Playlist, Track, TrackQuerySet
-from library.services import playlists
+from library.services import copies, playlists
 from library.subsonic import ids
 from library.subsonic.calls import Call
-from library.subsonic.errors import not_found
+from library.subsonic.errors import not_found, of_track
+from library.subsonic.formats import AS_IT_IS, Encoded, chosen, chosen_of_those_there, suffix
 from library.subsonic.pictures import scaled
 
-_AS_IT_IS: Final = "raw"
 _MOST_BIT_RATE: Final = 2**31 - 1
+_MOST_SECONDS: Final = 10**6
 _MOST_SIDE: Final = 2**15
 
 
 def stream(call: Call) -> HttpResponseBase:
-    """Send a sound; what browsers cannot play is sent as they can, unless it is asked for as it is.
-
-    Nothing is encoded for a player: ``format`` and ``maxBitRate`` choose among the files that the site has.
-    """
+    """Send a sound: as it is, as browsers can play it, or in the format and bit rate that is asked for."""
     track = call.track()
     wanted = call.parameters.text("format").lower()
     most = call.parameters.number("maxBitRate", 0, most=_MOST_BIT_RATE)
-    return _sent(call, track.sound if wanted == _AS_IT_IS else _file_for(track, wanted, most))
+    offset = call.parameters.number("timeOffset", 0, most=_MOST_SECONDS)
+    if wanted == AS_IT_IS:
+        return _sent(call, track.sound)
+    if not copies.are_made():
+        return _sent(call, chosen_of_those_there(track, wanted, most))
+    # The last second is there for whoever asks for what follows.
+    offset = min(offset, max(0, int(track.duration or 0) - 1))
+    found = chosen(track, wanted, most, later=offset > 0)
+    return _encoded(call, track, found, offset) if isinstance(found, Encoded) else _sent(call, found)
 
 
-def _file_for(track: Track, wanted: str, most: int) -> FieldFile:
-    """Choose a file of the wanted format and of at most so many kbit/s (0: any), as near as there is one."""
-    if not track.rendition:
-        return track.sound
-    files = [track.rendition, track.sound]
-    files = [file for file in files if _suffix(file) == wanted] or files
-    if len(files) == 1 or not most or not track.duration:
-        return files[0]
-    # Bytes of the whole file: a stored size costs no look at what is in it.
-    largest = most * 1000 / 8 * track.duration
-    sizes = {file: track.size if file is track.sound else _size(file) for file in files}
-    return next((file for file in files if sizes[file] <= largest), min(files, key=sizes.__getitem__))
+def _encoded(call: Call, track: Track, wanted: Encoded, offset: int) -> HttpResponseBase:
+    """Send a copy, by range if that is asked for; or what follows after some seconds of it."""
+    try:
+        name = copies.file_of(
+            track=track, target=wanted.target, bit_rate=wanted.bit_rate, caller=f"user {call.user.pk}"
+        )
+        if not offset:
+            return _sent_as(call, name)
+        content = copies.part_of(name=name, target=wanted.target, start=float(offset))
+    except TrackError as error:
+        raise of_track(error) from error
+    headers = {
+        "Accept-Ranges": "none",
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HttpResponse(content, content_type=media_type(name), headers=headers)
 
 
 def download(call: Call) -> HttpResponseBase:
     """Send the file that somebody gave, unchanged, under the title of its track."""
     track = call.track()
-    filename = f"{track.title}.{_suffix(track.sound)}".replace("/", "_")
+    filename = f"{track.title}.{suffix(track.sound)}".replace("/", "_")
     return _sent(call, track.sound, filename=filename)
 
 
@@ -110,19 +122,11 @@ def _first_with_picture(tracks: TrackQuerySet) -> Track | None:
     return covered or tracks.filter(current__isnull=False).first()
 
 
-def _suffix(file: FieldFile) -> str:
-    return PurePosixPath(str(file.name)).suffix.removeprefix(".").lower()
-
-
-def _size(file: FieldFile) -> int:
-    try:
-        return int(file.size)
-    except OSError as error:
-        raise not_found() from error
-
-
 def _sent(call: Call, file: FieldFile, *, filename: str = "") -> HttpResponseBase:
-    name = str(file.name)
+    return _sent_as(call, str(file.name), filename=filename)
+
+
+def _sent_as(call: Call, name: str, *, filename: str = "") -> HttpResponseBase:
     if settings.S3_BUCKET:
         # The bucket sends ranges by itself; through this process each would be the whole file.
         return HttpResponseRedirect(download_url(name, filename) if filename else default_storage.url(name))

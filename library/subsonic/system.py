@@ -7,15 +7,18 @@ from typing import Any
 from django.utils.translation import gettext
 
 from genreweb.accounts.scopes import Scope
+from library.services import copies
 from library.subsonic.calls import CATALOGUE, MINE, Call, folders
 from library.subsonic.errors import NOT_ALLOWED, SubsonicError
 
 EXTENSIONS = ("apiKeyAuthentication", "formPost", "sonicSimilarity")
+OFFSET = "transcodeOffset"
 
 
 def extensions() -> dict[str, Any]:
     """Name the extensions of OpenSubsonic that this server has; anybody may ask."""
-    return {"openSubsonicExtensions": [{"name": name, "versions": [1]} for name in EXTENSIONS]}
+    names = (*EXTENSIONS, OFFSET) if copies.are_made() else EXTENSIONS
+    return {"openSubsonicExtensions": [{"name": name, "versions": [1]} for name in names]}
 
 
 def ping(call: Call) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def call(request: HttpRequest, name: str) -> HttpResponseBase:
     except SubsonicError as error:
         help_url = request.build_absolute_uri(reverse("accounts:account"))
         answer = envelope.failure(error, form, help_url=help_url)
-        if error.status == _TOO_MANY:
-            answer["Retry-After"] = str(request.__dict__["seconds_to_wait"])
+        if error.retry_after:
+            answer["Retry-After"] = str(error.retry_after)
     response = answer if isinstance(answer, HttpResponseBase) else envelope.success(answer, form)
     api_rates.add_headers(request, response)
     return response
@@ -120,6 +120,6 @@ def _count(request: HttpRequest, user: User | None) -> None:
     counted.user = user or AnonymousUser()
     throttle: BaseThrottle = api_rates.UserRateThrottle() if user else api_rates.AnonRateThrottle()
     if not throttle.allow_request(counted, None):  # type: ignore[arg-type]  # these look at no view
-        request.__dict__["seconds_to_wait"] = math.ceil(throttle.wait() or 1)
         sentence = gettext("Too many requests. Try again in a while.")
-        raise SubsonicError(GENERIC, sentence, status=_TOO_MANY)
+        seconds = math.ceil(throttle.wait() or 1)
+        raise SubsonicError(GENERIC, sentence, status=_TOO_MANY, retry_after=seconds)

@@ -24,6 +24,18 @@ def schema() -> dict[str, Any]:
     return dict(json.loads(out.getvalue()))
 
 
+def test_what_words_say_may_be_null_may_be_null_by_its_type(schema: dict[str, Any]) -> None:
+    named = re.compile(r"\bnull\b", re.IGNORECASE)
+    astray = {
+        (name, field)
+        for name, found in schema["components"]["schemas"].items()
+        for field, part in found.get("properties", {}).items()
+        if named.search(part.get("description", ""))
+        and not re.search('"nullable": true|NullEnum', json.dumps(part))
+    }
+    assert astray == set()
+
+
 def test_every_operation_is_described(schema: dict[str, Any]) -> None:
     operations = {
         (method, path): operation

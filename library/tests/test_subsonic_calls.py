@@ -64,7 +64,9 @@ def test_objects_lists_and_texts_in_xml(owner: User, done_track: Callable[..., T
     assert genre is not None
     assert (genre.text, genre.get("songCount")) == ("blues", "1")
     listed = root("getOpenSubsonicExtensions").findall(f"{NAMESPACE}openSubsonicExtensions")
-    assert [each.get("name") for each in listed] == ["apiKeyAuthentication", "formPost", "sonicSimilarity"]
+    assert [each.get("name") for each in listed] == [
+        *("apiKeyAuthentication", "formPost", "sonicSimilarity", "transcodeOffset")
+    ]
     version = listed[0].find(f"{NAMESPACE}versions")
     assert version is not None
     assert version.text == "1"

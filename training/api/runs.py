@@ -94,10 +94,16 @@ class RunSummarySerializer(serializers.ModelSerializer[TrainingRun]):
         source="epochs", read_only=True, help_text="0 where there are none, as for a quick run."
     )
     eta_s = serializers.FloatField(
-        source="eta_seconds", read_only=True, help_text="Seconds left, about; null once it is over."
+        source="eta_seconds",
+        read_only=True,
+        allow_null=True,
+        help_text="Seconds left, about; null once it is over.",
     )
     candidate = serializers.IntegerField(
-        source="candidate_id", read_only=True, help_text="The id of the model version it made, else null."
+        source="candidate_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The id of the model version it made, else null.",
     )
     error = serializers.SerializerMethodField(help_text="Why it failed, else null.")
 
