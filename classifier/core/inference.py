@@ -88,14 +88,19 @@ class Classifier:
         """Whether predictions for a track's samples are joined with the tagger's output."""
         return self._tagger is not None
 
-    def tag(self, samples: FloatArray) -> TagOutput | None:
+    def tag(self, samples: FloatArray, *, levelled: bool = False) -> TagOutput | None:
         """Tag (n_samples,) mono samples at 22,050 Hz; None where the version does not use the tagger.
 
         A sound in which music is hard to hear is tagged once more, equalised.
+
+        Parameters
+        ----------
+        levelled
+            Whether the sound is given to the tagger at a common level too, for similar tracks.
         """
         if self._tagger is None or self.ensemble is None:
             return None
-        found = self._tagger.tag(samples)
+        found = self._tagger.tag(samples, levelled=levelled)
         if self.ensemble.is_recording(found):
             return replace(found, equalised=tag_equalised(self._tagger, samples))
         return found

@@ -70,6 +70,10 @@ _INPUT_VERSION: Final = "7k"
 _FIRST_TREBLE_BAND = 78
 """The first mel band whose centre is well above 4 kHz (4.5 kHz)."""
 _NARROW = 0.01
+FRAME_POWER: Final = 33.7
+"""Sum of the mel bands of a frame at the common level, on average: the median of recorded music."""
+_POWER_SCALE: Final = 10_000.0
+"""What the power is multiplied by before its logarithm is taken."""
 
 
 class TaggerError(ValueError):
@@ -118,6 +122,8 @@ class TagOutput:
         Whether there is nothing above 4 kHz, as on a telephone.
     equalised
         The output for the same sound after `classifier.core.equalisation`; None where that was not needed.
+    levelled
+        What MSD gives for its patches at a common level; None where nobody asked.
     """
 
     start: NDArray[np.float64]
@@ -126,6 +132,7 @@ class TagOutput:
     asked: Mapping[str, IntArray]
     narrow: bool = False
     equalised: TagOutput | None = None
+    levelled: PatchTags | None = None
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -212,6 +219,7 @@ class Tagger:
         networks: Collection[str] | None = None,
         step: int = PATCH_FRAMES,
         treble: bool = False,
+        levelled: bool = False,
     ) -> TagOutput:
         """Tag patches spread evenly over a track.
 
@@ -229,17 +237,23 @@ class Tagger:
             As in `patch_starts`.
         treble
             Whether the network is given what lies above 7 kHz too: see `EMPTIED_FROM_BAND`.
+        levelled
+            As in `tag_patches`.
         """
         cut = patches_of(samples, sample_rate=sample_rate, most=most, step=step, treble=treble)
-        return self.tag_patches(cut, networks=networks)
+        return self.tag_patches(cut, networks=networks, levelled=levelled)
 
-    def tag_patches(self, cut: CutPatches, *, networks: Collection[str] | None = None) -> TagOutput:
+    def tag_patches(
+        self, cut: CutPatches, *, networks: Collection[str] | None = None, levelled: bool = False
+    ) -> TagOutput:
         """Tag patches that are already cut, of one track, in order.
 
         Parameters
         ----------
         networks
             Which to ask; all where None.
+        levelled
+            Whether to run MSD on them at a common level too, for neighbours that do not depend on loudness.
         """
         wanted = self.networks if networks is None else networks
         every = {name: EVERY.get(name, 1) for name in self.networks if name in wanted}
@@ -247,9 +261,34 @@ class Tagger:
             name: np.arange(min(n // 2, len(cut.start) - 1), len(cut.start), n) for name, n in every.items()
         }
         given = {name: self.networks[name].run(cut.log_mel[places]) for name, places in asked.items()}
+        at_one_level = at_common_level(cut.log_mel)[asked["msd"]] if levelled else None
         return TagOutput(
-            start=cut.start, level=cut.level, networks=given, asked=asked, narrow=_is_narrow(cut.log_mel)
+            start=cut.start,
+            level=cut.level,
+            networks=given,
+            asked=asked,
+            narrow=_is_narrow(cut.log_mel),
+            levelled=None if at_one_level is None else self.networks["msd"].run(at_one_level),
         )
+
+
+def at_common_level(log_mel: FloatArray) -> FloatArray:
+    """Bring the patches of a track by one gain to the level of `FRAME_POWER`.
+
+    Parameters
+    ----------
+    log_mel
+        (n, PATCH_FRAMES, N_MELS) ``log10(1 + 10000 power)``.
+
+    Returns
+    -------
+    (n, PATCH_FRAMES, N_MELS) float32; a silent track stays silent.
+    """
+    power = np.expm1(log_mel * np.float32(math.log(10)))
+    mean = float(power.sum(axis=2, dtype=np.float64).mean()) / _POWER_SCALE
+    if mean <= 0:
+        return log_mel
+    return np.asarray(np.log1p(power * np.float32(FRAME_POWER / mean)) / np.float32(math.log(10)), np.float32)
 
 
 def _is_narrow(log_mel: FloatArray) -> bool:

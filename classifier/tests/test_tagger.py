@@ -18,6 +18,8 @@ from classifier.core.tagger import (
     Tagger,
     TaggerError,
 )
+from classifier.core.verdict import pool_tags
+from classifier.synthesis import styles
 
 
 def noise(seconds: float, *, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -149,6 +151,30 @@ def test_a_track_is_tagged(installed: Tagger) -> None:
         assert given.pooled.shape[0] == len(places)
         assert np.isfinite(given.pooled).all()
         assert ((given.probabilities > 0) & (given.probabilities < 1)).all()
+
+
+def test_the_common_level_does_not_depend_on_the_sounds_own() -> None:
+    loud = tagger.patches_of(noise(7.0), sample_rate=SAMPLE_RATE).log_mel
+    soft = tagger.patches_of(0.05 * noise(7.0), sample_rate=SAMPLE_RATE).log_mel
+    levelled = tagger.at_common_level(loud)
+    np.testing.assert_allclose(tagger.at_common_level(soft), levelled, atol=1e-3)
+    power = np.expm1(levelled * np.log(10)) / 10_000
+    assert power.sum(axis=2).mean() == pytest.approx(tagger.FRAME_POWER, rel=1e-3)
+    assert not tagger.at_common_level(np.zeros_like(loud)).any()
+
+
+def test_a_softer_copy_has_the_same_embedding_at_the_common_level(installed: Tagger) -> None:
+    sound = styles.rock(1, 8.0)
+    loud, soft = (installed.tag(gain * sound, levelled=True) for gain in (1.0, 0.1))
+    assert loud.levelled is not None
+    assert soft.levelled is not None
+    own = np.abs(loud.networks["msd"].embedding - soft.networks["msd"].embedding).mean()
+    assert np.abs(loud.levelled.embedding - soft.levelled.embedding).mean() < 0.1 * own
+    tags = pool_tags(loud, version="v")
+    assert tags.levelled is not None
+    assert tags.levelled.shape == tags.row.shape
+    np.testing.assert_allclose(tags.levelled[-200:], loud.levelled.embedding.mean(axis=0), rtol=1e-5)
+    assert installed.tag(sound).levelled is None
 
 
 def test_a_network_that_is_not_wanted_is_not_asked(installed: Tagger) -> None:
