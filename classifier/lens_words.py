@@ -32,7 +32,8 @@ _WORDS: Final = {
     BLEND: (
         _("Everything"),
         _(
-            "Found by the sound, the harmony, the timbre and the tags together. The named genre plays no part in it."
+            "Found by the sound, the harmony, the timbre and the tags together. The named genre plays no "
+            "part in it."
         ),
     ),
     SOUND: (

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters
-from classifier.core.tagger import FRAME_POWER, N_FFT, N_MELS, SAMPLE_RATE
+from classifier.core.tagger_input import FRAME_POWER, N_FFT, N_MELS, SAMPLE_RATE
 
 FloatArray = NDArray[np.float32]
 Float64 = NDArray[np.float64]

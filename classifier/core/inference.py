@@ -26,7 +26,8 @@ from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.recordings import tag_equalised
-from classifier.core.tagger import CutPatches, Tagger, TagOutput
+from classifier.core.tagger import Tagger, TagOutput
+from classifier.core.tagger_input import CutPatches
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 

@@ -251,7 +251,7 @@ def corrected_distance(distance: float, isolation: float) -> float:
     isolation
         Of the neighbour, as `isolation_of` gives it.
     """
-    return min(distance * max(isolation, _LEAST_ISOLATION) ** (-_CORRECTION / 2), 2.0)
+    return min(distance * float(max(isolation, _LEAST_ISOLATION) ** (-_CORRECTION / 2)), 2.0)
 
 
 def _centred(strengths: Mapping[str, float], slugs: tuple[str, ...]) -> FloatArray:

@@ -42,7 +42,8 @@ from classifier.core.lenses import (
     vectors_of,
 )
 from classifier.core.tag_storage import EMBEDDING_SIZE
-from classifier.core.tagger import Tagger, at_common_level, default_folder, patches_of
+from classifier.core.tagger import Tagger, default_folder
+from classifier.core.tagger_input import at_common_level, patches_of
 from classifier.core.tags import calibrated, version_of
 from classifier.core.timbre import timbre
 from classifier.core.verdict import pool_tags

@@ -8,7 +8,7 @@ from django.db.models.functions import Cast
 class Migration(migrations.Migration):
     # The blend has other dimensions: its rows are made anew in the background, as all lenses of version 3 are.
     dependencies = [
-        ("library", "0019_own_tracks_index"),
+        ("library", "0020_encoded_copies"),
     ]
 
     operations = [
