@@ -31,7 +31,10 @@ class LensWords:
 _WORDS: Final = {
     BLEND: (
         _("Everything"),
-        _("Found by the sound, the harmony and the tags together. The named genre plays no part in it."),
+        _(
+            "Found by the sound, the harmony, the timbre and the tags together. The named genre plays no "
+            "part in it."
+        ),
     ),
     SOUND: (
         _("Sound"),

@@ -193,6 +193,7 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "descriptor": _numbers(analysis.descriptor),
         "embedding": _numbers(analysis.embedding),
         "tag_embedding": _numbers(analysis.tag_embedding),
+        "levelled_features": _numbers(analysis.levelled_features),
         "timbre": _numbers(analysis.timbre),
         "fingerprint": analysis.fingerprint,
         "explanation": analysis.requested_explanation.summary if analysis.requested_explanation else None,

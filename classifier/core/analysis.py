@@ -106,7 +106,7 @@ def analyse(
     features = extract(audio.samples, params)
     peaks = pictures.waveform_peaks(audio.samples)
     clock.begin("classify")
-    tagged = classifier.tag(audio.samples)
+    tagged = classifier.tag(audio.samples, levelled=True)
     samples = audio.samples if classifier.needs_samples else None
     del audio  # a third of the memory that a long track needs
     prediction = classifier.predict(
@@ -208,7 +208,12 @@ def describe_file(
     audio = decoder(file, limits=limits)
     features = extract(audio.samples, params)
     samples = audio.samples
-    prediction = classifier.predict(features.mel_power, duration=audio.info.duration, samples=samples)
+    prediction = classifier.predict(
+        features.mel_power,
+        duration=audio.info.duration,
+        samples=samples,
+        tagged=classifier.tag(samples, levelled=True),
+    )
     return Description(
         descriptor=descriptor(features.chroma),
         descriptor_version=DESCRIPTOR_VERSION,

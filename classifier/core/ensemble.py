@@ -16,7 +16,8 @@ from classifier.core.music_detection import DETECTOR_FILE, MusicDetector, assess
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.recordings import DEFAULT_PARAMS as RECORDING_PARAMS
 from classifier.core.recordings import RECORDING_HEAD_FILE, classify_recording, input_version
-from classifier.core.tagger import PATCH_SECONDS, Tagger, TagOutput
+from classifier.core.tagger import Tagger, TagOutput
+from classifier.core.tagger_input import PATCH_SECONDS
 from classifier.core.verdict import HEAD_FILE, TaggerHead, VerdictParams, join, patch_tags, pool_tags
 
 METADATA_KEY: Final = "ensemble"

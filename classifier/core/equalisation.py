@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters
-from classifier.core.tagger import N_FFT, N_MELS, SAMPLE_RATE
+from classifier.core.tagger_input import FRAME_POWER, N_FFT, N_MELS, SAMPLE_RATE
 
 FloatArray = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 MOST_DB: Final = 12.0
 """Largest gain or loss of a mel band."""
-FRAME_POWER: Final = 33.7
-"""Sum of the mel bands of a frame afterwards, on average: the median of recorded music."""
 
 _LEVEL_BAND_HZ: Final = (430.0, 5170.0)
 _SMOOTHED_BANDS: Final = 9

@@ -26,7 +26,8 @@ from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.recordings import tag_equalised
-from classifier.core.tagger import CutPatches, Tagger, TagOutput
+from classifier.core.tagger import Tagger, TagOutput
+from classifier.core.tagger_input import CutPatches
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 
@@ -88,14 +89,19 @@ class Classifier:
         """Whether predictions for a track's samples are joined with the tagger's output."""
         return self._tagger is not None
 
-    def tag(self, samples: FloatArray) -> TagOutput | None:
+    def tag(self, samples: FloatArray, *, levelled: bool = False) -> TagOutput | None:
         """Tag (n_samples,) mono samples at 22,050 Hz; None where the version does not use the tagger.
 
         A sound in which music is hard to hear is tagged once more, equalised.
+
+        Parameters
+        ----------
+        levelled
+            Whether the sound is given to the tagger at a common level too, for similar tracks.
         """
         if self._tagger is None or self.ensemble is None:
             return None
-        found = self._tagger.tag(samples)
+        found = self._tagger.tag(samples, levelled=levelled)
         if self.ensemble.is_recording(found):
             return replace(found, equalised=tag_equalised(self._tagger, samples))
         return found

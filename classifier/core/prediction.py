@@ -33,12 +33,15 @@ class TrackTags:
         (200,) float32, the part of `row` that is MSD's embedding.
     version
         Names the weights of the tagger.
+    levelled
+        As `row`, of the sound at a common level; None where nobody asked for it.
     """
 
     strengths: Mapping[str, float]
     row: NDArray[np.float32]
     embedding: NDArray[np.float32]
     version: str
+    levelled: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core.equalisation import equalise
-from classifier.core.tagger import MOST_PATCHES, PATCH_FRAMES, Tagger, TagOutput, patches_of
+from classifier.core.tagger import Tagger, TagOutput
+from classifier.core.tagger_input import MOST_PATCHES, PATCH_FRAMES, patches_of
 from classifier.core.verdict import TaggerHead, head_probabilities
 
 FloatArray = NDArray[np.float32]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -184,9 +184,13 @@ def pool_tags(output: TagOutput, *, version: str) -> TrackTags:
     """
     values = {name: _mean(output, name, patches.probabilities) for name, patches in output.networks.items()}
     msd = output.networks["msd"]
-    return _track_tags(
+    tags = _track_tags(
         values, _mean(output, "msd", msd.pooled), _mean(output, "msd", msd.embedding), version=version
     )
+    if output.levelled is None:
+        return tags
+    parts = (output.levelled.pooled, output.levelled.embedding)
+    return replace(tags, levelled=np.concatenate([_mean(output, "msd", part) for part in parts]))
 
 
 def patch_tags(output: TagOutput, *, version: str) -> list[TrackTags]:

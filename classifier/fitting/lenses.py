@@ -11,7 +11,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,24 +19,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import chroma
-from classifier.core.audio import decode
+from classifier.core.audio import SAMPLE_RATE, decode
 from classifier.core.chroma import descriptor, transposed
 from classifier.core.dataset import DatasetError
 from classifier.core.features import extract
 from classifier.core.lenses import (
+    BLEND,
     CONSTANTS_FILE,
     FITTED,
     HARMONY,
     HARMONY_ANY_KEY,
     SIZES,
     SOUND,
+    SOUND_OLDER,
     TIMBRE,
+    Constants,
     Facts,
     Projection,
     inputs_of,
+    spacing,
     unit,
+    vectors_of,
 )
+from classifier.core.tag_storage import EMBEDDING_SIZE
 from classifier.core.tagger import Tagger, default_folder
+from classifier.core.tagger_input import at_common_level, patches_of
 from classifier.core.tags import calibrated, version_of
 from classifier.core.timbre import timbre
 from classifier.core.verdict import pool_tags
@@ -44,10 +51,16 @@ from classifier.fitting.data import sound_channels
 
 FloatArray = NDArray[np.float32]
 
-WITHIN: Final = {SOUND: 0.85, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
+WITHIN: Final = {SOUND: 0.5, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
 """How much of the covariance within songs is taken out; the rest is the identity."""
-ALTERED: Final = {"level": 3.0, "opus": 1.5, "noise": 1.5, "slower": 0.5, "faster": 0.5}
+ALTERED: Final = {"level": 0.5, "opus": 1.5, "noise": 1.5, "slower": 1.0, "faster": 1.0}
 """How much what each alteration changes counts beside what differs between the halves of a song."""
+POOLED_SCALE: Final = 4.0
+"""By how much the pooled channels of the tagger weigh less in *sound* than the values of its embedding."""
+OLDER_PENALTY: Final = 0.03
+"""Of the ridge regression that estimates *sound* from an embedding at the track's own level."""
+WIDEST: Final = 0.75
+"""The quantile of the reference songs' own spacing from which on a track counts as apart from others."""
 FITTED_ON: Final = "train"
 """The part of the data set that the lenses are fitted on."""
 
@@ -65,11 +78,12 @@ class Halves:
 def facts_of(samples: FloatArray, tagger: Tagger | None) -> Facts:
     """What an analysis would hold of a sound at 22,050 Hz."""
     features = extract(samples)
-    tags = pool_tags(tagger.tag(samples), version=tagger.version) if tagger else None
+    tags = pool_tags(tagger.tag(samples, levelled=True), version=tagger.version) if tagger else None
     return Facts(
         descriptor=descriptor(features.chroma),
         descriptor_version=chroma.DESCRIPTOR_VERSION,
         embedding=tags.embedding if tags else None,
+        levelled=tags.levelled if tags else None,
         tagger_version=version_of(tags) if tags else "",
         timbre=timbre(features.mfcc),
         strengths=calibrated(tags.strengths) if tags else {},
@@ -85,6 +99,10 @@ def fit(lens: str, halves: Halves) -> Projection:
     """
     scale = halves.whole.std(axis=0) if lens in (SOUND, TIMBRE) else np.ones(halves.whole.shape[1])
     scale = np.maximum(scale, 1e-6)
+    if lens == SOUND:
+        # Some pooled channels stand still in the clips that a lens is fitted on.
+        scale = np.maximum(scale, 0.1 * np.median(scale))
+        scale[:-EMBEDDING_SIZE] *= POOLED_SCALE
     mean = halves.whole.mean(axis=0)
     covariance = _covariance((halves.first - halves.second) / scale)
     for name, altered in halves.altered.items():
@@ -97,6 +115,27 @@ def fit(lens: str, halves: Halves) -> Projection:
     rows = unit(np.asarray((halves.whole - mean) @ whitening, np.float32))
     _values, directions = np.linalg.eigh(rows.T.astype(np.float64) @ rows)
     matrix = whitening @ directions[:, ::-1][:, : SIZES[lens]]
+    return Projection(mean.astype(np.float32), matrix.astype(np.float32))
+
+
+def fit_older(facts: Sequence[tuple[Facts, Facts, Facts]], sound: Projection) -> Projection:
+    """Fit an estimate of *sound* from embeddings of clips and their halves at their own level."""
+    pairs = [
+        (part.embedding, part.levelled)
+        for clip in facts
+        for part in clip
+        if part.embedding is not None and part.levelled is not None
+    ]
+    given = np.stack([embedding for embedding, _ in pairs]).astype(np.float64)
+    wanted = sound(np.stack([levelled for _, levelled in pairs])).astype(np.float64)
+    scale = np.maximum(given.std(axis=0), 1e-6)
+    mean = given.mean(axis=0)
+    rows = (given - mean) / scale
+    moments = rows.T @ rows / len(rows) + OLDER_PENALTY * np.eye(len(mean))
+    centred = wanted - wanted.mean(axis=0)
+    matrix = np.linalg.solve(moments, rows.T @ centred / len(rows)) / scale[:, None]
+    # A projection has no intercept, so the mean is moved by what the matrix takes to it.
+    mean = mean - wanted.mean(axis=0) @ np.linalg.pinv(matrix)
     return Projection(mean.astype(np.float32), matrix.astype(np.float32))
 
 
@@ -114,7 +153,7 @@ def examples_of(
     Parameters
     ----------
     embeddings
-        (n, 200) of the altered clips, by alteration.
+        (n, n_features) of the altered clips at a common level, by alteration.
     """
     inputs = [[inputs_of(part) for part in clip] for clip in facts]
 
@@ -147,8 +186,13 @@ def _samples(path: Path) -> FloatArray:
         return decode(file).samples
 
 
-def altered_embeddings(samples: FloatArray, tagger: Tagger, *, seed: int) -> dict[str, FloatArray]:
-    """Embeddings of a clip that was made 6 to 18 dB softer, encoded, played over noise, slower or faster."""
+def altered_features(samples: FloatArray, tagger: Tagger, *, seed: int) -> dict[str, FloatArray]:
+    """Tag a clip that was made 6 to 18 dB softer, encoded, played over noise, slower or faster.
+
+    Returns
+    -------
+    (n_features,) at a common level, by alteration.
+    """
     from librosa.effects import time_stretch
 
     rng = np.random.default_rng([7, seed])
@@ -160,12 +204,13 @@ def altered_embeddings(samples: FloatArray, tagger: Tagger, *, seed: int) -> dic
         "slower": time_stretch(samples, rate=rng.uniform(0.93, 0.97)),
         "faster": time_stretch(samples, rate=rng.uniform(1.03, 1.07)),
     }
-    return {
-        name: pool_tags(
-            tagger.tag(sound.astype(np.float32), networks=("msd",)), version=tagger.version
-        ).embedding
-        for name, sound in made.items()
-    }
+    return {name: _levelled(sound.astype(np.float32), tagger) for name, sound in made.items()}
+
+
+def _levelled(samples: FloatArray, tagger: Tagger) -> FloatArray:
+    cut = patches_of(samples, sample_rate=SAMPLE_RATE)
+    output = tagger.tag_patches(replace(cut, log_mel=at_common_level(cut.log_mel)), networks=("msd",))
+    return pool_tags(output, version=tagger.version).row
 
 
 def whole_clips(data: Path) -> list[dict[str, str]]:
@@ -191,8 +236,8 @@ def whole_clips(data: Path) -> list[dict[str, str]]:
 
 def fit_all(
     data: Path, tagger: Tagger, *, on_clip: Callable[[int, int], None] = lambda done, total: None
-) -> Mapping[str, Projection]:
-    """Fit every lens on the whole clips of the train part.
+) -> Constants:
+    """Fit every lens on the whole clips of the train part, which become the reference songs too.
 
     Raises
     ------
@@ -206,19 +251,34 @@ def fit_all(
     for done, (number, row) in enumerate(clips, start=1):
         path = Path(row["path"])
         facts.append(halves_of(path, tagger))
-        embeddings.append(altered_embeddings(_samples(path), tagger, seed=number))
+        embeddings.append(altered_features(_samples(path), tagger, seed=number))
         on_clip(done, len(clips))
     by_alteration = {name: np.stack([each[name] for each in embeddings]) for name in embeddings[0]}
-    return {lens: fit(lens, halves) for lens, halves in examples_of(facts, by_alteration).items()}
+    projections = {lens: fit(lens, halves) for lens, halves in examples_of(facts, by_alteration).items()}
+    projections[SOUND_OLDER] = fit_older(facts, projections[SOUND])
+    wholes = [whole for whole, _first, _second in facts]
+    return _with_reference(Constants(projections, tagger.version, np.empty((0, SIZES[BLEND])), 1.0), wholes)
 
 
-def write(projections: Mapping[str, Projection], tagger: Tagger, path: Path) -> None:
+def _with_reference(fitted: Constants, wholes: Sequence[Facts]) -> Constants:
+    reference = np.stack([vectors_of(whole, fitted)[BLEND] for whole in wholes])
+    own = spacing(reference, among=reference)
+    return replace(fitted, reference=reference, widest=float(np.quantile(own, WIDEST)))
+
+
+def write(fitted: Constants, path: Path) -> None:
     """Write the constants that `classifier.core.lenses.constants` reads."""
-    arrays: dict[str, Any] = {f"{lens}_mean": fitted.mean for lens, fitted in projections.items()}
-    arrays |= {f"{lens}_matrix": fitted.matrix for lens, fitted in projections.items()}
+    arrays: dict[str, Any] = {f"{lens}_mean": each.mean for lens, each in fitted.projections.items()}
+    arrays |= {f"{lens}_matrix": each.matrix for lens, each in fitted.projections.items()}
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
-        np.savez_compressed(file, tagger=np.array(tagger.version), **arrays)
+        np.savez_compressed(
+            file,
+            tagger=np.array(fitted.tagger),
+            reference=fitted.reference.astype(np.float16),
+            widest=np.array(fitted.widest),
+            **arrays,
+        )
     partial.replace(path)
 
 
@@ -233,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{done}/{total}", file=sys.stderr)
 
     tagger = Tagger.load(default_folder())
-    write(fit_all(options.data, tagger, on_clip=report), tagger, options.out)
+    write(fit_all(options.data, tagger, on_clip=report), options.out)
 
 
 if __name__ == "__main__":

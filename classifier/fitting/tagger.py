@@ -21,16 +21,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.core.tagger import (
-    FORMAT_VERSION,
-    METADATA_FILE,
-    MSD_TAGS,
-    MTT_TAGS,
-    N_MELS,
-    PATCH_FRAMES,
-    LiteRtTagger,
-    model_file,
-)
+from classifier.core.tagger import FORMAT_VERSION, METADATA_FILE, MSD_TAGS, MTT_TAGS, LiteRtTagger, model_file
+from classifier.core.tagger_input import N_MELS, PATCH_FRAMES
 
 FloatArray = NDArray[np.float32]
 Arrays = Mapping[str, FloatArray]

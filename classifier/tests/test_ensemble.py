@@ -18,7 +18,8 @@ from classifier.core.errors import ReleaseError
 from classifier.core.inference import Classifier
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.recordings import RECORDING_HEAD_FILE, input_version
-from classifier.core.tagger import MSD_TAGS, PATCH_SECONDS, PatchTags, TagOutput
+from classifier.core.tagger import MSD_TAGS, PatchTags, TagOutput
+from classifier.core.tagger_input import PATCH_SECONDS
 from classifier.core.verdict import DEFAULT_PARAMS, HEAD_FILE, TaggerHead, pool_tags
 from classifier.releases import current_release
 

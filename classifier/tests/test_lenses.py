@@ -11,7 +11,18 @@ from classifier.core import keys, retrieval
 from classifier.core.chroma import DESCRIPTOR_VERSION, descriptor, transposed
 from classifier.core.features import extract
 from classifier.core.key_invariants import SIZE, key_invariants
-from classifier.core.lenses import HARMONY, HARMONY_ANY_KEY, LENSES, SIZES, Facts, constants, vectors_of
+from classifier.core.lenses import (
+    HARMONY,
+    HARMONY_ANY_KEY,
+    LENSES,
+    SIZES,
+    Facts,
+    constants,
+    corrected_distance,
+    isolation_of,
+    spacing,
+    vectors_of,
+)
 from classifier.core.tags import TAGS, Strengths
 from classifier.core.timbre import TIMBRE_SIZE, timbre
 from classifier.fitting.lenses import Halves, facts_of, fit
@@ -32,6 +43,7 @@ def facts(seed: int) -> Facts:
         descriptor=descriptor(chroma),
         descriptor_version=DESCRIPTOR_VERSION,
         embedding=rng.normal(size=200).astype(np.float32),
+        levelled=rng.normal(size=len(constants().projections["sound"].mean)).astype(np.float32),
         tagger_version=f"{constants().tagger}-1",
         timbre=rng.normal(size=TIMBRE_SIZE).astype(np.float32),
         strengths=strengths(rng),
@@ -52,22 +64,49 @@ def test_the_blend_adds_up_squared_distances_by_its_weights() -> None:
     apart = {lens: float(np.square(first[lens] - second[lens]).sum()) for lens in LENSES}
     same_tags = replace(facts(2), strengths=facts(1).strengths)
     blended = float(np.square(first["blend"] - vectors_of(same_tags)["blend"]).sum())
-    weights = np.square([1.0, 0.5, 0.9])
-    expected = (weights[0] * apart["sound"] + weights[1] * apart["harmony"]) / weights.sum()
-    assert blended == pytest.approx(expected, rel=1e-4)
+    sound, harmony, tags, timbre = np.square([1.0, 0.4, 1.1, 0.7])
+    expected = sound * apart["sound"] + harmony * apart["harmony"] + timbre * apart["timbre"]
+    assert blended == pytest.approx(expected / (sound + harmony + tags + timbre), rel=1e-4)
+
+
+def test_sound_is_estimated_for_analyses_from_before_the_common_level() -> None:
+    now, before = facts(1), replace(facts(1), levelled=None)
+    assert list(vectors_of(before)) == list(LENSES)
+    assert np.linalg.norm(vectors_of(before)["sound"]) == pytest.approx(1.0, abs=1e-5)
+    assert not np.allclose(vectors_of(now)["sound"], vectors_of(before)["sound"])
+
+
+def test_a_track_among_many_reference_songs_is_moved_away() -> None:
+    fitted = constants()
+    own = spacing(fitted.reference, among=fitted.reference)
+    crowded, apart = fitted.reference[own.argmin()], fitted.reference[own.argmax()]
+    assert isolation_of(crowded) < 0.8
+    assert isolation_of(apart) == 1.0
+    assert corrected_distance(0.5, isolation_of(apart)) == 0.5
+    assert corrected_distance(0.5, isolation_of(crowded)) > 0.52
+    assert corrected_distance(0.0, isolation_of(crowded)) == 0.0
+    # However crowded it is, and however far.
+    assert corrected_distance(1.9, 1e-9) == 2.0
+
+
+def test_spacing_leaves_the_track_itself_out() -> None:
+    rng = np.random.default_rng(5)
+    songs = rng.normal(size=(12, 4)).astype(np.float32)
+    squared = np.square(songs[0] - songs[1:]).sum(axis=1)
+    assert spacing(songs[:1], among=songs)[0] == pytest.approx(np.sort(squared)[:10].mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("change", "left"),
     [
         (
-            {"embedding": None, "tagger_version": "", "strengths": {}},
+            {"embedding": None, "levelled": None, "tagger_version": "", "strengths": {}},
             ["harmony", "harmony_any_key", "timbre"],
         ),
         ({"tagger_version": "another-1"}, ["harmony", "harmony_any_key", "timbre", "mood"]),
         # Other inputs of the same weights: near enough to be compared.
         ({"tagger_version": f"{constants().tagger.partition('.')[0]}-1"}, list(LENSES)),
-        ({"timbre": None}, ["blend", "sound", "harmony", "harmony_any_key", "mood"]),
+        ({"timbre": None}, ["sound", "harmony", "harmony_any_key", "mood"]),
         ({"descriptor_version": "0"}, ["sound", "timbre", "mood"]),
         ({"strengths": {"mood": {"happy": 0.5}}}, ["sound", "harmony", "harmony_any_key", "timbre"]),
     ],

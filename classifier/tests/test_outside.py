@@ -14,11 +14,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from classifier.core import tagger as taggers
+from classifier.core import tagger_input
 from classifier.core.audio import decode
 from classifier.core.dataset import DatasetError
 from classifier.core.ensemble import entry_for
 from classifier.core.inference import Classifier, Prediction
-from classifier.core.tagger import N_MELS, Tagger, TaggerError, patches_of_spectrogram
+from classifier.core.tagger import Tagger, TaggerError
+from classifier.core.tagger_input import N_MELS, patches_of_spectrogram
 from classifier.core.verdict import DEFAULT_PARAMS
 from classifier.fitting.artifact.outside_text import card_section, evaluation_section, weaknesses
 from classifier.fitting.evaluation.outside import figures, measuring, speech
@@ -271,9 +273,9 @@ def test_a_kept_spectrogram_is_tagged_as_its_sound(installed: Tagger) -> None:
 
 def test_a_short_spectrogram_is_repeated_and_a_strange_one_refused() -> None:
     cut = patches_of_spectrogram(np.ones((50, N_MELS), np.float32))
-    assert cut.log_mel.shape == (1, taggers.PATCH_FRAMES, N_MELS)
-    assert (cut.log_mel[:, :, : taggers.EMPTIED_FROM_BAND] == 1).all()
-    assert not cut.log_mel[:, :, taggers.EMPTIED_FROM_BAND :].any()
+    assert cut.log_mel.shape == (1, tagger_input.PATCH_FRAMES, N_MELS)
+    assert (cut.log_mel[:, :, : tagger_input.EMPTIED_FROM_BAND] == 1).all()
+    assert not cut.log_mel[:, :, tagger_input.EMPTIED_FROM_BAND :].any()
     for strange in (np.ones((N_MELS, 50)), np.ones((0, N_MELS)), np.ones(N_MELS)):
         with pytest.raises(ValueError, match="expected"):
             patches_of_spectrogram(strange.astype(np.float32))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.core import tagger
+from classifier.core import tagger, tagger_input
 from classifier.core.ensemble import Ensemble
 from classifier.core.music_detection import MusicDetector
 from classifier.core.prediction import Prediction, Segment
@@ -166,13 +166,13 @@ def test_a_head_is_fitted_stored_and_read_again(tmp_path: Path) -> None:
 
 # --- the tagger ------------------------------------------------------------------------------------------
 def test_overlapping_patches_reach_from_the_first_frame_to_the_last() -> None:
-    assert tagger.patch_starts(tagger.PATCH_FRAMES, step=31).tolist() == [0]
-    starts = tagger.patch_starts(10 * tagger.SAMPLE_RATE // tagger.HOP_LENGTH, step=31)
+    assert tagger_input.patch_starts(tagger_input.PATCH_FRAMES, step=31).tolist() == [0]
+    starts = tagger_input.patch_starts(10 * tagger_input.SAMPLE_RATE // tagger_input.HOP_LENGTH, step=31)
     assert starts[0] == 0
-    assert starts[-1] == 625 - tagger.PATCH_FRAMES
+    assert starts[-1] == 625 - tagger_input.PATCH_FRAMES
     assert len(starts) == 15
     assert np.ptp(np.diff(starts)) <= 1
-    assert len(tagger.patch_starts(100_000, most=24, step=31)) == 24
+    assert len(tagger_input.patch_starts(100_000, most=24, step=31)) == 24
 
 
 def test_the_tagger_is_given_drowned_music_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.core import tagger
-from classifier.core.tagger import (
-    EMPTIED_FROM_BAND,
-    HOP_LENGTH,
-    N_MELS,
-    PATCH_FRAMES,
-    SAMPLE_RATE,
-    Tagger,
-    TaggerError,
-)
+from classifier.core import tagger, tagger_input
+from classifier.core.tagger import Tagger, TaggerError
+from classifier.core.tagger_input import EMPTIED_FROM_BAND, HOP_LENGTH, N_MELS, PATCH_FRAMES, SAMPLE_RATE
+from classifier.core.verdict import pool_tags
+from classifier.synthesis import styles
 
 
 def noise(seconds: float, *, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -41,7 +36,7 @@ def test_log_mel_is_what_librosa_gives() -> None:
     )
     expected = np.log10(1 + 10_000 * power).T
 
-    cut = tagger.patches_of(samples, sample_rate=SAMPLE_RATE)
+    cut = tagger_input.patches_of(samples, sample_rate=SAMPLE_RATE)
 
     assert len(cut.log_mel) == 2
     for patch, start in zip(cut.log_mel, cut.start, strict=True):
@@ -50,7 +45,7 @@ def test_log_mel_is_what_librosa_gives() -> None:
         np.testing.assert_allclose(patch[:, :EMPTIED_FROM_BAND], heard, atol=1e-4)
         assert not patch[:, EMPTIED_FROM_BAND:].any(), "nothing above 7 kHz"
 
-    whole = tagger.patches_of(samples, sample_rate=SAMPLE_RATE, treble=True)
+    whole = tagger_input.patches_of(samples, sample_rate=SAMPLE_RATE, treble=True)
     first = round(whole.start[0] * SAMPLE_RATE / HOP_LENGTH)
     np.testing.assert_allclose(whole.log_mel[0], expected[first : first + PATCH_FRAMES], atol=1e-4)
 
@@ -62,8 +57,8 @@ def test_a_sound_at_the_platforms_rate_gives_what_it_gives_at_the_taggers() -> N
         time = np.arange(int(seconds * rate)) / rate
         return np.asarray(np.sum([0.1 * np.sin(2 * np.pi * f * time) for f in tones], axis=0), np.float32)
 
-    expected = tagger.patches_of(sound(SAMPLE_RATE), sample_rate=SAMPLE_RATE).log_mel
-    got = tagger.patches_of(sound(22_050), sample_rate=22_050).log_mel
+    expected = tagger_input.patches_of(sound(SAMPLE_RATE), sample_rate=SAMPLE_RATE).log_mel
+    got = tagger_input.patches_of(sound(22_050), sample_rate=22_050).log_mel
 
     assert got.max() > 1
     np.testing.assert_allclose(got, expected, atol=0.01)
@@ -73,12 +68,12 @@ def test_what_lies_above_the_taggers_range_does_not_fold_into_it() -> None:
     time = np.arange(4 * 22_050) / 22_050
     samples = (0.5 * np.sin(2 * np.pi * 9_000 * time)).astype(np.float32)
 
-    assert tagger.patches_of(samples, sample_rate=22_050).log_mel.max() < 0.01
+    assert tagger_input.patches_of(samples, sample_rate=22_050).log_mel.max() < 0.01
 
 
 @pytest.mark.parametrize("n_frames", [PATCH_FRAMES, 400, 1876, 15_000])
 def test_patches_cover_the_track_evenly(n_frames: int) -> None:
-    starts = tagger.patch_starts(n_frames, most=12)
+    starts = tagger_input.patch_starts(n_frames, most=12)
 
     assert len(starts) == min(n_frames // PATCH_FRAMES, 12)
     assert starts[0] >= 0
@@ -91,7 +86,7 @@ def test_patches_cover_the_track_evenly(n_frames: int) -> None:
 def test_a_sound_shorter_than_a_patch_is_repeated() -> None:
     short = noise(0.5, rate=22_050)
 
-    cut = tagger.patches_of(short, sample_rate=22_050)
+    cut = tagger_input.patches_of(short, sample_rate=22_050)
 
     assert cut.log_mel.shape == (1, PATCH_FRAMES, N_MELS)
     assert cut.log_mel[0, :, :EMPTIED_FROM_BAND].min(axis=1).max() > 0, "no frame is silent"
@@ -100,12 +95,12 @@ def test_a_sound_shorter_than_a_patch_is_repeated() -> None:
 @pytest.mark.parametrize("samples", [np.zeros(0, np.float32), np.zeros((2, 50_000), np.float32)])
 def test_what_is_no_sound_is_refused(samples: np.ndarray) -> None:
     with pytest.raises(ValueError, match="one dimension"):
-        tagger.patches_of(samples, sample_rate=SAMPLE_RATE)
+        tagger_input.patches_of(samples, sample_rate=SAMPLE_RATE)
 
 
 def test_a_rate_that_is_not_known_is_refused() -> None:
     with pytest.raises(ValueError, match="44100"):
-        tagger.patches_of(noise(4), sample_rate=44_100)
+        tagger_input.patches_of(noise(4), sample_rate=44_100)
 
 
 def written(folder: Path, **changes: object) -> Path:
@@ -149,6 +144,30 @@ def test_a_track_is_tagged(installed: Tagger) -> None:
         assert given.pooled.shape[0] == len(places)
         assert np.isfinite(given.pooled).all()
         assert ((given.probabilities > 0) & (given.probabilities < 1)).all()
+
+
+def test_the_common_level_does_not_depend_on_the_sounds_own() -> None:
+    loud = tagger_input.patches_of(noise(7.0), sample_rate=SAMPLE_RATE).log_mel
+    soft = tagger_input.patches_of(0.05 * noise(7.0), sample_rate=SAMPLE_RATE).log_mel
+    levelled = tagger_input.at_common_level(loud)
+    np.testing.assert_allclose(tagger_input.at_common_level(soft), levelled, atol=1e-3)
+    power = np.expm1(levelled * np.log(10)) / 10_000
+    assert power.sum(axis=2).mean() == pytest.approx(tagger_input.FRAME_POWER, rel=1e-3)
+    assert not tagger_input.at_common_level(np.zeros_like(loud)).any()
+
+
+def test_a_softer_copy_has_the_same_embedding_at_the_common_level(installed: Tagger) -> None:
+    sound = styles.rock(1, 8.0)
+    loud, soft = (installed.tag(gain * sound, levelled=True) for gain in (1.0, 0.1))
+    assert loud.levelled is not None
+    assert soft.levelled is not None
+    own = np.abs(loud.networks["msd"].embedding - soft.networks["msd"].embedding).mean()
+    assert np.abs(loud.levelled.embedding - soft.levelled.embedding).mean() < 0.1 * own
+    tags = pool_tags(loud, version="v")
+    assert tags.levelled is not None
+    assert tags.levelled.shape == tags.row.shape
+    np.testing.assert_allclose(tags.levelled[-200:], loud.levelled.embedding.mean(axis=0), rtol=1e-5)
+    assert installed.tag(sound).levelled is None
 
 
 def test_a_network_that_is_not_wanted_is_not_asked(installed: Tagger) -> None:

@@ -18,15 +18,8 @@ if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("TensorFlow has no wheel for this Python", allow_module_level=True)
 
 from classifier.core.activations import sigmoid
-from classifier.core.tagger import (
-    METADATA_FILE,
-    MSD_TAGS,
-    N_MELS,
-    PATCH_FRAMES,
-    Tagger,
-    TaggerError,
-    default_folder,
-)
+from classifier.core.tagger import METADATA_FILE, MSD_TAGS, Tagger, TaggerError, default_folder
+from classifier.core.tagger_input import N_MELS, PATCH_FRAMES
 from classifier.fitting import tagger as conversion
 from genreweb.embedded.paths import REPOSITORY
 
@@ -53,7 +46,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def patches() -> np.ndarray:
     """Log-mel of beating chords and noise, so that every kind of filter has something to answer."""
-    from classifier.core.tagger import patches_of
+    from classifier.core.tagger_input import patches_of
 
     time = np.arange(7 * 16_000) / 16_000
     beat = np.exp(-((time * 2) % 1) * 6)

@@ -27,8 +27,8 @@ from library.services.similar import MOST, Conditions, similar
 from library.services.sound_queries import query_of_sound
 
 _LENSES = (
-    "What is compared: `blend` (sound, harmony and tags together; unless said otherwise), `sound` (voices, "
-    "instruments, production), `harmony`, `harmony_any_key` (whatever the key), `timbre` or `mood`."
+    "What is compared: `blend` (sound, harmony, timbre and tags together; unless said otherwise), `sound` "
+    "(voices, instruments, production), `harmony`, `harmony_any_key` (whatever the key), `timbre` or `mood`."
 )
 
 

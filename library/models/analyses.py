@@ -9,7 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import VectorField
+from pgvector.django import HalfVectorField, VectorField
 
 from classifier.core.chroma import DESCRIPTOR_SIZE
 from classifier.core.tags import outstanding
@@ -60,6 +60,7 @@ class Analysis(models.Model):
     embedding = VectorField(_("embedding"), null=True)
     tag_embedding = VectorField(_("embedding of the tagger"), dimensions=TAG_EMBEDDING_SIZE, null=True)
     # Null where the analysis is older than these columns.
+    levelled_features = HalfVectorField(_("features of the tagger at a common level"), null=True)
     timbre = VectorField(_("timbre"), dimensions=TIMBRE_SIZE, null=True)
     fingerprint = ArrayField(models.IntegerField(), verbose_name=_("fingerprint"), null=True)
     key = models.CharField(_("key"), max_length=10, blank=True, default="", db_default="")
@@ -84,7 +85,7 @@ class Analysis(models.Model):
     timings = models.JSONField(_("seconds per step"), default=dict)
 
     LONG_COLUMNS: ClassVar = (
-        *("descriptor", "embedding", "tag_embedding", "timbre", "fingerprint"),
+        *("descriptor", "embedding", "tag_embedding", "levelled_features", "timbre", "fingerprint"),
         *("timeline", "peaks"),
     )
     PICTURES = ("spectrogram", "mel", "chroma", "mfcc")

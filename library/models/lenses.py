@@ -30,6 +30,8 @@ class TrackLens(models.Model):
     `public` and `owner` repeat what the track says, so that public rows have an index of their own and a
     person's rows are found at once. Of what is in the bin both are empty, so that nothing finds it. A trigger
     of the database keeps them in step with the track.
+
+    `isolation` is that of `classifier.core.lenses.isolation_of`; null but for the blend.
     """
 
     track = models.ForeignKey(
@@ -48,6 +50,7 @@ class TrackLens(models.Model):
     lens = models.CharField(_("lens"), max_length=20)
     version = models.CharField(_("version"), max_length=20, default=current_version)
     vector = HalfVectorField(_("vector"))
+    isolation = models.FloatField(_("distance from reference songs"), null=True)
 
     class Meta:
         verbose_name = _("lens of a track")

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from classifier.core.analysis import TrackAnalysis
 from classifier.core.keys import key_of
-from classifier.core.lenses import VERSION, Facts, vectors_of
+from classifier.core.lenses import BLEND, VERSION, Facts, isolation_of, vectors_of
 from genreweb.prepared_queries import PreparedQueries
 from library.models import Analysis, Track, TrackLens
 
@@ -20,8 +20,8 @@ LOT: Final = 200
 """Analyses that are moved over in one transaction."""
 _QUERIES: Final = PreparedQueries()
 _NEEDED: Final = (
-    *("pk", "track_id", "descriptor", "descriptor_version", "tag_embedding", "tag_version"),
-    *("timbre", "tags", "key", "lens_version"),
+    *("pk", "track_id", "descriptor", "descriptor_version", "tag_embedding", "levelled_features"),
+    *("tag_version", "timbre", "tags", "key", "lens_version"),
 )
 
 
@@ -31,6 +31,7 @@ def facts_of(analysis: Analysis) -> Facts:
         descriptor=np.asarray(analysis.descriptor, np.float32),
         descriptor_version=analysis.descriptor_version,
         embedding=_array(analysis.tag_embedding),
+        levelled=_array(analysis.levelled_features),
         tagger_version=analysis.tag_version,
         timbre=_array(analysis.timbre),
         strengths=analysis.tags,
@@ -116,6 +117,7 @@ def _replace(pairs: Sequence[tuple[Track, Analysis]]) -> None:
             lens=lens,
             version=VERSION,
             vector=vector,
+            isolation=isolation_of(vector) if lens == BLEND else None,
         )
         for track, analysis in pairs
         for lens, vector in vectors_of(facts_of(analysis)).items()

@@ -45,8 +45,8 @@ BY_DESCRIPTOR: Final = "descriptor"
 # 25 % nearer than the fourth; the same recording encoded twice is nearer than the first. Of the descriptors
 # it is 1 %, 25 % and 50 %.
 _DEGREES: Final[Mapping[str, tuple[tuple[str | Promise, ...], tuple[float, ...]]]] = {
-    BLEND: (_SIMILAR, (0.30, 0.60, 0.83, 1.24)),
-    SOUND: (_SOUND, (0.30, 0.62, 0.91, 1.32)),
+    BLEND: (_SIMILAR, (0.30, 0.78, 0.95, 1.28)),
+    SOUND: (_SOUND, (0.30, 0.64, 0.89, 1.27)),
     HARMONY: (_HARMONY, (0.25, 0.95, 1.10, 1.30)),
     HARMONY_ANY_KEY: (_HARMONY, (0.25, 0.91, 1.09, 1.30)),
     TIMBRE: (_TIMBRE, (0.20, 0.74, 0.94, 1.26)),

@@ -129,7 +129,7 @@ def _made_up(n_genres: int, rng: np.random.Generator) -> Models:
     # Half of the songs are weaker than .5 in each tag.
     ranks = scores.argsort(axis=0).argsort(axis=0)
     strengths = np.asarray((ranks + 0.5) / len(ranks), np.float32)
-    vectors |= _of_tags(strengths, vectors[SOUND], vectors[HARMONY])
+    vectors |= _of_tags(strengths, vectors[SOUND], vectors[HARMONY], vectors[TIMBRE])
     return Models(
         vectors={lens: vectors[lens] for lens in LENSES}, strengths=strengths, genres=genres, are_real=False
     )
@@ -144,11 +144,13 @@ def _clustered(
     return np.asarray(between**0.5 * centres[genres] + (1 - between) ** 0.5 * own, np.float32)
 
 
-def _of_tags(strengths: FloatArray, sound: FloatArray, harmony: FloatArray) -> dict[str, FloatArray]:
+def _of_tags(
+    strengths: FloatArray, sound: FloatArray, harmony: FloatArray, timbre: FloatArray
+) -> dict[str, FloatArray]:
     """Make the two lenses that tags have a part in."""
     moods = [number for number, tag in enumerate(TAGS.values()) if tag.group == "mood"]
     tags = unit(strengths - 0.5)
-    blended = [blend(*parts) for parts in zip(sound, harmony, tags, strict=True)]
+    blended = [blend(*parts) for parts in zip(sound, harmony, tags, timbre, strict=True)]
     return {MOOD: unit(strengths[:, moods] - 0.5), BLEND: np.stack(blended)}
 
 

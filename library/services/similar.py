@@ -17,11 +17,11 @@ from uuid import UUID
 
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, FloatField, Q, QuerySet, Value
 from pgvector import HalfVector
 from pgvector.django import L2Distance
 
-from classifier.core.lenses import DEFAULT, HARMONY, SIZES, VERSION
+from classifier.core.lenses import DEFAULT, HARMONY, SIZES, VERSION, corrected_distance
 from genreweb.accounts.models import User
 from genreweb.prepared_queries import PreparedQueries
 from library.models import Track, TrackLens, TrackQuerySet
@@ -38,6 +38,7 @@ REACH: Final = 50
 """Of so many nearest by the blend the order is changed by what was learnt from thumbs."""
 
 _COPY_WITHIN_BY_DESCRIPTOR: Final = 0.1
+_NOT_CORRECTED: Final = Value(None, output_field=FloatField())
 _QUERIES: Final = PreparedQueries()
 
 Notice = Literal["", "moving", "not_analysed", "few"]
@@ -153,13 +154,29 @@ def artist_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The little of a track by which it is chosen; the rest is read of those that are."""
+    """The little of a track by which it is chosen; the rest is read of those that are.
+
+    Attributes
+    ----------
+    between
+        Distance of the vectors.
+    isolation
+        As in `TrackLens`; None where distances are not corrected.
+    """
 
     pk: UUID
-    distance: float
+    between: float
     sha256: str
     artist: str
     analysis: int
+    isolation: float | None = None
+
+    @property
+    def distance(self) -> float:
+        """By which neighbours are ordered, and which is shown: 0 is identical, 2 is opposite."""
+        if self.isolation is None:
+            return self.between
+        return corrected_distance(self.between, self.isolation)
 
 
 Fetch = Callable[[int], tuple[list[Candidate], bool]]
@@ -216,7 +233,7 @@ class _Search:
         most = self.k + SPARE
         while True:
             candidates, exhausted = fetch(most)
-            kept = self._kept(candidates, within)
+            kept = self._kept(sorted(candidates, key=lambda each: each.distance), within)
             if exhausted or len(kept) >= self.k:
                 return kept[: self.k]
             most *= 4
@@ -238,7 +255,7 @@ class _Search:
             exhausted = exhausted and len(nearest) < most
             found += nearest
         # The index answers nearly in order.
-        return sorted(found, key=lambda each: each.distance)[:most], exhausted
+        return sorted(found, key=lambda each: each.between)[:most], exhausted
 
     def _near(self, part: _Part) -> list[Candidate]:
         """Give the nearest of the catalogue or of what the viewer keeps to themselves."""
@@ -271,7 +288,9 @@ class _Search:
             tracks = self._rows(part.lens, lenses__public=False, lenses__owner=self.viewer)
         else:
             tracks = self._allowed().filter(lenses__in=self._nearest_own(part))
-        return _by_distance(tracks, distance, part.most, by_index=part.by_index)
+        return _by_distance(
+            tracks, distance, part.most, isolation=F("lenses__isolation"), by_index=part.by_index
+        )
 
     def _nearest_own(self, part: _Part) -> QuerySet[Any, Any]:
         """Query the viewer's nearest rows, so that not all of their tracks are read for a few."""
@@ -302,7 +321,7 @@ class _Search:
 
     def _kept(self, candidates: Sequence[Candidate], within: float) -> list[Candidate]:
         """Without copies, and of each artist the nearest only where that is asked for."""
-        near = [each.analysis for each in candidates if each.distance < within]
+        near = [each.analysis for each in candidates if each.between < within]
         copies = same_recordings(self.query, near)
         kept: list[Candidate] = []
         hashes: set[str] = set()
@@ -334,10 +353,15 @@ def _shown(viewer: Viewer, keys: Sequence[UUID]) -> list[Track]:
 
 
 def _by_distance(
-    tracks: TrackQuerySet, distance: L2Distance, most: int, *, by_index: bool = True
+    tracks: TrackQuerySet,
+    distance: L2Distance,
+    most: int,
+    *,
+    isolation: F | Value = _NOT_CORRECTED,
+    by_index: bool = True,
 ) -> QuerySet[Any, Any]:
     """Query what a `Candidate` holds, the nearest first."""
-    measured = tracks.annotate(distance=distance)
+    measured = tracks.annotate(distance=distance, isolation=isolation)
     # An index answers an order by the distance itself, not by a sum.
     ordered = measured.order_by("distance" if by_index else F("distance") + 0.0)
-    return ordered.values_list("pk", "distance", "sha256", "artist", "current_id")[:most]
+    return ordered.values_list("pk", "distance", "sha256", "artist", "current_id", "isolation")[:most]

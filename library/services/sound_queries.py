@@ -66,6 +66,7 @@ def _description(file: BinaryIO, loaded: registry.Loaded, within: AudioLimits) -
             descriptor=found.descriptor,
             descriptor_version=found.descriptor_version,
             embedding=found.tags.embedding if found.tags else None,
+            levelled=found.tags.levelled if found.tags else None,
             tagger_version=version_of(found.tags) if found.tags else "",
             timbre=found.timbre,
             strengths=strengths,

@@ -13,13 +13,21 @@ def tag_fields(prediction: Prediction) -> dict[str, Any]:
     """Return the fields of an analysis that come from the tagger; empty ones where it was not asked."""
     tags = prediction.tags
     if tags is None:
-        return {"style": "", "reason": "", "tags": {}, "tag_version": "", "tag_embedding": None}
+        return {
+            "style": "",
+            "reason": "",
+            "tags": {},
+            "tag_version": "",
+            "tag_embedding": None,
+            "levelled_features": None,
+        }
     return {
         "style": prediction.style or "",
         "reason": prediction.reason or "",
         "tags": calibrated(tags.strengths),
         "tag_version": version_of(tags),
         "tag_embedding": tags.embedding,
+        "levelled_features": tags.levelled,
     }
 
 

@@ -158,6 +158,33 @@ def test_the_catalogue_is_searched_by_the_index_of_the_lens(done_track: Make, ow
     assert all(sql.count('INNER JOIN "library_tracklens"') == 1 for sql in searches)
 
 
+def test_the_index_of_each_lens_has_its_size() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '%hnsw%'")
+        found = dict(cursor.fetchall())
+    # Django does not notice when the size in an expression of an index changes.
+    for lens, size in SIZES.items():
+        assert f"halfvec({size})" in found[f"lens_{lens}_hnsw"]
+
+
+def test_a_track_that_is_near_to_many_others_stands_back(
+    done_track: Make, owner: User, anonymous: AnonymousUser
+) -> None:
+    asked = done_track(owner, title="asked", lenses={"blend": 0})
+    tracks = [done_track(None, title="hub", lenses={"blend": 20})]
+    tracks.append(done_track(owner, title="apart", lenses={"blend": 22}))
+    tracks.append(done_track(None, title="copy", lenses={"blend": 0}))
+    for track, isolation in zip(tracks, (0.4, 1.0, 0.4), strict=True):
+        TrackLens.objects.filter(track=track, lens="blend").update(isolation=isolation)
+    result = found(asked, owner)
+    assert titles(result) == ["copy", "apart", "hub"]
+    distances = [near.distance for near in result.neighbours]
+    between = 2 * np.sin(np.radians([0, 22, 20]) / 2)
+    assert distances == pytest.approx([0.0, between[1], between[2] * 0.4**-0.25], abs=2e-3)
+    # A correction is of the track alone: nobody's other tracks have a part in it.
+    assert titles(found(asked, anonymous)) == ["copy", "hub"]
+
+
 # --- conditions -----------------------------------------------------------------------------------------
 def test_not_this_artist_however_it_is_written(done_track: Make, owner: User) -> None:
     asked = done_track(owner, title="asked", artist="The Band")

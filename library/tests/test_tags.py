@@ -12,11 +12,12 @@ from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from classifier.core.analysis import TrackAnalysis, analyse
+from classifier.core.lenses import BLEND, LENSES
 from classifier.core.prediction import TrackTags
 from classifier.core.tagger import MSD_TAGS, Tagger, TaggerError, default_folder
 from classifier.core.tags import NOTABLE, TAGS, flattened
 from genreweb.accounts.models import User
-from library.models import TAG_EMBEDDING_SIZE, Analysis, NotableTag, Track, strength_column
+from library.models import TAG_EMBEDDING_SIZE, Analysis, NotableTag, Track, TrackLens, strength_column
 from library.services import analysis
 from library.services.tags import index_tags
 from library.services.tracks import add_track, analyse_again, delete_tracks
@@ -147,6 +148,11 @@ def test_the_installed_tagger_is_asked(owner: User, classifier_in_service: objec
     assert current.tag_version.startswith(f"{version}-")
     assert set(flattened(current.tags)) == set(TAGS)
     assert len(current.tag_embedding) == TAG_EMBEDDING_SIZE
+    assert len(current.levelled_features) > TAG_EMBEDDING_SIZE
+    lenses = {row.lens: row for row in TrackLens.objects.filter(track=current.track_id)}
+    assert set(lenses) == set(LENSES)
+    assert 0 < lenses[BLEND].isolation <= 1
+    assert all(row.isolation is None for lens, row in lenses.items() if lens != BLEND)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,19 @@ from numpy.typing import NDArray
 from classifier.core import keys, retrieval
 from classifier.core.audio import SAMPLE_RATE, decode
 from classifier.core.chroma import transposed
-from classifier.core.lenses import HARMONY, HARMONY_ANY_KEY, LENSES, SIZES, SOUND, VERSION, Facts, vectors_of
+from classifier.core.lenses import (
+    BLEND,
+    HARMONY,
+    HARMONY_ANY_KEY,
+    LENSES,
+    SIZES,
+    SOUND,
+    VERSION,
+    Facts,
+    corrected_distance,
+    isolation_of,
+    vectors_of,
+)
 from classifier.core.tagger import Tagger
 from classifier.fitting.data import sound_channels
 from classifier.fitting.evaluation import thumbs
@@ -154,23 +166,26 @@ def _vector(lens: str, facts: Facts, shift: int) -> Float64:
     descriptor = transposed(facts.descriptor[None], shift)[0] if shift else facts.descriptor
     if lens == DESCRIPTOR:
         return np.asarray(descriptor, np.float64)
-    moved = Facts(
-        descriptor,
-        facts.descriptor_version,
-        facts.embedding,
-        facts.tagger_version,
-        facts.timbre,
-        facts.strengths,
+    return np.asarray(vectors_of(replace(facts, descriptor=descriptor))[lens], np.float64)
+
+
+def _between(lens: str, queries: Float64, tracks: Float64) -> Float64:
+    """Distances (n_queries, n_tracks) as neighbours are ordered by."""
+    exact = retrieval.distances(queries, tracks)
+    if lens != BLEND:
+        return exact
+    isolations = [isolation_of(np.asarray(track, np.float32)) for track in tracks]
+    return np.array(
+        [[corrected_distance(*pair) for pair in zip(row, isolations, strict=True)] for row in exact.tolist()]
     )
-    return np.asarray(vectors_of(moved)[lens], np.float64)
 
 
 def _figures(clips: Clips, lens: str) -> dict[str, Any]:
     whole, first, second = (clips.vectors(lens, part) for part in range(3))
     held_out = clips.held_out
     own = range(len(whole))
-    ranks = retrieval.ranks(retrieval.distances(first, second), own)
-    between = retrieval.distances(whole, whole)
+    ranks = retrieval.ranks(_between(lens, first, second), own)
+    between = _between(lens, whole, whole)
     precisions = retrieval.precision(
         retrieval.nearest(between, clips.artists, _K), [row["genre"] for row in clips.rows]
     )
@@ -206,19 +221,24 @@ def _ranked(ranks: NDArray[np.intp]) -> dict[str, float]:
 def _altered(
     clips: Clips, rows: Sequence[Mapping[str, str]], tagger: Tagger | None, on_progress: Callable[[int], None]
 ) -> dict[str, Share]:
-    """How often a song that was altered finds itself first among all clips, by sound."""
+    """How often a song that was altered finds itself first among all clips, by sound.
+
+    Another clip of the same recording counts as the song itself.
+    """
     if tagger is None or not rows:
         return {}
     whole = clips.vectors(SOUND, 0)
-    places = {row["name"]: place for place, row in enumerate(clips.rows)}
+    recordings = [row.get("repetition_group") or row["name"] for row in clips.rows]
     hits: dict[str, list[bool]] = {}
     for done, row in enumerate(rows, start=1):
         with Path(row["path"]).open("rb") as file:
             samples = decode(file).samples
         for name, sound in _alterations(samples, seed=done).items():
             vector = _vector(SOUND, facts_of(sound, tagger), 0)[None]
-            rank = retrieval.ranks(retrieval.distances(vector, whole), [places[row["name"]]])[0]
-            hits.setdefault(name, []).append(bool(rank == 1))
+            first = int(retrieval.distances(vector, whole)[0].argmin())
+            hits.setdefault(name, []).append(
+                recordings[first] == (row.get("repetition_group") or row["name"])
+            )
         on_progress(done)
     artists = [row["artist"] or row["name"] for row in rows]
     shares = {name: share(np.array(found, bool), artists) for name, found in hits.items()}

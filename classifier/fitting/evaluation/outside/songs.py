@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from classifier.core.dataset import DatasetError
 from classifier.core.inference import Classifier, Prediction
-from classifier.core.tagger import N_MELS, patches_of_spectrogram
+from classifier.core.tagger_input import N_MELS, patches_of_spectrogram
 from classifier.fitting.evaluation.outside.figures import Answers, BoolArray, mean, range_without_each, share
 
 FILE: Final = "logmel_dev.npz"
