@@ -257,7 +257,9 @@ def fit_all(
     projections = {lens: fit(lens, halves) for lens, halves in examples_of(facts, by_alteration).items()}
     projections[SOUND_OLDER] = fit_older(facts, projections[SOUND])
     wholes = [whole for whole, _first, _second in facts]
-    return _with_reference(Constants(projections, tagger.version, np.empty((0, SIZES[BLEND])), 1.0), wholes)
+    return _with_reference(
+        Constants(projections, tagger.version, np.empty((0, SIZES[BLEND]), np.float32), 1.0), wholes
+    )
 
 
 def _with_reference(fitted: Constants, wholes: Sequence[Facts]) -> Constants:

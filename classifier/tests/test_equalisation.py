@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classifier.core.equalisation import FRAME_POWER, MOST_DB, equalise
-from classifier.core.tagger_input import N_MELS, PATCH_FRAMES, patches_of
+from classifier.core.equalisation import MOST_DB, equalise
+from classifier.core.tagger_input import FRAME_POWER, N_MELS, PATCH_FRAMES, patches_of
 from classifier.tests import sounds
 
 Patches = NDArray[np.float32]

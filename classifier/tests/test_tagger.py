@@ -148,7 +148,7 @@ def test_a_track_is_tagged(installed: Tagger) -> None:
 
 def test_the_common_level_does_not_depend_on_the_sounds_own() -> None:
     loud = tagger_input.patches_of(noise(7.0), sample_rate=SAMPLE_RATE).log_mel
-    soft = tagger_input.patches_of(0.05 * noise(7.0), sample_rate=SAMPLE_RATE).log_mel
+    soft = tagger_input.patches_of((0.05 * noise(7.0)).astype(np.float32), sample_rate=SAMPLE_RATE).log_mel
     levelled = tagger_input.at_common_level(loud)
     np.testing.assert_allclose(tagger_input.at_common_level(soft), levelled, atol=1e-3)
     power = np.expm1(levelled * np.log(10)) / 10_000

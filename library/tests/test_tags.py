@@ -151,7 +151,9 @@ def test_the_installed_tagger_is_asked(owner: User, classifier_in_service: objec
     assert len(current.levelled_features) > TAG_EMBEDDING_SIZE
     lenses = {row.lens: row for row in TrackLens.objects.filter(track=current.track_id)}
     assert set(lenses) == set(LENSES)
-    assert 0 < lenses[BLEND].isolation <= 1
+    isolation = lenses[BLEND].isolation
+    assert isolation is not None
+    assert 0 < isolation <= 1
     assert all(row.isolation is None for lens, row in lenses.items() if lens != BLEND)
 
 
