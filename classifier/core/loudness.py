@@ -19,8 +19,8 @@ _STEPS_PER_BLOCK: Final = 4
 _OFFSET: Final = -0.691
 _ABSOLUTE_GATE: Final = -70.0
 _RELATIVE_GATE: Final = -10.0
-# By the number of channels, in FFmpeg's order (left, right, centre, low frequency effects, back, side): table 5
-# of the recommendation weighs what is 60 to 120 degrees aside more, and leaves the low frequency effects out.
+# By the number of channels, in FFmpeg's order: left, right, centre, low frequency effects, back, side.
+# Table 5 of the recommendation weighs what is 60 to 120 degrees aside more; effects are left out.
 _WEIGHTS: Final = {
     5: (1.0, 1.0, 1.0, 1.41, 1.41),
     6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41),
