@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 ENCODINGS = ("cp949", "cp932", "cp1251", "cp1252")
 """Korean, Japanese, Cyrillic and Western European Windows encodings; where two readings are equally likely,
 the first wins."""
+ZIP_ENCODINGS = ("cp949", "cp932", "cp866", "cp437", "cp850")
+"""In which programs write names of ZIP archives that are not UTF-8: those of DOS, by the language."""
 # Looked up now: Python imports an encoding on first use, which a confined process cannot do.
 _DECODERS = {
-    encoding: codecs.getincrementaldecoder(encoding) for encoding in (*ENCODINGS, "euc_kr", "latin-1")
+    encoding: codecs.getincrementaldecoder(encoding)
+    for encoding in (*ENCODINGS, *ZIP_ENCODINGS, "euc_kr", "latin-1")
 }
 
 _CERTAIN = 0.85
@@ -47,6 +50,16 @@ def guess(raw: bytes) -> str:
     except UnicodeDecodeError:
         readings = _readings([raw])
     return readings[0][2][0] if readings else raw.decode("latin-1")
+
+
+def guess_zip_names(raws: Sequence[bytes]) -> list[str]:
+    """Decode the names of one ZIP archive, of which nothing says that they are UTF-8: most often they are.
+
+    All others were written by one program, in the encoding whose readings are most plausible together.
+    """
+    readings = _readings([raw for raw in raws if not _is_utf8(raw)], ZIP_ENCODINGS)
+    encoding = readings[0][1] if readings else "cp437"
+    return [raw.decode() if _is_utf8(raw) else raw.decode(encoding, "replace") for raw in raws]
 
 
 def guess_escaped(text: str) -> str:
@@ -150,10 +163,10 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _readings(raws: list[bytes]) -> list[tuple[float, str, list[str]]]:
+def _readings(raws: list[bytes], encodings: Sequence[str] = ENCODINGS) -> list[tuple[float, str, list[str]]]:
     """Give (plausibility from 0 to 1, encoding, texts) of every encoding that reads all, best first."""
     found = []
-    for place, encoding in enumerate(ENCODINGS):
+    for place, encoding in enumerate(encodings):
         try:
             texts = [_DECODERS[encoding]().decode(raw, final=len(raw) != _ID3V1_BYTES) for raw in raws]
         except UnicodeDecodeError:
@@ -242,5 +255,8 @@ _SCORES: dict[str, Callable[[str, str, str], float]] = {
     "cp949": _korean,
     "cp932": _japanese,
     "cp1251": _cyrillic,
+    "cp866": _cyrillic,
+    "cp437": _western,
+    "cp850": _western,
     "cp1252": _western,
 }

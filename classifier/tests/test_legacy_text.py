@@ -6,7 +6,14 @@ import os
 
 import pytest
 
-from classifier.core.legacy_text import guess, guess_escaped, repair, repair_together, storable
+from classifier.core.legacy_text import (
+    guess,
+    guess_escaped,
+    guess_zip_names,
+    repair,
+    repair_together,
+    storable,
+)
 
 NAMES = [
     ("cp949", "소녀시대 - 다시 만난 세계.mp3"),
@@ -82,6 +89,26 @@ def test_a_short_name_is_read_as_the_other_tags_of_its_file(encoding: str, as_re
         for raw in raws
     ]
     assert repair_together(read) == texts
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp949", ["봄날의 곰.mp3", "아이유.mp3", "plain.mp3"]),
+        ("cp932", ["ソナタ/さくら.mp3", "嵐.mp3"]),
+        ("cp866", ["Кино/Группа крови.mp3"]),
+        ("cp437", ["Mötley Crüe/Zoë.mp3"]),
+        ("cp850", ["Øystein/Mädchen São.mp3"]),
+        ("utf-8", ["봄날.mp3", "Größe.mp3"]),
+    ],
+)
+def test_names_of_an_archive(encoding: str, names: list[str]) -> None:
+    assert guess_zip_names([name.encode(encoding) for name in names]) == names
+
+
+def test_names_of_an_archive_that_are_nothing() -> None:
+    assert guess_zip_names([]) == []
+    assert len(guess_zip_names([bytes(range(128, 256)), b"\xff"])) == 2
 
 
 def test_a_right_text_stays_beside_those_that_are_repaired() -> None:
