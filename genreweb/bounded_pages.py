@@ -33,7 +33,7 @@ class BoundedPaginator(Paginator[Any]):
         """Whether there are more rows than are counted."""
         return self._counted > MOST_COUNTED
 
-    def get_page(self, number: int | str | None) -> Page[Any]:
+    def get_page(self, number: float | str | None) -> Page[Any]:
         """Give a page; a list that ends on its first one is not counted: that would read it a second time."""
         if number not in (None, "", 1, "1"):
             return super().get_page(number)
