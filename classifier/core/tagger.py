@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from classifier.core import filters
 from classifier.core.activations import sigmoid
+from classifier.core.level import gain_for
 from classifier.core.resampling import TAGGER_RATE, resampled
 
 log = logging.getLogger(__name__)
@@ -40,11 +41,6 @@ HOP_LENGTH: Final = 256
 N_MELS: Final = 96
 PATCH_FRAMES: Final = 187
 PATCH_SECONDS: Final = PATCH_FRAMES * HOP_LENGTH / SAMPLE_RATE
-_QUIETEST: Final = 10 ** (-48 / 20)
-"""Root mean square under which the level tells nothing of the music. Of 19 clips, 12 at -58 dBFS were taken
-for noise or talk, none at -18; all that releases are measured on is louder."""
-_USUAL: Final = 10 ** (-25 / 20)
-_MOST_GAIN: Final = 100.0
 MOST_PATCHES: Final = 24
 """Of one track, however long."""
 EVERY: Final[Mapping[str, int]] = {"mtt": 3}
@@ -324,7 +320,7 @@ def patches_of(
     first_frames = patch_starts(1 + n_samples // HOP_LENGTH, most=most, step=step)
     log_mel = np.empty((len(first_frames), PATCH_FRAMES, N_MELS), np.float32)
     level = np.empty(len(first_frames), np.float32)
-    gain = _gain(samples)
+    gain = gain_for(samples)
     for i, frame in enumerate(first_frames):
         begin = int(frame) * HOP_LENGTH - N_FFT // 2
         part = resampled(samples, sample_rate, begin, begin + (PATCH_FRAMES - 1) * HOP_LENGTH + N_FFT)
@@ -333,12 +329,6 @@ def patches_of(
     if not treble:
         log_mel[:, :, EMPTIED_FROM_BAND:] = 0
     return CutPatches(log_mel=log_mel, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
-
-
-def _gain(samples: FloatArray) -> np.float32:
-    """By how much a very quiet track is raised: the network takes it for noise."""
-    level = math.sqrt(float(samples @ samples) / samples.size)
-    return np.float32(min(_USUAL / level, _MOST_GAIN) if 0.0 < level < _QUIETEST else 1.0)
 
 
 def patches_of_spectrogram(log_mel: FloatArray, *, most: int = MOST_PATCHES) -> CutPatches:
