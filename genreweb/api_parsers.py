@@ -72,9 +72,13 @@ class SoundParser(parsers.FileUploadParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         parsed = super().parse(stream, media_type, parser_context)
-        fields: QueryDict = (parser_context or {})["request"].query_params.copy()
+        request = (parser_context or {})["request"]
+        fields: QueryDict = request.query_params.copy()
         fields.pop("name", None)
-        return DataAndFiles(fields, MultiValueDict({"file": [parsed.files["file"]]}))
+        files = MultiValueDict({"file": [parsed.files["file"]]})
+        # Django closes its request's files with the answer; REST framework gives it those of forms only.
+        request._request._files = files
+        return DataAndFiles(fields, files)
 
     def get_filename(self, stream: Any, media_type: Any, parser_context: Any) -> str:
         name = parser_context["request"].query_params.get("name", "")

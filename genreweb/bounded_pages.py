@@ -33,6 +33,15 @@ class BoundedPaginator(Paginator[Any]):
         """Whether there are more rows than are counted."""
         return self._counted > MOST_COUNTED
 
+    def get_page(self, number: float | str | None) -> Page[Any]:
+        """Give a page; a list that ends on its first one is not counted: that would read it a second time."""
+        if number not in (None, "", 1, "1"):
+            return super().get_page(number)
+        rows = list(self.object_list[: self.per_page + 1])
+        if len(rows) <= self.per_page:
+            self._counted = len(rows)
+        return Page(rows[: self.per_page], 1, self)
+
     def page(self, number: int | str) -> Page[Any]:
         """Give a page; far ones by the keys of their rows, which are joined with nothing."""
         number = self.validate_number(number)

@@ -71,8 +71,13 @@ _ARCHIVE_MESSAGES = {
     "archive_many": gettext_lazy("These are too many files at once: at most {maximum} are taken."),
     "archive_large": gettext_lazy("The archive is too large: at most {maximum} MB are taken."),
     "archive_hostile": gettext_lazy(
-        "This archive is refused: it is encrypted, or grows too much when it is unpacked, or names places "
-        "outside itself."
+        "This archive is refused: it grows too much when it is unpacked, or names places outside itself."
+    ),
+    "archive_encrypted": gettext_lazy(
+        "This archive is protected with a password. Pack it anew without one and try again."
+    ),
+    "archive_method": gettext_lazy(
+        "This archive is compressed in a way that is not read here. Pack it anew as an ordinary ZIP archive."
     ),
 }
 

@@ -76,6 +76,8 @@ class FilePredictor:
             return Failure(name=str(path), reason=error.message)
         except OSError as error:
             return Failure(name=str(path), reason=error.strerror or str(error))
+        except Exception:  # noqa: BLE001  # one file must not end the walk through a folder of thousands
+            return Failure(name=str(path), reason=AudioError("undecodable").message)
         mel_power, duration = extract(audio.samples).mel_power, audio.info.duration
         return FileResult(
             name=str(path),

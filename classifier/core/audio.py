@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
@@ -199,16 +198,17 @@ def _to_channels(gathered: AudioFifo) -> Float32:
         data = data.reshape(-1, frame.layout.nb_channels).T
     kind = frame.format.name.removesuffix("p")
     if kind == "dbl":
-        data = np.clip(data, -_LOUDEST, _LOUDEST)
+        # What single precision cannot hold becomes infinite, and is damage.
+        with np.errstate(over="ignore"):
+            data = data.astype(np.float32)
     channels: Float32 = data.astype(np.float32, copy=False)
     if kind in _FULL_SCALE:
         zero = 128.0 if kind == "u8" else 0.0
         channels = np.subtract(channels, zero, dtype=np.float32)
         channels *= np.float32(1.0 / _FULL_SCALE[kind])
-    # A sum is finite only if every term is, and is cheaper than testing each.
-    elif not math.isfinite(float(channels.sum())):
-        channels = np.asarray(np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0), np.float32)
-        np.clip(channels, -_LOUDEST, _LOUDEST, out=channels)
+    # No comparison holds for what is not a number. Damage is silent, else all else would be so beside it.
+    elif channels.size and not (channels.max() <= _LOUDEST and channels.min() >= -_LOUDEST):
+        channels = np.where(np.abs(channels) <= _LOUDEST, channels, np.float32(0.0))
     return channels
 
 

@@ -20,7 +20,7 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from PIL import Image
 
-from classifier.core.legacy_text import repair
+from classifier.core.legacy_text import repair_together
 from classifier.core.sources import open_container
 
 COVER_MEDIA_TYPE = "image/webp"
@@ -111,11 +111,9 @@ def _words(container: InputContainer) -> dict[str, str]:
 
 
 def _plain(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name.casefold(): repair(text[:MOST_CHARACTERS]).strip()
-        for name, text in metadata.items()
-        if text.strip()
-    }
+    texts = {name.casefold(): text[:MOST_CHARACTERS] for name, text in metadata.items() if text.strip()}
+    repaired = repair_together(list(texts.values()))
+    return {name: text.strip() for name, text in zip(texts, repaired, strict=True)}
 
 
 def _cover(container: InputContainer) -> bytes | None:

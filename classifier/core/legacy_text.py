@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import codecs
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 ENCODINGS = ("cp949", "cp932", "cp1251", "cp1252")
 """Korean, Japanese, Cyrillic and Western European Windows encodings; where two readings are equally likely,
 the first wins."""
+ZIP_ENCODINGS = ("cp949", "cp932", "cp866", "cp437", "cp850")
+"""In which programs write names of ZIP archives that are not UTF-8: those of DOS, by the language."""
 # Looked up now: Python imports an encoding on first use, which a confined process cannot do.
 _DECODERS = {
-    encoding: codecs.getincrementaldecoder(encoding) for encoding in (*ENCODINGS, "euc_kr", "latin-1")
+    encoding: codecs.getincrementaldecoder(encoding)
+    for encoding in (*ENCODINGS, *ZIP_ENCODINGS, "euc_kr", "latin-1")
 }
 
 _CERTAIN = 0.85
 _CERTAIN_LEAD = 0.3
 _CERTAIN_BYTES = 4
+# The more bytes there are, the less chance has a part in how far one reading is ahead.
+_MANY_BYTES = 10
+_CERTAIN_LEAD_OF_MANY = 0.15
 # A field of an ID3v1 tag, which may end in the middle of a character.
 _ID3V1_BYTES = 30
 
@@ -42,8 +48,18 @@ def guess(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        readings = _readings(raw)
-    return readings[0][1] if readings else raw.decode("latin-1")
+        readings = _readings([raw])
+    return readings[0][2][0] if readings else raw.decode("latin-1")
+
+
+def guess_zip_names(raws: Sequence[bytes]) -> list[str]:
+    """Decode the names of one ZIP archive, of which nothing says that they are UTF-8: most often they are.
+
+    All others were written by one program, in the encoding whose readings are most plausible together.
+    """
+    readings = _readings([raw for raw in raws if not _is_utf8(raw)], ZIP_ENCODINGS)
+    encoding = readings[0][1] if readings else "cp437"
+    return [raw.decode() if _is_utf8(raw) else raw.decode(encoding, "replace") for raw in raws]
 
 
 def guess_escaped(text: str) -> str:
@@ -78,39 +94,85 @@ def repair(text: str) -> str:
         With surrogates, the best guess, since nothing says what they are. Text that was read as Latin-1 is
         only replaced where it is certain to be something else.
     """
-    if any("\udc80" <= character <= "\udcff" for character in text):
-        return guess_escaped(text)
+    return repair_together([text])[0]
+
+
+def repair_together(texts: Sequence[str]) -> list[str]:
+    """Undo a wrong reading of texts that one program wrote, such as all tags of a file, as `repair` does.
+
+    What a short name does not tell alone, as that of an artist of three syllables, the others tell.
+    """
+    raws = [_legacy_bytes(text) for text in texts]
+    encoding = _certain_encoding([raw for raw in raws if raw])
+    return [
+        text if raw is None else _decoded(text, raw, encoding) for text, raw in zip(texts, raws, strict=True)
+    ]
+
+
+def _legacy_bytes(text: str) -> bytes | None:
+    """Return the bytes that were read wrongly; None where nothing was."""
     if text.isascii():
-        return text
+        return None
     try:
-        raw = text.encode("latin-1")
+        return text.encode("utf-8" if _is_escaped(text) else "latin-1", "surrogateescape")
     except UnicodeEncodeError:
-        return text
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        readings = _readings(raw)
-    if not readings:
-        return text
-    (score, reading), *others = readings
-    runner_up = max([0.0, *(other for other, _ in others)])
-    certain = score >= _CERTAIN and score - runner_up >= _CERTAIN_LEAD
+        return None
+
+
+def _is_escaped(text: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _certain_encoding(raws: list[bytes]) -> str | None:
+    """Return the encoding that all of `raws` together are certainly in."""
+    legacy = [raw for raw in raws if not _is_utf8(raw)]
     # Two or three accented letters alone, such as the Danish "ÆØÅ", are Cyrillic letters just as well.
-    many = sum(byte >= 0x80 for byte in raw) >= _CERTAIN_BYTES
-    return reading if certain and many else text
+    n_bytes = sum(byte >= 0x80 for raw in legacy for byte in raw)
+    if n_bytes < _CERTAIN_BYTES:
+        return None
+    readings = _readings(legacy)
+    if not readings:
+        return None
+    (score, encoding, _texts), *others = readings
+    runner_up = max([0.0, *(other for other, *_ in others)])
+    lead = _CERTAIN_LEAD if n_bytes < _MANY_BYTES else _CERTAIN_LEAD_OF_MANY
+    return encoding if score >= _CERTAIN and score - runner_up >= lead else None
 
 
-def _readings(raw: bytes) -> list[tuple[float, str]]:
-    """Give (plausibility from 0 to 1, text) of every encoding that reads `raw`, best first."""
+def _decoded(text: str, raw: bytes, encoding: str | None) -> str:
+    """Read one text, given what its neighbours are certainly in."""
+    if _is_utf8(raw):
+        return raw.decode()
+    found = _readings([raw])
+    readings = {name: reading for _score, name, (reading,) in found}
+    scores = {name: score for score, name, _texts in found}
+    alone = _certain_encoding([raw])
+    if alone is not None:
+        return readings[alone]
+    # One field may be in another encoding than the rest, as a German album of a Korean singer.
+    if encoding in readings and scores[encoding] > scores.get("cp1252", 0.0):
+        return readings[encoding]
+    return guess(raw) if _is_escaped(text) else text
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _readings(raws: list[bytes], encodings: Sequence[str] = ENCODINGS) -> list[tuple[float, str, list[str]]]:
+    """Give (plausibility from 0 to 1, encoding, texts) of every encoding that reads all, best first."""
     found = []
-    for place, encoding in enumerate(ENCODINGS):
-        decoder = _DECODERS[encoding]()
+    for place, encoding in enumerate(encodings):
         try:
-            text = decoder.decode(raw, final=len(raw) != _ID3V1_BYTES)
+            texts = [_DECODERS[encoding]().decode(raw, final=len(raw) != _ID3V1_BYTES) for raw in raws]
         except UnicodeDecodeError:
             continue
-        found.append((_plausibility(text, _SCORES[encoding]), -place, text))
-    return [(score, text) for score, _place, text in sorted(found, reverse=True)]
+        found.append((_plausibility("  ".join(texts), _SCORES[encoding]), -place, encoding, texts))
+    return [(score, encoding, texts) for score, _place, encoding, texts in sorted(found, reverse=True)]
 
 
 def _plausibility(text: str, score: Callable[[str, str, str], float]) -> float:
@@ -135,6 +197,8 @@ def _korean(character: str, before: str, after: str) -> float:
 def _japanese(character: str, before: str, after: str) -> float:
     if "ぁ" <= character <= "ヿ":
         return 1.0
+    if "！" <= character <= "ｚ":
+        return 0.8
     if "｡" <= character <= "ﾟ":
         return 0.2
     if _is_ideograph(character):
@@ -191,5 +255,8 @@ _SCORES: dict[str, Callable[[str, str, str], float]] = {
     "cp949": _korean,
     "cp932": _japanese,
     "cp1251": _cyrillic,
+    "cp866": _cyrillic,
+    "cp437": _western,
+    "cp850": _western,
     "cp1252": _western,
 }

@@ -19,8 +19,15 @@ _STEPS_PER_BLOCK: Final = 4
 _OFFSET: Final = -0.691
 _ABSOLUTE_GATE: Final = -70.0
 _RELATIVE_GATE: Final = -10.0
-# Left, right, centre, low frequency effects, left and right surround: FFmpeg's order of 5.1 channels.
-_SURROUND: Final = (1.0, 1.0, 1.0, 0.0, 1.41, 1.41)
+# By the number of channels, in FFmpeg's order: left, right, centre, low frequency effects, back, side.
+# Table 5 of the recommendation weighs what is 60 to 120 degrees aside more; effects are left out.
+_WEIGHTS: Final = {
+    5: (1.0, 1.0, 1.0, 1.41, 1.41),
+    6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41),
+    8: (1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.41, 1.41),
+}
+# Under -200 dBTP there is only what rounding left.
+_LOWEST_PEAK: Final = 1e-10
 _OVERSAMPLED_BELOW: Final = 192_000
 _ROW: Final = 16
 
@@ -165,7 +172,7 @@ class LoudnessMeter:
         self._finish()
         steps = np.arange(0.0, self._times[-1] + 1e-6, _STEP_SECONDS)
         powers = np.diff(np.interp(steps, self._times, self._energies)) / _STEP_SECONDS
-        peak = 20.0 * math.log10(self._peak) if self._peak > 0 else None
+        peak = 20.0 * math.log10(self._peak) if self._peak > _LOWEST_PEAK else None
         return Loudness(_integrated(powers), peak)
 
     def _finish(self) -> None:
@@ -184,7 +191,7 @@ class LoudnessMeter:
         """Add the energy of frames (n_channels, n_frames, size), of which ``length`` samples count."""
         rate, n_channels = self._shape
         gains = _gains(rate)
-        weights = _SURROUND if n_channels == len(_SURROUND) else (1.0,) * n_channels
+        weights = _WEIGHTS.get(n_channels, (1.0,) * n_channels)
         powers = np.zeros(frames.shape[1])
         for channel, weight in zip(frames, weights, strict=True):
             spectrum = np.fft.rfft(channel)

@@ -268,7 +268,7 @@ def _audio_stream(container: InputContainer) -> AudioStream:
     # A stream without a decoder has no context in PyAV, contrary to its annotations.
     if context is None:
         raise AudioError("unsupported", codec="unknown")
-    if stream.codec_tag in ENCRYPTED_TAGS:
+    if _codec_tag(stream) in ENCRYPTED_TAGS:
         raise AudioError("encrypted")
     if context.name not in KNOWN_DECODERS:
         raise AudioError("unsupported", codec=context.name)
@@ -277,6 +277,17 @@ def _audio_stream(container: InputContainer) -> AudioStream:
             other.discard = av.stream.Discard.all
     context.thread_count = 1  # frames of audio are too small for threads to pay
     return stream
+
+
+def _codec_tag(stream: AudioStream) -> str:
+    """Return the four characters by which the container names the codec; WAV and AVI have numbers instead.
+
+    PyAV reads them as ASCII: some numbers, as of AAC and G.722 in a WAV file, cannot be read so.
+    """
+    try:
+        return stream.codec_tag
+    except UnicodeDecodeError:
+        return ""
 
 
 def _describe(container: InputContainer, stream: AudioStream, *, size: int) -> AudioInfo:

@@ -6,6 +6,7 @@ fields are those of Picard's mapping of tags, which players and taggers share. A
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from typing import Any, BinaryIO, Final
 import mutagen
 from mutagen import id3
 from mutagen._vorbis import VComment
+from mutagen.mp3 import HeaderNotFoundError
 from mutagen.mp4 import MP4FreeForm, MP4Tags
+from mutagen.trueaudio import TrueAudio
 
 FIELDS: Final = ("genre", "mood", "key", "title", "artist", "album", "year")
 """What can be read and written."""
@@ -51,6 +54,8 @@ _MP4: Final = {
     "year": "\xa9day",
 }
 _FREE_FORM: Final = "----:"
+_ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-be", "utf-16-le")
+"""Of texts in tags; Python imports an encoding on first use."""
 
 
 class TagWritingError(Exception):
@@ -123,8 +128,13 @@ def write_fields(file: BinaryIO, values: Mapping[str, Sequence[str]]) -> None:
 
 def _open(file: BinaryIO) -> _Opened:
     file.seek(0)
+    head = file.read(12)
+    if head[:4] in {b"RIFF", b"RF64"} and head[:4] + head[8:] != b"RIFFWAVE":
+        # AVI and large WAV files, which are taken for damaged WAV files.
+        raise TagWritingError("unsupported")
+    file.seek(0)
     try:
-        audio = mutagen.File(file)
+        audio = _loaded(file)
     except (mutagen.MutagenError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         raise TagWritingError("unreadable") from error
     if audio is None:
@@ -137,6 +147,15 @@ def _open(file: BinaryIO) -> _Opened:
     if not isinstance(audio.tags, id3.ID3 | VComment | MP4Tags):
         raise TagWritingError("unsupported")
     return _Opened(audio)
+
+
+def _loaded(file: BinaryIO) -> Any:
+    try:
+        return mutagen.File(file)
+    except HeaderNotFoundError:
+        # Behind an ID3 tag, TTA is taken for MP3 where no name says otherwise.
+        file.seek(0)
+        return TrueAudio(file)
 
 
 def _read(tags: Any, field: str) -> list[str]:
@@ -174,3 +193,5 @@ def _write(tags: Any, field: str, texts: list[str]) -> None:
 def load_formats() -> None:
     """Import what `mutagen` imports on first use; a confined process cannot do it later."""
     mutagen.File(io.BytesIO(b"nothing"))
+    for encoding in _ENCODINGS:
+        codecs.lookup(encoding)

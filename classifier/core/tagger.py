@@ -214,7 +214,7 @@ class Tagger:
         Parameters
         ----------
         samples
-            (n_samples,) mono; at its own level, for the network knows loudness.
+            (n_samples,) mono; at its own level, for the network knows loudness. Very quiet ones are raised.
         sample_rate
             22,050 or 16,000 Hz.
         most

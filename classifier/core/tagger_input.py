@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core import filters
+from classifier.core.level import gain_for
 from classifier.core.resampling import TAGGER_RATE, resampled
 
 FloatArray = NDArray[np.float32]
@@ -74,10 +75,11 @@ def patches_of(
     first_frames = patch_starts(1 + n_samples // HOP_LENGTH, most=most, step=step)
     log_mel = np.empty((len(first_frames), PATCH_FRAMES, N_MELS), np.float32)
     level = np.empty(len(first_frames), np.float32)
+    gain = gain_for(samples)
     for i, frame in enumerate(first_frames):
         begin = int(frame) * HOP_LENGTH - N_FFT // 2
         part = resampled(samples, sample_rate, begin, begin + (PATCH_FRAMES - 1) * HOP_LENGTH + N_FFT)
-        log_mel[i] = log_mel_of(part)
+        log_mel[i] = log_mel_of(part * gain)
         level[i] = np.sqrt(np.square(part).mean())
     if not treble:
         log_mel[:, :, EMPTIED_FROM_BAND:] = 0

@@ -55,7 +55,7 @@ WITHIN: Final = {SOUND: 0.5, HARMONY: 0.85, HARMONY_ANY_KEY: 0.5, TIMBRE: 0.5}
 """How much of the covariance within songs is taken out; the rest is the identity."""
 ALTERED: Final = {"level": 0.5, "opus": 1.5, "noise": 1.5, "slower": 1.0, "faster": 1.0}
 """How much what each alteration changes counts beside what differs between the halves of a song."""
-POOLED_SCALE: Final = 4.0
+POOLED_SCALE: Final = 5.5
 """By how much the pooled channels of the tagger weigh less in *sound* than the values of its embedding."""
 OLDER_PENALTY: Final = 0.03
 """Of the ridge regression that estimates *sound* from an embedding at the track's own level."""

@@ -78,6 +78,7 @@ CODECS = {
     "alac": ("ipod", "alac", "s16p", 44100),
     "adts": ("adts", "aac", "fltp", 44100),
     "aiff": ("aiff", "pcm_s16be", "s16", 44100),
+    "g722": ("wav", "g722", "s16", 16000),
     "au": ("au", "pcm_s16be", "s16", 22050),
     "wma": ("asf", "wmav2", "fltp", 44100),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import replace
 
 import av
@@ -133,6 +134,35 @@ def test_values_that_are_no_numbers_become_silence() -> None:
 
     assert np.isfinite(audio.samples).all()
     assert 0.4 < np.abs(audio.samples).max() < 1.0
+
+
+@pytest.mark.parametrize("kind", ["wav32", "wav64"])
+def test_a_damaged_value_does_not_make_all_else_silent(kind: str) -> None:
+    rate = sounds.CODECS[kind][3]
+    broken = sounds.sine(440.0, 2.0, rate=rate)
+    broken[1000:1010] = 1e30
+    data = sounds.encode(np.stack((broken, broken)), kind, layout="stereo")
+
+    audio = decode(io.BytesIO(data), loudness=True)
+
+    assert 0.4 < np.abs(audio.samples).max() < 1.0
+    assert audio.loudness is not None
+    assert audio.loudness.true_peak == pytest.approx(-6.0, abs=1.0)
+
+
+@pytest.mark.parametrize("place", [0x00FF, 0x028F])
+def test_numbers_of_codecs_that_are_no_text(place: int) -> None:
+    """AAC and G.722 in a WAV file: PyAV reads their numbers as ASCII, which they are not."""
+    data = sounds.encode(SONG, "g722")
+    at = data.index(b"fmt ") + 8
+    assert data[at : at + 2] == struct.pack("<H", 0x028F)
+    changed = data[:at] + struct.pack("<H", place) + data[at + 2 :]
+    if place == 0x028F:
+        assert decode(io.BytesIO(changed)).info.duration == pytest.approx(3.0, abs=0.1)
+    else:
+        # The sound is no AAC.
+        with pytest.raises(AudioError):
+            decode(io.BytesIO(changed))
 
 
 def test_float_samples_in_the_range_of_integers_are_scaled() -> None:

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from classifier.cli import processes
 from classifier.cli.predictions import Failure, FilePredictor, Task
+from classifier.core.audio import AudioLimits
 from classifier.releases import current_release
 
 
@@ -52,3 +53,24 @@ def test_several_processes_use_one_thread_each(monkeypatch: pytest.MonkeyPatch) 
         found: list[int] = pool.submit(blas_threads).result()
     assert found
     assert set(found) == {1}
+
+
+def test_a_file_that_breaks_the_decoder_does_not_end_the_walk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_args: object, **_options: object) -> None:
+        raise UnicodeDecodeError("ascii", b"\x8f", 0, 1, "for the test")
+
+    monkeypatch.setattr("classifier.cli.predictions.decode", broken)
+    predictor = FilePredictor.__new__(FilePredictor)
+    predictor._limits = AudioLimits()
+    paths = [tmp_path / "a.wav", tmp_path / "b.wav"]
+    for path in paths:
+        path.write_bytes(b"RIFF")
+    found = list(processes.predict_all(paths, predictor=predictor, task=task(), jobs=1))
+    assert found == [
+        Failure(
+            name=str(path), reason="The file overtaxes or breaks the decoder. Export it again, as MP3 or WAV."
+        )
+        for path in paths
+    ]

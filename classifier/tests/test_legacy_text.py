@@ -6,7 +6,14 @@ import os
 
 import pytest
 
-from classifier.core.legacy_text import guess, guess_escaped, repair, storable
+from classifier.core.legacy_text import (
+    guess,
+    guess_escaped,
+    guess_zip_names,
+    repair,
+    repair_together,
+    storable,
+)
 
 NAMES = [
     ("cp949", "소녀시대 - 다시 만난 세계.mp3"),
@@ -66,6 +73,48 @@ def test_text_that_was_read_as_latin_1_is_repaired(encoding: str, text: str) -> 
 )
 def test_right_text_stays(text: str) -> None:
     assert repair(text) == text
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "cp932", "cp1251"])
+@pytest.mark.parametrize("as_read", ["latin-1", "escaped"])
+def test_a_short_name_is_read_as_the_other_tags_of_its_file(encoding: str, as_read: str) -> None:
+    texts = {
+        "cp949": ["아이유", "좋은 날 (Inst.)", "Real", "룰라"],
+        "cp932": ["嵐", "夏の終わりのハーモニー", "Best", "Ｂ'ｚ"],
+        "cp1251": ["Ё", "Группа крови", "Live", "Би-2"],
+    }[encoding]
+    raws = [text.encode(encoding) for text in texts]
+    read = [
+        raw.decode("latin-1") if as_read == "latin-1" else raw.decode("utf-8", "surrogateescape")
+        for raw in raws
+    ]
+    assert repair_together(read) == texts
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp949", ["봄날의 곰.mp3", "아이유.mp3", "plain.mp3"]),
+        ("cp932", ["ソナタ/さくら.mp3", "嵐.mp3"]),
+        ("cp866", ["Кино/Группа крови.mp3"]),
+        ("cp437", ["Mötley Crüe/Zoë.mp3"]),
+        ("cp850", ["Øystein/Mädchen São.mp3"]),
+        ("utf-8", ["봄날.mp3", "Größe.mp3"]),
+    ],
+)
+def test_names_of_an_archive(encoding: str, names: list[str]) -> None:
+    assert guess_zip_names([name.encode(encoding) for name in names]) == names
+
+
+def test_names_of_an_archive_that_are_nothing() -> None:
+    assert guess_zip_names([]) == []
+    assert len(guess_zip_names([bytes(range(128, 256)), b"\xff"])) == 2
+
+
+def test_a_right_text_stays_beside_those_that_are_repaired() -> None:
+    read = ["다시 만난 세계".encode("cp949").decode("latin-1"), "Größe", "봄날", "Café"]
+    assert repair_together(read) == ["다시 만난 세계", "Größe", "봄날", "Café"]
+    assert repair_together(["Größe", "Señorita", "Þórr"]) == ["Größe", "Señorita", "Þórr"]
 
 
 def test_a_field_that_ends_within_a_character_is_read_up_to_there() -> None:

@@ -86,3 +86,16 @@ def test_a_file_is_measured_only_where_it_is_asked_for() -> None:
     found = decode(io.BytesIO(content), loudness=True).loudness
     assert found is not None
     assert found.integrated == pytest.approx(-23.01, abs=0.1)
+
+
+@pytest.mark.parametrize(("place", "gain"), [(2, 0.0), (4, 0.0), (6, 1.49)])
+def test_seven_channels_and_low_effects(place: int, gain: float) -> None:
+    """A tone in the centre, behind and aside; what else there is are low frequency effects."""
+    tone = sine(997, -20.0, 3.0, 48_000)
+    channels = np.zeros((8, tone.size), np.float32)
+    channels[place] = channels[3] = tone
+    assert measure(channels, 48_000).integrated == pytest.approx(-23.01 + gain, abs=0.05)
+
+
+def test_what_rounding_left_has_no_peak() -> None:
+    assert measure(np.full((1, 48_000), 1e-38, np.float32), 48_000) == Loudness(None, None)

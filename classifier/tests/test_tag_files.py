@@ -15,6 +15,7 @@ from av.audio.stream import AudioStream
 from classifier import tag_files
 from classifier.core.audio import decode
 from classifier.core.tag_writing import TagWritingError
+from classifier.tests.id3 import frame, id3v2
 
 WRITTEN = {"genre": ["Blues"], "mood": ["Mellow", "행복한"], "key": ["Ebm"], "year": ["1959"]}
 
@@ -25,10 +26,10 @@ def encoded(container: str, codec: str, layout: str = "mono") -> bytes:
         stream = cast(AudioStream, out.add_stream(codec, rate=48000, layout=layout, options={"strict": "-2"}))
         out.metadata.update({"title": "제목", "artist": "Somebody", "genre": "Polka"})
         tone = (np.sin(np.arange(96_000) / 20) * 8000).astype(np.int16)[None]
-        frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
-        frame.sample_rate = 48000
+        sound = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+        sound.sample_rate = 48000
         resampler = av.AudioResampler(stream.format, layout, 48000, frame_size=stream.frame_size)
-        for part in (*resampler.resample(frame), *resampler.resample(None)):
+        for part in (*resampler.resample(sound), *resampler.resample(None)):
             out.mux(stream.encode(part))
         out.mux(stream.encode(None))
     return file.getvalue()
@@ -68,10 +69,37 @@ def test_fields_are_written_and_everything_else_stays(container: str, codec: str
 
 
 @pytest.mark.parametrize(
+    ("mark", "encoding"), [(b"\0", "latin-1"), (b"\1", "utf-16"), (b"\2", "utf-16-be"), (b"\3", "utf-8")]
+)
+@pytest.mark.parametrize("version", [3, 4])
+def test_tags_in_every_encoding_of_id3_are_read_and_kept(mark: bytes, encoding: str, version: int) -> None:
+    """As most programs write them: of version 2.3 in Latin-1 or UTF-16."""
+    sound = encoded("mp3", "libmp3lame")
+    bare = sound[10 + sum(byte << shift for byte, shift in zip(sound[6:10], (21, 14, 7, 0), strict=True)) :]
+    title = frame("TIT2", mark + "Café".encode(encoding))
+    with tempfile.TemporaryFile() as file:
+        file.write(id3v2(title, version=version) + bare)
+        assert tag_files.read_fields(file) == {"title": ["Café"]}
+        after = tag_files.write_fields(file, {"genre": ["Blues"]})
+    assert after == {"title": ["Café"], "genre": ["Blues"]}
+
+
+def test_tta_is_written_and_written_again() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(encoded("tta", "tta"))
+        assert tag_files.write_fields(file, {"genre": ["Blues"]})["genre"] == ["Blues"]
+        assert tag_files.write_fields(file, {"mood": ["Mellow"]})["genre"] == ["Blues"]
+        file.seek(0)
+        assert decode(file).info.codec == "tta"
+
+
+@pytest.mark.parametrize(
     ("content", "code"),
     [
         (b"", "unsupported"),
         (b"only words " * 100, "unsupported"),
+        (b"RIFF" + bytes(4) + b"AVI " + bytes(100), "unsupported"),
+        (b"RF64" + b"\xff" * 4 + b"WAVE" + bytes(100), "unsupported"),
         (b"fLaC" + b"\xff" * 100, "unreadable"),
         (b"\x1a\x45\xdf\xa3webm" + b"\0" * 200, "unsupported"),
     ],

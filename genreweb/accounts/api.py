@@ -27,6 +27,7 @@ from genreweb.accounts.quotas import Quota, Quotas, quotas_of
 from genreweb.accounts.scopes import Scope
 from genreweb.accounts.tokens import TooManyTokensError, create_token
 from genreweb.api_rates import AnonRateThrottle
+from genreweb.shown_text import one_line
 
 if TYPE_CHECKING:
     from rest_framework.permissions import _SupportsHasPermission
@@ -281,5 +282,5 @@ class MeView(generics.RetrieveUpdateAPIView[User]):
 
     def perform_update(self, serializer: serializers.BaseSerializer[User]) -> None:
         user = self.get_object()
-        user.display_name = " ".join(serializer.validated_data.get("display_name", user.display_name).split())
+        user.display_name = one_line(serializer.validated_data.get("display_name", user.display_name))
         user.save(update_fields=["display_name"])

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from genreweb.accounts import addresses
 from genreweb.accounts.models import User
 from genreweb.accounts.scopes import Scope, all_scopes
+from genreweb.shown_text import one_line
 
 
 class SignupForm(AllauthSignupForm):
@@ -45,7 +46,7 @@ class ProfileForm(forms.ModelForm[User]):
         widgets = {"display_name": forms.TextInput(attrs={"autocomplete": "nickname"})}
 
     def clean_display_name(self) -> str:
-        return " ".join(str(self.cleaned_data["display_name"]).split())
+        return one_line(str(self.cleaned_data["display_name"]))
 
 
 class TokenForm(forms.Form):

@@ -20,6 +20,7 @@ from typing import IO
 
 from django.conf import settings
 
+from classifier.core.legacy_text import guess_zip_names
 from library.errors import TrackError
 
 MOST_RATIO = 200
@@ -32,6 +33,9 @@ _FAULTS = (
     *(struct.error, OverflowError),
 )
 CHUNK = 1 << 20
+# Bits of the flags of a file.
+_ENCRYPTED = 0x1
+_UTF8 = 0x800
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ def members(file: IO[bytes], *, size: int) -> list[Member]:
     Raises
     ------
     TrackError
-        ``archive_unreadable``, ``archive_many``, ``archive_hostile`` or ``archive_empty``.
+        ``archive_unreadable``, ``archive_many``, ``archive_hostile``, ``archive_encrypted``,
+        ``archive_method`` or ``archive_empty``.
     """
     _check_directory(file)
     try:
@@ -58,9 +63,9 @@ def members(file: IO[bytes], *, size: int) -> list[Member]:
     except _FAULTS as error:
         raise TrackError("archive_unreadable") from error
     sounds = [
-        Member(place, one.filename)
-        for place, one in enumerate(found)
-        if not one.is_dir() and not _is_litter(one.filename)
+        Member(place, name)
+        for place, (one, name) in enumerate(zip(found, _names(found), strict=True))
+        if not one.is_dir() and not _is_litter(name)
     ]
     if not sounds:
         raise TrackError("archive_empty")
@@ -123,11 +128,23 @@ def _check(found: list[zipfile.ZipInfo], *, size: int) -> None:
             path.is_absolute()
             or ".." in path.parts
             or ":" in one.filename.partition("/")[0][:2]
-            or one.flag_bits & 0x1  # encrypted
             or kind not in (0, stat.S_IFREG, stat.S_IFDIR)
-            or one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         ):
             raise TrackError("archive_hostile")
+        if one.flag_bits & _ENCRYPTED:
+            raise TrackError("archive_encrypted")
+        if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise TrackError("archive_method")
+
+
+def _names(found: list[zipfile.ZipInfo]) -> list[str]:
+    """Read the names of files: `zipfile` reads all that do not say they are UTF-8 in the encoding of DOS."""
+    names = [one.filename for one in found]
+    legacy = [place for place, one in enumerate(found) if not one.flag_bits & _UTF8]
+    read = guess_zip_names([names[place].encode("cp437") for place in legacy])
+    for place, name in zip(legacy, read, strict=True):
+        names[place] = name
+    return names
 
 
 def _is_litter(name: str) -> bool:

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import logging
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -23,6 +22,7 @@ from classifier import decoding
 from classifier.core.audio import AudioError, AudioInfo, AudioLimits
 from genreweb.accounts.models import User
 from genreweb.free_space import has_room
+from genreweb.shown_text import one_line
 from library.errors import TrackError
 from library.models import TITLE_LENGTH, Analysis, EncodedCopy, Explanation, Track, TrackQuerySet
 from library.services import queue, quotas
@@ -285,17 +285,12 @@ def clean_name(name: str) -> str:
     """Clean a file name for display: one line, no folder, no control or bidirectional characters."""
     # Forms escape these three characters so (HTML standard, multipart/form-data encoding).
     plain = name.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
-    base = re.split(r"[\\/]", unicodedata.normalize("NFC", plain))[-1]
-    shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in base)
-    return " ".join(shown.split())[:1000]
+    return one_line(re.split(r"[\\/]", plain)[-1])[:1000]
 
 
 def clean_title(title: str) -> str:
     """Clean a title for display: one line, no control characters, at most TITLE_LENGTH characters."""
-    shown = "".join(
-        c if unicodedata.category(c)[0] != "C" else " " for c in unicodedata.normalize("NFC", title)
-    )
-    return " ".join(shown.split())[:TITLE_LENGTH].strip()
+    return one_line(title)[:TITLE_LENGTH].strip()
 
 
 def title_from(name: str) -> str:

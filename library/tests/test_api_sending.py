@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
@@ -41,6 +43,24 @@ def test_a_body_that_is_the_file(owner_api: APIClient, owner: User, kind: str) -
     # The same file in a form is the same track.
     form = owner_api.post(TRACKS, {"file": SimpleUploadedFile("x.wav", wav())}, format="multipart")
     assert (form.status_code, form.json()["duplicate"]) == (200, True)
+
+
+def test_the_temporary_file_of_such_a_body_is_closed(owner_api: APIClient, settings: Settings) -> None:
+    settings.FILE_UPLOAD_HANDLERS = ["temporary"]
+    made: list[TemporaryUploadedFile] = []
+
+    class Handler(TemporaryFileUploadHandler):
+        def file_complete(self, file_size: int) -> Any:
+            made.append(super().file_complete(file_size))  # type: ignore[arg-type]
+            return made[-1]
+
+    with patch("django.core.files.uploadhandler.load_handler", lambda _path, request: Handler(request)):
+        sent = raw(owner_api, wav(), f"{TRACKS}?name=a.wav")
+    assert sent.status_code == 202, sent.content
+    (file,) = made
+    assert file.closed
+    # What Django's own `close` does not close again is not removed twice when it is collected.
+    assert file.file._closer.close_called  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

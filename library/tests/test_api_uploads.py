@@ -249,7 +249,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a root": (lambda: packed({"/etc/a.wav": wav()}), "archive_hostile"),
     "a drive": (lambda: packed({"C:/a.wav": wav()}), "archive_hostile"),
     "a link": (link, "archive_hostile"),
-    "encrypted": (lambda: with_flag(packed({"a.wav": wav()}), 1), "archive_hostile"),
+    "encrypted": (lambda: with_flag(packed({"a.wav": wav()}), 1), "archive_encrypted"),
+    "LZMA": (lambda: packed({"a.wav": wav()}, method=zipfile.ZIP_LZMA), "archive_method"),
     "too many": (lambda: packed({f"{number}.wav": b"x" for number in range(51)}), "archive_many"),
 }
 
@@ -265,6 +266,21 @@ def test_hostile_archives_are_refused(
     assert refused.status_code == (413 if code == "archive_many" else 400)
     assert not UploadBatch.objects.exists()
     assert stored() == []
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "utf-8"])
+def test_names_that_do_not_say_their_encoding(owner_api: APIClient, encoding: str) -> None:
+    """Windows writes the system's encoding into archives, macOS UTF-8; neither says so."""
+    names = ["봄날의 곰.wav", "아이유/룰라.wav"]
+    data = packed({f"{place}{'x' * 40}.wav": wav(chords(1 + place)) for place in range(len(names))})
+    for place, name in enumerate(names):
+        raw = name.encode(encoding).removesuffix(b".wav").ljust(41, b"-") + b".wav"
+        data = data.replace(f"{place}{'x' * 40}.wav".encode(), raw)
+    batch = send(owner_api, archive=data)
+    assert batch.status_code == 202, batch.json()
+    assert [file["name"].rstrip("-wav.") for file in batch.json()["files"]] == ["봄날의 곰", "룰라"]
+    batches.unpack(batch_id=uuid.UUID(batch.json()["id"]))
+    assert {track.title.rstrip("-") for track in Track.objects.all()} == {"봄날의 곰", "룰라"}
 
 
 def test_an_archive_that_is_too_large(owner_api: APIClient, settings: Settings) -> None:

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
@@ -143,15 +145,29 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
 ) -> None:
     done_track(owner, unsure=True)
     page.get(URL)
-    # The session, its person, the genres for the filter, the genres for the chips, the count, the rows, the
-    # last re-analysis, what is outdated, whether the person curates and their news.
-    with django_assert_num_queries(10):
+    # The session, its person, the genres for the filter, the genres for the chips, the rows, the last
+    # re-analysis, what is outdated, whether the person curates and their news.
+    with django_assert_num_queries(9):
         page.get(URL)
     for number in range(9):
         done_track(owner, unsure=number % 2 == 0)
         queued_track(owner, status="failed", error_code="truncated")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         assert page.get(URL).content.count(b'<li class="track-row"') == 19
+
+
+@pytest.mark.parametrize(("made", "reads"), [(0, 1), (3, 1), (25, 1), (26, 2)])
+def test_a_search_that_ends_on_its_first_page_reads_the_tracks_once(
+    page: Client, owner: User, done_track: Callable[..., Track], made: int, reads: int
+) -> None:
+    for number in range(made):
+        done_track(owner, title=f"Needle {number}")
+    done_track(owner, title="Hay")
+    with CaptureQueriesContext(connection) as queries:
+        shown = page.get(URL, {"q": "needle"}).context["page"]
+    assert (shown.number, len(shown), shown.paginator.count) == (1, min(made, 25), made)
+    assert shown.has_next() == (made > 25)
+    assert sum("%NEEDLE%" in query["sql"] or "needle" in query["sql"] for query in queries) == reads
 
 
 def test_htmx_gets_the_list_alone_but_a_restored_page_is_whole(page: Client) -> None:

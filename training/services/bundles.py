@@ -28,6 +28,7 @@ from classifier.version_files import FILE_NAME, Files, entries_in, entry_of
 from genreweb.accounts import archive
 from genreweb.accounts.models import User
 from genreweb.accounts.personal_data import Content, as_json
+from genreweb.shown_text import one_line
 from training.errors import TrainingError
 from training.services.bundle_metadata import check_metadata
 
@@ -196,8 +197,7 @@ def _manifest(bundle: zipfile.ZipFile, member: zipfile.ZipInfo | None) -> dict[s
 
 def _clean(name: str) -> str:
     """Make a name fit to show: one line, no control or direction-changing characters."""
-    plain = unicodedata.normalize("NFC", name)
-    return " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in plain).split())[:80]
+    return one_line(name)[:80]
 
 
 def _sha256_in(entry: object) -> object:

@@ -18,6 +18,7 @@ from classifier.core.audio import AudioLimits
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from genreweb.accounts.quotas import Kept
+from genreweb.shown_text import visible
 from library.models import Track
 from library.services import quotas
 from library.services.tracks import clean_title, examine, limits, title_from, write
@@ -223,5 +224,4 @@ def _try_again(known: Clip, clip: Clip) -> bool:
 def _clean_text(text: str) -> str:
     """Keep line breaks, remove control and bidirectional characters."""
     lines = unicodedata.normalize("NFC", text).splitlines()
-    shown = ("".join(c if unicodedata.category(c)[0] != "C" else " " for c in line) for line in lines)
-    return "\n".join(line.rstrip() for line in shown).strip()
+    return "\n".join(visible(line).rstrip() for line in lines).strip()

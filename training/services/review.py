@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +15,7 @@ from django.utils import timezone
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from genreweb.domain_errors import DomainError
+from genreweb.shown_text import one_line
 from training.errors import TrainingError
 from training.models import Clip, ClipDecision
 from training.services import events
@@ -302,5 +302,4 @@ def _write(
 
 def _clean(reason: str) -> str:
     """Clean a reason for display: one line, no control characters, at most REASON_LENGTH characters."""
-    shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in reason[: 4 * REASON_LENGTH])
-    return " ".join(shown.split())[:REASON_LENGTH].strip()
+    return one_line(reason[: 4 * REASON_LENGTH])[:REASON_LENGTH].strip()
