@@ -39,6 +39,11 @@ class Genre(models.Model):
     def __str__(self) -> str:
         return self.display_name
 
+    @classmethod
+    def names(cls) -> dict[str, str]:
+        """Give the name of each genre in the reader's language, by label."""
+        return {genre.slug: genre.display_name for genre in cls.objects.all()}
+
     @property
     def display_name(self) -> str:
         """The name in the reader's language, where the site has a translation."""

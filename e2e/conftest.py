@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -259,6 +260,17 @@ def fill_in(page: Page, email: str, password: str) -> None:
     page.locator("input[type=password]").fill(password)
     page.locator("main form button.btn-primary[type=submit]").click()
     page.wait_for_url(lambda url: "/accounts/" not in url)
+
+
+def analysed(site: Site, sound: bytes, *, name: str) -> str:
+    """Send a track and wait until it is analysed, however slow the machine is; give its id."""
+    status, answer = site.upload(sound, name=name)
+    until = time.monotonic() + PATIENCE / 1000
+    while answer.get("status") in {"queued", "running"} and time.monotonic() < until:
+        time.sleep(0.5)
+        status, answer = site.request("GET", f"/api/v1/tracks/{answer['id']}/")
+    assert (status, answer["status"]) == (200, "done"), answer
+    return str(answer["id"])
 
 
 def shell(site: Site, code: str, *, within: float = 120) -> str:

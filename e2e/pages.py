@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from e2e.conftest import shell
+from e2e.conftest import analysed, shell
 from genreweb.trial import Site
 from library.tests.sounds import chords, wav
 
@@ -103,8 +103,7 @@ NOTHING = "/nothing/"
 def fill(site: Site) -> dict[str, object]:
     """Make the rows that the pages show; give what stands in the braces of the addresses."""
     for seed in (41, 42, 43, 44):
-        status, answer = site.upload(wav(chords(5, seed=seed)), name=f"{seed}.wav")
-        assert (status, answer["status"]) == (200, "done"), answer
+        analysed(site, wav(chords(5, seed=seed)), name=f"{seed}.wav")
     printed = shell(site, MAKE.format(names=[WORD, KOREAN], email=site.email))
     line = next(line for line in printed.splitlines() if line.startswith("IDS"))
     found: dict[str, object] = json.loads(line.removeprefix("IDS"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, expect
+
+from e2e.conftest import shell
+from genreweb.trial import Site
 
 pytestmark = pytest.mark.e2e
 
@@ -23,6 +27,22 @@ window.EventSource = class extends Real {
     }
   }
 };
+"""
+NEWER = "newer than the release"
+# The network of the release under another name: another version to everything but the ear.
+PROMOTE = """
+from classifier import registry
+from classifier.models import ModelVersion
+from classifier.releases import current_release
+from genreweb.accounts.models import User
+from training.services.promotion import promote
+version = registry.add_version(current_release(), name={name!r}, source=ModelVersion.Source.TRAINED)
+promote(version=version, by=User.objects.get(email={email!r}), reason="A test needs it.", override=True)
+"""
+ROLL_BACK = """
+from genreweb.accounts.models import User
+from training.services.promotion import rollback
+rollback(by=User.objects.get(email={email!r}), reason="The test is over.")
 """
 LISTEN = """() => new Promise((resolve) => {
   new EventSource(document.body.dataset.events).onopen = () => resolve();
@@ -87,3 +107,61 @@ def test_a_page_gets_the_events_of_its_person(person: Callable[..., Page], sound
     scroller.evaluate(FINGERS, [[100, 400], [240, 260]])
     expect(level).to_have_text("1×")
     expect(theirs.locator("#player")).to_be_hidden()
+
+
+@pytest.fixture
+def newer_version(site: Site) -> Iterator[Callable[[], None]]:
+    """Put another version into service when called; the release is back afterwards."""
+    promoted = False
+
+    def put_into_service() -> None:
+        nonlocal promoted
+        shell(site, PROMOTE.format(name=NEWER, email=site.email))
+        promoted = True
+
+    yield put_into_service
+    if promoted:
+        shell(site, ROLL_BACK.format(email=site.email))
+
+
+def test_what_an_older_version_analysed_is_analysed_again_without_a_reload(
+    person: Callable[..., Page], sounds: Path, newer_version: Callable[[], None]
+) -> None:
+    page = person()
+    page.locator("#files").set_input_files([str(sounds / "song.wav"), str(sounds / "other.wav")])
+    expect(page.locator("#upload-list .genre-chip")).to_have_count(2)
+    page.goto("/tracks/")
+    expect(page.locator(".reanalysis-notice")).to_have_count(0)
+
+    newer_version()
+    page.goto("/tracks/")
+    expect(page.locator(".reanalysis-notice")).to_contain_text("2 tracks were heard by an older classifier.")
+    page.get_by_role("link", name="song", exact=True).click()
+    stale = page.get_by_role("region", name="Out of date")
+    answered = page.locator(".details .facts div", has=page.get_by_text("Answered by"))
+    expect(stale).to_be_visible()
+    expect(answered).not_to_contain_text(NEWER)
+    page.evaluate("window.stays = true")
+    stale.get_by_role("button", name="Analyse again").click()
+    # The former verdict is listed, and the page says who answers now.
+    expect(answered).to_contain_text(NEWER)
+    expect(page.locator(".former li")).to_have_count(1)
+    expect(stale).to_have_count(0)
+    expect(page.locator(".bars meter")).to_have_count(10)
+    assert page.evaluate("window.stays") is True
+
+    page.goto("/tracks/")
+    notice = page.locator(".reanalysis-notice")
+    expect(notice).to_contain_text("1 track was heard by an older classifier.")
+    row = page.locator(".track-row", has=page.get_by_role("link", name="other", exact=True))
+    shown = row.get_attribute("data-row") or ""
+    page.evaluate("window.stays = true")
+    notice.get_by_role("button", name="Analyse them again").click()
+    expect(page.locator(".reanalysis-former")).to_contain_text(
+        "Every track has the newest classifier's verdict."
+    )
+    expect(row).not_to_have_attribute("data-row", shown)
+    expect(row.locator(".mini-wave svg")).to_be_attached()
+    assert page.evaluate("window.stays") is True
+    page.get_by_role("link", name="What changed").click()
+    expect(page.get_by_role("heading", name=re.compile("No genre changed"))).to_be_visible()

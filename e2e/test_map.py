@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from e2e.conftest import sign_in
+from e2e.conftest import analysed, sign_in
 from genreweb.trial import Site
 from library.tests.sounds import chords, wav
 
@@ -22,8 +22,7 @@ def test_points_are_drawn_opened_by_keys_and_made_a_playlist(
     open_page: Callable[..., Page], site: Site
 ) -> None:
     for seed in (91, 92, 93):
-        status, answer = site.upload(wav(chords(5, seed=seed)), name=f"Mapped {seed}.wav")
-        assert (status, answer["status"]) == (200, "done"), answer
+        analysed(site, wav(chords(5, seed=seed)), name=f"Mapped {seed}.wav")
     page = open_page(reduced_motion="reduce")
     sign_in(page, site)
     page.goto("/catalogue/map/")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page, Route, expect
 
-from e2e.conftest import sign_in
+from e2e.conftest import analysed, sign_in
 from genreweb.trial import Site
 from library.tests.sounds import chords, wav
 
@@ -18,12 +18,9 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def tracks(site: Site) -> list[str]:
     """Four analysed tracks of the site's administrator, by their pages."""
-    found = []
-    for seed in (71, 72, 73, 74):
-        status, answer = site.upload(wav(chords(24, seed=seed)), name=f"Piece {seed}.wav")
-        assert (status, answer["status"]) == (200, "done"), answer
-        found.append(f"/tracks/{answer['id']}/")
-    return found
+    sounds = {seed: wav(chords(24, seed=seed)) for seed in (71, 72, 73, 74)}
+    ids = [analysed(site, sound, name=f"Piece {seed}.wav") for seed, sound in sounds.items()]
+    return [f"/tracks/{track}/" for track in ids]
 
 
 @pytest.fixture

@@ -27,6 +27,9 @@ RUN = """async ([exclude, options]) => {
   rule => `${rule.id}: ${rule.nodes.slice(0, 3).map(node => `${node.target} ${node.any.concat(node.all,
   node.none).map(check => check.message).join("; ")}`).join(" | ").slice(0, 600)}`);
 }"""
+# In Firefox a page learns of the theme with its next frame.
+IS_DARK = """() => new Promise((done) => requestAnimationFrame(
+  () => done(matchMedia("(prefers-color-scheme: dark)").matches)))"""
 TAGS = {"runOnly": {"type": "tag", "values": RULES}}
 WORDS = {**TAGS, "rules": {"color-contrast": {"enabled": False}}}
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
@@ -57,6 +60,7 @@ def faults(page: Page, paths: Sequence[str], *, colours: bool, **ids: object) ->
         found += [f"{path} {words}" for words in page.evaluate(RUN, [FOREIGN, TAGS if colours else WORDS])]
         if colours:
             page.emulate_media(color_scheme="dark")
+            assert page.evaluate(IS_DARK), path
             found += [f"{path} in dark, {words}" for words in page.evaluate(RUN, [FOREIGN, COLOURS])]
             page.emulate_media(color_scheme="light")
     return found

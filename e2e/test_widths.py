@@ -14,6 +14,15 @@ from genreweb.trial import Site
 pytestmark = pytest.mark.e2e
 
 WIDTHS = (320, 360, 768, 1280)
+MOST_SHIFT = 0.02
+"""Below this nobody sees that something moved; a list that jumps by one of its rows is 0.04 on a phone."""
+SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const {value, sources} of list.getEntries()) {
+    const moved = sources.map(({node}) => node?.className || node?.nodeName);
+    shifts.push([value, String(moved.slice(0, 3))]);
+  }
+}).observe({type: "layout-shift", buffered: true});"""
 
 
 def too_wide(page: Page, path: str) -> list[str]:
@@ -48,6 +57,22 @@ def test_no_page_scrolls_sideways(
         assert answer.status == 200, path
         wide += too_wide(page, path)
     assert not wide, "\n".join(wide)
+
+
+@pytest.mark.chromium_only("Firefox does not measure what moves")
+def test_nothing_moves_while_a_page_loads(
+    open_page: Callable[..., Page], site: Site, ids: dict[str, object]
+) -> None:
+    page = open_page(viewport={"width": 360, "height": 780}, has_touch=True)
+    page.add_init_script(SHIFTS)
+    sign_in(page, site)
+    jumps = []
+    for path in SIGNED_IN:
+        page.goto(path.format(**ids), wait_until="networkidle")
+        moved = page.evaluate("shifts")
+        if sum(value for value, _what in moved) > MOST_SHIFT:
+            jumps.append(f"{path}: {moved}")
+    assert not jumps, "\n".join(jumps)
 
 
 def test_a_long_title_leaves_the_player_on_the_screen(

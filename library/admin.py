@@ -230,8 +230,10 @@ class TrackAdmin(admin.ModelAdmin[Track]):
     def verdict(self, track: Track) -> str:
         if track.current is None:
             return "–"
-        shares = sorted(track.current.probabilities.items(), key=lambda item: -item[1])
-        context = {"analysis": track.current, "shares": [(label, share * 100) for label, share in shares]}
+        names = Genre.names()
+        ranked = sorted(track.current.probabilities.items(), key=lambda item: -item[1])
+        shares = [(names.get(label, label), share * 100) for label, share in ranked]
+        context = {"analysis": track.current, "shares": shares}
         return render_to_string("admin/library/track/verdict.html", context)
 
     @admin.display(description=_("failure"))

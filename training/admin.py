@@ -245,7 +245,8 @@ class ClipAdmin(admin.ModelAdmin[Clip]):
     @admin.display(description=_("its probabilities"))
     def prediction_text(self, clip: Clip) -> str:
         shares = sorted(clip.opinion.items(), key=lambda item: -item[1])
-        return ", ".join(f"{label} {share:.0%}" for label, share in shares) or "–"
+        names = Genre.names() if shares else {}
+        return ", ".join(f"{names.get(label, label)} {share:.0%}" for label, share in shares) or "–"
 
     @admin.display(description=_("failure"))
     def failure(self, clip: Clip) -> str:

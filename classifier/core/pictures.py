@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypedDict
@@ -24,6 +25,8 @@ PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "
 # JPEG: WebP would save a fifth of the bytes but take eight times as long to encode.
 _HEIGHTS = {"spectrogram": 256, "mel": 256, "chroma": 192, "mfcc": 200}
 DYNAMIC_RANGE_DB = 80.0
+LEAST_APART = 0.08
+"""Share of a picture's height between two ticks, at which their labels do not touch on a phone either."""
 _MARKED_HZ = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 # From dark to bright in even steps of lightness (CIELAB L* from 0 to 97), through violet and orange: readable
@@ -129,12 +132,12 @@ def spectrogram(features: Features) -> Picture:
     rows = np.clip(np.round(np.interp(axis, frequencies, np.arange(frequencies.size))), 0, None).astype(
         np.intp
     )
-    ticks = tuple(
+    marks = [
         Tick(round(float(np.log(hz / axis[0]) / np.log(axis[-1] / axis[0])), 4), _hertz(hz))
         for hz in _MARKED_HZ
         if axis[0] <= hz <= axis[-1]
-    )
-    return _picture(_brightness(features.spectrogram)[rows], height, ticks)
+    ]
+    return _picture(_brightness(features.spectrogram)[rows], height, legible(marks))
 
 
 def mel(features: Features) -> Picture:
@@ -155,6 +158,26 @@ def mel_columns(db: Float32, sample_rate: int) -> Picture:
     """
     levels = (np.clip(db / DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0) * 255).astype(np.uint8)
     return _picture(levels, _HEIGHTS["mel"], mel_axis(sample_rate))
+
+
+def legible(ticks: Sequence[Tick]) -> tuple[Tick, ...]:
+    """Leave out ticks whose labels would touch those of the ticks above them.
+
+    Parameters
+    ----------
+    ticks : sequence of Tick
+        From the lowest to the highest.
+
+    Returns
+    -------
+    tuple of Tick
+        In the same order, each at least `LEAST_APART` above the one before.
+    """
+    kept: list[Tick] = []
+    for tick in reversed(ticks):
+        if not kept or kept[-1].position - tick.position >= LEAST_APART:
+            kept.append(tick)
+    return tuple(reversed(kept))
 
 
 def mel_axis(sample_rate: int) -> tuple[Tick, ...]:
@@ -243,11 +266,12 @@ def occlusion(effects: Float32, bands: npt.NDArray[np.float64], *, least: float 
 
 def _mel_ticks(top_hz: float) -> tuple[Tick, ...]:
     top = filters.hz_to_mel(np.array([top_hz]))[0]
-    return tuple(
+    marks = [
         Tick(round(float(filters.hz_to_mel(np.array([hz]))[0] / top), 4), _hertz(hz))
         for hz in _MARKED_HZ
         if hz >= 256
-    )
+    ]
+    return legible(marks)
 
 
 def _hertz(hz: int) -> str:

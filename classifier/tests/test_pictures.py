@@ -102,6 +102,20 @@ def test_ticks_rise_within_the_picture(drawn: dict[str, pictures.Picture]) -> No
         assert 0 <= positions[0] <= positions[-1] <= 1
 
 
+def test_labels_of_ticks_do_not_touch(drawn: dict[str, pictures.Picture]) -> None:
+    for name, picture in drawn.items():
+        places = [tick.position for tick in picture.ticks]
+        assert len(places) >= 4, name
+        assert min(np.diff(places)) >= pictures.LEAST_APART, name
+
+
+def test_of_ticks_that_touch_the_upper_one_stays() -> None:
+    ticks = [pictures.Tick(at, str(at)) for at in (0.0, 0.05, 0.1, 0.5, 0.57)]
+
+    assert [tick.position for tick in pictures.legible(ticks)] == [0.0, 0.1, 0.57]
+    assert pictures.legible([]) == ()
+
+
 def test_peaks_are_the_extremes_of_each_slice() -> None:
     samples = np.zeros(12000, np.float32)
     samples[5] = 0.5

@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount import admin as _allauth_socialaccount_admin  # noqa: F401  # the same
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -23,7 +24,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from genreweb.accounts import factors, personal_data
@@ -33,6 +34,16 @@ from genreweb.accounts.models import CURATORS, ApiToken, User, Webhook
 # Django's own log-in form counts no attempts; the site's does.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = _("Genreweb administration")
+# allauth names these in English only.
+apps.get_app_config("mfa").verbose_name = _("Two-factor authentication")
+Authenticator._meta.verbose_name = _("second factor")
+Authenticator._meta.verbose_name_plural = _("second factors")
+# Django's Korean of these has mistakes; what stands in the site's own catalogue comes first.
+_TRANSLATED_ANEW = (
+    gettext_noop("users"),
+    gettext_noop("Select %s to view"),
+    gettext_noop(" By %(filter_title)s "),
+)
 
 
 class _LowerCaseEmail:

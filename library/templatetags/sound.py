@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 from django import template
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template import Context
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from classifier import key_words as words_of_keys
@@ -129,9 +128,23 @@ def clock(seconds: float | None) -> str:
 @register.filter
 def moment(value: datetime) -> str:
     """Format a time: "3 minutes ago" if it is today, else the date."""
-    if timedelta(0) <= timezone.now() - value < timedelta(hours=20):
-        return str(naturaltime(value))
+    passed = timezone.now() - value
+    if timedelta(0) <= passed < timedelta(hours=20):
+        return ago(passed)
     return _day(timezone.localdate(value), get_language())
+
+
+def ago(passed: timedelta) -> str:
+    """Say how long ago something was, less than a day, in the words with which js/ago.js counts on."""
+    seconds = int(passed.total_seconds())
+    if seconds < 1:
+        return _("just now")
+    if seconds < 60:
+        return ngettext("%(count)s second ago", "%(count)s seconds ago", seconds) % {"count": seconds}
+    if (minutes := seconds // 60) < 60:
+        return ngettext("%(count)s minute ago", "%(count)s minutes ago", minutes) % {"count": minutes}
+    hours = minutes // 60
+    return ngettext("%(count)s hour ago", "%(count)s hours ago", hours) % {"count": hours}
 
 
 @lru_cache(maxsize=4_000)

@@ -95,7 +95,9 @@ def test_the_price_of_the_list_does_not_grow(
     assert prices[0] <= 9
 
 
-def test_the_page_of_a_track(desk: Client, owner: User, finished_track: Make) -> None:
+def test_the_page_of_a_track(
+    desk: Client, owner: User, finished_track: Make, genres: dict[str, Genre]
+) -> None:
     track = finished_track(owner)
     response = desk.get(change(track))
     html = response.content.decode()
@@ -103,6 +105,8 @@ def test_the_page_of_a_track(desk: Client, owner: User, finished_track: Make) ->
     assert len(links) == 5
     assert [desk.get(link).status_code for link in links] == [200] * 5
     assert html.count("<meter") == 10
+    assert f'<th scope="row">{genres["hiphop"]}</th>' in html
+    assert '<th scope="row">hiphop</th>' not in html
     assert str(track.current.model_version) in html if track.current else False
 
 

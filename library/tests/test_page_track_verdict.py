@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from classifier.models import Genre
+from library.models import Analysis
 from library.services.reasons import nearness
 from library.templatetags.sound import percent
-from library.views.verdict import stretches, whole_percents
+from library.views.verdict import stretches, ticks_of, whole_percents
 
 
 def genre_of(slug: str) -> Genre:
@@ -73,3 +74,9 @@ def test_the_nearer_the_stronger_the_words() -> None:
         "little in common",
         "little in common",
     ]
+
+
+def test_marks_of_an_axis_that_a_former_version_kept_too_close_are_left_out() -> None:
+    analysis = Analysis(ticks={"mel": [[0.0769, "256 Hz"], [0.1538, "512 Hz"], [0.3069, "1 kHz"]]})
+    assert ticks_of(analysis, "mel") == ((0.1538, "512 Hz"), (0.3069, "1 kHz"))
+    assert ticks_of(analysis, "chroma") == ()

@@ -100,8 +100,12 @@ class Scale(NamedTuple):
 
 
 def ticks_of(analysis: Analysis, picture: str) -> tuple[tuple[float, str], ...]:
-    """Give the marks of a picture's axis, each with its place."""
-    return tuple((position, mark) for position, mark in analysis.ticks.get(picture, []))
+    """Give the marks of a picture's axis, each with its place.
+
+    Analyses of former versions keep marks that lie closer together than their labels are high.
+    """
+    marks = [pictures.Tick(position, label) for position, label in analysis.ticks.get(picture, [])]
+    return tuple((tick.position, tick.label) for tick in pictures.legible(marks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def test_the_page_of_a_clip(desk: Client, owner: User, staff: User, genres: Genr
     clip = make_clip(owner, genres["blues"], opinion={"rock": 0.9, "blues": 0.1})
     review.reject(clip_id=clip.pk, by=staff, reason="hiss")
     html = desk.get(f"{LIST}{clip.pk}/change/").content.decode()
-    assert "rock 90%" in html
+    assert "Rock 90%" in html
     assert f"/review/{clip.pk}/mel.jpeg" in html
     assert "hiss" in html
     inline = {"decisions-TOTAL_FORMS": "0", "decisions-INITIAL_FORMS": "0"}

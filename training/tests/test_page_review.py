@@ -246,6 +246,22 @@ def test_the_list_and_its_filters(desk: Client, owner: User, other: User, genres
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "words", "other"),
+    [
+        ("", "Nothing waits", "No clip"),
+        ("?status=approved", "No clip is approved yet", "Nothing waits"),
+        ("?status=rejected", "No clip was rejected", "Nothing waits"),
+        ("?status=all", "There are no clips yet.", "Nothing waits"),
+        ("?status=rejected&q=joni", "Nothing fits", "No clip was rejected"),
+    ],
+)
+def test_an_empty_list_says_what_it_is_a_list_of(desk: Client, query: str, words: str, other: str) -> None:
+    page = desk.get(f"/review/list/{query}").content.decode()
+    assert words in page
+    assert other not in page
+
+
 def test_the_price_of_the_list_does_not_grow(
     desk: Client, owner: User, genres: Genres, version: ModelVersion
 ) -> None:

@@ -78,6 +78,10 @@ class ListForm(forms.Form):
         return str(self.cleaned_data.get(name) or "")
 
     @property
+    def status_shown(self) -> str:
+        return self.value_of("status") or Clip.Status.PENDING
+
+    @property
     def narrows(self) -> bool:
         return any(self.value_of(name) for name in self.fields if name != "status")
 
@@ -88,7 +92,7 @@ class ListForm(forms.Form):
         return kept.urlencode()
 
     def apply(self, clips: ClipQuerySet) -> ClipQuerySet:
-        status = self.value_of("status") or Clip.Status.PENDING
+        status = self.status_shown
         shown = ("pending", "approved", "rejected") if status == "all" else (status,)
         clips = clips.filter(status__in=shown)
         if slug := self.value_of("genre"):

@@ -194,3 +194,14 @@ def test_people_who_are_no_staff_see_none_of_it(signed_in: Client, client: Clien
     for url in (USERS, TOKENS):
         assert signed_in.get(url).status_code in (302, 403)
         assert client.get(url).status_code == 302
+
+
+def test_korean_words_of_the_administration_are_the_sites_own(desk: Client) -> None:
+    korean = {"Accept-Language": "ko"}
+    index = desk.get("/admin/", headers=korean).content.decode()
+    assert "2단계 인증 수단" in index
+    assert "Authenticators" not in index
+    assert "MFA" not in index
+    tokens = desk.get("/admin/accounts/apitoken/", headers=korean).content.decode()
+    assert "볼 API 토큰 선택" in tokens
+    assert "(들)" not in desk.get("/admin/accounts/user/", headers=korean).content.decode()
