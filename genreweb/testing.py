@@ -16,6 +16,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # What was imported and collected stays: looking through all of it again and again is a tenth of a run.
     gc.collect()
     gc.freeze()
+    # Migrations and Keras make very many objects that stay for a while.
+    gc.set_threshold(50_000, 20, 20)
     if session.config.option.collectonly or not any(_needs_engines(item) for item in session.items):
         return
     started = time.monotonic()
@@ -100,11 +103,42 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    # What is there ends with the process: a last search for garbage in it takes some seconds.
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
     """Let passwords be hashed at once: the real hash takes half a second of processor time, on purpose."""
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    _empty_tables_fast()
+
+
+def _empty_tables_fast() -> None:
+    """Let a test without a transaction of its own end with deletions: a truncation makes 300 files anew.
+
+    All rows go in one transaction, at whose end foreign keys are checked, so that the order does not matter.
+    """
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    def sql_flush(
+        self: DatabaseOperations,
+        style: object,
+        tables: Sequence[str],
+        *,
+        reset_sequences: bool = False,
+        allow_cascade: bool = False,
+    ) -> list[str]:
+        if reset_sequences:
+            return truncate(self, style, tables, reset_sequences=True, allow_cascade=allow_cascade)
+        deletions = [f"DELETE FROM {self.quote_name(table)}" for table in tables]  # noqa: S608  # our own names
+        return ["; ".join(deletions)] if tables else []
+
+    truncate: Callable[..., list[str]] = DatabaseOperations.sql_flush
+    DatabaseOperations.sql_flush = sql_flush  # type: ignore[assignment,method-assign]
 
 
 _STARTED: pytest.StashKey[float] = pytest.StashKey()

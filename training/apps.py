@@ -1,5 +1,9 @@
+import gc
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+from genreweb import USUAL_THRESHOLD
 
 
 class TrainingConfig(AppConfig):
@@ -17,3 +21,7 @@ class TrainingConfig(AppConfig):
         personal_data.register(ours)
         quotas.register(kept)
         register_gauge("genreweb_training_runs", "Training runs.", ("kind", "status"), count_runs)
+        # This is the site's last application: what was loaded by now stays. Not looked at again, it takes no
+        # time at the end either, and remains shared by the processes that are forked.
+        gc.freeze()
+        gc.set_threshold(*USUAL_THRESHOLD)

@@ -143,6 +143,19 @@ def test_process_starts_without_heavy_packages(statements: str) -> None:
 
 
 @pytest.mark.slow
+def test_what_was_loaded_is_not_searched_for_garbage_and_what_follows_is() -> None:
+    code = """
+import django, gc, genreweb
+django.setup()
+print(gc.get_threshold() == genreweb.USUAL_THRESHOLD, gc.get_freeze_count() > 10 * len(gc.get_objects()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "True True", done.stderr
+
+
+@pytest.mark.slow
 def test_embedded_engines_need_no_django() -> None:
     code = "import genreweb.embedded.supervisor, sys; print('django.db' in sys.modules)"
     done = subprocess.run(

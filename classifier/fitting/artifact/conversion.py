@@ -6,6 +6,7 @@ Only Keras on TensorFlow exports LiteRT files, and weights are the same for ever
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -57,3 +58,5 @@ def _convert(folder: Path) -> None:
 
 if __name__ == "__main__":
     _convert(Path(sys.argv[1]))
+    # What is there ends with the process: a last search for garbage in it takes a second.
+    gc.freeze()

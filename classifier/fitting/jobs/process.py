@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -61,6 +62,9 @@ class Reports:
 
 def main(folder: Path, descriptor: int) -> int:
     """Do the job in `folder`; give the exit status."""
+    # Keras and its graphs are very many objects that stay: at the usual threshold a tenth of a short run
+    # goes into the search for garbage among them.
+    gc.set_threshold(50_000, 20, 20)
     reports = Reports(descriptor)
     stop = threading.Event()
     threading.Thread(target=_watch_parent, args=(stop,), name="watch-parent", daemon=True).start()
@@ -139,4 +143,7 @@ def _finite(report: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    status = main(Path(sys.argv[1]), int(sys.argv[2]))
+    # What is there ends with the process: a last search for garbage in it takes a second.
+    gc.freeze()
+    sys.exit(status)
