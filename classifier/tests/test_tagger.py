@@ -205,15 +205,15 @@ def test_it_knows_metal_from_classical(installed: Tagger, gtzan: Path) -> None:
 def test_very_quiet_sound_is_raised_and_silence_is_not() -> None:
     usual = noise(4)
     usual *= np.float32(10 ** (-25 / 20) / np.sqrt(np.square(usual).mean()))
-    expected = tagger.patches_of(usual, sample_rate=SAMPLE_RATE).log_mel
+    expected = tagger_input.patches_of(usual, sample_rate=SAMPLE_RATE).log_mel
     for decibels in (-24, -35, -60):
         quiet = usual * np.float32(10 ** (decibels / 20))
-        raised = tagger.patches_of(quiet, sample_rate=SAMPLE_RATE).log_mel
+        raised = tagger_input.patches_of(quiet, sample_rate=SAMPLE_RATE).log_mel
         if decibels == -60:
             # No more than 40 dB: what is left of silence stays quiet.
             assert raised.max() < expected.max() - 1.0
         else:
             np.testing.assert_allclose(raised, expected, atol=1e-3)
-    own = tagger.patches_of(usual * np.float32(0.1), sample_rate=SAMPLE_RATE).log_mel
+    own = tagger_input.patches_of(usual * np.float32(0.1), sample_rate=SAMPLE_RATE).log_mel
     assert own.mean() < expected.mean() - 0.5
-    assert tagger.patches_of(np.zeros(64_000, np.float32), sample_rate=SAMPLE_RATE).log_mel.max() == 0
+    assert tagger_input.patches_of(np.zeros(64_000, np.float32), sample_rate=SAMPLE_RATE).log_mel.max() == 0
