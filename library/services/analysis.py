@@ -23,7 +23,7 @@ from library.services.file_tags import read_tags, tag_columns, write_cover
 from library.services.jobs import SoundJobs
 from library.services.lenses import index_lenses, lens_fields
 from library.services.tags import index_tags, tag_fields
-from library.services.tracks import describe, limits
+from library.services.tracks import describe, has_many_waiting, limits
 
 
 class AnalysisJobs(SoundJobs[Claim[Track]]):
@@ -32,10 +32,11 @@ class AnalysisJobs(SoundJobs[Claim[Track]]):
     model = Track
     claimed = {**SoundJobs.claimed, "step": Track.Step.DECODE}
     released = {"step": ""}
-    sent = ("pk", "source")
+    sent = ("pk", "source", "owner_id")
 
     def send(self, row: Track) -> bool:
-        return queue.send(row.pk, bulk=row.source == Track.Source.CATALOGUE)
+        bulk = row.source == Track.Source.CATALOGUE or has_many_waiting(row.owner_id, but=row.pk)
+        return queue.send(row.pk, bulk=bulk)
 
     def failure_of(self, error: Exception) -> Failure:
         if isinstance(error, registry.NoClassifierError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from celery import current_app
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 INTERACTIVE = "analysis"
 BULK = "bulk"
+PROMPT: Final = 4
+"""So many sounds of one person wait on the interactive queue: others would have to wait for more."""
 
 
 class Task(StrEnum):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files import File
@@ -143,11 +144,20 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
         with transaction.atomic():
             if track.owner is not None:
                 quotas.take(user=track.owner, tracks=1, size=track.size, duration=track.duration)
+            bulk = bulk or has_many_waiting(track.owner_id)
             track.save(force_insert=True)
             queue.send_on_commit(track.id, bulk=bulk)
     except BaseException:
         track.sound.delete(save=False)
         raise
+
+
+def has_many_waiting(owner_id: int | None, *, but: UUID | None = None) -> bool:
+    """Tell whether so many tracks of a person wait, `but` aside, that more wait behind those of others."""
+    if owner_id is None:
+        return False
+    active = Track.objects.filter(owner=owner_id, status__in=[Track.Status.QUEUED, Track.Status.RUNNING])
+    return active.exclude(pk=but).order_by()[: queue.PROMPT].count() >= queue.PROMPT
 
 
 def write(field: FieldFile, file: File[bytes], name: str) -> None:
@@ -239,7 +249,8 @@ def analyse_again(*, track: Track) -> bool:
             pk=track.pk, status__in=[Track.Status.DONE, Track.Status.FAILED]
         ).queue_again()
         if queued:
-            queue.send_on_commit(track.pk, bulk=False)
+            bulk = has_many_waiting(track.owner_id, but=track.pk)
+            queue.send_on_commit(track.pk, bulk=bulk)
     track.refresh_from_db()
     return bool(queued)
 

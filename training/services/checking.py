@@ -22,7 +22,13 @@ from library.services.jobs import SoundJobs
 from training.errors import TrainingError
 from training.models import Clip
 from training.services import clip_tags, duplicates, events, predictions, queue
-from training.services.clips import LEAST_SECONDS, MOST_SECONDS, clip_limits, remove_files
+from training.services.clips import (
+    LEAST_SECONDS,
+    MOST_SECONDS,
+    clip_limits,
+    has_many_waiting,
+    remove_files,
+)
 from training.services.features import pack_features
 from training.services.pieces import PreparedPiece, Span, divide, prepare_piece
 
@@ -42,7 +48,8 @@ class CheckJobs(SoundJobs[Claim[Clip]]):
     sent = ("pk", "contributor_id")
 
     def send(self, row: Clip) -> bool:
-        return queue.send_check(row.pk, bulk=row.contributor_id is None)
+        bulk = row.contributor_id is None or has_many_waiting(row.contributor_id, but=row.pk)
+        return queue.send_check(row.pk, bulk=bulk)
 
     def fail(self, claim: Claim[Clip], failure: Failure) -> bool:
         """Say why a clip is not accepted. Its sound is kept only where the site is at fault."""

@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import default_storage
@@ -21,6 +22,7 @@ from genreweb.accounts.quotas import Kept
 from genreweb.shown_text import visible
 from library.models import Track
 from library.services import quotas
+from library.services.queue import PROMPT
 from library.services.tracks import clean_title, examine, limits, title_from, write
 from training.errors import TrainingError
 from training.models import Clip
@@ -160,6 +162,14 @@ def _describe_track(clip: Clip, track: Track, contributor: User) -> None:
     clip.sha256, clip.size, clip.duration = track.sha256, track.size, track.duration
 
 
+def has_many_waiting(contributor_id: int | None, *, but: UUID) -> bool:
+    """Tell whether so many clips of a person are to be checked that more wait behind those of others."""
+    if contributor_id is None:
+        return False
+    checking = Clip.objects.filter(contributor=contributor_id, status=Clip.Status.CHECKING).exclude(pk=but)
+    return checking.order_by()[:PROMPT].count() >= PROMPT
+
+
 def _store(clip: Clip, file: File[bytes] | None, name: str) -> Submitted:
     same = Clip.objects.filter(
         contributor=clip.contributor, sha256=clip.sha256, start=clip.start, end=clip.end
@@ -180,7 +190,9 @@ def _store(clip: Clip, file: File[bytes] | None, name: str) -> Submitted:
                 clip.save(force_insert=True)
                 taken = True
             if taken:
-                queue.send_check_on_commit(known.pk if known is not None else clip.pk, bulk=False)
+                queued = known or clip
+                bulk = has_many_waiting(clip.contributor_id, but=queued.pk)
+                queue.send_check_on_commit(queued.pk, bulk=bulk)
     except IntegrityError:
         remove_files([written] if written else [])
         first = same.first()

@@ -56,6 +56,23 @@ def test_a_sound_is_stored_and_waits_for_its_checks(
     assert clip.sound.read() == wav()
 
 
+def test_many_clips_of_a_person_wait_behind_those_of_others(
+    owner: User,
+    other: User,
+    genres: dict[str, Genre],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with (
+        mock.patch("celery.Celery.send_task") as sent,
+        django_capture_on_commit_callbacks(execute=True),
+    ):
+        for start in range(6):
+            send(owner, genres["blues"], start=start)
+        send(other, genres["blues"])
+    queues = [call.kwargs["queue"] for call in sent.call_args_list]
+    assert queues == ["analysis"] * 4 + ["bulk"] * 2 + ["analysis"]
+
+
 def test_without_the_rights_nothing_is_taken(owner: User, genres: dict[str, Genre], stored: Stored) -> None:
     with pytest.raises(DomainError) as refused:
         send(owner, genres["blues"], rights=False)
