@@ -144,7 +144,7 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
         with transaction.atomic():
             if track.owner is not None:
                 quotas.take(user=track.owner, tracks=1, size=track.size, duration=track.duration)
-            bulk = bulk or has_many_waiting(track.owner_id)
+            bulk = bulk or has_many_waiting(track.owner_id, but=track.pk)
             track.save(force_insert=True)
             queue.send_on_commit(track.id, bulk=bulk)
     except BaseException:
@@ -152,7 +152,7 @@ def store(track: Track, file: File[bytes], name: str, *, bulk: bool = False) -> 
         raise
 
 
-def has_many_waiting(owner_id: int | None, *, but: UUID | None = None) -> bool:
+def has_many_waiting(owner_id: int | None, *, but: UUID) -> bool:
     """Tell whether so many tracks of a person wait, `but` aside, that more wait behind those of others."""
     if owner_id is None:
         return False
