@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
@@ -232,6 +233,30 @@ def walk(client: Client, address: str) -> Iterator[str]:
         yield html
         found = re.search(r'rel="next" href="\?([^"]*)"', html)
         query = found[1].replace("&amp;", "&") if found else None
+
+
+@pytest.mark.usefixtures("_few_counted", "genres")
+def test_common_words_are_looked_for_along_the_order_of_the_list(
+    owner: User, done_track: Make, api: Api
+) -> None:
+    client = api(owner)
+    for n in range(7):
+        done_track(None, title=f"Common {n}" if n < 6 else "Rare")
+
+    def asked(word: str) -> tuple[list[str], str]:
+        with CaptureQueriesContext(connection) as queries:
+            found = client.get(f"{TRACKS}?scope=all&search={word}&ordering=title&page_size=3").json()
+        return [each["title"] for each in found["results"]], " ".join(query["sql"] for query in queries)
+
+    titles, sql = asked("common")
+    assert titles == ["Common 0", "Common 1", "Common 2"]
+    assert "SET LOCAL enable_bitmapscan = off" in sql
+    titles, sql = asked("rare")
+    assert titles == ["Rare"]
+    assert "enable_bitmapscan" not in sql
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW enable_bitmapscan")
+        assert cursor.fetchone() == ("on",)
 
 
 @pytest.mark.slow
