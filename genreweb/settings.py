@@ -94,7 +94,7 @@ DATABASES: dict[str, Any] = {
 # Compiling a query takes longer than any of ours does, and is done where many rows are expected.
 # A filtered nearest-neighbour search goes on along the index until it has enough rows that the asker may see.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c jit=off"
+    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=400 -c jit=off"
 )
 
 # --- broker, cache, rate limits, locks ------------------------------------------------------------------
