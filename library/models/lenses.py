@@ -62,13 +62,13 @@ class TrackLens(models.Model):
             models.Index(
                 fields=["owner", "lens", "version"], condition=Q(public=False), name="private_lens_by_owner"
             ),
-            # The blend has four times the dimensions of the others: with their graph 93 of 100 neighbours are
-            # found among a million, with its own 98. Where few tracks are public, those are compared one by one.
+            # Where few tracks are public, those are compared one by one.
             models.Index(fields=["lens", "version"], condition=Q(public=True), name="public_lens"),
             *(
                 HnswIndex(
                     OpClass(vector_column(lens), name="halfvec_l2_ops"),
                     name=f"lens_{lens}_hnsw",
+                    # The blend has four times the dimensions of the others: docs/large-sites.md has figures.
                     m=24 if lens == BLEND else 16,
                     ef_construction=128 if lens == BLEND else 64,
                     condition=Q(lens=lens, public=True),
