@@ -12,13 +12,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import IO
 
 from genreweb.embedded import paths
+from genreweb.embedded.flag import Flag
 from genreweb.embedded.locks import FileLock
 from genreweb.embedded.postgres import Postgres
 from genreweb.embedded.process import EngineError, wait_for_exit
@@ -69,7 +69,7 @@ def tail(name: str, *, lines: int = 12) -> str:
 
 def keep(*, volatile: bool) -> int:
     """Run the engines for as long as anybody borrows them. This is the keeper's whole life."""
-    stop = threading.Event()
+    stop = Flag()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop.set()

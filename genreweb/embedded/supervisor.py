@@ -18,6 +18,7 @@ from types import FrameType
 from genreweb.embedded import engines, paths, preflight, release
 from genreweb.embedded.child import Child, Log, piped
 from genreweb.embedded.engines import Engine
+from genreweb.embedded.flag import Flag
 from genreweb.embedded.locks import FileLock
 from genreweb.embedded.postgres import Postgres
 from genreweb.embedded.process import EngineError
@@ -84,8 +85,8 @@ class Site:
         self._owner = owner
         self._verbose = verbose
         self._up = threading.Event()
-        self._asked_to_stop = threading.Event()
-        self._in_a_hurry = threading.Event()
+        self._asked_to_stop = Flag()
+        self._in_a_hurry = Flag()
         self._asked_at = 0.0
         self._watchdog = Watchdog()
         self._engines = {engine.name: (engine, self._engine_child(engine)) for engine in wanted}
