@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import redis
 
 from genreweb.embedded import engines, paths, supervisor
 from genreweb.embedded.engines import Borrowed
+from genreweb.embedded.flag import Flag
 from genreweb.embedded.locks import FileLock
 from genreweb.embedded.paths import VarError
 from genreweb.embedded.process import EngineError
@@ -300,7 +300,7 @@ def test_a_slow_start_is_waited_for_and_told(
         """Needs a few looks until all of it is there; starts no process."""
 
         def __init__(self, looks: int) -> None:
-            self._asked_to_stop = threading.Event()
+            self._asked_to_stop = Flag()
             self._children, self._engines = [], {}
             self.left = looks
 
