@@ -36,10 +36,10 @@ class RecordingParams:
     Attributes
     ----------
     drowned_below
-        Logit of music below which a sound is always judged as a recording. Of songs that are no recordings
+        Logit of music below which a sound is always taken for a recording. Of songs that are no recordings
         2 % lie below it, of real recordings 67 %.
     score_below
-        Logit of music below which it is judged as a recording where its verdict is unsure otherwise. Of other
+        Logit of music below which it is taken for a recording where its verdict is unsure otherwise. Of other
         songs 9 % lie below it, of real recordings 93 %.
     doubtful_below
         Logit of music, before and after equalisation, below which no genre is sure.

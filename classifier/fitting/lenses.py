@@ -146,13 +146,13 @@ def _covariance(differences: FloatArray) -> NDArray[np.float64]:
 
 
 def examples_of(
-    facts: Sequence[tuple[Facts, Facts, Facts]], embeddings: Mapping[str, FloatArray]
+    facts: Sequence[tuple[Facts, Facts, Facts]], altered: Mapping[str, FloatArray]
 ) -> dict[str, Halves]:
     """Gather what each lens is given of clips: of the whole one, its first and its second half.
 
     Parameters
     ----------
-    embeddings
+    altered
         (n, n_features) of the altered clips at a common level, by alteration.
     """
     inputs = [[inputs_of(part) for part in clip] for clip in facts]
@@ -167,7 +167,7 @@ def examples_of(
             whole=rows(lens, 0),
             first=rows(lens, 1),
             second=rows(lens, 2),
-            altered=embeddings if lens == SOUND else {},
+            altered=altered if lens == SOUND else {},
         )
         for lens in FITTED
     }
@@ -247,13 +247,13 @@ def fit_all(
     # Numbered together with the clips that settings were chosen on, which were altered alike.
     numbered = enumerate(row for row in whole_clips(data) if row["filtered_split"] in (FITTED_ON, "valid"))
     clips = [(number, row) for number, row in numbered if row["filtered_split"] == FITTED_ON]
-    facts, embeddings = [], []
+    facts, altered = [], []
     for done, (number, row) in enumerate(clips, start=1):
         path = Path(row["path"])
         facts.append(halves_of(path, tagger))
-        embeddings.append(altered_features(_samples(path), tagger, seed=number))
+        altered.append(altered_features(_samples(path), tagger, seed=number))
         on_clip(done, len(clips))
-    by_alteration = {name: np.stack([each[name] for each in embeddings]) for name in embeddings[0]}
+    by_alteration = {name: np.stack([each[name] for each in altered]) for name in altered[0]}
     projections = {lens: fit(lens, halves) for lens, halves in examples_of(facts, by_alteration).items()}
     projections[SOUND_OLDER] = fit_older(facts, projections[SOUND])
     wholes = [whole for whole, _first, _second in facts]
