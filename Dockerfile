@@ -15,7 +15,8 @@ COPY requirements-tagger.txt ./
 COPY tools/install_tagger.sh tools/
 COPY classifier/__init__.py classifier/
 COPY classifier/core classifier/core
-COPY classifier/fitting/__init__.py classifier/fitting/tagger.py classifier/fitting/
+COPY classifier/fitting/__init__.py classifier/fitting/
+COPY classifier/fitting/tagger/ classifier/fitting/tagger/
 RUN PYTHON=/opt/venv/bin/python sh tools/install_tagger.sh
 
 FROM python:3.12-slim-bookworm AS help

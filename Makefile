@@ -101,7 +101,7 @@ $(RUNTIME): requirements.txt .venv/.made
 	@touch $@
 
 # Made anew only when the weights or their conversion change; where it cannot be made, that is said and no failure.
-$(TAGGER): requirements-tagger.txt tools/install_tagger.sh $(wildcard classifier/fitting/tagger.py) | $(RUNTIME)
+$(TAGGER): requirements-tagger.txt tools/install_tagger.sh $(wildcard classifier/fitting/tagger/*.py) | $(RUNTIME)
 	@echo "Converting the pre-trained tagger (half a minute, once)"
 	@sh tools/install_tagger.sh
 

@@ -15,7 +15,7 @@ from classifier.core.errors import ReleaseError
 from classifier.core.music_detection import DETECTOR_FILE, MusicDetector, assess
 from classifier.core.prediction import Prediction, Segment, TrackTags
 from classifier.core.recordings import DEFAULT_PARAMS as RECORDING_PARAMS
-from classifier.core.recordings import RECORDING_HEAD_FILE, classify_recording, input_version
+from classifier.core.recordings import RECORDING_HEAD_FILE, classify_recording, fits, row_for
 from classifier.core.tagger import Tagger, TagOutput
 from classifier.core.tagger_input import PATCH_SECONDS
 from classifier.core.verdict import HEAD_FILE, TaggerHead, VerdictParams, join, patch_tags, pool_tags
@@ -44,7 +44,7 @@ class Ensemble:
     detector
         Tells music from speech and everyday sounds; None where the version has none.
     recording_head
-        On the embedding of equalised recordings; None where the version has none that fits.
+        On the embeddings of equalised recordings; None where the version has none that fits.
     """
 
     def __init__(
@@ -103,7 +103,8 @@ class Ensemble:
         if not self.takes(tags):
             return False
         score = self.detector.score(tags.row)
-        return assess(score).music and score < RECORDING_PARAMS.score_below
+        limit = RECORDING_PARAMS.unsure_too_below(output.missing_bass_db)
+        return assess(score).music and score < limit
 
     def refine(self, own: Prediction, output: TagOutput) -> Prediction:
         """Join the network's prediction for a track with the tagger's output for the same track.
@@ -115,7 +116,9 @@ class Ensemble:
             return own
         least = _NARROW_UNSURE_BELOW if output.narrow else 0.0
         joined = replace(self._joined(own, tags, least=least), timeline=self._timeline(own, output, tags))
-        return joined if output.equalised is None else self._recorded(own, joined, output.equalised)
+        if output.equalised is None:
+            return joined
+        return self._recorded(own, joined, output.equalised, missing_bass_db=output.missing_bass_db)
 
     def refine_stored(self, own: Prediction, tags: TrackTags) -> Prediction:
         """Join the network's prediction with the stored output of the tagger; only where `takes` allows it.
@@ -145,19 +148,23 @@ class Ensemble:
             reason=reason if music else "no_music",
         )
 
-    def _recorded(self, own: Prediction, joined: Prediction, equalised: TagOutput) -> Prediction:
+    def _recorded(
+        self, own: Prediction, joined: Prediction, equalised: TagOutput, *, missing_bass_db: float
+    ) -> Prediction:
         """Put the verdict on the equalised sound in the place of what was joined."""
         tags = pool_tags(equalised, version=self.tagger_version)
         if self.detector is None or self.recording_head is None or joined.tags is None:
             return joined
         score = self.detector.score(joined.tags.row)
-        if score >= RECORDING_PARAMS.drowned_below and (joined.style or not joined.unsure):
+        settled = joined.style or not joined.unsure
+        if settled and score >= RECORDING_PARAMS.always_below(missing_bass_db):
             return joined
-        if tags.embedding.shape != self.recording_head.weights.shape[:1]:
+        row = row_for(self.recording_head, equalised)
+        if row is None:
             return joined
         verdict = classify_recording(
             own.probabilities,
-            tags.embedding,
+            row,
             self.recording_head,
             scores=(score, self.detector.score(tags.row)),
         )
@@ -219,7 +226,7 @@ def _recording_head(folder: Path, digest: object, *, tagger: str) -> TaggerHead 
     if content is None:
         return None
     head = TaggerHead.from_bytes(content)
-    return head if head.tagger == input_version(tagger) else None
+    return head if fits(head, tagger) else None
 
 
 def _file(folder: Path, name: str, digest: object, what: str) -> bytes | None:

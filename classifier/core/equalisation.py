@@ -25,6 +25,9 @@ MOST_DB: Final = 12.0
 
 _LEVEL_BAND_HZ: Final = (430.0, 5170.0)
 _SMOOTHED_BANDS: Final = 9
+_BASS_BANDS: Final = 8
+"""Up to 250 Hz, below which a small loudspeaker gives little."""
+_EVERY_FRAME: Final = 4
 _SCALE: Final = 10_000.0
 _MUSIC_BANDS: Final = (0, 1, 2, 3, 4, 6, 8, 12, 18, 28, 40, 52, 62, 72, 80, 90, 93, 94, 95)
 _MUSIC_DB: Final = (
@@ -54,6 +57,24 @@ def equalise(log_mel: FloatArray) -> FloatArray:
     power[sounding] *= np.power(10.0, _gains_db(mean[sounding]) / 10)[:, np.newaxis]
     power[sounding] *= FRAME_POWER / power[sounding].sum(axis=2).mean(axis=1)[:, np.newaxis, np.newaxis]
     return np.asarray(np.log1p(_SCALE * power) / math.log(10), np.float32)
+
+
+def missing_bass_db(log_mel: FloatArray) -> float:
+    """How much softer the bass of a track is than that of recorded music, beside its other bands.
+
+    Parameters
+    ----------
+    log_mel
+        (n, n_frames, N_MELS) as for `equalise`; its treble may be missing.
+
+    Returns
+    -------
+    Decibels, at most `MOST_DB`; 0 of silence.
+    """
+    # A few frames give the long-term spectrum as well as all.
+    power = np.expm1(log_mel[:, ::_EVERY_FRAME].astype(np.float64) * math.log(10)) / _SCALE
+    mean = power.mean(axis=(0, 1), keepdims=True)[0]
+    return float(_gains_db(mean)[0, :_BASS_BANDS].mean()) if mean.sum() > 0 else 0.0
 
 
 def _gains_db(mean: Float64) -> Float64:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.core.activations import sigmoid
+from classifier.core.equalisation import missing_bass_db
 from classifier.core.tagger_input import (
     MOST_PATCHES,
     PATCH_FRAMES,
@@ -40,8 +41,10 @@ IntArray = NDArray[np.intp]
 FORMAT_VERSION: Final = 1
 METADATA_FILE: Final = "tagger.json"
 
-EVERY: Final[Mapping[str, int]] = {"mtt": 3}
-"""A network that costs more, and whose tags matter less, is given every third patch."""
+TAGGING: Final = ("msd", "mtt")
+"""The networks that are given every track. The others are given recordings: `classifier.core.recordings`."""
+EVERY: Final[Mapping[str, int]] = {"mtt": 3, "msd_vgg": 3, "mtt_vgg": 3}
+"""Networks that cost more, or matter less, are given every third patch."""
 
 MSD_TAGS: Final = (
     *("rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s"),
@@ -79,7 +82,8 @@ class PatchTags:
     embedding
         (n, 200) float32, the penultimate layer.
     pooled
-        (n, n_pooled) float32: the maximum over the frames of every channel that lives, then the mean.
+        (n, n_pooled) float32: the maximum over the frames of every channel that lives, then the mean; (n, 0)
+        of a network that does not give them.
     """
 
     logits: FloatArray
@@ -103,11 +107,13 @@ class TagOutput:
     level
         (n,) float32: root mean square of each patch's samples.
     networks
-        By name, ``msd`` and ``mtt``.
+        By name, as in `Tagger.networks`.
     asked
         Of each network, places of the patches that it was given.
     narrow
         Whether there is nothing above 4 kHz, as on a telephone.
+    missing_bass_db
+        As of `classifier.core.equalisation.missing_bass_db`.
     equalised
         The output for the same sound after `classifier.core.equalisation`; None where that was not needed.
     levelled
@@ -119,6 +125,7 @@ class TagOutput:
     networks: Mapping[str, PatchTags]
     asked: Mapping[str, IntArray]
     narrow: bool = False
+    missing_bass_db: float = 0.0
     equalised: TagOutput | None = None
     levelled: PatchTags | None = None
 
@@ -139,7 +146,10 @@ class LiteRtTagger:
         """Outputs for (n, PATCH_FRAMES, N_MELS) log-mel patches, n at least 1."""
         runner = self._runner()
         rows = [runner(log_mel=patch[np.newaxis, :, :, np.newaxis]) for patch in patches]
-        return PatchTags(*(np.concatenate([row[key] for row in rows]) for key in PatchTags.__slots__))
+        nothing = np.zeros((1, 0), np.float32)
+        return PatchTags(
+            *(np.concatenate([row.get(key, nothing) for row in rows]) for key in PatchTags.__slots__)
+        )
 
     def _runner(self) -> Any:
         if getattr(self._local, "pid", None) != os.getpid():
@@ -156,11 +166,13 @@ class Tagger:
 
     Attributes
     ----------
+    networks
+        By name: those of `TAGGING`, and those that only recordings are given to.
     tags
         Names of the outputs of each network.
     version
-        Names the weights and how their inputs are made: outputs with the same version agree within the
-        tolerance of the conversion.
+        Names the weights of `TAGGING` and how their inputs are made: outputs with the same version agree
+        within the tolerance of the conversion.
     """
 
     def __init__(
@@ -185,7 +197,7 @@ class Tagger:
                 raise TaggerError(f"The tagger has format version {metadata['format_version']}.")
             entries: dict[str, Any] = {str(name): entry for name, entry in metadata["networks"].items()}
             digests = {name: str(entry["sha256"]) for name, entry in entries.items()}
-            weights = "".join(str(entry["checkpoint_sha256"]) for entry in entries.values())
+            weights = "".join(str(entries[name]["checkpoint_sha256"]) for name in TAGGING if name in entries)
             tags = {name: tuple(map(str, entry["tags"])) for name, entry in entries.items()}
             models = {name: (folder / model_file(name)).read_bytes() for name in entries}
         except TaggerError:
@@ -220,7 +232,7 @@ class Tagger:
         most
             Largest number of patches.
         networks
-            Which to ask; all where None.
+            Which to ask; those of `TAGGING` where None.
         step
             As in `patch_starts`.
         treble
@@ -239,11 +251,11 @@ class Tagger:
         Parameters
         ----------
         networks
-            Which to ask; all where None.
+            Which to ask; those of `TAGGING` where None.
         levelled
             Whether to run MSD on them at a common level too, for neighbours that do not depend on loudness.
         """
-        wanted = self.networks if networks is None else networks
+        wanted = TAGGING if networks is None else networks
         every = {name: EVERY.get(name, 1) for name in self.networks if name in wanted}
         asked = {
             name: np.arange(min(n // 2, len(cut.start) - 1), len(cut.start), n) for name, n in every.items()
@@ -256,6 +268,7 @@ class Tagger:
             networks=given,
             asked=asked,
             narrow=is_narrow(cut.log_mel),
+            missing_bass_db=missing_bass_db(cut.log_mel),
             levelled=None if at_one_level is None else self.networks["msd"].run(at_one_level),
         )
 

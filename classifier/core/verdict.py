@@ -182,15 +182,21 @@ def pool_tags(output: TagOutput, *, version: str) -> TrackTags:
     version
         Of the tagger.
     """
-    values = {name: _mean(output, name, patches.probabilities) for name, patches in output.networks.items()}
+    values = {
+        name: mean_over_patches(output, name, patches.probabilities)
+        for name, patches in output.networks.items()
+    }
     msd = output.networks["msd"]
     tags = _track_tags(
-        values, _mean(output, "msd", msd.pooled), _mean(output, "msd", msd.embedding), version=version
+        values,
+        mean_over_patches(output, "msd", msd.pooled),
+        mean_over_patches(output, "msd", msd.embedding),
+        version=version,
     )
     if output.levelled is None:
         return tags
     parts = (output.levelled.pooled, output.levelled.embedding)
-    return replace(tags, levelled=np.concatenate([_mean(output, "msd", part) for part in parts]))
+    return replace(tags, levelled=np.concatenate([mean_over_patches(output, "msd", part) for part in parts]))
 
 
 def patch_tags(output: TagOutput, *, version: str) -> list[TrackTags]:
@@ -224,7 +230,8 @@ def _track_tags(
     return TrackTags(strengths, row, np.asarray(embedding, dtype=np.float32), version)
 
 
-def _mean(output: TagOutput, name: str, values: FloatArray) -> FloatArray:
+def mean_over_patches(output: TagOutput, name: str, values: FloatArray) -> FloatArray:
+    """Average (n, d) values of a network's patches, without those that are 40 dB softer than the loudest."""
     level = output.level[output.asked[name]]
     return np.asarray(values[level >= _SILENT * level.max()].mean(axis=0))
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from classifier.core.audio import SAMPLE_RATE, AudioLimits, decode
 from classifier.core.dataset import DatasetError
-from classifier.core.recordings import RECORDING_HEAD_FILE, input_version, tag_equalised
+from classifier.core.recordings import RECORDING_HEAD_FILE, input_version, recording_row, tag_equalised
 from classifier.core.tagger import Tagger
-from classifier.core.verdict import TaggerHead, pool_tags
+from classifier.core.verdict import TaggerHead
 from classifier.fitting.artifact.arrays import write_arrays
 from classifier.fitting.data.recordings import simulated_recording
 from classifier.fitting.data.talk import voices
@@ -44,7 +44,7 @@ class RecordingRecipe:
 
     rounds: int = 9
     voices: int = 80
-    inverse_penalty: float = 0.002
+    inverse_penalty: float = 0.001
     seed: int = 11
 
 
@@ -73,7 +73,7 @@ def simulated_examples(
         with path.open("rb") as file:
             samples = decode(file, limits=_LIMITS).samples
         for _ in range(recipe.rounds if short else 2 * recipe.rounds):
-            rows.append(_embedding(samples, crowd, tagger, rng))
+            rows.append(_row(samples, crowd, tagger, rng))
             targets.append(labels.index(genre))
         on_clip(done + 1, len(chosen))
     return HeadExamples(
@@ -112,7 +112,7 @@ def write_recording_head(
     return write_arrays(folder / RECORDING_HEAD_FILE, metadata, weights=head.weights, biases=head.biases)
 
 
-def _embedding(
+def _row(
     samples: NDArray[np.float32],
     crowd: Sequence[NDArray[np.float64]],
     tagger: Tagger,
@@ -123,4 +123,4 @@ def _embedding(
     # A shorter one is repeated before the noise is added: noise that repeats would be known by that.
     excerpt = np.resize(samples[begin : begin + length], length).astype(np.float64)
     recorded = simulated_recording(excerpt, crowd, rng).astype(np.float32)
-    return pool_tags(tag_equalised(tagger, recorded, most=1), version=tagger.version).embedding
+    return recording_row(tag_equalised(tagger, recorded, most=1))

@@ -130,7 +130,8 @@ def test_a_version_with_a_head_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tagger", "used"), [(input_version("v"), True), ("v", False), ("w.equalised", False)]
+    ("tagger", "used"),
+    [(input_version("v"), True), ("v.equalised", True), ("v", False), ("w.equalised", False)],
 )
 def test_a_head_for_recordings_that_were_prepared_otherwise_is_not_used(
     tmp_path: Path, tagger: str, used: bool

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classifier.core.equalisation import MOST_DB, equalise
+from classifier.core.equalisation import MOST_DB, equalise, missing_bass_db
 from classifier.core.tagger_input import FRAME_POWER, N_MELS, PATCH_FRAMES, patches_of
 from classifier.tests import sounds
 
@@ -71,3 +71,17 @@ def test_silence_stays_silent_beside_music() -> None:
     assert not made[0].any()
     assert made[1].any()
     assert np.isfinite(made).all()
+
+
+def test_missing_bass_is_what_a_small_loudspeaker_takes_away() -> None:
+    band = np.arange(N_MELS)
+    bursts = np.random.default_rng(0).exponential(size=(2, PATCH_FRAMES, N_MELS)) * 10 ** (-band / 40)
+    original = np.asarray(np.log1p(10_000 * bursts) / math.log(10), np.float32)
+    whole, thin = (
+        missing_bass_db(original),
+        missing_bass_db(filtered(original, np.where(band < 14, -6.0, 0.0))),
+    )
+    assert thin - whole > 5
+    softer = missing_bass_db(filtered(original, np.full(N_MELS, -15.0)))
+    assert softer == pytest.approx(whole, abs=0.5)
+    assert missing_bass_db(np.zeros((2, PATCH_FRAMES, N_MELS), np.float32)) == 0.0

@@ -12,8 +12,15 @@ from classifier.core import tagger, tagger_input
 from classifier.core.ensemble import Ensemble
 from classifier.core.music_detection import MusicDetector
 from classifier.core.prediction import Prediction, Segment
-from classifier.core.recordings import RECORDING_HEAD_FILE, input_version
-from classifier.core.tagger import MSD_TAGS, PatchTags, TagOutput
+from classifier.core.recordings import (
+    LEVELLED,
+    NETWORKS,
+    RECORDING_HEAD_FILE,
+    input_version,
+    recording_row,
+    tag_equalised,
+)
+from classifier.core.tagger import MSD_TAGS, PatchTags, Tagger, TagOutput
 from classifier.core.verdict import DEFAULT_PARAMS as VERDICT_PARAMS
 from classifier.core.verdict import TaggerHead
 from classifier.fitting.data.recordings import simulated_recording
@@ -38,6 +45,7 @@ def output(
         level=np.ones(1, np.float32),
         networks={"msd": PatchTags(logits, embedding, np.zeros((1, 4), np.float32))},
         asked={"msd": np.zeros(1, np.intp)},
+        missing_bass_db=9.0,
         equalised=equalised,
     )
 
@@ -70,9 +78,13 @@ def rock() -> Prediction:
     )
 
 
-@pytest.mark.parametrize(("score", "expected"), [(-5.0, False), (-0.5, True), (1.0, True), (2.0, False)])
-def test_what_is_worth_equalising(score: float, expected: bool) -> None:
-    assert ensemble().is_recording(output(score)) is expected
+@pytest.mark.parametrize(
+    ("score", "missing_bass_db", "expected"),
+    [(-5.0, 9.0, False), (-0.5, 0.0, True), (1.0, 0.0, False), (1.0, 9.0, True), (2.7, 9.0, False)],
+)
+def test_what_is_worth_equalising(score: float, missing_bass_db: float, expected: bool) -> None:
+    found = replace(output(score), missing_bass_db=missing_bass_db)
+    assert ensemble().is_recording(found) is expected
 
 
 def test_a_telephones_band_is_not_equalised() -> None:
@@ -110,13 +122,37 @@ def test_what_is_not_heard_is_unsure(before: float, after: float, jazz: float) -
 
 
 def test_a_sure_verdict_on_audible_music_stays() -> None:
-    found = ensemble().refine(rock(), output(1.0, equalised=output(3.0, jazz=5.0)))
+    found = ensemble().refine(rock(), output(2.3, equalised=output(3.0, jazz=5.0)))
     assert (found.label, found.unsure) == ("rock", False)
+    with_bass = replace(output(1.0, equalised=output(3.0, jazz=5.0)), missing_bass_db=0.0)
+    assert ensemble().refine(rock(), with_bass).label == "rock"
 
 
 def test_without_music_nothing_is_named() -> None:
     found = ensemble().refine(rock(), output(-3.0, equalised=output(3.0, jazz=5.0)))
     assert (found.label, found.music, found.unsure) == (None, False, True)
+
+
+def test_the_head_reads_what_several_networks_give() -> None:
+    """The second network's embedding speaks for metal, and only a head that reads it says so."""
+    equalised = output(3.0)
+    other = PatchTags(np.zeros((1, 50)), np.full((1, 3), 9.0, np.float32), np.zeros((1, 0), np.float32))
+    equalised = replace(
+        equalised,
+        networks={"msd_vgg": other, **equalised.networks},
+        asked={"msd_vgg": np.zeros(1, np.intp), **equalised.asked},
+    )
+    assert recording_row(equalised).shape == (EMBEDDING + 3,)
+    assert recording_row(equalised)[-3:].tolist() == [9.0, 9.0, 9.0]
+    joined = ensemble()
+    weights = np.zeros((EMBEDDING + 3, len(LABELS)), np.float32)
+    weights[-1, 1] = 1.0
+    joined.recording_head = TaggerHead(weights, np.zeros(len(LABELS)), LABELS, "v")
+    assert joined.refine(rock(), output(0.2, equalised=equalised)).label == "metal"
+    # A head from before reads the first network alone.
+    former = ensemble()
+    same = replace(equalised, networks={**output(3.0, jazz=5.0).networks, "msd_vgg": other})
+    assert former.refine(rock(), output(0.2, equalised=same)).label == "jazz"
 
 
 def test_a_head_of_another_size_is_not_used() -> None:
@@ -190,9 +226,22 @@ def test_the_tagger_is_given_drowned_music_twice(monkeypatch: pytest.MonkeyPatch
     output = classifier.tag(samples)
     assert output is not None
     assert output.equalised is not None
-    assert list(output.equalised.networks) == ["msd"]
+    assert tuple(output.equalised.networks) == (*NETWORKS, LEVELLED)
+    assert recording_row(output.equalised).size == len(classifier.ensemble.recording_head.weights)
+    assert tuple(output.networks) == tagger.TAGGING, "only recordings are given to all"
     assert len(output.equalised.start) > len(output.start)
     monkeypatch.setattr(classifier.ensemble, "is_recording", lambda _output: False)
     clear = classifier.tag(samples)
     assert clear is not None
     assert clear.equalised is None
+
+
+def test_an_older_installation_of_the_tagger_gives_what_it_has() -> None:
+    found = tagger.installed()
+    if found is None:
+        pytest.skip("the tagger is not installed")
+    older = Tagger({name: found.networks[name] for name in tagger.TAGGING}, found.tags, found.version)
+    assert older.version == found.version
+    equalised = tag_equalised(older, sounds.tune(6.0))
+    assert tuple(equalised.networks) == tagger.TAGGING
+    assert recording_row(equalised).shape == (2 * EMBEDDING,)

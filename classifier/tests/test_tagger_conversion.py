@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,22 @@ if importlib.util.find_spec("tensorflow") is None:
 from classifier.core.activations import sigmoid
 from classifier.core.tagger import METADATA_FILE, MSD_TAGS, Tagger, TaggerError, default_folder
 from classifier.core.tagger_input import N_MELS, PATCH_FRAMES
-from classifier.fitting import tagger as conversion
+from classifier.fitting.tagger import checkpoints, conversion, musicnn, vgg
+from classifier.fitting.tagger.checkpoints import (
+    CHECKPOINTS,
+    CheckpointError,
+    copy_checkpoint,
+    read_checkpoint,
+)
 from genreweb.embedded.paths import REPOSITORY
 
 Arrays = dict[str, np.ndarray]
 FILTERS = (6, 5, 3, 4, 5)
 MIDDLE, UNITS = 6, 8
+PENULTIMATE = {
+    "musicnn": "model/batch_normalization_10/batchnorm/add_1:0",
+    "vgg": "model/Flatten/flatten/Reshape:0",
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +66,9 @@ def patches() -> np.ndarray:
     return patches_of(sound.astype(np.float32), sample_rate=16_000).log_mel
 
 
-def graph_outputs(prefix: Path, arrays: Arrays, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def graph_outputs(
+    name: str, prefix: Path, arrays: Arrays, patches: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Tags and penultimate layer of the graph that was saved with the checkpoint, in inference."""
     import tensorflow as tf
 
@@ -68,23 +81,21 @@ def graph_outputs(prefix: Path, arrays: Arrays, patches: np.ndarray) -> tuple[np
         tf.compat.v1.import_graph_def(graph, name="")
         feed: dict[str, Any] = {f"{name}/read:0": value for name, value in arrays.items()}
         feed |= {"model/Placeholder:0": patches, "model/Placeholder_2:0": False}
-        tags, embedding = session.run(
-            ["model/Sigmoid:0", "model/batch_normalization_10/batchnorm/add_1:0"], feed
-        )
+        tags, embedding = session.run(["model/Sigmoid:0", PENULTIMATE[CHECKPOINTS[name].folder[4:]]], feed)
     return tags, embedding
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(conversion.CHECKPOINTS))
+@pytest.mark.parametrize("name", sorted(CHECKPOINTS))
 def test_the_rebuilt_network_answers_as_the_checkpoints_own_graph(
     name: str, wheel: Path, patches: np.ndarray, tmp_path: Path
 ) -> None:
-    arrays = conversion.read_checkpoint(wheel, name)
-    prefix = conversion.copy_checkpoint(wheel, name, tmp_path)
+    arrays = read_checkpoint(wheel, name)
+    prefix = copy_checkpoint(wheel, name, tmp_path)
 
-    model = conversion.build(arrays, constant=conversion.CONSTANT[name])
+    model = conversion.build(name, arrays)
     got = model.predict(patches[..., np.newaxis], verbose=0)
-    tags, embedding = graph_outputs(prefix, arrays, patches)
+    tags, embedding = graph_outputs(name, prefix, arrays, patches)
 
     assert tags.max() > 0.1
     np.testing.assert_allclose(sigmoid(got["logits"]), tags, atol=1e-4)
@@ -100,9 +111,9 @@ def test_what_was_installed_answers_as_the_checkpoints_own_graph(
     except TaggerError as error:
         pytest.skip(f"the tagger is not installed: {error}")
     for name, network in installed.networks.items():
-        arrays = conversion.read_checkpoint(wheel, name)
-        prefix = conversion.copy_checkpoint(wheel, name, tmp_path)
-        tags, embedding = graph_outputs(prefix, arrays, patches)
+        arrays = read_checkpoint(wheel, name)
+        prefix = copy_checkpoint(wheel, name, tmp_path)
+        tags, embedding = graph_outputs(name, prefix, arrays, patches)
         got = network.run(patches)
         np.testing.assert_allclose(got.probabilities, tags, atol=1e-4)
         np.testing.assert_allclose(got.embedding, embedding, atol=2e-4)
@@ -112,7 +123,7 @@ def test_what_was_installed_answers_as_the_checkpoints_own_graph(
 def test_an_installation_is_whole_and_can_be_loaded(
     wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "CHECKPOINTS", {"msd": conversion.CHECKPOINTS["msd"]})
+    monkeypatch.setattr(conversion, "CHECKPOINTS", {"msd": CHECKPOINTS["msd"]})
     former = tmp_path / "share" / "tagger"
     former.mkdir(parents=True)
     (former / "left.over").touch()
@@ -133,16 +144,17 @@ def test_an_installation_is_whole_and_can_be_loaded(
 def test_a_wheel_with_other_weights_is_refused(
     wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "CHECKPOINTS", {"msd": "0" * 64})
+    other = {"msd": replace(CHECKPOINTS["msd"], digest="0" * 64)}
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", other)
 
-    with pytest.raises(conversion.CheckpointError, match="hash"):
+    with pytest.raises(CheckpointError, match="hash"):
         conversion.write(wheel, tmp_path / "tagger")
     assert list(tmp_path.iterdir()) == [], "nothing is left of the attempt"
 
 
 def test_a_wheel_without_weights_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(conversion.CheckpointError, match="cannot be read"):
-        conversion.read_checkpoint(tmp_path, "msd")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_checkpoint(tmp_path, "msd")
     assert not (tmp_path / METADATA_FILE).exists()
 
 
@@ -154,10 +166,10 @@ def test_the_digest_depends_on_names_shapes_and_values() -> None:
         {"a": base["a"], "b": base["b"] + np.float32(1e-7)},
     ]
 
-    digests = {conversion.digest_of(arrays) for arrays in (base, *others)}
+    digests = {checkpoints.digest_of(arrays) for arrays in (base, *others)}
 
     assert len(digests) == 4
-    assert conversion.digest_of(dict(reversed(base.items()))) == conversion.digest_of(base)
+    assert checkpoints.digest_of(dict(reversed(base.items()))) == checkpoints.digest_of(base)
 
 
 def made_arrays() -> Iterator[tuple[str, np.ndarray]]:
@@ -225,7 +237,7 @@ def test_what_is_left_out_and_rearranged_changes_nothing(patches: np.ndarray) ->
     assert any((arrays[f"batch_normalization_{i}/gamma"] < 0).any() for i in (3, 4, 5))
     assert patches.shape[1:] == (PATCH_FRAMES, N_MELS)
 
-    model = conversion.build(arrays, constant=1e-5)
+    model = musicnn.build(arrays, constant=1e-5)
     got = model.predict(patches[..., np.newaxis], verbose=0)
     logits, embedding = layer_by_layer(arrays, patches)
 
@@ -233,3 +245,54 @@ def test_what_is_left_out_and_rearranged_changes_nothing(patches: np.ndarray) ->
     np.testing.assert_allclose(got["embedding"], embedding, atol=1e-4)
     alive = sum(FILTERS) - len(FILTERS)
     assert got["pooled"].shape == (len(patches), 2 * (alive + 3 * MIDDLE)), "constants are not pooled"
+
+
+def made_vgg() -> Iterator[tuple[str, np.ndarray]]:
+    """Arrays of a small ``vgg``, of which in each layer some filters are zero and some scales negative."""
+    rng = np.random.default_rng(3)
+    channels = 1
+    for number, filters in enumerate([1, 5, 4, 4, 5, 4]):
+        name = f"batch_normalization_{number}" if number else "batch_normalization"
+        yield f"{name}/gamma", rng.normal(0.5, 0.8, filters)
+        yield f"{name}/beta", rng.normal(0, 0.3, filters)
+        yield f"{name}/moving_mean", rng.normal(0, 0.3, filters)
+        yield f"{name}/moving_variance", rng.uniform(0.5, 2, filters)
+        if number:
+            kernel = rng.normal(0, 1 / np.sqrt(9 * channels), (3, 3, channels, filters))
+            kernel[..., [1, 3]] = 0
+            yield f"{number}CNN/kernel", kernel
+            yield f"{number}CNN/bias", rng.normal(0.2, 0.3, filters)
+            channels = filters
+    yield from (("dense/kernel", rng.normal(0, 1, (2 * channels, 4))), ("dense/bias", rng.normal(0, 1, 4)))
+
+
+def vgg_layer_by_layer(arrays: Arrays, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and embedding with nothing left out."""
+    import tensorflow as tf
+
+    def normal(x: Any, i: int) -> Any:
+        name = f"batch_normalization_{i}" if i else "batch_normalization"
+        mean, variance = arrays[f"{name}/moving_mean"], arrays[f"{name}/moving_variance"]
+        return (x - mean) / np.sqrt(variance + 1e-3) * arrays[f"{name}/gamma"] + arrays[f"{name}/beta"]
+
+    x = normal(patches[..., np.newaxis], 0)
+    for i, (size, stride) in enumerate([((4, 1), 2), *[(2, 2)] * 3, (4, 4)], start=1):
+        x = tf.nn.conv2d(x, arrays[f"{i}CNN/kernel"], 1, "SAME") + arrays[f"{i}CNN/bias"]
+        x = tf.nn.max_pool2d(normal(tf.nn.relu(x), i), size, stride, "VALID")
+    flat = tf.reshape(x, (len(patches), -1))
+    return (flat @ arrays["dense/kernel"] + arrays["dense/bias"]).numpy(), flat.numpy()
+
+
+@pytest.mark.slow
+def test_constants_of_the_second_architecture_change_nothing(patches: np.ndarray) -> None:
+    arrays = {name: np.asarray(value, np.float32) for name, value in made_vgg()}
+    assert any((arrays[f"batch_normalization_{i}/gamma"] < 0).any() for i in range(1, 6))
+
+    model = vgg.build(arrays, constant=1e-5, pools=CHECKPOINTS["mtt_vgg"].pools)
+    got = model.predict(patches[..., np.newaxis], verbose=0)
+    logits, embedding = vgg_layer_by_layer(arrays, patches)
+
+    np.testing.assert_allclose(got["logits"], logits, atol=2e-4)
+    np.testing.assert_allclose(got["embedding"], embedding, atol=1e-4)
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel_size")]
+    assert [layer.filters for layer in layers] == [3, 2, 2, 3, 2], "constants are not computed"
