@@ -148,7 +148,7 @@ def _carry_lot(wait: bool) -> int:
 def _tell(lens: str, version: str, tracks: set[UUID]) -> None:
     # Read after the changes: what is changed from here on is noted anew.
     rows = TrackLens.objects.filter(lens=lens, version=version, public=True, track__in=tracks)
-    vectors = {track: vector.to_list() for track, vector in rows.values_list("track_id", "vector")}
+    vectors = dict(rows.values_list("track_id", "vector"))
     vector_engine.write(lens, version, vectors)
     vector_engine.remove(lens, version, sorted(tracks - vectors.keys()))
 

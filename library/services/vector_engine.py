@@ -68,7 +68,7 @@ def nearest(*, lens: str, version: str, vector: NDArray[np.float32], count: int)
         log.log(
             logging.INFO if unknown else logging.WARNING,
             "neighbours by %s are searched in PostgreSQL for %d s: %s",
-            *(lens if unknown else "any lens", REST_SECONDS, error or type(error).__name__),
+            *(lens if unknown else "any lens", REST_SECONDS, _words_of(error)),
         )
         return None
 
@@ -216,7 +216,12 @@ def _engine() -> Iterator[QdrantClient]:
     try:
         yield _client(WORK_SECONDS)
     except Exception as error:
-        raise EngineError(str(error) or type(error).__name__) from error
+        raise EngineError(_words_of(error)) from error
+
+
+def _words_of(error: Exception) -> str:
+    """Give what an error says as one line of a log."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _is_not_found(error: Exception) -> bool:
