@@ -20,10 +20,11 @@ class LibraryConfig(AppConfig):
         quotas.register(kept)
         multipart.install(decode=guess)
         if settings.QDRANT_URL:
-            _watch_vector_engine()
+            watch_vector_engine()
 
 
-def _watch_vector_engine() -> None:
+def watch_vector_engine() -> None:
+    """Have health and metrics say how the second engine for vectors does."""
     from genreweb import health, metrics
     from library.services import vector_filling as filling
 

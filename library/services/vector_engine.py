@@ -174,11 +174,12 @@ def put_into_service(lens: str, version: str) -> None:
     drop({(other, old) for other, old in known() if other == lens and old != version})
 
 
-def take_out_of_service() -> None:
-    """Answer no searches; what is stored stays."""
+def take_out_of_service(lenses: set[tuple[str, str]] | None = None) -> None:
+    """Answer no searches by some lenses, or by none; what is stored stays."""
     from qdrant_client.models import DeleteAlias, DeleteAliasOperation
 
-    names = [_alias(lens, version) for lens, version in in_service()]
+    ready = in_service()
+    names = [_alias(lens, version) for lens, version in (ready if lenses is None else ready & lenses)]
     if names:
         changes = [DeleteAliasOperation(delete_alias=DeleteAlias(alias_name=name)) for name in names]
         with _engine() as client:
@@ -186,7 +187,10 @@ def take_out_of_service() -> None:
 
 
 def drop(collections: set[tuple[str, str]]) -> None:
-    """Drop collections; their aliases go with them."""
+    """Drop collections, by which no searches are answered any more."""
+    if not collections:
+        return
+    take_out_of_service(collections)
     with _engine() as client:
         for lens, version in sorted(collections):
             client.delete_collection(_collection(lens, version))

@@ -29,10 +29,13 @@ from pytest_django import Settings
 from qdrant_client import QdrantClient
 
 from classifier.core.lenses import LENSES, SIZES, VERSION
+from genreweb import health, metrics
 from genreweb.accounts.models import User
+from genreweb.checks import engines
 from genreweb.health import ConcernError
 from genreweb.schedule import beat_schedule
 from library import tasks
+from library.apps import watch_vector_engine
 from library.models import Track, TrackLens, VectorChange
 from library.services import lenses, seeding, vector_changes, vector_engine, vector_filling
 from library.services.bin import bin_tracks
@@ -462,6 +465,37 @@ def test_a_site_whose_engine_was_taken_away_stops_noting(
     assert not vector_engine.in_service()
     with pytest.raises(ConcernError, match="fill_vectors"):
         vector_filling.look_for_faults()
+
+
+def test_health_and_metrics_say_how_the_engine_does(
+    engine: QdrantClient, catalogue: list[Track], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_concerns", [])
+    monkeypatch.setattr(metrics, "_gauges", [])
+    watch_vector_engine()
+
+    def gauges() -> dict[str, list[float]]:
+        return {each.name: [sample.value for sample in each.samples] for each in metrics._registered()}
+
+    # Asked by another connection, which sees nothing of this transaction: not even the trigger.
+    assert health.concerns() == {
+        "vectors": "The engine for vectors was not filled: run manage.py fill_vectors."
+    }
+    vector_filling.fill()
+    catalogue[0].delete()
+    assert gauges() == {"genreweb_vector_changes": [1.0], "genreweb_vector_engine": [1.0] * len(LENSES)}
+    engine.close()
+    assert gauges()["genreweb_vector_engine"] == [0.0] * len(LENSES)
+    with pytest.raises(ConcernError, match="does not answer"):
+        vector_filling.look_for_faults()
+
+
+def test_a_key_without_an_address_is_named(settings: Settings) -> None:
+    settings.QDRANT_API_KEY = "secret"
+    settings.QDRANT_URL = ""
+    assert [fault.id for fault in engines()] == ["genreweb.E012"]
+    settings.QDRANT_URL = "http://qdrant:6333"
+    assert engines() == []
 
 
 def test_an_error_of_the_engine_is_one_of_ours(engine: QdrantClient) -> None:
