@@ -239,8 +239,7 @@ def compose() -> dict[str, Any]:
 
 def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     own = {service.name: service for service in services.services(Address("127.0.0.1", 8000))}
-    others = {"db", "redis", "proxy", "storage", "bucket", "qdrant"}
-    assert set(own) | others == set(compose["services"])
+    assert set(own) | {"db", "redis", "proxy", "storage", "bucket", "qdrant"} == set(compose["services"])
     for name, by in (("analysis", services.ANALYSIS_NICE), ("training", services.TRAINING_NICE)):
         command = compose["services"][name]["command"].split()
         assert own[name].command[3] == str(by)
@@ -296,23 +295,6 @@ def test_an_s3_server_is_there_where_it_is_wanted(compose: dict[str, Any]) -> No
     assert (REPOSITORY / services["bucket"]["command"].split()[1]).is_file()
     # Who does not want it, starts without it.
     assert services["web"]["depends_on"]["bucket"]["required"] is False
-
-
-def test_a_second_engine_for_vectors_is_there_where_it_is_wanted(compose: dict[str, Any]) -> None:
-    engine = compose["services"]["qdrant"]
-    assert engine["profiles"] == ["vectors"], "nobody gets it unasked"
-    assert "ports" not in engine, "it has no key"
-    # As the client that is pinned, or a minor version beside it: what its makers say goes together.
-    (server,) = re.findall(r"qdrant/qdrant:v1\.(\d+)\.\d+", engine["image"])
-    (client,) = re.findall(r"^qdrant-client==1\.(\d+)\.", (REPOSITORY / "requirements.txt").read_text(), re.M)
-    assert abs(int(server) - int(client)) <= 1
-    volume, _, place = engine["volumes"][0].partition(":")
-    assert (volume in compose["volumes"], place) == (True, "/qdrant/storage")
-    waits = [
-        name for name, service in compose["services"].items() if "qdrant" in service.get("depends_on", {})
-    ]
-    assert waits == []
-    assert compose["services"]["web"]["environment"]["QDRANT_URL"] == "${QDRANT_URL:-}"
 
 
 def _order(services: dict[str, Any], name: str) -> list[str]:

@@ -267,8 +267,7 @@ class _Search:
     def _near_by_engine(self, lens: str, most: int) -> list[Candidate]:
         """Give the nearest of the catalogue as the second engine finds them and PostgreSQL has them now.
 
-        None where there is no such engine or it fails; then PostgreSQL finds them by itself, as it does where
-        the engine knows of too few.
+        Nothing where there is no such engine, where it fails or knows of too few: then PostgreSQL finds them.
         """
         if self._has_conditions() or most > MOST_BY_ENGINE:
             return []

@@ -13,15 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import StringIO
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -29,59 +26,23 @@ from pytest_django import Settings
 from qdrant_client import QdrantClient
 
 from classifier.core.lenses import LENSES, SIZES, VERSION
-from genreweb import health, metrics
 from genreweb.accounts.models import User
 from genreweb.checks import engines
-from genreweb.health import ConcernError
 from genreweb.schedule import beat_schedule
 from library import tasks
-from library.apps import watch_vector_engine
-from library.models import Track, TrackLens, VectorChange
-from library.services import lenses, seeding, vector_changes, vector_engine, vector_filling
-from library.services.bin import bin_tracks
+from library.models import Track, VectorChange
+from library.services import seeding, vector_changes, vector_engine, vector_filling
 from library.services.lens_queries import query_of
 from library.services.seeding import Plan
 from library.services.similar import Conditions, similar
 from library.services.vector_engine import EngineError
 from library.tests.conftest import pointing
+from library.tests.vector_engines import NOBODY, found, held, public
 
-pytestmark = pytest.mark.django_db
+# The local form of the engine compares with every vector, and says so.
+pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:Local mode:UserWarning")]
 
 Make = Callable[..., Track]
-NOBODY = AnonymousUser()
-
-
-@pytest.fixture
-def engine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QdrantClient]:
-    """Give the site an engine that holds nothing yet."""
-    settings.QDRANT_URL = "http://qdrant.invalid:6333"
-    client = QdrantClient(path=str(tmp_path / "engine"))
-    monkeypatch.setattr(vector_engine, "_client", lambda seconds: client)
-    monkeypatch.setattr(vector_engine, "_rests_until", {})
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def catalogue(done_track: Make) -> list[Track]:
-    """Forty public tracks, a degree apart by harmony, which are enough for a search."""
-    return [done_track(None, title=f"at {degrees}", angle=degrees) for degrees in range(1, 41)]
-
-
-def found(track: Track, viewer: User | AnonymousUser = NOBODY, **asked: Any) -> list[str]:
-    result = similar(viewer=viewer, query=query_of([track]), by="harmony", **asked)
-    return [near.track.title for near in result.neighbours]
-
-
-def held(client: QdrantClient, lens: str = "harmony", version: str = VERSION) -> set[UUID]:
-    """What the engine itself says that it holds."""
-    records, _next = client.scroll(f"genreweb-{lens}-{version}-rows", limit=10_000)
-    return {UUID(str(record.id)) for record in records}
-
-
-def public(lens: str = "harmony") -> set[UUID]:
-    rows = TrackLens.objects.filter(public=True, lens=lens, version=VERSION)
-    return set(rows.values_list("track", flat=True))
 
 
 # --- the same neighbours --------------------------------------------------------------------------------
@@ -126,6 +87,7 @@ def test_the_engine_finds_what_postgresql_finds(
         assert held(engine, lens) == public(lens) != set()
 
 
+@pytest.mark.slow
 def test_it_is_the_engine_that_chooses_and_postgresql_that_measures(
     engine: QdrantClient, catalogue: list[Track], done_track: Make
 ) -> None:
@@ -141,6 +103,7 @@ def test_it_is_the_engine_that_chooses_and_postgresql_that_measures(
     assert distances == sorted(distances)
 
 
+@pytest.mark.slow
 def test_ones_own_and_conditions_are_still_postgresqls(
     engine: QdrantClient, catalogue: list[Track], done_track: Make, owner: User, other: User
 ) -> None:
@@ -154,85 +117,6 @@ def test_ones_own_and_conditions_are_still_postgresqls(
     # More than there are: PostgreSQL gives all that exist.
     assert len(found(asked, owner, k=50)) == 42
     assert held(engine) == public()
-
-
-# --- what changes ---------------------------------------------------------------------------------------
-def test_what_is_hidden_is_gone_at_once_and_what_is_published_after_the_task(
-    engine: QdrantClient, catalogue: list[Track], done_track: Make, owner: User
-) -> None:
-    asked = done_track(None, angle=0)
-    mine = done_track(owner, title="mine", angle=0.5)
-    vector_filling.fill()
-    assert mine.pk not in held(engine)
-    hidden, deleted = catalogue[0], catalogue[1]
-    hidden.owner, hidden.visibility = owner, "private"
-    hidden.save(update_fields=["owner", "visibility"])
-    deleted_pk = deleted.pk
-    deleted.delete()
-    assert found(asked) == ["at 3", "at 4", "at 5"]
-    assert {hidden.pk, deleted_pk} <= held(engine)
-    mine.visibility = "catalogue"
-    mine.save(update_fields=["visibility"])
-    assert {change.track for change in VectorChange.objects.filter(lens="harmony")} == {
-        hidden.pk,
-        deleted_pk,
-        mine.pk,
-    }
-    tasks.carry_vectors()
-    assert held(engine) == public()
-    assert mine.pk in held(engine)
-    assert not VectorChange.objects.exists()
-    assert found(asked) == ["mine", "at 3", "at 4"]
-
-
-def test_a_track_in_the_bin_and_one_that_is_analysed_again(
-    engine: QdrantClient, catalogue: list[Track], done_track: Make, owner: User
-) -> None:
-    asked = done_track(None, angle=0)
-    shared = done_track(owner, title="shared", angle=2.5, visibility="catalogue")
-    vector_filling.fill()
-    bin_tracks(Track.objects.filter(pk=shared.pk))
-    assert "shared" not in found(asked, k=10)
-    tasks.carry_vectors()
-    assert shared.pk not in held(engine)
-    row = TrackLens.objects.get(track=catalogue[39], lens="harmony")
-    row.vector = pointing(0.25, SIZES["harmony"])
-    row.save(update_fields=["vector"])
-    assert VectorChange.objects.count() == 1
-    tasks.carry_vectors()
-    assert found(asked)[0] == "at 40"
-
-
-def test_what_concerns_the_catalogue_not_is_not_noted(
-    engine: QdrantClient, done_track: Make, owner: User, other: User
-) -> None:
-    vector_filling.fill()
-    private = done_track(owner, angle=3)
-    Track.objects.filter(pk=private.pk).update(owner=other)
-    TrackLens.objects.filter(track=private).update(vector=pointing(4, SIZES["harmony"]))
-    private.delete()
-    common = done_track(None, angle=5)
-    assert VectorChange.objects.count() == 1
-    tasks.carry_vectors()
-    TrackLens.objects.filter(track=common).update(isolation=0.5, public=True)
-    assert not VectorChange.objects.exists()
-
-
-def test_the_lenses_move_over_to_another_version_by_themselves(
-    engine: QdrantClient, catalogue: list[Track], done_track: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = done_track(None, angle=0)
-    vector_filling.fill()
-    assert vector_engine.in_service() == {(lens, VERSION) for lens in LENSES}
-    for module in (vector_filling, lenses):
-        monkeypatch.setattr(module, "VERSION", "next")
-    TrackLens.objects.filter(track__in=[*catalogue[:20], asked]).update(version="next")
-    tasks.carry_vectors()
-    assert ("harmony", "next") in vector_engine.in_service()
-    assert not [version for lens, version in vector_engine.known() if lens == "harmony" and version != "next"]
-    TrackLens.objects.update(version="next")
-    tasks.carry_vectors()
-    assert held(engine, version="next") == set(TrackLens.objects.values_list("track", flat=True))
 
 
 # --- when something fails -------------------------------------------------------------------------------
@@ -308,98 +192,6 @@ def test_an_engine_that_says_nothing_or_is_not_there(
     assert VectorChange.objects.count() == 1
 
 
-def test_what_is_being_filled_answers_nothing_and_is_gone_on_with(
-    engine: QdrantClient, catalogue: list[Track], done_track: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = done_track(None, angle=0)
-    monkeypatch.setattr(vector_changes, "LOT", 15)
-    write, written = vector_engine.write, []
-
-    def interrupted(lens: str, version: str, vectors: Any) -> None:
-        if len(written) == 1:
-            raise KeyboardInterrupt
-        written.append(set(vectors))
-        write(lens, version, vectors)
-
-    monkeypatch.setattr(vector_engine, "write", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        vector_filling.fill()
-    assert held(engine) == written[0]
-    assert VectorChange.objects.count() == 41 - 15
-    assert found(asked) == ["at 1", "at 2", "at 3"]
-    assert list(vector_engine._rests_until) == ["harmony"]
-    monkeypatch.setattr(vector_engine, "write", write)
-    steps: list[str] = []
-    progress: list[tuple[int, int]] = []
-    states = vector_filling.fill(on_step=steps.append, on_lot=lambda *done: progress.append(done))
-    assert "Going on" in steps[0]
-    assert progress[-1] == (26, 26)
-    assert [total for _done, total in progress] == [26] * len(progress)
-    assert states == dict.fromkeys(LENSES, "in service")
-    assert held(engine) == public()
-
-
-def test_a_worker_killed_after_the_engine_took_a_lot_loses_nothing(
-    engine: QdrantClient, catalogue: list[Track], done_track: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = done_track(None, angle=0)
-    vector_filling.fill()
-    new = done_track(None, title="new", angle=0.5)
-    gone = catalogue[0].pk
-    catalogue[0].delete()
-    remove = vector_engine.remove
-
-    def killed(*arguments: Any) -> None:
-        remove(*arguments)
-        raise SystemExit
-
-    monkeypatch.setattr(vector_engine, "remove", killed)
-    with pytest.raises(SystemExit):
-        tasks.carry_vectors()
-    assert new.pk in held(engine)
-    assert {change.track for change in VectorChange.objects.all()} == {new.pk, gone}
-    monkeypatch.setattr(vector_engine, "remove", remove)
-    tasks.carry_vectors()
-    assert not VectorChange.objects.exists()
-    assert held(engine) == public()
-    assert found(asked) == ["new", "at 2", "at 3"]
-
-
-def test_an_engine_that_lost_its_data_is_not_asked_until_it_is_filled(
-    engine: QdrantClient, catalogue: list[Track], done_track: Make
-) -> None:
-    asked = done_track(None, angle=0)
-    vector_filling.fill()
-    vector_filling.look_for_faults()
-    vector_engine.drop(vector_engine.known())
-    assert found(asked) == ["at 1", "at 2", "at 3"]
-    done_track(None, title="new", angle=0.5)
-    cache.clear()
-    tasks.carry_vectors()
-    # The new one is there, and it is known that this is not all.
-    assert len(held(engine)) == 1
-    assert ("harmony", VERSION) not in vector_engine.in_service()
-    assert found(asked) == ["new", "at 1", "at 2"]
-    with pytest.raises(ConcernError, match="not whole by harmony; 0 changes wait"):
-        vector_filling.look_for_faults()
-    out = StringIO()
-    call_command("fill_vectors", stdout=out)
-    assert "harmony: in service" in out.getvalue()
-    vector_filling.look_for_faults()
-    assert held(engine) == public()
-    assert vector_filling.lenses_in_service() == {(lens,): 1.0 for lens in LENSES}
-
-
-def test_another_process_that_carries_changes_over_is_left_to_it(
-    engine: QdrantClient, catalogue: list[Track], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vector_filling.fill()
-    catalogue[0].delete()
-    monkeypatch.setattr(vector_changes, "hold", lambda *, wait: False)
-    assert vector_filling.keep_up() == 0
-    assert VectorChange.objects.count() == 1
-
-
 # --- with and without -----------------------------------------------------------------------------------
 def test_without_the_engine_nothing_is_asked_noted_or_scheduled(
     catalogue: list[Track], done_track: Make, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -420,6 +212,7 @@ def test_without_the_engine_nothing_is_asked_noted_or_scheduled(
         call_command("fill_vectors")
 
 
+@pytest.mark.slow
 def test_with_the_engine_there_are_as_many_queries(
     engine: QdrantClient, catalogue: list[Track], done_track: Make
 ) -> None:
@@ -431,63 +224,6 @@ def test_with_the_engine_there_are_as_many_queries(
     assert len(queries) == 3
     task = beat_schedule(training="", vectors=True)["carry changes of vectors over to their engine"]
     assert task["task"] == tasks.carry_vectors.name
-
-
-def test_stopping_leaves_nothing_behind(
-    engine: QdrantClient, catalogue: list[Track], done_track: Make
-) -> None:
-    vector_filling.fill()
-    engine.create_collection("of somebody else", vectors_config={})
-    catalogue[0].delete()
-    call_command("fill_vectors", "--stop", stdout=StringIO())
-    assert [each.name for each in engine.get_collections().collections] == ["of somebody else"]
-    assert not vector_changes.are_noted()
-    assert not VectorChange.objects.exists()
-    done_track(None)
-    assert not VectorChange.objects.exists()
-
-
-def test_a_site_whose_engine_was_taken_away_stops_noting(
-    engine: QdrantClient, catalogue: list[Track], settings: Settings
-) -> None:
-    vector_filling.fill()
-    catalogue[0].delete()
-    tasks.tidy()
-    assert VectorChange.objects.count() == 1
-    settings.QDRANT_URL = ""
-    tasks.tidy()
-    assert not vector_changes.are_noted()
-    assert not VectorChange.objects.exists()
-    # Given back, it is not trusted with what it missed.
-    settings.QDRANT_URL = "http://qdrant.invalid:6333"
-    assert vector_engine.in_service()
-    tasks.carry_vectors()
-    assert not vector_engine.in_service()
-    with pytest.raises(ConcernError, match="fill_vectors"):
-        vector_filling.look_for_faults()
-
-
-def test_health_and_metrics_say_how_the_engine_does(
-    engine: QdrantClient, catalogue: list[Track], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(health, "_concerns", [])
-    monkeypatch.setattr(metrics, "_gauges", [])
-    watch_vector_engine()
-
-    def gauges() -> dict[str, list[float]]:
-        return {each.name: [sample.value for sample in each.samples] for each in metrics._registered()}
-
-    # Asked by another connection, which sees nothing of this transaction: not even the trigger.
-    assert health.concerns() == {
-        "vectors": "The engine for vectors was not filled: run manage.py fill_vectors."
-    }
-    vector_filling.fill()
-    catalogue[0].delete()
-    assert gauges() == {"genreweb_vector_changes": [1.0], "genreweb_vector_engine": [1.0] * len(LENSES)}
-    engine.close()
-    assert gauges()["genreweb_vector_engine"] == [0.0] * len(LENSES)
-    with pytest.raises(ConcernError, match="does not answer"):
-        vector_filling.look_for_faults()
 
 
 def test_a_key_without_an_address_is_named(settings: Settings) -> None:
