@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
