@@ -27,17 +27,26 @@ WAIT_SECONDS: Final = 5.0
 """For others to let go of the table, so that its trigger can be made."""
 _LOCK: Final = 0x76656374
 _TRIGGER: Final = "tracklens_note_insert"
+# Rows are compared in the function: in the condition of a trigger, an operator of pgvector could not be
+# restored from a dump, which names no schema that it lies in.
 _NOTE: Final = """
 CREATE OR REPLACE FUNCTION library_tracklens_note_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        INSERT INTO library_vectorchange (track, lens, version) VALUES (OLD.track_id, OLD.lens, OLD.version);
+    IF TG_OP = 'UPDATE' THEN
+        IF (OLD.track_id, OLD.public, OLD.lens, OLD.version, OLD.vector)
+            IS NOT DISTINCT FROM (NEW.track_id, NEW.public, NEW.lens, NEW.version, NEW.vector)
+        THEN
+            RETURN NULL;
+        END IF;
+        IF (OLD.track_id, OLD.lens, OLD.version) IS DISTINCT FROM (NEW.track_id, NEW.lens, NEW.version) THEN
+            INSERT INTO library_vectorchange (track, lens, version)
+            VALUES (NEW.track_id, NEW.lens, NEW.version);
+        END IF;
     END IF;
-    IF TG_OP = 'INSERT' OR (
-        TG_OP = 'UPDATE'
-        AND (OLD.track_id, OLD.lens, OLD.version) IS DISTINCT FROM (NEW.track_id, NEW.lens, NEW.version)
-    ) THEN
+    IF TG_OP = 'INSERT' THEN
         INSERT INTO library_vectorchange (track, lens, version) VALUES (NEW.track_id, NEW.lens, NEW.version);
+    ELSE
+        INSERT INTO library_vectorchange (track, lens, version) VALUES (OLD.track_id, OLD.lens, OLD.version);
     END IF;
     RETURN NULL;
 END
@@ -47,11 +56,7 @@ FOR EACH ROW WHEN (NEW.public)
 EXECUTE FUNCTION library_tracklens_note_change();
 CREATE OR REPLACE TRIGGER tracklens_note_update
 AFTER UPDATE OF track_id, public, lens, version, vector ON library_tracklens
-FOR EACH ROW WHEN (
-    (OLD.public OR NEW.public)
-    AND (OLD.track_id, OLD.public, OLD.lens, OLD.version, OLD.vector)
-    IS DISTINCT FROM (NEW.track_id, NEW.public, NEW.lens, NEW.version, NEW.vector)
-)
+FOR EACH ROW WHEN (OLD.public OR NEW.public)
 EXECUTE FUNCTION library_tracklens_note_change();
 CREATE OR REPLACE TRIGGER tracklens_note_delete AFTER DELETE ON library_tracklens
 FOR EACH ROW WHEN (OLD.public)

@@ -21,6 +21,8 @@ RUN_SECONDS: Final = 15.0
 """For which a worker carries changes over before others get their turn."""
 LOOK_SECONDS: Final = 60
 """How often it is looked whether a lens that is not in service has become whole; that counts rows."""
+COUNT_SECONDS: Final = 3600
+"""How often it is looked whether those that are in service still are whole: either side may be restored."""
 SILENT_SECONDS: Final = 300
 """For so long an engine that is away is not logged again."""
 _POLL_SECONDS: Final = 2.0
@@ -85,7 +87,7 @@ def keep_up() -> int:
     try:
         carried = vector_changes.carry_over(seconds=RUN_SECONDS)
         if cache.add("vector-engine-look", 1, timeout=LOOK_SECONDS):
-            settle()
+            settle(recount=cache.add("vector-engine-count", 1, timeout=COUNT_SECONDS))
     except EngineError as error:
         if cache.add("vector-engine-away", 1, timeout=SILENT_SECONDS):
             log.warning("%d changes of vectors wait for their engine: %s", vector_changes.waiting(), error)
@@ -93,35 +95,46 @@ def keep_up() -> int:
     return carried
 
 
-def settle() -> dict[str, State]:
-    """Put the lenses into service that the engine knows all of; give the state of each."""
+def settle(*, recount: bool = False) -> dict[str, State]:
+    """Put the lenses into service that the engine knows all of; give the state of each.
+
+    Parameters
+    ----------
+    recount
+        Look also at those that are in service, and take out of it what is not whole.
+    """
     if not vector_changes.are_noted():
         # What it holds is not kept in step.
         vector_engine.take_out_of_service()
         return {}
-    ready = vector_engine.in_service()
-    states: dict[str, State] = {lens: "in service" for lens in LENSES if (lens, VERSION) in ready}
-    missing = [lens for lens in LENSES if lens not in states]
-    if missing:
-        with transaction.atomic():
-            if not vector_changes.hold(wait=False):
-                return states | dict.fromkeys(missing, "waiting")
-            public = TrackLens.objects.filter(public=True, version=VERSION, lens__in=missing)
-            counts = dict(public.values_list("lens").annotate(Count("pk")).order_by())
-            # After the rows: a change that was made while they were counted waits now.
-            if VectorChange.objects.exists():
-                return states | dict.fromkeys(missing, "waiting")
-            states |= {lens: _settle(lens, counts.get(lens, 0)) for lens in missing}
-    return states
+    ready = {lens for lens, version in vector_engine.in_service() if version == VERSION}
+    states: dict[str, State] = {lens: "in service" for lens in LENSES if lens in ready}
+    uncertain = [lens for lens in LENSES if recount or lens not in ready]
+    if not uncertain:
+        return states
+    waiting: dict[str, State] = {lens: "waiting" for lens in uncertain if lens not in ready}
+    with transaction.atomic():
+        if not vector_changes.hold(wait=False):
+            return states | waiting
+        public = TrackLens.objects.filter(public=True, version=VERSION, lens__in=uncertain)
+        counts = dict(public.values_list("lens").annotate(Count("pk")).order_by())
+        # After the rows: a change that was made while they were counted waits now.
+        if VectorChange.objects.exists():
+            return states | waiting
+        return states | {lens: _settle(lens, counts.get(lens, 0), lens in ready) for lens in uncertain}
 
 
-def _settle(lens: str, rows: int) -> State:
+def _settle(lens: str, rows: int, is_ready: bool) -> State:
     vector_engine.prepare(lens, VERSION, SIZES[lens])
     if vector_engine.count(lens, VERSION) != rows:
+        if is_ready:
+            log.warning("the engine for vectors has lost some by %s, and is not asked for it any more", lens)
+            vector_engine.take_out_of_service({(lens, VERSION)})
         return "incomplete"
-    if not vector_engine.is_built(lens, VERSION):
-        return "building"
-    vector_engine.put_into_service(lens, VERSION)
+    if not is_ready:
+        if not vector_engine.is_built(lens, VERSION):
+            return "building"
+        vector_engine.put_into_service(lens, VERSION)
     return "in service"
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
 from pytest_django import Settings
 from qdrant_client import QdrantClient
 
@@ -199,6 +200,45 @@ def test_an_engine_that_lost_its_data_is_not_asked_until_it_is_filled(
     vector_filling.look_for_faults()
     assert held(engine) == public()
     assert vector_filling.lenses_in_service() == {(lens,): 1.0 for lens in LENSES}
+
+
+def test_what_no_longer_fits_is_found_by_counting(
+    engine: QdrantClient, catalogue: list[Track], done_track: Make
+) -> None:
+    asked = done_track(None, angle=0)
+    vector_filling.fill()
+    tasks.carry_vectors()
+    # As after a restore of an older state of either side: nobody noted it.
+    engine.delete(f"genreweb-harmony-{VERSION}-rows", [str(catalogue[0].pk)])
+    cache.delete("vector-engine-look")
+    tasks.carry_vectors()
+    assert found(asked) == ["at 2", "at 3", "at 4"]
+    cache.clear()
+    tasks.carry_vectors()
+    assert vector_engine.in_service() == {(lens, VERSION) for lens in LENSES if lens != "harmony"}
+    assert found(asked) == ["at 1", "at 2", "at 3"]
+
+
+def test_the_triggers_can_be_restored_from_a_dump(done_track: Make) -> None:
+    vector_changes.note()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('search_path')")
+        (usual,) = cursor.fetchone()
+        # As pg_restore does it.
+        cursor.execute("SET LOCAL search_path = ''")
+        cursor.execute(
+            "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname LIKE 'tracklens_note_%'"
+        )
+        definitions = dict(cursor.fetchall())
+        for name, definition in definitions.items():
+            cursor.execute(f"DROP TRIGGER {name} ON public.library_tracklens")
+            cursor.execute(definition)
+        cursor.execute("SELECT set_config('search_path', %s, true)", [usual])
+    assert len(definitions) == 3
+    track = done_track(None)
+    assert VectorChange.objects.count() == 1
+    track.delete()
+    assert VectorChange.objects.count() == 2
 
 
 def test_another_process_that_carries_changes_over_is_left_to_it(
