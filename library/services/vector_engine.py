@@ -147,9 +147,9 @@ def is_built(lens: str, version: str) -> bool:
 
 
 # --- what searches may ask ------------------------------------------------------------------------------
-def in_service() -> set[tuple[str, str]]:
+def in_service(*, seconds: int = WORK_SECONDS) -> set[tuple[str, str]]:
     """Give the lenses, with their versions, by which searches are answered."""
-    with _engine() as client:
+    with _engine(seconds) as client:
         named = [each.alias_name for each in client.get_aliases().aliases]
     parts = [name.removeprefix(_PREFIX).rpartition("-") for name in named if name.startswith(_PREFIX)]
     return {(lens, version) for lens, _dash, version in parts}
@@ -215,10 +215,10 @@ def _connected(url: str, key: str, seconds: int) -> QdrantClient:
 
 
 @contextmanager
-def _engine() -> Iterator[QdrantClient]:
-    """Give the client for work that nobody waits for; what it raises becomes an `EngineError`."""
+def _engine(seconds: int = WORK_SECONDS) -> Iterator[QdrantClient]:
+    """Give the client for work that no search waits for; what it raises becomes an `EngineError`."""
     try:
-        yield _client(WORK_SECONDS)
+        yield _client(seconds)
     except Exception as error:
         raise EngineError(_words_of(error)) from error
 

@@ -191,7 +191,7 @@ def look_for_faults() -> None:
     if not vector_changes.are_noted():
         raise ConcernError("The engine for vectors was not filled: run manage.py fill_vectors.")
     try:
-        ready = vector_engine.in_service()
+        ready = vector_engine.in_service(seconds=vector_engine.ANSWER_SECONDS)
     except EngineError as error:
         raise ConcernError("The engine for vectors does not answer; PostgreSQL does in its place.") from error
     missing = [lens for lens in LENSES if (lens, VERSION) not in ready]
@@ -205,7 +205,7 @@ def look_for_faults() -> None:
 def lenses_in_service() -> dict[tuple[str, ...], float]:
     """Give for each lens whether the engine answers by it, for the metrics."""
     try:
-        ready = vector_engine.in_service()
+        ready = vector_engine.in_service(seconds=vector_engine.ANSWER_SECONDS)
     except EngineError:
         ready = set()
     return {(lens,): float((lens, VERSION) in ready) for lens in LENSES}

@@ -179,6 +179,8 @@ def test_an_engine_that_says_nothing_or_is_not_there(
         monkeypatch.setattr(vector_engine, "_rests_until", {})
         assert found(asked) == ["at 1", "at 2", "at 3"]
         assert list(vector_engine._rests_until) == [""]
+        # Health waits no longer than for its other parts.
+        assert vector_filling.lenses_in_service() == {(lens,): 0.0 for lens in LENSES}
     # The port is closed now.
     monkeypatch.setattr(vector_engine, "_rests_until", {})
     assert found(asked) == ["at 1", "at 2", "at 3"]
