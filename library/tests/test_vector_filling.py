@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
+import psycopg
 import pytest
 import yaml
 from django.core.cache import cache
@@ -242,13 +244,24 @@ def test_the_triggers_can_be_restored_from_a_dump(done_track: Make) -> None:
 
 
 def test_another_process_that_carries_changes_over_is_left_to_it(
-    engine: QdrantClient, catalogue: list[Track], monkeypatch: pytest.MonkeyPatch
+    engine: QdrantClient, catalogue: list[Track]
 ) -> None:
     vector_filling.fill()
     catalogue[0].delete()
-    monkeypatch.setattr(vector_changes, "hold", lambda *, wait: False)
-    assert vector_filling.keep_up() == 0
-    assert VectorChange.objects.count() == 1
+    # This connection holds the lock since it filled the engine, as its transaction is that of the test.
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+        taken = other.execute("SELECT pg_try_advisory_xact_lock(%s)", [vector_changes._LOCK]).fetchone()
+    assert taken == (False,)
+    with patch.object(vector_changes, "_LOCK", vector_changes._LOCK + 1):
+        with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+            other.execute("SELECT pg_advisory_xact_lock(%s)", [vector_changes._LOCK])
+            assert vector_filling.keep_up() == 0
+            vector_engine.take_out_of_service({("mood", VERSION)})
+            states = dict(vector_filling.settle())
+        assert states == {**dict.fromkeys(LENSES, "in service"), "mood": "waiting"}
+        assert VectorChange.objects.count() == 1
+        assert vector_filling.keep_up() == 1
+    assert held(engine) == public()
 
 
 # --- with and without ------------------------------------------------------------------------------------
