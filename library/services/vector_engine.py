@@ -33,8 +33,8 @@ WORK_SECONDS: Final = 60
 """For all else, which nobody waits for."""
 REST_SECONDS: Final = 30.0
 """For so long an engine that failed is not asked again by this process."""
-EF: Final = 256
-"""How many candidates a search keeps; docs/large-sites.md has figures."""
+EF: Final = 400
+"""How many candidates a search keeps, as PostgreSQL's does; docs/large-sites.md has figures."""
 _PREFIX: Final = "genreweb-"
 _ROWS: Final = "-rows"
 _EVERY: Final = ""
