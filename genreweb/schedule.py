@@ -59,7 +59,7 @@ def beat_schedule(*, training: str, watches: bool = False, vectors: bool = False
         schedule["carry changes of vectors over to their engine"] = {
             "task": "library.tasks.carry_vectors",
             "schedule": 5.0,
-            # A run takes all that waits by then.
-            "options": {"expires": 5.0},
+            # A run takes all that waits by then: an hour of runs behind a long queue is enough.
+            "options": {"expires": 3600.0},
         }
     return schedule
