@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -320,6 +323,15 @@ def test_health_and_metrics_say_how_the_engine_does(
     assert gauges()["genreweb_vector_engine"] == [0.0] * len(LENSES)
     with pytest.raises(ConcernError, match="does not answer"):
         vector_filling.look_for_faults()
+
+
+def test_the_web_server_imports_the_client_before_it_forks() -> None:
+    code = "import genreweb.wsgi, sys; print('qdrant_client' in sys.modules)"
+    env = {**os.environ, "QDRANT_URL": "http://qdrant.invalid:6333"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip().splitlines()[-1:] == ["True"], done.stderr
 
 
 def test_containers_bring_the_engine_where_it_is_wanted() -> None:
