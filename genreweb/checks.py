@@ -88,6 +88,12 @@ def _engines() -> Iterator[CheckMessage]:
             hint="Write it as redis://host:6379/0, rediss://… or unix:///path?db=0, or leave it out.",
             id="genreweb.E011",
         )
+    if settings.QDRANT_API_KEY and not settings.QDRANT_URL:
+        yield Error(
+            "QDRANT_API_KEY is set, but QDRANT_URL is not.",
+            hint="Set QDRANT_URL to the address of the engine for vectors, or unset both.",
+            id="genreweb.E012",
+        )
 
 
 @register()

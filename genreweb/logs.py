@@ -38,6 +38,8 @@ def logging_settings(*, level: int, form: str) -> dict[str, Any]:
         "django.request": {"level": "ERROR"},
         # Says which id each request has, whose own lines do.
         "django_guid": {"level": "ERROR"},
+        # A line for each search, where a second engine for vectors is asked.
+        "httpx": {"level": "WARNING"},
     }
     if form == "json":
         own = {"handlers": ["console"], "level": level, "propagate": False}

@@ -7,7 +7,7 @@ from typing import Any
 from celery.schedules import crontab
 
 
-def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
+def beat_schedule(*, training: str, watches: bool = False, vectors: bool = False) -> dict[str, Any]:
     """Give Celery's schedule; `training` is ``daily``, ``weekly`` or empty."""
     schedule: dict[str, Any] = {
         "pick up what was dropped": {"task": "library.tasks.sweep", "schedule": 10.0},
@@ -54,5 +54,12 @@ def beat_schedule(*, training: str, watches: bool = False) -> dict[str, Any]:
             "schedule": 30.0,
             # Looks that nobody has begun do not gather behind long ones.
             "options": {"queue": "bulk", "expires": 30.0},
+        }
+    if vectors:
+        schedule["carry changes of vectors over to their engine"] = {
+            "task": "library.tasks.carry_vectors",
+            "schedule": 5.0,
+            # A run takes all that waits by then: an hour of runs behind a long queue is enough.
+            "options": {"expires": 3600.0},
         }
     return schedule

@@ -96,6 +96,8 @@ DATABASES: dict[str, Any] = {
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
     "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=400 -c jit=off"
 )
+QDRANT_URL, QDRANT_API_KEY = env.origin("QDRANT_URL"), env.str("QDRANT_API_KEY", "")
+"""Of a second engine for the vectors of the catalogue; empty: PostgreSQL alone."""
 
 # --- broker, cache, rate limits, locks ------------------------------------------------------------------
 REDIS_URL = env.redis("REDIS_URL") or paths.redis_url()
@@ -238,7 +240,9 @@ WATCH_USER = env.str("GENREWEB_WATCH_USER", "").strip()
 WATCH_SETTLE_SECONDS = 10
 """How long a file must have been the same before it is taken, or missing before its track goes."""
 CELERY_BEAT_SCHEDULER = "genreweb.beat:Scheduler"
-CELERY_BEAT_SCHEDULE = beat_schedule(training=TRAINING_SCHEDULE, watches=WATCH_DIR is not None)
+CELERY_BEAT_SCHEDULE = beat_schedule(
+    training=TRAINING_SCHEDULE, watches=WATCH_DIR is not None, vectors=bool(QDRANT_URL)
+)
 
 # --- people ---------------------------------------------------------------------------------------------
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from importlib import import_module
 
 from django.conf import settings
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
@@ -35,6 +36,12 @@ def read_templates_and_languages() -> int:
             # Addresses are kept for each language.
             reverse("library:home")
     return compiled
+
+
+def import_clients() -> None:
+    """Import what a search would else import in the first request of each process, and share its memory."""
+    if settings.QDRANT_URL:
+        import_module("qdrant_client")
 
 
 def start_decoder() -> None:

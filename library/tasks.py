@@ -20,6 +20,7 @@ from library.services import (
     sound_map,
     sound_queries,
     tidying,
+    vector_filling,
     watching,
 )
 from library.services.bin import purge
@@ -77,6 +78,7 @@ def tidy() -> None:
     batches.forget_old()
     resumable.forget_expired()
     tidying.tidy()
+    vector_filling.stop_if_unused()
 
 
 @shared_task
@@ -87,6 +89,11 @@ def purge_bin() -> None:
 @shared_task
 def fill_lenses() -> None:
     lenses.catch_up()
+
+
+@shared_task
+def carry_vectors() -> None:
+    vector_filling.keep_up()
 
 
 @shared_task

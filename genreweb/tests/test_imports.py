@@ -22,7 +22,7 @@ KNOWS_APPS = {
     *("genreweb.load.__main__", "genreweb.load.rows", "genreweb.load.training"),
     *("genreweb.bench_scale", "genreweb.scale_measures"),
 }
-HEAVY = ("tensorflow", "keras", "librosa", "numba")
+HEAVY = ("tensorflow", "keras", "librosa", "numba", "qdrant_client", "grpc")
 PACKAGES = ("genreweb", "classifier", "library", "training")
 
 

@@ -239,7 +239,7 @@ def compose() -> dict[str, Any]:
 
 def test_containers_run_what_make_run_runs(compose: dict[str, Any]) -> None:
     own = {service.name: service for service in services.services(Address("127.0.0.1", 8000))}
-    assert set(own) | {"db", "redis", "proxy", "storage", "bucket"} == set(compose["services"])
+    assert set(own) | {"db", "redis", "proxy", "storage", "bucket", "qdrant"} == set(compose["services"])
     for name, by in (("analysis", services.ANALYSIS_NICE), ("training", services.TRAINING_NICE)):
         command = compose["services"][name]["command"].split()
         assert own[name].command[3] == str(by)

@@ -33,6 +33,7 @@ from library.models.tracks import (
     seen_by,
     strength_column,
 )
+from library.models.vector_changes import VectorChange
 from library.models.watched import WatchedFile
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "UploadBatch",
     "UploadEntry",
     "UploadPart",
+    "VectorChange",
     "WatchedFile",
     "archive_key",
     "cover_key",

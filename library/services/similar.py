@@ -4,6 +4,9 @@ What is in the catalogue and what the asker keeps to themselves are looked for a
 index of its own, in which nobody's private tracks lie, and the asker's own are compared one by one. So what
 others keep to themselves changes neither the answer nor how long it takes, and never are there fewer
 neighbours than exist.
+
+A second engine may say which of the catalogue are near; PostgreSQL says which of these there are, who may see
+them and how far they are.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from genreweb.accounts.models import User
 from genreweb.prepared_queries import PreparedQueries
 from library.models import Track, TrackLens, TrackQuerySet
 from library.models.lenses import vector_column
-from library.services import lenses
+from library.services import lenses, vector_engine
 from library.services.lens_queries import COPY_WITHIN, LensQuery, same_recordings
 from library.services.reasons import BY_DESCRIPTOR, reasons
 from library.services.thumbs import NO_PREFERENCES, Preferences, ordered, preferences_of
@@ -34,10 +37,13 @@ from library.services.thumbs import NO_PREFERENCES, Preferences, ordered, prefer
 MOST: Final = 50
 SPARE: Final = 20
 """Fetched beyond what is asked for: the index answers nearly in order, and copies are left out."""
+MOST_BY_ENGINE: Final = 1_000
+"""Where a search needs more, its conditions refuse nearly all, and PostgreSQL answers by itself."""
 REACH: Final = 50
 """Of so many nearest by the blend the order is changed by what was learnt from thumbs."""
 
 _COPY_WITHIN_BY_DESCRIPTOR: Final = 0.1
+_SPARE_OF_ENGINE: Final = 10
 _NOT_CORRECTED: Final = Value(None, output_field=FloatField())
 _QUERIES: Final = PreparedQueries()
 
@@ -185,12 +191,13 @@ Fetch = Callable[[int], tuple[list[Candidate], bool]]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The catalogue or the viewer's own, as one lens sees it."""
+    """The catalogue or the viewer's own, as one lens sees it; of `among` tracks only, where that is not 0."""
 
     lens: str
     most: int
     public: bool
     by_index: bool = True
+    among: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +252,7 @@ class _Search:
         return found, len(found) < most
 
     def _fetch(self, lens: str, most: int) -> tuple[list[Candidate], bool]:
-        found = self._near(_Part(lens, most, public=True))
+        found = self._near_by_engine(lens, most) or self._near(_Part(lens, most, public=True))
         if len(found) < most:
             # The index gives up after some thousand rows that the conditions refuse.
             found = self._near(_Part(lens, most, public=True, by_index=False))
@@ -257,34 +264,55 @@ class _Search:
         # The index answers nearly in order.
         return sorted(found, key=lambda each: each.between)[:most], exhausted
 
-    def _near(self, part: _Part) -> list[Candidate]:
+    def _near_by_engine(self, lens: str, most: int) -> list[Candidate]:
+        """Give the nearest of the catalogue as the second engine finds them and PostgreSQL has them now.
+
+        Nothing where there is no such engine, where it fails or knows of too few: then PostgreSQL finds them.
+        """
+        if self._has_conditions() or most > MOST_BY_ENGINE:
+            return []
+        # Beyond what is needed: what the query is made of, and tracks that were hidden a moment ago.
+        count = most + len(self.query.tracks) + len(self.query.hashes) + _SPARE_OF_ENGINE
+        keys = vector_engine.nearest(lens=lens, version=VERSION, vector=self.query.vectors[lens], count=count)
+        if keys is None or len(keys) < most:
+            return []
+        found = self._near(_Part(lens, most, public=True, by_index=False, among=len(keys)), keys)
+        return found if len(found) == most else []
+
+    def _has_conditions(self) -> bool:
+        return bool(self.conditions.genre) or self.conditions.exclude_artist
+
+    def _near(self, part: _Part, among: Sequence[UUID] = ()) -> list[Candidate]:
         """Give the nearest of the catalogue or of what the viewer keeps to themselves."""
-        if self.conditions.genre or self.conditions.exclude_artist:
+        if self._has_conditions():
             return [Candidate(*row) for row in self._query(part)]
         tracks, hashes = list(self.query.tracks), list(self.query.hashes)
         viewer = [self.viewer.pk] if self.viewer.is_authenticated else []
         vector = HalfVector(self.query.vectors[part.lens]).to_text()
         shape = (part, VERSION, len(viewer), len(tracks), len(hashes))
-        rows = _QUERIES.rows(shape, [*viewer, *tracks, *hashes, vector], like=lambda: self._like(part))
+        values = [*viewer, *tracks, *hashes, *among, vector]
+        rows = _QUERIES.rows(shape, values, like=lambda: self._like(part))
         return [Candidate(*row) for row in rows]
 
     def _like(self, part: _Part) -> tuple[QuerySet[Any, Any], list[Any]]:
         """Query the same for somebody else and as many other tracks, and give what is different."""
         vector = np.full(SIZES[part.lens], -2, np.float32)
-        tracks = frozenset(UUID(int=number) for number in range(len(self.query.tracks)))
+        keys = [UUID(int=number) for number in range(len(self.query.tracks) + part.among)]
+        tracks, among = frozenset(keys[part.among :]), keys[: part.among]
         hashes = frozenset(f"?{number}" for number in range(len(self.query.hashes)))
         viewer = User(pk=-1) if self.viewer.is_authenticated else self.viewer
         other = _Search(viewer, LensQuery({part.lens: vector}, tracks=tracks, hashes=hashes), 0, Conditions())
         viewers = [viewer.pk] if viewer.is_authenticated else []
-        return other._query(part), [*viewers, *tracks, *hashes, HalfVector(vector).to_text()]
+        values = [*viewers, *tracks, *hashes, *among, HalfVector(vector).to_text()]
+        return other._query(part, among), values
 
-    def _query(self, part: _Part) -> QuerySet[Any, Any]:
+    def _query(self, part: _Part, among: Sequence[UUID] = ()) -> QuerySet[Any, Any]:
         distance = L2Distance(
             vector_column(part.lens, "lenses__vector"), HalfVector(self.query.vectors[part.lens])
         )
         if part.public:
-            tracks = self._rows(part.lens, lenses__public=True)
-        elif self.conditions.genre or self.conditions.exclude_artist:
+            tracks = self._rows(part.lens, lenses__public=True, **({"pk__in": among} if among else {}))
+        elif self._has_conditions():
             tracks = self._rows(part.lens, lenses__public=False, lenses__owner=self.viewer)
         else:
             tracks = self._allowed().filter(lenses__in=self._nearest_own(part))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import CURATORS, ApiToken, User
 from library.models import Analysis, Track, TrackLens
+from library.services import vector_engine
 from library.services.analysis import analyse_track
 from library.services.tags import index_tags
 from library.services.tracks import add_track
@@ -33,6 +35,9 @@ from library.tests.sounds import chords, wav
 from library.tests.storages import stored_names
 from library.tests.subsonic import Player
 from training.services.releases import sync_release
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
 
 LABELS = [genre.slug for genre in SHIPPED_GENRES]
 
@@ -299,3 +304,24 @@ def finished_track(classifier_in_service: ModelVersion) -> Callable[..., Track]:
 def player(owner: User) -> Player:
     """Give a music player of the owner's, which calls by a token."""
     return Player(owner)
+
+
+# --- the second engine for vectors -----------------------------------------------------------------------
+@pytest.fixture
+def engine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QdrantClient]:
+    """Give the site an engine that holds nothing yet."""
+    settings.QDRANT_URL = "http://qdrant.invalid:6333"
+    # Imported here: it takes a second, and few tests need it.
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(path=str(tmp_path / "engine"))
+    monkeypatch.setattr(vector_engine, "_client", lambda seconds: client)
+    monkeypatch.setattr(vector_engine, "_rests_until", {})
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def catalogue(done_track: Callable[..., Track]) -> list[Track]:
+    """Forty public tracks, a degree apart by harmony, which are enough for a search."""
+    return [done_track(None, title=f"at {degrees}", angle=degrees) for degrees in range(1, 41)]
