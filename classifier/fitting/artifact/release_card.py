@@ -45,8 +45,8 @@ network, no other music."""
 _TAGGER_TOO = """The network saw no other music. Its verdict is joined
 with a pre-trained tagger, MSD_musicnn and MTT_musicnn (Pons and Serra, 2019), which was trained on other
 music, and with a linear layer on the tagger's output that was fitted on the sound of the same clips.
-Recordings in which the music is hard to hear are given to MSD_vgg and MTT_vgg too, which were trained as those
-were, and to a layer that was fitted on simulated recordings of the same clips."""
+Recordings in which the music is hard to hear are given to MSD_vgg and MTT_vgg too, which were trained as
+those were, and to a layer that was fitted on simulated recordings of the same clips."""
 _TAGGER_RIGHTS = """
 The tagger's weights are not part of this release: they come from the package musicnn
 (ISC licence) when the platform is installed, and were trained by others on the Million Song Dataset and
