@@ -6,6 +6,7 @@ the output; an answer is JSON. `classifier.decoding` is the other side.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import errno
 import io
@@ -91,9 +92,17 @@ def _encode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str,
 
 
 def _encode_copy(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
-    encoded = encode_copy(file, TARGETS[request["target"]], bit_rate=request["bit_rate"], limits=limits)
-    _write(output, memoryview(encoded))
-    return {}
+    """Write the sound as it is encoded, for the other side to read along; its head is in the answer."""
+    written = 0
+
+    def write(part: bytes) -> None:
+        nonlocal written
+        _write(output, memoryview(part))
+        written += len(part)
+
+    target = TARGETS[request["target"]]
+    encoded = encode_copy(file, target, bit_rate=request["bit_rate"], limits=limits, sink=write)
+    return {"head": base64.b64encode(encoded[: len(encoded) - written]).decode()}
 
 
 def _copy_from(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:

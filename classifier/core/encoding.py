@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.packet import Packet
 
 from classifier.core.audio_info import DEFAULT_LIMITS, AudioError, AudioLimits
 from classifier.core.sources import open_source
@@ -36,6 +37,9 @@ class Target:
         Where no limit is given, in kbit/s.
     options : mapping
         Of the encoder.
+    packets_alone : bool
+        Whether its packets, one after the other, are a file too: its header can only be written at the end,
+        and says no more than the length.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Target:
     bit_rates: tuple[int, ...]
     default: int
     options: Mapping[str, str] = field(default_factory=dict)
+    packets_alone: bool = False
 
     def rate_for(self, rate: int) -> int:
         """Choose the sample rate for a source of `rate`."""
@@ -68,6 +73,7 @@ TARGETS: Final[Mapping[str, Target]] = {
             default=192,
             # LAME's quality 7 takes half the time of its default, 5: somebody waits for it.
             options={"compression_level": "7"},
+            packets_alone=True,
         ),
         Target(
             name="opus",
@@ -95,10 +101,35 @@ TARGETS: Final[Mapping[str, Target]] = {
 """By name."""
 _DEMUXERS: Final = {"adts": "aac"}
 """Where FFmpeg reads a format by another name than it writes it."""
+_WRITTEN_AT_ONCE: Final = 4096
+
+
+Sink = Callable[[bytes], None]
+
+
+def _ignore(part: bytes) -> None:
+    """Take what nobody waits for."""
+
+
+class _Passing(io.BytesIO):
+    """A file in memory that also passes on what is written to it, one part after the other."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def write(self, part: Any, /) -> int:
+        self._sink(bytes(part))
+        return super().write(part)
 
 
 def encode_copy(
-    file: BinaryIO, target: Target, *, bit_rate: int, limits: AudioLimits = DEFAULT_LIMITS
+    file: BinaryIO,
+    target: Target,
+    *,
+    bit_rate: int,
+    limits: AudioLimits = DEFAULT_LIMITS,
+    sink: Sink = _ignore,
 ) -> bytes:
     """Encode a whole sound, mono or stereo like the source, without its tags.
 
@@ -110,6 +141,9 @@ def encode_copy(
     bit_rate : int
         In kbit/s.
     limits : AudioLimits
+    sink : callable
+        Is given the parts of what is returned while it is encoded, in order; together they are playable, and
+        the end of what is returned. Before it stands at most a header that is written last.
 
     Returns
     -------
@@ -121,11 +155,12 @@ def encode_copy(
     AudioError
         As for ``audio.decode``.
     """
-    output = io.BytesIO()
+    output = io.BytesIO() if target.packets_alone else _Passing(sink)
     seconds = 0.0
     with (
         open_source(file, limits=limits) as source,
-        av.open(output, "w", format=target.container) as container,
+        # A small buffer: at low bit rates the usual one holds ten seconds.
+        av.open(output, "w", format=target.container, buffer_size=_WRITTEN_AT_ONCE) as container,
     ):
         encoder = FrameEncoder(
             container,
@@ -133,6 +168,7 @@ def encode_copy(
             channels=min(2, source.info.channels),
             rate=source.info.sample_rate,
             bit_rate=1000 * bit_rate,
+            sink=sink if target.packets_alone else _ignore,
         )
         for frame in source.frames():
             seconds += frame.samples / frame.sample_rate
@@ -179,12 +215,23 @@ def copy_from(file: BinaryIO, target: Target, *, start: float) -> bytes:
 
 
 class FrameEncoder:
-    """Resamples frames, whose format may change, to the format of one stream and encodes them."""
+    """Resamples frames, whose format may change, to the format of one stream and encodes them.
+
+    The packets go into the container and, one by one, to the sink.
+    """
 
     def __init__(
-        self, container: OutputContainer, target: Target, *, channels: int, rate: int, bit_rate: int
+        self,
+        container: OutputContainer,
+        target: Target,
+        *,
+        channels: int,
+        rate: int,
+        bit_rate: int,
+        sink: Sink = _ignore,
     ) -> None:
         self._container = container
+        self._sink = sink
         self._rate = target.rate_for(rate)
         stream = container.add_stream(target.codec, rate=self._rate, options=dict(target.options))
         if not isinstance(stream, AudioStream):
@@ -215,7 +262,7 @@ class FrameEncoder:
     def finish(self) -> None:
         """Encode what is left."""
         self._flush()
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
 
     def _flush(self) -> None:
         if self._resampler is not None:
@@ -224,4 +271,9 @@ class FrameEncoder:
     def _encode(self, frames: Iterable[AudioFrame]) -> None:
         for frame in frames:
             frame.pts = None
-            self._container.mux(self._stream.encode(frame))
+            self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            self._sink(bytes(packet))
+            self._container.mux(packet)
