@@ -37,6 +37,8 @@ MOST_REQUESTS: Final = 500
 _DESCRIPTORS: Final = 5
 _MEMORY_BYTES: Final = 256 * 2**20
 _SAMPLE_BYTES: Final = 4
+_HEAD_BYTES: Final = 4096
+"""More than a header of MP3 has; what follows it is the same."""
 
 
 class _Input(io.RawIOBase):
@@ -92,17 +94,14 @@ def _encode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str,
 
 
 def _encode_copy(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
-    """Write the sound as it is encoded, for the other side to read along; its head is in the answer."""
-    written = 0
+    """Write the sound as it is encoded, for the other side to read along; what changes is in the answer."""
 
     def write(part: bytes) -> None:
-        nonlocal written
         _write(output, memoryview(part))
-        written += len(part)
 
     target = TARGETS[request["target"]]
     encoded = encode_copy(file, target, bit_rate=request["bit_rate"], limits=limits, sink=write)
-    return {"head": base64.b64encode(encoded[: len(encoded) - written]).decode()}
+    return {"head": base64.b64encode(encoded[:_HEAD_BYTES] if target.header_is_last else b"").decode()}
 
 
 def _copy_from(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:

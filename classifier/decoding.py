@@ -157,7 +157,8 @@ class Decoder:
         more = {"target": target, "bit_rate": bit_rate}
         task = _Task("encode_copy", limits, 20 + int(limits.max_duration / 5), more)
         answer, output = self._run(task, file, sink)
-        return head_in(answer) + output
+        head = head_in(answer)
+        return head + output[len(head) :]
 
     def copy_from(
         self, file: BinaryIO, *, target: str, start: float, limits: AudioLimits = DEFAULT_LIMITS

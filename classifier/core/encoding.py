@@ -37,9 +37,9 @@ class Target:
         Where no limit is given, in kbit/s.
     options : mapping
         Of the encoder.
-    packets_alone : bool
-        Whether its packets, one after the other, are a file too: its header can only be written at the end,
-        and says no more than the length.
+    header_is_last : bool
+        Whether the header of a file is written once its length is known; it is not needed to play the packets
+        behind it, and an ID3v2 tag may stand in its place.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Target:
     bit_rates: tuple[int, ...]
     default: int
     options: Mapping[str, str] = field(default_factory=dict)
-    packets_alone: bool = False
+    header_is_last: bool = False
 
     def rate_for(self, rate: int) -> int:
         """Choose the sample rate for a source of `rate`."""
@@ -73,7 +73,7 @@ TARGETS: Final[Mapping[str, Target]] = {
             default=192,
             # LAME's quality 7 takes half the time of its default, 5: somebody waits for it.
             options={"compression_level": "7"},
-            packets_alone=True,
+            header_is_last=True,
         ),
         Target(
             name="opus",
@@ -123,6 +123,43 @@ class _Passing(io.BytesIO):
         return super().write(part)
 
 
+class _BehindHeader:
+    """Passes on packets behind a tag that is as long as the header which the file in `output` has."""
+
+    def __init__(self, output: io.BytesIO, sink: Sink) -> None:
+        self._output, self._sink = output, sink
+        self._waiting: list[bytes] = []
+        self._has_begun = False
+
+    def __call__(self, packet: bytes) -> None:
+        if self._has_begun:
+            self._sink(packet)
+        else:
+            self._waiting.append(packet)
+            self.begin()
+
+    def begin(self) -> None:
+        """Pass on what waits, if the first packet has been written and so the header's length is known."""
+        if self._has_begun or not self._waiting:
+            return
+        length = self._output.getvalue().find(self._waiting[0])
+        if length >= 0:
+            self._has_begun = True
+            for part in (_tag(length), *self._waiting):
+                self._sink(part)
+
+
+def _tag(length: int) -> bytes:
+    """Write an ID3v2.4 tag of `length` bytes that names the encoder; nothing where that is too short."""
+    frame = b"TSSE" + bytes([0, 0, 0, 5, 0, 0, 3]) + b"LAME"
+    room = length - 10
+    if room < len(frame):
+        return b""
+    # Seven bits of each byte hold the size.
+    size = bytes(room >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3" + bytes([4, 0, 0]) + size + frame.ljust(room, b"\0")
+
+
 def encode_copy(
     file: BinaryIO,
     target: Target,
@@ -142,8 +179,8 @@ def encode_copy(
         In kbit/s.
     limits : AudioLimits
     sink : callable
-        Is given the parts of what is returned while it is encoded, in order; together they are playable, and
-        the end of what is returned. Before it stands at most a header that is written last.
+        Is given the parts of a file as they are encoded: of what is returned or, where its header is written
+        last, of one that is as long and the same behind the header.
 
     Returns
     -------
@@ -155,7 +192,8 @@ def encode_copy(
     AudioError
         As for ``audio.decode``.
     """
-    output = io.BytesIO() if target.packets_alone else _Passing(sink)
+    output = io.BytesIO() if target.header_is_last else _Passing(sink)
+    behind_header = _BehindHeader(output, sink) if target.header_is_last else None
     seconds = 0.0
     with (
         open_source(file, limits=limits) as source,
@@ -168,7 +206,7 @@ def encode_copy(
             channels=min(2, source.info.channels),
             rate=source.info.sample_rate,
             bit_rate=1000 * bit_rate,
-            sink=sink if target.packets_alone else _ignore,
+            sink=behind_header or _ignore,
         )
         for frame in source.frames():
             seconds += frame.samples / frame.sample_rate
@@ -178,6 +216,8 @@ def encode_copy(
         encoder.finish()
     if seconds < limits.min_duration:
         raise AudioError("too_short", minimum=limits.min_duration)
+    if behind_header:
+        behind_header.begin()
     return output.getvalue()
 
 
@@ -273,7 +313,7 @@ class FrameEncoder:
             frame.pts = None
             self._mux(self._stream.encode(frame))
 
-    def _mux(self, packets: Iterable[Packet]) -> None:
+    def _mux(self, packets: Iterable[Packet[Any]]) -> None:
         for packet in packets:
             self._sink(bytes(packet))
             self._container.mux(packet)

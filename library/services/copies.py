@@ -97,10 +97,11 @@ def stream_of(*, track: Track, target: Target, bit_rate: int, caller: str) -> st
     if found is None:
         with ExitStack() as held:
             held.enter_context(_place(caller))
-            found = _waited_for(_request(track, target, bit_rate), whole=False)
-            if isinstance(found, Listener):
-                found.held = held.pop_all()
-                return found
+            begun = _waited_for(_request(track, target, bit_rate), whole=False)
+            if isinstance(begun, Listener):
+                begun.held = held.pop_all()
+                return begun
+            found = begun
     return _name_of(found)
 
 
@@ -218,7 +219,7 @@ def _encode(claim: Claim[EncodedCopy]) -> None:
             limits=limits(),
             sink=published.put,
         )
-    published.end(whole=len(content))
+    published.end()
     if not has_room(len(content)):
         raise TrackError("storage_full")
     copy.file.save(f"copy{target.suffix}", ContentFile(content), save=False)

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final, cast
 
 from django.core.files.storage import default_storage
@@ -56,10 +55,10 @@ class Publisher:
             self._works = self._push(part)
             self._published += 1
 
-    def end(self, *, whole: int) -> None:
-        """Say that there are no more parts, and how long the file is with the head that is not sent."""
+    def end(self) -> None:
+        """Say that there are no more parts."""
         if self._works:
-            self._set_end(self._size, whole - self._size)
+            self._set_end()
 
     def _push(self, part: bytes) -> bool:
         try:
@@ -72,24 +71,16 @@ class Publisher:
             log.debug("parts of a copy are not published: Redis is away")
             return False
 
-    def _set_end(self, size: int, head: int) -> None:
+    def _set_end(self) -> None:
         with (
             contextlib.suppress(RedisError, OSError),
             heartbeat.connect(timeout=_TIMEOUT_SECONDS) as client,
             client.pipeline() as pipeline,
         ):
-            pipeline.set(_end_of(self._key), f"{size} {head}", ex=KEPT_SECONDS)
+            pipeline.set(_end_of(self._key), self._size, ex=KEPT_SECONDS)
             # The file has them too.
             pipeline.expire(self._key, _KEPT_AFTER_THE_END_SECONDS)
             pipeline.execute()
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How many bytes there are to send, and how many stand before them in the stored file."""
-
-    size: int
-    head: int
 
 
 class Listener:
@@ -125,14 +116,14 @@ class Listener:
         while True:
             # In this order: what was published before the copy was done is seen once it is seen to be done.
             row = EncodedCopy.objects.filter(pk=self.copy.pk, attempt=self.copy.attempt).first()
-            parts, end = self._news()
+            parts, size = self._news()
             for part in parts:
                 self._sent += len(part)
                 yield part
-            if end and self._sent == end.size:
+            if self._sent == size:
                 return
-            if row is not None and row.status == Status.DONE and end:
-                yield from self._rest(str(row.file.name), end)
+            if row is not None and row.status == Status.DONE:
+                yield from self._rest(row)
                 return
             if row is None or row.status != Status.RUNNING:
                 raise BrokenOffError(f"copy {self.copy.pk} was not finished")
@@ -146,8 +137,8 @@ class Listener:
     def close(self) -> None:
         self.held.close()
 
-    def _news(self) -> tuple[list[bytes], _End | None]:
-        """Take the parts that have come, and the end if it is known; nothing while Redis is away."""
+    def _news(self) -> tuple[list[bytes], int | None]:
+        """Take the parts that have come, and how long all is where that is known; nothing without Redis."""
         try:
             with heartbeat.connect(timeout=_TIMEOUT_SECONDS) as client, client.pipeline() as pipeline:
                 pipeline.lrange(self._key, self._parts, -1)
@@ -156,19 +147,19 @@ class Listener:
         except (RedisError, OSError):
             return [], None
         self._parts += len(parts)
-        return parts, _End(*map(int, said.split())) if said else None
+        return parts, int(said) if said else None
 
-    def _rest(self, name: str, end: _End) -> Iterator[bytes]:
-        """Give from the stored file what was too much for Redis."""
+    def _rest(self, row: EncodedCopy) -> Iterator[bytes]:
+        """Give from the stored file, which is as long as its parts, what was too much for Redis."""
         try:
-            with default_storage.open(name) as file:
-                file.seek(end.head + self._sent)
+            with default_storage.open(str(row.file.name)) as file:
+                file.seek(self._sent)
                 while part := file.read(_AT_ONCE):
                     self._sent += len(part)
                     yield part
         except OSError as error:
             raise BrokenOffError(f"the file of copy {self.copy.pk} is gone") from error
-        if self._sent != end.size:
+        if self._sent != row.size:
             raise BrokenOffError(f"the file of copy {self.copy.pk} is another one")
 
 

@@ -96,13 +96,21 @@ def read(body: bytes) -> ClientInfo:
 
 
 def _playable(said: Mapping[str, Any]) -> Playable:
-    lists = (_words(said, name) for name in ("containers", "audioCodecs", "protocols"))
-    return Playable(*lists, channels=_number(said, "maxAudioChannels"))
+    return Playable(
+        containers=_words(said, "containers"),
+        codecs=_words(said, "audioCodecs"),
+        protocols=_words(said, "protocols"),
+        channels=_number(said, "maxAudioChannels"),
+    )
 
 
 def _wanted(said: Mapping[str, Any]) -> Wanted:
-    words = (_word(said, name) for name in ("container", "audioCodec", "protocol"))
-    return Wanted(*words, channels=_number(said, "maxAudioChannels"))
+    return Wanted(
+        container=_word(said, "container"),
+        codec=_word(said, "audioCodec"),
+        protocol=_word(said, "protocol"),
+        channels=_number(said, "maxAudioChannels"),
+    )
 
 
 def _codec_profile(said: Mapping[str, Any]) -> tuple[str, tuple[Limitation, ...]]:

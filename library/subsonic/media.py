@@ -64,16 +64,14 @@ def encoded(call: Call, track: Track, wanted: Encoded, offset: int) -> HttpRespo
 
     Who asks for all of it and not for its length is sent what there is while it is encoded.
     """
-    asked = {"track": track, "target": wanted.target, "bit_rate": wanted.bit_rate}
+    needs_all = offset or _needs_length(call)
+    wait_for = copies.file_of if needs_all else copies.stream_of
     caller = f"user {call.user.pk}"
     try:
-        if offset:
-            name = copies.file_of(**asked, caller=caller)
-            content = copies.part_of(name=name, target=wanted.target, start=float(offset))
-            return HttpResponse(content, content_type=media_type(name), headers=_NOT_BY_RANGE)
-        if _needs_length(call):
-            return _sent_as(call, copies.file_of(**asked, caller=caller))
-        found = copies.stream_of(**asked, caller=caller)
+        found = wait_for(track=track, target=wanted.target, bit_rate=wanted.bit_rate, caller=caller)
+        if isinstance(found, str) and offset:
+            content = copies.part_of(name=found, target=wanted.target, start=float(offset))
+            return HttpResponse(content, content_type=media_type(found), headers=_NOT_BY_RANGE)
     except TrackError as error:
         raise of_track(error) from error
     if isinstance(found, str):

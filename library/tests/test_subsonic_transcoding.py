@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -275,7 +274,7 @@ def test_without_copies_nothing_is_encoded(player: Player, track: Track, setting
     assert "transcoding" not in {one["name"] for one in announced}
     decision = decided(player, track).json()["subsonic-response"]["transcodeDecision"]
     assert (decision["canDirectPlay"], decision["canTranscode"]) == (False, False)
-    asked = {"mediaId": track.pk, "mediaType": "song", "transcodeParams": "mp3-128"}
+    asked: dict[str, Any] = {"mediaId": track.pk, "mediaType": "song", "transcodeParams": "mp3-128"}
     assert player.raw("getTranscodeStream", **asked).status_code == 400
     assert not EncodedCopy.objects.exists()
 
@@ -300,7 +299,7 @@ def test_decisions_that_cannot_be_made(player: Player, other: User, track: Track
 def test_streams_fail_with_statuses_of_http(
     player: Player, other: User, track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {"mediaId": track.pk, "mediaType": "song", "transcodeParams": "mp3-128"}
+    asked: dict[str, Any] = {"mediaId": track.pk, "mediaType": "song", "transcodeParams": "mp3-128"}
 
     def status(person: Player, **given: Any) -> tuple[int, str]:
         response: Any = person.raw("getTranscodeStream.view", **{**asked, **given})
@@ -316,7 +315,6 @@ def test_streams_fail_with_statuses_of_http(
         assert code == 400
         assert "transcodeParams" in message
     monkeypatch.setattr(queue, "has_worker", lambda: False)
-    away: Callable[..., Any] = player.raw
-    response = away("getTranscodeStream", **asked)
+    response = player.raw("getTranscodeStream", **asked)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
     assert not EncodedCopy.objects.exists()
