@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 MOST_BYTES: Final = 16 * 2**20
 KEPT_SECONDS: Final = 120
 _KEPT_AFTER_THE_END_SECONDS: Final = 10
-SILENT_SECONDS: Final = 60.0
-"""Without another part a listener is sent away; a dead worker is noticed earlier."""
+SILENT_SECONDS: Final = 300.0
+"""Without another part a listener is sent away: nothing is encoded for longer, and a dead worker is noticed
+earlier. Behind the first `MOST_BYTES` nothing comes until all is encoded."""
 _PAUSE_SECONDS: Final = 0.05
 _AT_ONCE: Final = 2**18
 _TIMEOUT_SECONDS: Final = 1.0
