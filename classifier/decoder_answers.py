@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ from classifier.core.file_tags import MOST_CHARACTERS, FileTags
 from classifier.core.loudness import Loudness
 
 _MOST_COVER_BYTES: Final = 2**20
+_MOST_HEAD_BYTES: Final = 2**14
 
 
 def tags_in(answer: Any, cover: bytes) -> FileTags:
@@ -41,3 +44,14 @@ def loudness_in(fields: Any) -> Loudness | None:
         for value in (fields.get("integrated"), fields.get("true_peak"))
     ]
     return Loudness(*numbers)
+
+
+def head_in(fields: Any) -> bytes:
+    """Take the head of a file that an answer holds."""
+    said = fields.get("head") if isinstance(fields, dict) else None
+    if not isinstance(said, str) or len(said) > _MOST_HEAD_BYTES:
+        raise AudioError("undecodable")
+    try:
+        return base64.b64decode(said, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise AudioError("undecodable") from error

@@ -6,6 +6,7 @@ the output; an answer is JSON. `classifier.decoding` is the other side.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import errno
 import io
@@ -36,6 +37,8 @@ MOST_REQUESTS: Final = 500
 _DESCRIPTORS: Final = 5
 _MEMORY_BYTES: Final = 256 * 2**20
 _SAMPLE_BYTES: Final = 4
+_HEAD_BYTES: Final = 4096
+"""More than a header of MP3 has; what follows it is the same."""
 
 
 class _Input(io.RawIOBase):
@@ -91,9 +94,14 @@ def _encode(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str,
 
 
 def _encode_copy(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:
-    encoded = encode_copy(file, TARGETS[request["target"]], bit_rate=request["bit_rate"], limits=limits)
-    _write(output, memoryview(encoded))
-    return {}
+    """Write the sound as it is encoded, for the other side to read along; what changes is in the answer."""
+
+    def write(part: bytes) -> None:
+        _write(output, memoryview(part))
+
+    target = TARGETS[request["target"]]
+    encoded = encode_copy(file, target, bit_rate=request["bit_rate"], limits=limits, sink=write)
+    return {"head": base64.b64encode(encoded[:_HEAD_BYTES] if target.header_is_last else b"").decode()}
 
 
 def _copy_from(file: BinaryIO, output: int, limits: AudioLimits, request: dict[str, Any]) -> Any:

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import io
 import json
 import logging
 import math
 import os
 import queue
-import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -39,7 +35,8 @@ from classifier.core.audio import (
     AudioLimits,
 )
 from classifier.core.file_tags import FileTags
-from classifier.decoder_answers import info_in, loudness_in, tags_in
+from classifier.decoder_answers import head_in, info_in, loudness_in, tags_in
+from classifier.decoder_files import Growing, descriptor_of, read_all, scratch
 from classifier.decoder_process import LENGTH_BYTES, MOST_MESSAGE_BYTES, READY
 
 log = logging.getLogger(__name__)
@@ -51,6 +48,8 @@ PROBE_SECONDS: Final = 4
 """Of the processor; a file that takes longer is made to."""
 _WALL_FACTOR: Final = 4.0
 """How much longer a deadline is than the processor's time, for a machine that has other things to do."""
+_LOOK_SECONDS: Final = 0.05
+"""Between two looks at what is written while it is written."""
 # Ends of a process that the sound brought about, and not somebody who ended it.
 _CRASHES: Final = {
     *(signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
@@ -143,13 +142,23 @@ class Decoder:
         return bytes(self._run(task, file)[1])
 
     def encode_copy(
-        self, file: BinaryIO, *, target: str, bit_rate: int, limits: AudioLimits = DEFAULT_LIMITS
+        self,
+        file: BinaryIO,
+        *,
+        target: str,
+        bit_rate: int,
+        limits: AudioLimits = DEFAULT_LIMITS,
+        sink: Callable[[bytes], None] | None = None,
     ) -> bytes:
-        """Do `classifier.core.encoding.encode_copy`; the errors are those of `decode`."""
+        """Do `classifier.core.encoding.encode_copy`; the errors are those of `decode`.
+
+        What `sink` raises ends the process and is raised here.
+        """
         more = {"target": target, "bit_rate": bit_rate}
-        return bytes(
-            self._run(_Task("encode_copy", limits, 20 + int(limits.max_duration / 5), more), file)[1]
-        )
+        task = _Task("encode_copy", limits, 20 + int(limits.max_duration / 5), more)
+        answer, output = self._run(task, file, sink)
+        head = head_in(answer)
+        return head + output[len(head) :]
 
     def copy_from(
         self, file: BinaryIO, *, target: str, start: float, limits: AudioLimits = DEFAULT_LIMITS
@@ -180,13 +189,19 @@ class Decoder:
             while True:
                 self._idle.get_nowait().close()
 
-    def _run(self, task: _Task, file: BinaryIO) -> tuple[Any, bytearray]:
+    def _run(
+        self, task: _Task, file: BinaryIO, sink: Callable[[bytes], None] | None = None
+    ) -> tuple[Any, bytearray]:
         self._begin()
         if not self._places.acquire(timeout=QUEUE_SECONDS):
             raise DecoderBusyError("every decoder is busy")
         try:
-            with _descriptor(file) as sound, _scratch() as output:
-                return self._process_for(task, sound, output), _read_all(output)
+            with descriptor_of(file) as sound, scratch() as output:
+                growing = Growing(output, sink) if sink else None
+                answer = self._process_for(task, sound, output, growing)
+                if growing:
+                    growing.look()
+                return answer, read_all(output)
         finally:
             self._places.release()
 
@@ -203,14 +218,14 @@ class Decoder:
         self._first = _Process(idle_seconds=self._first_idle_seconds)
         return self._first
 
-    def _process_for(self, task: _Task, sound: int, output: int) -> Any:
+    def _process_for(self, task: _Task, sound: int, output: int, growing: Growing | None = None) -> Any:
         while True:
             try:
                 process, fresh = self._idle.get_nowait(), False
             except queue.Empty:
                 process, fresh = self._fresh(), True
             try:
-                answer = process.ask(task, sound, output)
+                answer = process.ask(task, sound, output, growing)
             except _EndedBeforeError as error:
                 process.close()
                 if fresh:
@@ -248,8 +263,8 @@ class _Process:
             self.close()
             raise DecoderLostError("the decoder does not start") from error
 
-    def ask(self, task: _Task, sound: int, output: int) -> Any:
-        """Give the answer, as it came.
+    def ask(self, task: _Task, sound: int, output: int, growing: Growing | None = None) -> Any:
+        """Give the answer, as it came; until it does, look at what grows.
 
         Raises
         ------
@@ -266,6 +281,8 @@ class _Process:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _EndedBeforeError from error
         try:
+            if growing:
+                self._wait(deadline, growing)
             return self._receive(deadline)
         except TimeoutError as error:
             log.warning("a sound was not decoded within %.0f s", _WALL_FACTOR * task.seconds)
@@ -295,6 +312,14 @@ class _Process:
         self._process.wait()
         # It lives, and said something that is no answer.
         return 1
+
+    def _wait(self, deadline: float, growing: Growing) -> None:
+        while time.monotonic() < deadline:
+            self._channel.settimeout(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                self._channel.recv(1, socket.MSG_PEEK)
+                return
+            growing.look()
 
     def _receive(self, deadline: float) -> Any:
         length = int.from_bytes(self._exactly(LENGTH_BYTES, deadline), "little")
@@ -334,49 +359,6 @@ def _result(answer: Any, task: _Task) -> Any:
                     raise error
     log.warning("%s failed: %s", task.action, answer)
     raise AudioError("undecodable")
-
-
-@contextlib.contextmanager
-def _descriptor(file: BinaryIO) -> Iterator[int]:
-    """Give a descriptor of what `file` holds: its own, where it has one."""
-    try:
-        own = file.fileno()
-        regular = stat.S_ISREG(os.fstat(own).st_mode)
-    except (AttributeError, OSError, ValueError):
-        regular = False
-    if regular:
-        if file.writable():
-            file.flush()
-        yield own
-        return
-    with _scratch() as copy, os.fdopen(os.dup(copy), "wb") as target:
-        file.seek(0)
-        shutil.copyfileobj(file, target, 2**20)
-        target.flush()
-        yield copy
-
-
-@contextlib.contextmanager
-def _scratch() -> Iterator[int]:
-    """Give the descriptor of a file without a name, in memory where the system has such files."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("sound")
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-    else:
-        with tempfile.TemporaryFile() as file:
-            yield file.fileno()
-
-
-def _read_all(descriptor: int) -> bytearray:
-    """Copy a file: shared memory could change after it was looked at."""
-    content = bytearray(os.fstat(descriptor).st_size)
-    with io.FileIO(os.dup(descriptor)) as file:
-        file.seek(0)
-        del content[file.readinto(content) :]
-    return content
 
 
 shared: Final = Decoder()

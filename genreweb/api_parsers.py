@@ -12,8 +12,10 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
 from rest_framework import parsers
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import DataAndFiles
+from rest_framework.request import Request
+from rest_framework.utils.mediatypes import media_type_matches
 
 
 class _BoundedParser(parsers.BaseParser):
@@ -91,3 +93,16 @@ class OctetStreamParser(SoundParser):
     """The same from clients that do not know what kind of file they send."""
 
     media_type = "application/octet-stream"
+
+
+def refuse_empty_sound(request: Request) -> None:
+    """Say that there is nothing in a body which is to be a sound: empty bodies reach no parser.
+
+    Raises
+    ------
+    ValidationError
+    """
+    kinds = (SoundParser.media_type, OctetStreamParser.media_type)
+    said = request.content_type
+    if said and not request.FILES and any(media_type_matches(kind, said) for kind in kinds):
+        raise ValidationError({"file": [gettext("The body of the request is empty.")]}, code="empty")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.packet import Packet
 
 from classifier.core.audio_info import DEFAULT_LIMITS, AudioError, AudioLimits
 from classifier.core.sources import open_source
@@ -36,6 +37,9 @@ class Target:
         Where no limit is given, in kbit/s.
     options : mapping
         Of the encoder.
+    header_is_last : bool
+        Whether the header of a file is written once its length is known; it is not needed to play the packets
+        behind it, and an ID3v2 tag may stand in its place.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Target:
     bit_rates: tuple[int, ...]
     default: int
     options: Mapping[str, str] = field(default_factory=dict)
+    header_is_last: bool = False
 
     def rate_for(self, rate: int) -> int:
         """Choose the sample rate for a source of `rate`."""
@@ -68,6 +73,7 @@ TARGETS: Final[Mapping[str, Target]] = {
             default=192,
             # LAME's quality 7 takes half the time of its default, 5: somebody waits for it.
             options={"compression_level": "7"},
+            header_is_last=True,
         ),
         Target(
             name="opus",
@@ -95,10 +101,72 @@ TARGETS: Final[Mapping[str, Target]] = {
 """By name."""
 _DEMUXERS: Final = {"adts": "aac"}
 """Where FFmpeg reads a format by another name than it writes it."""
+_WRITTEN_AT_ONCE: Final = 4096
+
+
+Sink = Callable[[bytes], None]
+
+
+def _ignore(part: bytes) -> None:
+    """Take what nobody waits for."""
+
+
+class _Passing(io.BytesIO):
+    """A file in memory that also passes on what is written to it, one part after the other."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def write(self, part: Any, /) -> int:
+        self._sink(bytes(part))
+        return super().write(part)
+
+
+class _BehindHeader:
+    """Passes on packets behind a tag that is as long as the header which the file in `output` has."""
+
+    def __init__(self, output: io.BytesIO, sink: Sink) -> None:
+        self._output, self._sink = output, sink
+        self._waiting: list[bytes] = []
+        self._has_begun = False
+
+    def __call__(self, packet: bytes) -> None:
+        if self._has_begun:
+            self._sink(packet)
+        else:
+            self._waiting.append(packet)
+            self.begin()
+
+    def begin(self) -> None:
+        """Pass on what waits, if the first packet has been written and so the header's length is known."""
+        if self._has_begun or not self._waiting:
+            return
+        length = self._output.getvalue().find(self._waiting[0])
+        if length >= 0:
+            self._has_begun = True
+            for part in (_tag(length), *self._waiting):
+                self._sink(part)
+
+
+def _tag(length: int) -> bytes:
+    """Write an ID3v2.4 tag of `length` bytes that names the encoder; nothing where that is too short."""
+    frame = b"TSSE" + bytes([0, 0, 0, 5, 0, 0, 3]) + b"LAME"
+    room = length - 10
+    if room < len(frame):
+        return b""
+    # Seven bits of each byte hold the size.
+    size = bytes(room >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3" + bytes([4, 0, 0]) + size + frame.ljust(room, b"\0")
 
 
 def encode_copy(
-    file: BinaryIO, target: Target, *, bit_rate: int, limits: AudioLimits = DEFAULT_LIMITS
+    file: BinaryIO,
+    target: Target,
+    *,
+    bit_rate: int,
+    limits: AudioLimits = DEFAULT_LIMITS,
+    sink: Sink = _ignore,
 ) -> bytes:
     """Encode a whole sound, mono or stereo like the source, without its tags.
 
@@ -110,6 +178,9 @@ def encode_copy(
     bit_rate : int
         In kbit/s.
     limits : AudioLimits
+    sink : callable
+        Is given the parts of a file as they are encoded: of what is returned or, where its header is written
+        last, of one that is as long and the same behind the header.
 
     Returns
     -------
@@ -121,11 +192,13 @@ def encode_copy(
     AudioError
         As for ``audio.decode``.
     """
-    output = io.BytesIO()
+    output = io.BytesIO() if target.header_is_last else _Passing(sink)
+    behind_header = _BehindHeader(output, sink) if target.header_is_last else None
     seconds = 0.0
     with (
         open_source(file, limits=limits) as source,
-        av.open(output, "w", format=target.container) as container,
+        # A small buffer: at low bit rates the usual one holds ten seconds.
+        av.open(output, "w", format=target.container, buffer_size=_WRITTEN_AT_ONCE) as container,
     ):
         encoder = FrameEncoder(
             container,
@@ -133,6 +206,7 @@ def encode_copy(
             channels=min(2, source.info.channels),
             rate=source.info.sample_rate,
             bit_rate=1000 * bit_rate,
+            sink=behind_header or _ignore,
         )
         for frame in source.frames():
             seconds += frame.samples / frame.sample_rate
@@ -142,6 +216,8 @@ def encode_copy(
         encoder.finish()
     if seconds < limits.min_duration:
         raise AudioError("too_short", minimum=limits.min_duration)
+    if behind_header:
+        behind_header.begin()
     return output.getvalue()
 
 
@@ -179,12 +255,23 @@ def copy_from(file: BinaryIO, target: Target, *, start: float) -> bytes:
 
 
 class FrameEncoder:
-    """Resamples frames, whose format may change, to the format of one stream and encodes them."""
+    """Resamples frames, whose format may change, to the format of one stream and encodes them.
+
+    The packets go into the container and, one by one, to the sink.
+    """
 
     def __init__(
-        self, container: OutputContainer, target: Target, *, channels: int, rate: int, bit_rate: int
+        self,
+        container: OutputContainer,
+        target: Target,
+        *,
+        channels: int,
+        rate: int,
+        bit_rate: int,
+        sink: Sink = _ignore,
     ) -> None:
         self._container = container
+        self._sink = sink
         self._rate = target.rate_for(rate)
         stream = container.add_stream(target.codec, rate=self._rate, options=dict(target.options))
         if not isinstance(stream, AudioStream):
@@ -215,7 +302,7 @@ class FrameEncoder:
     def finish(self) -> None:
         """Encode what is left."""
         self._flush()
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
 
     def _flush(self) -> None:
         if self._resampler is not None:
@@ -224,4 +311,9 @@ class FrameEncoder:
     def _encode(self, frames: Iterable[AudioFrame]) -> None:
         for frame in frames:
             frame.pts = None
-            self._container.mux(self._stream.encode(frame))
+            self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: Iterable[Packet[Any]]) -> None:
+        for packet in packets:
+            self._sink(bytes(packet))
+            self._container.mux(packet)

@@ -44,7 +44,8 @@ class _Order(django_filters.OrderingFilter):  # type: ignore[misc]  # untyped pa
     def filter(self, qs: TrackQuerySet, value: list[str] | None) -> TrackQuerySet:
         orders = []
         column: F | Func
-        for name in value or ["-created"]:
+        # Nothing between two commas names no order.
+        for name in list(filter(None, value or ())) or ["-created"]:
             plain = name.removeprefix("-")
             if plain.startswith(_BY_TAG):
                 slug = plain.removeprefix(_BY_TAG)

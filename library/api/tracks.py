@@ -21,7 +21,7 @@ from genreweb.accounts.idempotency import idempotent
 from genreweb.accounts.models import User
 from genreweb.accounts.scopes import Scope
 from genreweb.api_paging import LongPagination
-from genreweb.api_parsers import OctetStreamParser, SoundParser
+from genreweb.api_parsers import OctetStreamParser, SoundParser, refuse_empty_sound
 from library.api.access import readable_track, writable_track
 from library.api.filters import TrackFilter
 from library.api.preferences import wait_preference, wait_until_finished
@@ -115,6 +115,7 @@ class TrackListView(ListAPIView[Track]):
     )
     @idempotent
     def post(self, request: Request) -> Response:
+        refuse_empty_sound(request)
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         sound = form.validated_data["file"]

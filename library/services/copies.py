@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, Literal, cast, overload
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -22,6 +24,7 @@ from genreweb.jobs import Claim
 from library.errors import TrackError
 from library.models import EncodedCopy, Track
 from library.services import queue
+from library.services.copy_stream import Listener, Publisher
 from library.services.jobs import SoundJobs
 from library.services.tracks import limits
 from library.services.waiting import Places
@@ -38,7 +41,8 @@ _KEPT_SHARE: Final = 0.9
 
 Status = EncodedCopy.Status
 
-# Each waiting request holds one of the web server's threads; players ask for the next song ahead of time.
+# Each request that waits, or is sent what is being encoded, holds one of the web server's threads; players
+# ask for the next song ahead of time.
 _places = Places(settings.API_ENCODING_REQUESTS, per_caller=2)
 
 
@@ -77,19 +81,28 @@ def file_of(*, track: Track, target: Target, bit_rate: int, caller: str) -> str:
         ``busy`` where too many wait or it is not ready in time, ``unavailable`` where no worker runs, or what
         is wrong with the sound.
     """
-    found = EncodedCopy.objects.filter(track=track, target=target.name, bit_rate=bit_rate).first()
-    if found is None or not _is_there(found):
-        with _places.place(caller) as free:
-            if not free:
-                raise TrackError("busy")
-            if not queue.has_worker():
-                raise TrackError("unavailable")
-            found = _finished(_request(track, target, bit_rate))
-    if found.status == Status.FAILED:
-        raise TrackError(found.error_code, found.error_params)
-    now = timezone.now()
-    EncodedCopy.objects.filter(pk=found.pk, used_at__lt=now - _USE_IS_NOTED_EVERY).update(used_at=now)
-    return str(found.file.name)
+    found = _made_before(track, target, bit_rate)
+    if found is None:
+        with _place(caller):
+            found = _waited_for(_request(track, target, bit_rate), whole=True)
+    return _name_of(found)
+
+
+def stream_of(*, track: Track, target: Target, bit_rate: int, caller: str) -> str | Listener:
+    """Give the storage key of a copy that is there, else what is written of it while it is encoded.
+
+    A listener holds the place of `caller` until it is closed. The rest is as for `file_of`.
+    """
+    found = _made_before(track, target, bit_rate)
+    if found is None:
+        with ExitStack() as held:
+            held.enter_context(_place(caller))
+            begun = _waited_for(_request(track, target, bit_rate), whole=False)
+            if isinstance(begun, Listener):
+                begun.held = held.pop_all()
+                return begun
+            found = begun
+    return _name_of(found)
 
 
 def part_of(*, name: str, target: Target, start: float) -> bytes:
@@ -113,6 +126,37 @@ def part_of(*, name: str, target: Target, start: float) -> bytes:
         raise TrackError("busy") from error
 
 
+def _made_before(track: Track, target: Target, bit_rate: int) -> EncodedCopy | None:
+    found = EncodedCopy.objects.filter(track=track, target=target.name, bit_rate=bit_rate).first()
+    return found if found and _is_there(found) else None
+
+
+@contextmanager
+def _place(caller: str) -> Iterator[None]:
+    """Hold one of the places of requests that wait.
+
+    Raises
+    ------
+    TrackError
+        ``busy`` or ``unavailable``.
+    """
+    with _places.place(caller) as free:
+        if not free:
+            raise TrackError("busy")
+        if not queue.has_worker():
+            raise TrackError("unavailable")
+        yield
+
+
+def _name_of(copy: EncodedCopy) -> str:
+    """Give the storage key of a copy that is finished, and note that it was used."""
+    if copy.status == Status.FAILED:
+        raise TrackError(copy.error_code, copy.error_params)
+    now = timezone.now()
+    EncodedCopy.objects.filter(pk=copy.pk, used_at__lt=now - _USE_IS_NOTED_EVERY).update(used_at=now)
+    return str(copy.file.name)
+
+
 def _is_there(copy: EncodedCopy) -> bool:
     return copy.status == Status.DONE and default_storage.exists(str(copy.file.name))
 
@@ -132,8 +176,12 @@ def _request(track: Track, target: Target, bit_rate: int) -> int:
     return copy.pk
 
 
-def _finished(pk: int) -> EncodedCopy:
-    """Wait until a copy is done or has failed, with one indexed query at a time."""
+@overload
+def _waited_for(pk: int, *, whole: Literal[True]) -> EncodedCopy: ...
+@overload
+def _waited_for(pk: int, *, whole: bool) -> EncodedCopy | Listener: ...
+def _waited_for(pk: int, *, whole: bool) -> EncodedCopy | Listener:
+    """Wait until a copy is done or has failed, or else has begun, with one indexed query at a time."""
     end = time.monotonic() + WAIT_SECONDS
     pause = _FIRST_PAUSE
     while True:
@@ -143,6 +191,8 @@ def _finished(pk: int) -> EncodedCopy:
             raise TrackError("busy")
         if copy.is_finished:
             return copy
+        if not whole and copy.status == Status.RUNNING and (listener := Listener(copy)).has_begun:
+            return listener
         left = end - time.monotonic()
         if left <= 0:
             raise TrackError("busy")
@@ -160,10 +210,16 @@ def _encode(claim: Claim[EncodedCopy]) -> None:
     """Write the file, then its row; a lost claim leaves nothing behind."""
     copy = claim.row
     target = TARGETS[copy.target]
+    published = Publisher(claim)
     with copy.track.sound.open("rb") as file:
         content = decoding.shared.encode_copy(
-            cast(BinaryIO, file), target=target.name, bit_rate=copy.bit_rate, limits=limits()
+            cast(BinaryIO, file),
+            target=target.name,
+            bit_rate=copy.bit_rate,
+            limits=limits(),
+            sink=published.put,
         )
+    published.end()
     if not has_room(len(content)):
         raise TrackError("storage_full")
     copy.file.save(f"copy{target.suffix}", ContentFile(content), save=False)

@@ -27,11 +27,14 @@ def success(payload: Payload, form: str) -> HttpResponse:
     return _written({**_head("ok"), **payload}, form, 200)
 
 
-def failure(error: SubsonicError, form: str, *, help_url: str = "") -> HttpResponse:
+def failure(error: SubsonicError, form: str, *, help_url: str = "", by_http: bool = False) -> HttpResponse:
+    """Write an error; with `by_http` its status is that of HTTP."""
     fields: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.help_url and help_url:
         fields["helpUrl"] = help_url
-    return _written({**_head("failed"), "error": fields}, form, error.status)
+    return _written(
+        {**_head("failed"), "error": fields}, form, error.http_status if by_http else error.status
+    )
 
 
 def _head(status: str) -> dict[str, Any]:

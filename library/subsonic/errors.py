@@ -20,6 +20,12 @@ NOT_ALLOWED: Final = 50
 NOT_FOUND: Final = 70
 
 _RETRY_SECONDS: Final = 10
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
+_HTTP_STATUSES: Final = {
+    **dict.fromkeys((WRONG_PASSWORD, NO_SALTED_PASSWORDS, INVALID_KEY), _UNAUTHORIZED),
+    NOT_ALLOWED: _FORBIDDEN,
+    NOT_FOUND: _NOT_FOUND,
+}
 
 
 class SubsonicError(Exception):
@@ -33,6 +39,8 @@ class SubsonicError(Exception):
         A sentence for the person at the player.
     status : int
         HTTP status; players expect 200 with nearly every error.
+    http_status : int
+        The one that HTTP has for such an error, where players expect that.
     help_url : bool
         Whether the answer links to where API tokens are made.
     retry_after : int
@@ -46,6 +54,7 @@ class SubsonicError(Exception):
         self.code = code
         self.message = message
         self.status = status
+        self.http_status = _HTTP_STATUSES.get(code, _BAD_REQUEST) if status == _OK else status
         self.help_url = help_url
         self.retry_after = retry_after
 

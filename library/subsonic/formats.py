@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -18,7 +19,7 @@ _OTHER_NAMES: Final = {"ogg": "opus", "oga": "opus", "m4a": "aac", "mp4": "aac"}
 """Of formats that players ask for, by what they are encoded as."""
 _OGG: Final = frozenset({"ogg", "oga", "opus"})
 _MP4: Final = frozenset({"aac", "m4a", "mp4"})
-_SLACK: Final = 1.05
+SLACK: Final = 1.05
 """Tags and covers in a file make it a little larger than its sound; it is not encoded again for that."""
 
 
@@ -52,12 +53,12 @@ def chosen(track: Track, wanted: str, most: int, *, later: bool) -> FieldFile | 
     rates = {file: _bit_rate(file, track) for file in fitting}
     if not later:
         for file in fitting:
-            if not most or rates[file] <= most * _SLACK:
+            if not most or rates[file] <= most * SLACK:
                 return file
     target = target or _target_like(track)
     bit_rate = _rate_for(target, most, track)
     smallest = min(fitting, key=rates.__getitem__, default=None)
-    if smallest is not None and not later and rates[smallest] <= bit_rate * _SLACK:
+    if smallest is not None and not later and rates[smallest] <= bit_rate * SLACK:
         return smallest
     return Encoded(target, bit_rate)
 
@@ -96,9 +97,13 @@ def _target_like(track: Track) -> Target:
 def _rate_for(target: Target, most: int, track: Track) -> int:
     """Choose the highest bit rate up to the limit that is not above what the sound itself has."""
     limit = most or target.default
-    own = track.size * 8 / 1000 / (track.duration or 1.0)
     allowed = [rate for rate in target.bit_rates if rate <= limit] or [target.bit_rates[0]]
-    return next((rate for rate in allowed if rate * _SLACK >= own), allowed[-1])
+    return rate_for(allowed, own=track.size * 8 / 1000 / (track.duration or 1.0))
+
+
+def rate_for(allowed: Sequence[int], *, own: float) -> int:
+    """Choose of ascending bit rates the highest that is not above what a sound itself has (0: not known)."""
+    return next((rate for rate in allowed if own and rate * SLACK >= own), allowed[-1])
 
 
 def _bit_rate(file: FieldFile, track: Track) -> float:

@@ -7,7 +7,13 @@ from typing import Final
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models.fields.files import FieldFile
-from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.utils.http import content_disposition_header
 
 from genreweb.media import serve
@@ -23,8 +29,14 @@ from library.subsonic.formats import AS_IT_IS, Encoded, chosen, chosen_of_those_
 from library.subsonic.pictures import scaled
 
 _MOST_BIT_RATE: Final = 2**31 - 1
-_MOST_SECONDS: Final = 10**6
+MOST_SECONDS: Final = 10**6
 _MOST_SIDE: Final = 2**15
+_WHOLE: Final = "bytes=0-"
+_NOT_BY_RANGE: Final = {
+    "Accept-Ranges": "none",
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def stream(call: Call) -> HttpResponseBase:
@@ -32,34 +44,49 @@ def stream(call: Call) -> HttpResponseBase:
     track = call.track()
     wanted = call.parameters.text("format").lower()
     most = call.parameters.number("maxBitRate", 0, most=_MOST_BIT_RATE)
-    offset = call.parameters.number("timeOffset", 0, most=_MOST_SECONDS)
+    offset = call.parameters.number("timeOffset", 0, most=MOST_SECONDS)
     if wanted == AS_IT_IS:
         return _sent(call, track.sound)
     if not copies.are_made():
         return _sent(call, chosen_of_those_there(track, wanted, most))
-    # The last second is there for whoever asks for what follows.
-    offset = min(offset, max(0, int(track.duration or 0) - 1))
+    offset = seconds_later(track, offset)
     found = chosen(track, wanted, most, later=offset > 0)
-    return _encoded(call, track, found, offset) if isinstance(found, Encoded) else _sent(call, found)
+    return encoded(call, track, found, offset) if isinstance(found, Encoded) else _sent(call, found)
 
 
-def _encoded(call: Call, track: Track, wanted: Encoded, offset: int) -> HttpResponseBase:
-    """Send a copy, by range if that is asked for; or what follows after some seconds of it."""
+def seconds_later(track: Track, offset: int) -> int:
+    """Bring an offset into a sound: the last second is there for whoever asks for what follows."""
+    return min(offset, max(0, int(track.duration or 0) - 1))
+
+
+def encoded(call: Call, track: Track, wanted: Encoded, offset: int) -> HttpResponseBase:
+    """Send a copy, by range if that is asked for; or what follows after some seconds of it.
+
+    Who asks for all of it and not for its length is sent what there is while it is encoded.
+    """
+    needs_all = offset or _needs_length(call)
+    wait_for = copies.file_of if needs_all else copies.stream_of
+    caller = f"user {call.user.pk}"
     try:
-        name = copies.file_of(
-            track=track, target=wanted.target, bit_rate=wanted.bit_rate, caller=f"user {call.user.pk}"
-        )
-        if not offset:
-            return _sent_as(call, name)
-        content = copies.part_of(name=name, target=wanted.target, start=float(offset))
+        found = wait_for(track=track, target=wanted.target, bit_rate=wanted.bit_rate, caller=caller)
+        if isinstance(found, str) and offset:
+            content = copies.part_of(name=found, target=wanted.target, start=float(offset))
+            return HttpResponse(content, content_type=media_type(found), headers=_NOT_BY_RANGE)
     except TrackError as error:
         raise of_track(error) from error
-    headers = {
-        "Accept-Ranges": "none",
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HttpResponse(content, content_type=media_type(name), headers=headers)
+    if isinstance(found, str):
+        return _sent_as(call, found)
+    kind = media_type(f"copy{wanted.target.suffix}")
+    # A proxy that collects answers would hold the beginning back.
+    headers = {**_NOT_BY_RANGE, "X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(found, content_type=kind, headers=headers)
+
+
+def _needs_length(call: Call) -> bool:
+    """Whether only the whole file answers what is asked: a part of it, or how long it is."""
+    is_whole = call.request.headers.get("Range", _WHOLE).strip() == _WHOLE
+    wants_length = call.parameters.text("estimateContentLength").lower() == "true"
+    return not is_whole or call.request.method == "HEAD" or wants_length
 
 
 def download(call: Call) -> HttpResponseBase:

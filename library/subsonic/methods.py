@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from genreweb.accounts.scopes import Scope
-from library.subsonic import browse, lists, media, playlists, similar, system
+from library.subsonic import browse, lists, media, playlists, similar, system, transcoding
 from library.subsonic.calls import Method
 
 PUBLIC: Final = "getOpenSubsonicExtensions"
 """The one that anybody may call."""
+STREAM_AS_DECIDED: Final = "getTranscodeStream"
+"""The one that fails with statuses of HTTP."""
 
 METHODS: Final = {
     "ping": Method(system.ping),
@@ -43,6 +45,8 @@ METHODS: Final = {
     "stream": Method(media.stream),
     "download": Method(media.download),
     "getCoverArt": Method(media.get_cover_art),
+    "getTranscodeDecision": Method(transcoding.get_transcode_decision),
+    STREAM_AS_DECIDED: Method(transcoding.get_transcode_stream),
     "getPlaylists": Method(playlists.get_playlists),
     "getPlaylist": Method(playlists.get_playlist),
     "createPlaylist": Method(playlists.create_playlist, Scope.UPLOAD),

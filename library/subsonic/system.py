@@ -12,12 +12,13 @@ from library.subsonic.calls import CATALOGUE, MINE, Call, folders
 from library.subsonic.errors import NOT_ALLOWED, SubsonicError
 
 EXTENSIONS = ("apiKeyAuthentication", "formPost", "sonicSimilarity")
-OFFSET = "transcodeOffset"
+OF_COPIES = ("transcodeOffset", "transcoding")
+"""Where copies in other formats are made."""
 
 
 def extensions() -> dict[str, Any]:
     """Name the extensions of OpenSubsonic that this server has; anybody may ask."""
-    names = (*EXTENSIONS, OFFSET) if copies.are_made() else EXTENSIONS
+    names = (*EXTENSIONS, *OF_COPIES) if copies.are_made() else EXTENSIONS
     return {"openSubsonicExtensions": [{"name": name, "versions": [1]} for name in names]}
 
 

@@ -33,7 +33,7 @@ from library.subsonic.errors import (
     SubsonicError,
     invalid,
 )
-from library.subsonic.methods import METHODS, PUBLIC
+from library.subsonic.methods import METHODS, PUBLIC, STREAM_AS_DECIDED
 from library.subsonic.parameters import Parameters
 
 _FORMS: Final = {"": envelope.XML, "xml": envelope.XML, "json": envelope.JSON}
@@ -45,14 +45,14 @@ _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,4})?", re.ASCII)
 @require_http_methods(["GET", "HEAD", "POST"])
 def call(request: HttpRequest, name: str) -> HttpResponseBase:
     """Answer one call; whatever fails is an error of the Subsonic API."""
-    form = envelope.XML
+    form, name = envelope.XML, name.removesuffix(".view")
     try:
         parameters = Parameters.of(request)
         form = _form(parameters)
-        answer = _answer(request, name.removesuffix(".view"), parameters)
+        answer = _answer(request, name, parameters)
     except SubsonicError as error:
         help_url = request.build_absolute_uri(reverse("accounts:account"))
-        answer = envelope.failure(error, form, help_url=help_url)
+        answer = envelope.failure(error, form, help_url=help_url, by_http=name == STREAM_AS_DECIDED)
         if error.retry_after:
             answer["Retry-After"] = str(error.retry_after)
     response = answer if isinstance(answer, HttpResponseBase) else envelope.success(answer, form)

@@ -86,7 +86,6 @@ def test_what_is_no_sound_is_refused_as_in_a_form(
 ) -> None:
     refused = raw(owner_api, b"not a sound" * 100)
     assert (refused.status_code, refused.json()["code"]) == (400, "not_audio")
-    assert raw(owner_api, b"").status_code == 400
     assert raw(owner_api, wav(), f"{TRACKS}?source=catalogue").json()["fields"].keys() == {"source"}
     assert raw(owner_api, wav(), f"{TRACKS}?nam=x").json()["code"] == "unknown_parameter"
     assert raw(owner_api, wav(), kind="text/plain").status_code == 415
@@ -96,6 +95,24 @@ def test_what_is_no_sound_is_refused_as_in_a_form(
     assert raw(APIClient(), wav()).status_code == 401
     assert not Track.objects.exists()
     assert stored() == []
+
+
+@pytest.mark.parametrize("kind", ["audio/wav", "audio/mpeg; x=y", "application/octet-stream"])
+def test_an_empty_body_is_called_empty(owner_api: APIClient, kind: str) -> None:
+    sender: Any = owner_api
+    # Of an empty body the test client leaves the type out, which programs send.
+    for language, sentence in (
+        ("en", "The body of the request is empty."),
+        ("ko", "요청 본문이 비어 있습니다."),
+    ):
+        sent = sender.generic(
+            "POST", TRACKS, b"", CONTENT_TYPE=kind, CONTENT_LENGTH="0", headers={"Accept-Language": language}
+        )
+        assert (sent.status_code, sent.json()["fields"]) == (400, {"file": [sentence]})
+    # A form without a file is not an empty body.
+    form = owner_api.post(TRACKS, {"title": "x"}, format="multipart")
+    assert form.json()["fields"] == {"file": ["No file was submitted."]}
+    assert not Track.objects.exists()
 
 
 # --- twice -----------------------------------------------------------------------------------------------

@@ -154,6 +154,8 @@ def test_orders(owner_api: APIClient, owner: User, done_track: Make, queued_trac
     Track.objects.filter(pk=unknown.pk).update(created=now - timedelta(days=9))
     expected = {
         "": ["beta", "Alpha", "gamma", "unknown"],
+        "?ordering=,,": ["beta", "Alpha", "gamma", "unknown"],
+        "?ordering=,title,": ["Alpha", "beta", "gamma", "unknown"],
         "?ordering=created": ["unknown", "gamma", "Alpha", "beta"],
         "?ordering=-created": ["beta", "Alpha", "gamma", "unknown"],
         "?ordering=title": ["Alpha", "beta", "gamma", "unknown"],

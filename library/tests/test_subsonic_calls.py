@@ -65,7 +65,7 @@ def test_objects_lists_and_texts_in_xml(owner: User, done_track: Callable[..., T
     assert (genre.text, genre.get("songCount")) == ("blues", "1")
     listed = root("getOpenSubsonicExtensions").findall(f"{NAMESPACE}openSubsonicExtensions")
     assert [each.get("name") for each in listed] == [
-        *("apiKeyAuthentication", "formPost", "sonicSimilarity", "transcodeOffset")
+        *("apiKeyAuthentication", "formPost", "sonicSimilarity", "transcodeOffset", "transcoding")
     ]
     version = listed[0].find(f"{NAMESPACE}versions")
     assert version is not None

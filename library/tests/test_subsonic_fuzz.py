@@ -48,6 +48,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def usual(track: Track, playlist: object) -> dict[str, Any]:
     return {
         "id": str(track.pk),
+        "mediaId": str(track.pk),
+        "mediaType": "song",
         "query": "song",
         "type": "byYear",
         "fromYear": 1,
@@ -91,7 +93,18 @@ def test_no_value_of_any_parameter_is_a_fault_of_ours(
                 elif response.headers["Content-Type"] == "application/json":
                     body = response.json()["subsonic-response"]
                     answers[body.get("error", {}).get("code", "ok")] += 1
-    assert tried >= {"id", "count", "offset", "musicFolderId", "songIdToAdd", "songIndexToRemove", "fromYear"}
+    assert tried >= {
+        "id",
+        "mediaId",
+        "mediaType",
+        "transcodeParams",
+        "count",
+        "offset",
+        "musicFolderId",
+        "songIdToAdd",
+        "songIndexToRemove",
+        "fromYear",
+    }
     assert faults == []
     # Values that are taken and values that are refused were both among them.
     assert answers.keys() <= {"ok", 0, 10, 20, 30, 40, 43, 44, 50, 70}
