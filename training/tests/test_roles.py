@@ -300,7 +300,9 @@ def test_what_does_not_exist_is_not_there_for_curators_either(
             if (door.method, door.status, answer.status_code) == ("get", 302, 302):
                 # It leads to the page of the thing, or to a list.
                 followed = client.get(getattr(answer, "url", ""))
-                assert followed.status_code == (404 if door.name.startswith("training:version") else 200), door
+                assert followed.status_code == (404 if door.name.startswith("training:version") else 200), (
+                    door
+                )
             elif door.name in ("training:review-decide", "training:review-undo"):
                 # A clip may be withdrawn while somebody looks at it: the queue says so, and goes on.
                 assert answer.status_code == 302, door
