@@ -74,7 +74,8 @@ def delete(request: HttpRequest) -> HttpResponse:
 def empty(request: HttpRequest) -> HttpResponse:
     """Ask, then delete everything in the bin for good."""
     if request.method != "POST":
-        return _ask(request, {"count": Track.objects.in_bin_of(request.user).count()})
+        count = Track.objects.in_bin_of(request.user).count()
+        return _ask(request, {"count": count}) if count else redirect("library:bin")
     return _gone(request, service.delete_from_bin(by=cast(User, request.user), tracks=Track.objects.all()))
 
 
