@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.urls import reverse
 
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
@@ -26,7 +26,7 @@ def post_only(page: str, *kept: str) -> Callable[[V], V]:
             if request.method == "POST":
                 return view(request, *args, **kwargs)
             if request.method in ("GET", "HEAD"):
-                return redirect(page, **{name: kwargs[name] for name in kept})
+                return HttpResponseRedirect(reverse(page, kwargs={name: kwargs[name] for name in kept}))
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
 
         return cast(V, answer)
