@@ -125,16 +125,7 @@ def calibrate_head(
     targets = training.targets[new]
     if len(new) < calibration.LEAST_TO_CALIBRATE:
         return replace(before, temperature=temperature), None
-    logits = np.zeros((len(new), len(labels)))
-    folds = grouped_folds(targets, groups, _FOLDS, seed=seed)
-    parts = np.unique(folds)
-    for done, fold in enumerate(parts):
-        inside = folds == fold
-        left_out = np.zeros(len(training.rows), dtype=np.bool_)
-        left_out[new[inside]] = True
-        without = fit_head(training.without(left_out), present, len(labels))
-        logits[inside] = without(training.rows[new[inside]])
-        on_share((done + 1) / len(parts))
+    logits = _out_of_fold(training, present, len(labels), groups=groups, seed=seed, on_share=on_share)
     behind = (metadata.get("validation") or {}).get("n", _USUAL_VALIDATION)
     share = len(new) / (len(new) + behind)
     own = calibration.fit_temperature(logits, targets)
@@ -154,6 +145,30 @@ def calibrate_head(
             "calibration_error": evaluation.calibration_error,
         },
     )
+
+
+def _out_of_fold(
+    training: HeadTrainingSet,
+    present: Affine,
+    n_labels: int,
+    *,
+    groups: Groups | None,
+    seed: int,
+    on_share: OnShare,
+) -> NDArray[np.float64]:
+    """Logits of the new clips, each by a head that was fitted without its fold."""
+    new = np.flatnonzero(training.is_new)
+    logits = np.zeros((len(new), n_labels))
+    folds = grouped_folds(training.targets[new], groups, _FOLDS, seed=seed)
+    numbers = np.unique(folds)
+    for done, fold in enumerate(numbers):
+        inside = folds == fold
+        left_out = np.zeros(len(training.rows), dtype=np.bool_)
+        left_out[new[inside]] = True
+        without = fit_head(training.without(left_out), present, n_labels)
+        logits[inside] = without(training.rows[new[inside]])
+        on_share((done + 1) / len(numbers))
+    return logits
 
 
 def _spread(logits: NDArray[np.float64]) -> float:
