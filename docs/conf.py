@@ -36,6 +36,7 @@ html_sidebars = {
 html_context = {"back": "사이트로 돌아가기" if KOREAN else "Back to the site"}
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_use_index = False
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"

@@ -245,6 +245,8 @@ def sign_up(page: Page, email: str) -> None:
     for place in range(passwords.count()):
         passwords.nth(place).fill(PASSWORD)
     page.locator("main form button[type=submit]").click()
+    # Until the next page is loaded, as after signing in: a `goto` that begins before may be interrupted.
+    page.wait_for_url(lambda url: "/accounts/" not in url)
     page.get_by_role("heading", name="What does it sound like?").wait_for()
 
 

@@ -23,6 +23,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_FORMS = {
     "add_email": "genreweb.accounts.forms.ChangeEmailForm",
+    "login": "genreweb.accounts.forms.LoginForm",
+    "reset_password": "genreweb.accounts.forms.ResetPasswordForm",
     "signup": "genreweb.accounts.forms.SignupForm",
 }
 ACCOUNT_CHANGE_EMAIL = True
@@ -56,6 +58,7 @@ MFA_FORMS = {
 }
 
 # --- single sign-on -------------------------------------------------------------------------------------
+SOCIALACCOUNT_FORMS = {"signup": "genreweb.accounts.forms.ProviderSignupForm"}
 SOCIALACCOUNT_ADAPTER = "genreweb.accounts.single_sign_on.SocialAccountAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -34,6 +36,27 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, 404, "not_found", _("There is nothing here, or it is not yours to see."))
+
+
+def method_not_allowed_page(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Answer a browser that asked with a method which an address does not know by a page, not by nothing."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        # Of all that asks, only browsers that open a page name the type; what is not Django's own has a body.
+        if not isinstance(response, HttpResponseNotAllowed) or response.content or not _opens_a_page(request):
+            return response
+        page = render(request, "405.html", status=405)
+        page["Allow"] = response["Allow"]
+        return page
+
+    return middleware
+
+
+def _opens_a_page(request: HttpRequest) -> bool:
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
 
 
 def broken(request: HttpRequest) -> HttpResponse:

@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "genreweb.errors.method_not_allowed_page",
     "genreweb.api_headers.ApiHeadersMiddleware",
     "genreweb.api_queries.KnownParametersMiddleware",
 ]

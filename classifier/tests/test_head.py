@@ -37,7 +37,13 @@ def embedded() -> FloatArray:
 
 
 @pytest.fixture(scope="module")
-def taught(embedded: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shares() -> list[float]:
+    """What the fit of `taught` told of its progress."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def taught(embedded: FloatArray, shares: list[float], tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = [*read_metadata(current_release())["labels"], "chiptune"]
     return refit_head(
         current_release(),
@@ -46,6 +52,7 @@ def taught(embedded: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> Pa
         labels,
         out=tmp_path_factory.mktemp("taught") / "candidate",
         names=[f"chip {i}" for i in range(40)],
+        on_share=shares.append,
     )
 
 
@@ -66,6 +73,15 @@ def test_an_eleventh_genre_is_found_and_the_ten_others_are_kept(
     # The metadata hold the figure of the stored embeddings.
     stored = read_evaluation_features(taught)
     assert (head(stored.embeddings).argmax(axis=1) == stored.targets).mean() == pytest.approx(after)
+
+
+@pytest.mark.slow
+def test_it_tells_how_much_is_done_after_each_part(taught: Path, shares: list[float]) -> None:
+    assert (taught / "model.tflite").exists()
+    # The network, the head, four folds, their end, the files, the figures.
+    assert len(shares) == 9
+    assert shares == sorted(shares)
+    assert (shares[0] > 0, shares[-1]) == (True, 1.0)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from genreweb.accounts import provider_reauthentication, sign_in_rules
 from genreweb.accounts.addresses import verification_is_mandatory
@@ -37,6 +37,15 @@ class TooManyAttempts(ImmediateHttpResponse):
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "duplicate_email": gettext_lazy("This e-mail address is that of your account already."),
+        "email_password_mismatch": gettext_lazy("The e-mail address or the password is wrong."),
+        "email_taken": gettext_lazy("Somebody has this e-mail address already."),
+        "unknown_email": gettext_lazy("No account has this e-mail address."),
+        "unverified_primary_email": gettext_lazy("Confirm your e-mail address first."),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.SIGNUP_OPEN) and not sign_in_rules.provider_only()
 

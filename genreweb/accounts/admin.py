@@ -167,7 +167,7 @@ class UserAdmin(DjangoUserAdmin[User]):
 class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     """Tokens are listed and revoked. No page or link shows a digest, though it is the key of the row."""
 
-    list_display = ("start", "name", "user", "created", "last_used", "expiry", "revoke")
+    list_display = ("start", "name", "person", "created", "last_used", "expiry", "revoke")
     list_display_links = None
     list_filter = ("last_used",)
     list_select_related = ("user",)
@@ -184,6 +184,10 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     @admin.display(description=_("starts with"), ordering="token_key")
     def start(self, token: ApiToken) -> str:
         return f"{token.token_key}…"
+
+    @admin.display(description=_("person"), ordering="user__email")
+    def person(self, token: ApiToken) -> str:
+        return str(token.user)
 
     @admin.display(description=_("Revoke"))
     def revoke(self, token: ApiToken) -> str:

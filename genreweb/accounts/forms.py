@@ -9,9 +9,12 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.account.fields import EmailField
 from allauth.account.forms import AddEmailForm, ReauthenticateForm
+from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account.forms import ResetPasswordForm as AllauthResetPasswordForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.forms import SignupForm as AllauthProviderSignupForm
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
@@ -25,8 +28,37 @@ from genreweb.accounts.scopes import Scope, all_scopes
 from genreweb.shown_text import one_line
 
 
+def _name_address(field: forms.Field) -> None:
+    """Call an address what all other pages call it; allauth says "Email"."""
+    field.label = _("E-mail address")
+
+
+class LoginForm(AllauthLoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_address(self.fields["login"])
+
+
+class ResetPasswordForm(AllauthResetPasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_address(self.fields["email"])
+
+
+class ProviderSignupForm(AllauthProviderSignupForm):
+    """A new account of somebody who comes from a provider that did not tell their address."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_address(self.fields["email"])
+
+
 class SignupForm(AllauthSignupForm):
     """A new account; all that is wrong is told at once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_address(self.fields["email"])
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()

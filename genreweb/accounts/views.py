@@ -13,13 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from genreweb.accounts import addresses, archive, factors, personal_data, provider_reauthentication
 from genreweb.accounts.forms import DeleteAccountForm, ProfileForm, TokenForm
 from genreweb.accounts.models import ApiToken, User
 from genreweb.accounts.quotas import quotas_of
 from genreweb.accounts.tokens import TooManyTokensError, create_token
+from genreweb.post_only import post_only
 
 RETRY_AFTER_SECONDS = 300
 """As long as allauth counts failed attempts."""
@@ -70,7 +71,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_POST
+@post_only("accounts:account")
 def add_token(request: HttpRequest) -> HttpResponse:
     """Make a token, and show its secret this once."""
     form = TokenForm(request.POST)
@@ -104,7 +105,7 @@ def revoke_token(request: HttpRequest, token_key: str) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_POST
+@post_only("accounts:account")
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """Hand out everything the site holds on a person, as a ZIP archive."""
     response = StreamingHttpResponse(

@@ -255,6 +255,8 @@ def test_the_page_restores_and_deletes_for_good_after_a_question(
     page.post(reverse("library:bin-empty"))
     assert list(Track.objects.all()) == [theirs]
     assert "The bin is empty" in page.get(reverse("library:bin")).content.decode()
+    # There is nothing to ask about.
+    assert page.get(reverse("library:bin-empty"))["Location"] == reverse("library:bin")
 
 
 # --- for good --------------------------------------------------------------------------------------------

@@ -178,8 +178,8 @@ def test_a_request_from_elsewhere_is_refused(owner: User) -> None:
     assert not Track.objects.exists()
 
 
-def test_it_is_not_a_page_to_open(page: Client) -> None:
-    assert page.get(URL).status_code == 405
+def test_whoever_opens_its_address_lands_where_files_are_chosen(page: Client) -> None:
+    assert page.get(URL)["Location"] == reverse("library:home")
 
 
 # --- without a script ------------------------------------------------------------------------------------

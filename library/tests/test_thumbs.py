@@ -179,7 +179,9 @@ def test_on_the_page_of_a_track(
     assert "어울리지 않음" in korean
     assert client.post(thumb, {"value": "none", "list": "1"}).headers["Location"] == reverse("library:thumbs")
     assert not Thumb.objects.exists()
-    assert "No thumbs yet" in client.get(reverse("library:thumbs")).content.decode()
+    html = client.get(reverse("library:thumbs")).content.decode()
+    assert "No thumbs yet" in html
+    assert f'class="btn btn-secondary" href="{reverse("library:history")}"' in html
     client.force_login(other)
     assert client.post(thumb, {"value": "up"}, headers=HTMX).status_code == 404
     assert client.post(reverse("library:thumb", args=[a.pk, uuid4()]), {"value": "up"}).status_code == 404

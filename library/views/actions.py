@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
+from genreweb.post_only import post_only
 from library.forms import TitleForm, WordsForm
 from library.models import Track
 from library.services import tracks as services
@@ -74,7 +75,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@post_only("library:track", "pk")
 def again(request: HttpRequest, pk: UUID) -> HttpResponse:
     track = _mine(request, pk)
     services.analyse_again(track=track)
@@ -102,7 +103,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@post_only("library:history")
 def bulk(request: HttpRequest) -> HttpResponse:
     """Analyse again or delete the chosen tracks; deleting for good asks first."""
     chosen = list(Track.objects.owned_by(request.user).filter(pk__in=chosen_ids(request)))

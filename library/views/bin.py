@@ -13,9 +13,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from genreweb.accounts.models import User
+from genreweb.post_only import post_only
 from library.models import Track
 from library.services import bin as service
 from library.views.paging import page_of
@@ -37,7 +38,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@post_only("library:bin")
 def restore(request: HttpRequest) -> HttpResponse:
     """Take the chosen tracks out of the bin: from its page, or as the undoing of a deletion."""
     tracks = service.restore(
@@ -73,7 +74,8 @@ def delete(request: HttpRequest) -> HttpResponse:
 def empty(request: HttpRequest) -> HttpResponse:
     """Ask, then delete everything in the bin for good."""
     if request.method != "POST":
-        return _ask(request, {"count": Track.objects.in_bin_of(request.user).count()})
+        count = Track.objects.in_bin_of(request.user).count()
+        return _ask(request, {"count": count}) if count else redirect("library:bin")
     return _gone(request, service.delete_from_bin(by=cast(User, request.user), tracks=Track.objects.all()))
 
 

@@ -12,9 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from genreweb.accounts.models import User
+from genreweb.post_only import post_only
 from library.api.playlist_download import downloaded
 from library.errors import PlaylistError
 from library.models import Playlist, Track
@@ -50,7 +51,7 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@post_only("library:playlist", "pk")
 def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Rename a playlist, or share it or take it back."""
     playlist = _mine(request, pk)
@@ -69,7 +70,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@post_only("library:playlist", "pk")
 def entries(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Move a track up or down, take it out, or put it back where it was; show the tracks as they are then."""
     playlist = _mine(request, pk)

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from genreweb.accounts.models import User
 from library.errors import TrackError
@@ -42,20 +42,23 @@ def watch(request: HttpRequest, scope: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def begin(request: HttpRequest, scope: str) -> HttpResponse:
-    try:
-        service.request(by=cast(User, request.user), scope=_scope(request, scope))
-    except TrackError as error:
-        if not _by_htmx(request):
-            messages.info(request, error.message)
+    """Ask for a re-analysis; whoever opens the address is shown the list that it is for."""
+    checked = _scope(request, scope)
+    if request.method == "POST":
+        try:
+            service.request(by=cast(User, request.user), scope=checked)
+        except TrackError as error:
+            if not _by_htmx(request):
+                messages.info(request, error.message)
     return _back(request, scope)
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def steer(request: HttpRequest, pk: int) -> HttpResponse:
-    """Pause, resume or stop, depending on the button."""
+    """Pause, resume or stop, depending on the button; whoever opens the address is shown the list."""
     job = _job(request, pk)
     acts = {"pause": service.pause, "resume": service.resume, "cancel": service.cancel}
     act = acts.get(request.POST.get("act", ""))

@@ -8,15 +8,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
 
 from genreweb.accounts.models import User
+from genreweb.post_only import post_only
 from library.errors import TrackError
 from library.services import samples
 
 
 @login_required
-@require_POST
+@post_only("library:home")
 def add(request: HttpRequest, slug: str) -> HttpResponse:
     """Add a piece to the person's tracks and show its page, which shows how far the analysis is."""
     if slug not in samples.SAMPLES:

@@ -19,11 +19,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from classifier.core.tag_writing import FIELDS
 from genreweb.accounts.archive import stream
 from genreweb.media_types import media_type
+from genreweb.post_only import post_only
 from library.errors import TrackError
 from library.models import Track
 from library.services import tagged_copies
@@ -72,7 +73,7 @@ def file(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 
 @login_required
-@require_POST
+@post_only("library:history")
 def archive(request: HttpRequest) -> HttpResponseBase:
     """Send copies of the chosen tracks with genre and mood in their tags."""
     tracks = Track.objects.visible_to(request.user).filter(pk__in=chosen_ids(request))

@@ -8,10 +8,11 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from classifier.core.lenses import DEFAULT, LENSES
 from genreweb.accounts.models import User
+from genreweb.post_only import post_only
 from library.models import Thumb, Track
 from library.services import thumbs as service
 from library.views.paging import page_of
@@ -22,7 +23,7 @@ PER_PAGE = 50
 
 
 @login_required
-@require_POST
+@post_only("library:track", "pk")
 def give(request: HttpRequest, pk: UUID, other: UUID) -> HttpResponse:
     """Keep a thumb up or down on a neighbour; anything else takes the one that is there back."""
     user = cast(User, request.user)

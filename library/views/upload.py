@@ -16,9 +16,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from genreweb.accounts.models import User
+from genreweb.post_only import post_only
 from library.errors import TrackError, sentence
 from library.models import ResumableUpload, Track
 from library.services.tracks import Added, add_track
@@ -74,7 +75,7 @@ def resumable_settings() -> dict[str, Any]:
     }
 
 
-@require_POST
+@post_only("library:home")
 def upload(request: HttpRequest) -> HttpResponse:
     by_script = request.headers.get("Accept") == "application/json"
     if not request.user.is_authenticated:

@@ -6,6 +6,7 @@ by ending, and which ends with this one however this one ends.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,11 +113,13 @@ def _features(claimed: RunClaim, snapshot: DatasetSnapshot) -> Path:
 
 def _follow(claimed: RunClaim, folder: JobFolder) -> None:
     """Run the training process and pass on its reports, until it is done."""
+    began = time.monotonic()
     handlers: dict[str, Callable[[dict[str, Any]], None]] = {
         "step": lambda report: claimed.step(
             Step(report["step"]), _BEGINS[Step(report["step"])], seconds_left=report.get("seconds_left")
         ),
         "epoch": lambda report: _epoch(claimed, report),
+        "share": lambda report: _share(claimed, report["share"], seconds=time.monotonic() - began),
         "line": lambda report: claimed.say(report["code"], **report["params"]),
         "failed": _raise_failure,
     }
@@ -133,6 +136,13 @@ def _epoch(claimed: RunClaim, report: dict[str, Any]) -> None:
         seconds_left=report["seconds_left"] + _SECONDS_AFTER_FIT,
         figures={name: report[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")},
     )
+
+
+def _share(claimed: RunClaim, share: float, *, seconds: float) -> None:
+    """Show how much of a fit without epochs is done; what is left goes on as what is done went."""
+    begin, end = _BEGINS[Step.FIT], _BEGINS[Step.EXPORT]
+    progress = begin + (end - begin) * share
+    claimed.progress(progress=progress, eta_seconds=seconds * (1 - progress) / (progress - begin))
 
 
 def _raise_failure(report: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from classifier.version_files import folder
 from genreweb.accounts.models import User
 from training.models import Clip, DatasetSnapshot, TrainingRun
 from training.services import clip_tags, job_files, run_storage
+from training.services.claims import RunClaim
 from training.services.features import pack
 from training.tests.job_files import clip_of, finish, make_run, teach
 from training.tests.test_run_results import head_of, log_mel, tags_for
@@ -64,6 +65,21 @@ def quick(base: ModelVersion) -> TrainingRun:
     return run
 
 
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float, float | None]]:
+    """Step, progress and seconds left of a run each time that its row is changed."""
+    found: list[tuple[str, float, float | None]] = []
+    write = RunClaim.progress
+
+    def progress(claimed: RunClaim, **fields: object) -> None:
+        write(claimed, **fields)
+        run = TrainingRun.objects.get(pk=claimed.run.pk)
+        found.append((run.step, run.progress, run.eta_seconds))
+
+    monkeypatch.setattr(RunClaim, "progress", progress)
+    return found
+
+
 def accuracy_on_test_set(version: ModelVersion) -> float:
     predictions = version.metadata["test_predictions"]
     assert len(predictions) == 290
@@ -85,7 +101,9 @@ def chiptunes_found(classifier: Classifier, installed: Tagger) -> tuple[int, int
     return found, found_alone
 
 
-def test_a_quick_run_teaches_network_and_head(joined: ModelVersion, installed: Tagger, owner: User) -> None:
+def test_a_quick_run_teaches_network_and_head(
+    joined: ModelVersion, installed: Tagger, owner: User, shown: list[tuple[str, float, float | None]]
+) -> None:
     genre = Genre.objects.create(slug="chiptune", name="Chiptune", colour="#123456")
     chiptunes(genre, owner, installed, range(TAUGHT))
     loaded = set(sys.modules)
@@ -94,6 +112,12 @@ def test_a_quick_run_teaches_network_and_head(joined: ModelVersion, installed: T
 
     steps = ["claimed", "snapshot", "features", "fit_quick", "judged", "saved"]
     assert [line.code for line in run.messages.all()] == steps
+    done = [progress for _step, progress, _left in shown]
+    assert done == sorted(done)
+    fitted = [(progress, left) for step, progress, left in shown if step == "fit" and progress > 0.08]
+    assert len(fitted) >= 8
+    assert fitted[-1][0] == pytest.approx(0.9)
+    assert all(left is not None and left > 0 for _progress, left in fitted)
     first, snapshot = run.candidate, run.snapshot
     assert first is not None
     assert snapshot is not None

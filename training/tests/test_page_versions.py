@@ -168,7 +168,8 @@ def test_a_version_that_nobody_measured_has_a_page(
 def test_putting_into_service(client: Client, curator: User, better: ModelVersion) -> None:
     client.force_login(curator)
     path = reverse("training:version-promote", args=[better.pk])
-    assert client.get(path).status_code == 405
+    assert client.get(path)["Location"] == reverse("training:version", args=[better.pk])
+    assert in_service() == "champion"
     without = client.post(path, {"reason": " "})
     assert (without.status_code, in_service()) == (422, "champion")
     assert "Say why." in without.content.decode()

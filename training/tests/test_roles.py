@@ -78,6 +78,7 @@ PAGES = [
     post("training:contribute", "people", 302, genre="blues", rights="true", file="sound"),
     Door("training:contribute-track", "owner", thing="track"),
     post("training:contribute-track", "owner", 302, "track", genre="jazz", rights="true"),
+    Door("training:contribute-tracks", "people", 302),
     post("training:contribute-tracks", "people", 302, genre="jazz", rights="true"),
     Door("training:given", "owner", thing="track"),
     Door("training:contributions", "people"),
@@ -95,11 +96,16 @@ PAGES = [
     Door("training:review", "curators"),
     Door("training:review-next", "curators"),
     Door("training:review-list", "curators"),
+    Door("training:review-bulk", "curators", 302),
     post("training:review-bulk", "curators", 302, action="approve", clip="the clip"),
+    Door("training:review-bulk-undo", "curators", 302),
     post("training:review-bulk-undo", "curators", 302, clip="the clip"),
     Door("training:review-health", "curators"),
+    Door("training:review-check", "curators", 302),
     post("training:review-check", "curators", 302),
+    Door("training:review-decide", "curators", 302, thing="clip"),
     post("training:review-decide", "curators", 302, "clip", decision="approve"),
+    Door("training:review-undo", "curators", 302, thing="clip"),
     post("training:review-undo", "curators", 302, "clip"),
     Door("training:review-picture", "curators", thing="clip"),
     Door("training:runs", "curators"),
@@ -110,18 +116,23 @@ PAGES = [
     Door("training:run-cancel", "curators", thing="run"),
     post("training:run-cancel", "curators", 302, "run"),
     Door("training:versions", "curators"),
+    Door("training:versions-import", "curators", 302),
     post("training:versions-import", "curators", 422, file="no bundle"),
     Door("training:versions-rollback", "curators"),
     post("training:versions-rollback", "curators", 302, reason=REASON),
     Door("training:version", "curators", thing="version"),
+    Door("training:version-promote", "curators", 302, thing="version"),
     post("training:version-promote", "curators", 302, "version", reason=REASON),
     Door("training:version-bundle", "curators", thing="version"),
     Door("classifier:quality", "all"),
     Door("library:reanalysis-watch", "people", thing="mine"),
     Door("library:reanalysis-watch", "curators", thing="catalogue"),
+    Door("library:reanalysis-begin", "people", 302, thing="mine"),
+    Door("library:reanalysis-begin", "curators", 302, thing="catalogue"),
     post("library:reanalysis-begin", "people", 302, "mine"),
     post("library:reanalysis-begin", "curators", 302, "catalogue"),
     Door("library:reanalysis", "owner", thing="reanalysis"),
+    Door("library:reanalysis-steer", "owner", 302, thing="reanalysis"),
     post("library:reanalysis-steer", "owner", 302, "reanalysis", act="pause"),
 ]
 ADDRESSES = [
@@ -286,7 +297,13 @@ def test_what_does_not_exist_is_not_there_for_curators_either(
     for door in [*PAGES, *ADDRESSES]:
         if door.thing in kinds:
             answer = _knock(program if door.name.startswith("api:") else client, door, things)
-            if door.name in ("training:review-decide", "training:review-undo"):
+            if (door.method, door.status, answer.status_code) == ("get", 302, 302):
+                # It leads to the page of the thing, or to a list.
+                followed = client.get(getattr(answer, "url", ""))
+                assert followed.status_code == (404 if door.name.startswith("training:version") else 200), (
+                    door
+                )
+            elif door.name in ("training:review-decide", "training:review-undo"):
                 # A clip may be withdrawn while somebody looks at it: the queue says so, and goes on.
                 assert answer.status_code == 302, door
                 assert "no longer there" in client.get("/review/").content.decode(), door

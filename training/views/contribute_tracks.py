@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
 from genreweb.accounts.models import User
 from genreweb.domain_errors import DomainError
+from genreweb.post_only import post_only
 from library.models import Track
 from library.views.requests import by_htmx, chosen_ids, tell
 from training.forms import ClipForm
@@ -24,7 +24,7 @@ MOST_AT_ONCE = 100
 
 
 @login_required
-@require_POST
+@post_only("library:history")
 def contribute_tracks(request: HttpRequest) -> HttpResponse:
     """Ask for the genre of the chosen tracks, then submit each whole; long ones are cut into clips."""
     tracks = list(Track.objects.owned_by(request.user).filter(pk__in=chosen_ids(request)[:MOST_AT_ONCE]))

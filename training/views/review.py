@@ -14,13 +14,14 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control, never_cache
-from django.views.decorators.http import etag, require_POST, require_safe
+from django.views.decorators.http import etag, require_safe
 
 from classifier.core import pictures
 from classifier.core.patches import PatchParams
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from genreweb.domain_errors import DomainError
+from genreweb.post_only import post_only
 from library.templatetags import sound
 from library.views.verdict import GenreOf
 from training.access import curator_required
@@ -78,8 +79,8 @@ def upcoming(request: HttpRequest) -> HttpResponse:
     return JsonResponse(_answer(request, source, request.GET.getlist("have")))
 
 
-@require_POST
 @curator_required
+@post_only("training:review")
 def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take a decision; return its outcome and the next cards to the page's script."""
     source = _source(request.POST.get("of", ""))
@@ -94,8 +95,8 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     return JsonResponse({**_answer(request, source, request.POST.getlist("have")), "text": text})
 
 
-@require_POST
 @curator_required
+@post_only("training:review")
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Undo one's own decision; its clip is the next to review."""
     source = _source(request.POST.get("of", ""))

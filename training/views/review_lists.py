@@ -16,10 +16,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from classifier.models import Genre
 from genreweb.accounts.models import User
+from genreweb.post_only import post_only
 from library.views.paging import page_of, wants_results
 from training.access import curator_required
 from training.errors import training_sentence
@@ -160,8 +161,8 @@ def doubts(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-@require_POST
 @curator_required
+@post_only("training:review-health")
 def check(request: HttpRequest) -> HttpResponse:
     """Have all labels checked in the background, unless a check waits or runs already."""
     health.request_check(by=cast(User, request.user))
@@ -171,8 +172,8 @@ def check(request: HttpRequest) -> HttpResponse:
     return redirect("training:review-health")
 
 
-@require_POST
 @curator_required
+@post_only("training:review-list")
 def bulk(request: HttpRequest) -> HttpResponse:
     """Decide about the chosen clips independently, and report the outcomes."""
     by = cast(User, request.user)
@@ -203,8 +204,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     return _reply(request, _summary(action, outcomes), outcomes, undoable=action != REOPEN)
 
 
-@require_POST
 @curator_required
+@post_only("training:review-list")
 def bulk_undo(request: HttpRequest) -> HttpResponse:
     """Undo the decisions about several clips."""
     ids = list(_chosen(request))[:MOST_AT_ONCE]

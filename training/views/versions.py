@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.models import ModelVersion
 from classifier.quality.card import card_of
 from genreweb.accounts.models import User
+from genreweb.post_only import post_only
 from training.access import curator_required
 from training.api.versions import bundle_response
 from training.errors import TrainingError
@@ -63,8 +64,8 @@ def _list(request: HttpRequest, *, trouble: str = "", status: int = 200) -> Http
 
 
 @never_cache
-@require_POST
 @curator_required
+@post_only("training:versions")
 def bring_in(request: HttpRequest) -> HttpResponse:
     """Import a bundle of another site."""
     sent = request.FILES.get("file")
@@ -141,8 +142,8 @@ def _page(request: HttpRequest, shown: ModelVersion, *, status: int = 200, **mor
 
 
 @never_cache
-@require_POST
 @curator_required
+@post_only("training:version", "pk")
 def promote(request: HttpRequest, pk: int) -> HttpResponse:
     """Put a version into service."""
     shown = _version(request, pk)

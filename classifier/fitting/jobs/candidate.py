@@ -19,6 +19,7 @@ from classifier.fitting.jobs.clips import TRAINED_ON, RunClips
 from classifier.fitting.jobs.description import JobDescription, JobFolder
 from classifier.fitting.jobs.ensemble import write_ensemble
 from classifier.fitting.jobs.holdout import predict_row
+from classifier.fitting.loop.parts import EMBEDDINGS, HEAD, OnShare, between
 from classifier.fitting.loop.reports import OnEpoch
 from classifier.fitting.loop.task import FitTask, ShouldStop, StoppedError
 from classifier.fitting.networks.full_run import CHECKPOINT
@@ -38,6 +39,7 @@ class RunControl:
 
     on_step: Callable[[str], None]
     on_epoch: OnEpoch
+    on_share: OnShare
     should_stop: ShouldStop
 
     def check_stopped(self) -> None:
@@ -68,6 +70,8 @@ def fit_candidate(
         _fit_quick(job, job.base, clips, features, folder=folder, control=control)
     control.check_stopped()
     write_ensemble(job, clips, folder.result)
+    if job.kind == "quick":
+        control.on_share(1.0)
 
 
 def _fit_quick(
@@ -90,8 +94,8 @@ def _fit_quick(
     chosen = chosen[~np.isin(clips.names[chosen], kept) & ~np.isin(clips.keys[chosen], kept)]
     if not len(chosen):
         raise NothingNewError
-    embeddings = _embeddings(base, clips, features, chosen, control)
     control.on_step("fit")
+    embeddings = _embeddings(base, clips, features, chosen, control)
     refit_head(
         base,
         embeddings,
@@ -103,6 +107,7 @@ def _fit_quick(
         groups=clips.groups[chosen].tolist(),
         forget=sorted(set(replay.names) - set(kept)),
         threads=job.threads,
+        on_share=between(*HEAD, control.on_share),
     )
 
 
@@ -128,7 +133,9 @@ def _embeddings(
     """Take the stored embeddings, and compute those that are missing."""
     classifier = Classifier.load(base)
     found: list[FloatArray] = []
-    for place in chosen:
+    on_share = between(*EMBEDDINGS, control.on_share)
+    for done, place in enumerate(chosen):
+        on_share(done / len(chosen))
         control.check_stopped()
         stored = clips.embeddings[place]
         if len(stored) and np.isfinite(stored).all():

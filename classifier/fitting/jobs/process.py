@@ -2,7 +2,7 @@
 
 It uses no database. The files of `description.JobFolder` say what to fit, and the version and the predictions
 for held-out clips are written beside them. Reports go to file descriptor FD, one JSON object a line:
-``step``, ``epoch``, ``line`` (of the log), ``failed`` and ``done``.
+``step``, ``epoch``, ``share`` (of a fit without epochs), ``line`` (of the log), ``failed`` and ``done``.
 
 Standard input controls its life. "stop" on it ends the work after the current batch; its end, which the
 kernel sends when the parent dies, ends the process at once.
@@ -34,6 +34,7 @@ from classifier.fitting.jobs.clips import RunClips
 from classifier.fitting.jobs.description import JobFolder
 from classifier.fitting.jobs.holdout import evaluate_candidate, predict_holdout
 from classifier.fitting.loop.epochs import use_threads
+from classifier.fitting.loop.parts import each_percent
 from classifier.fitting.loop.reports import EpochReport
 
 NICENESS = 10
@@ -124,7 +125,8 @@ def _work(folder: JobFolder, reports: Reports, should_stop: Callable[[], bool]) 
     def on_epoch(report: EpochReport) -> None:
         reports.send("epoch", **_finite(asdict(report)))
 
-    control = RunControl(on_step=on_step, on_epoch=on_epoch, should_stop=should_stop)
+    on_share = each_percent(lambda share: reports.send("share", share=share))
+    control = RunControl(on_step=on_step, on_epoch=on_epoch, on_share=on_share, should_stop=should_stop)
     fit_candidate(job, clips, features, folder=folder, control=control)
     # The name of this step is stored in rows and shown by pages.
     on_step("judge")

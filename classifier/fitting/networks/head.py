@@ -18,6 +18,7 @@ from classifier.core.artifact import Calibration
 from classifier.core.metrics import evaluate
 from classifier.fitting.evaluation import calibration
 from classifier.fitting.evaluation.label_noise import Groups, balanced_shares, grouped_folds
+from classifier.fitting.loop.parts import OnShare, untold
 from classifier.fitting.networks.regression import Affine, fit_affine
 from classifier.releases import Replay
 
@@ -96,6 +97,7 @@ def calibrate_head(
     metadata: Mapping[str, Any],
     labels: Sequence[str],
     seed: int,
+    on_share: OnShare = untold,
 ) -> tuple[Calibration, dict[str, Any] | None]:
     """Calibration of a new head, and its figures on new clips, out of fold.
 
@@ -103,6 +105,11 @@ def calibrate_head(
     version, scaled by how much larger the logits have become. New clips, out of fold and weighted by their
     number, can make it more cautious, never less: what one person contributes is often easier to classify
     than music at large.
+
+    Parameters
+    ----------
+    on_share
+        Is told after each fold, which is a fit, how many of them are done.
 
     Returns
     -------
@@ -118,14 +125,7 @@ def calibrate_head(
     targets = training.targets[new]
     if len(new) < calibration.LEAST_TO_CALIBRATE:
         return replace(before, temperature=temperature), None
-    logits = np.zeros((len(new), len(labels)))
-    folds = grouped_folds(targets, groups, _FOLDS, seed=seed)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        left_out = np.zeros(len(training.rows), dtype=np.bool_)
-        left_out[new[inside]] = True
-        without = fit_head(training.without(left_out), present, len(labels))
-        logits[inside] = without(training.rows[new[inside]])
+    logits = _out_of_fold(training, present, len(labels), groups=groups, seed=seed, on_share=on_share)
     behind = (metadata.get("validation") or {}).get("n", _USUAL_VALIDATION)
     share = len(new) / (len(new) + behind)
     own = calibration.fit_temperature(logits, targets)
@@ -145,6 +145,30 @@ def calibrate_head(
             "calibration_error": evaluation.calibration_error,
         },
     )
+
+
+def _out_of_fold(
+    training: HeadTrainingSet,
+    present: Affine,
+    n_labels: int,
+    *,
+    groups: Groups | None,
+    seed: int,
+    on_share: OnShare,
+) -> NDArray[np.float64]:
+    """Logits of the new clips, each by a head that was fitted without its fold."""
+    new = np.flatnonzero(training.is_new)
+    logits = np.zeros((len(new), n_labels))
+    folds = grouped_folds(training.targets[new], groups, _FOLDS, seed=seed)
+    numbers = np.unique(folds)
+    for done, fold in enumerate(numbers):
+        inside = folds == fold
+        left_out = np.zeros(len(training.rows), dtype=np.bool_)
+        left_out[new[inside]] = True
+        without = fit_head(training.without(left_out), present, n_labels)
+        logits[inside] = without(training.rows[new[inside]])
+        on_share((done + 1) / len(numbers))
+    return logits
 
 
 def _spread(logits: NDArray[np.float64]) -> float:

@@ -30,6 +30,7 @@ from classifier.fitting.evaluation.figures import figures
 from classifier.fitting.evaluation.label_noise import Groups
 from classifier.fitting.evaluation.outputs import from_evaluation_features
 from classifier.fitting.loop.epochs import use_threads
+from classifier.fitting.loop.parts import OnShare, between, untold
 from classifier.fitting.networks.head import calibrate_head, fit_head, head_training_set
 from classifier.fitting.networks.regression import Affine
 from classifier.releases import (
@@ -53,6 +54,8 @@ _KEPT = (
     "recipe",
     "outliers_refused",
 )
+# Shares of the time that are usually over when each is done.
+_LOADED, _FITTED, _CALIBRATED, _WRITTEN = 0.55, 0.58, 0.65, 0.97
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +80,7 @@ def refit_head(
     groups: Groups | None = None,
     forget: Collection[str] = (),
     threads: int = 1,
+    on_share: OnShare = untold,
 ) -> Path:
     """Fit a new last layer and write a complete version with it.
 
@@ -100,6 +104,8 @@ def refit_head(
         Names of remembered clips to be removed.
     threads
         For Keras.
+    on_share
+        Is told how much is done, from 0 to 1.
 
     Raises
     ------
@@ -118,7 +124,7 @@ def refit_head(
     remembered = _without(read_replay(base), {*names, *forget})
     _check(new, metadata, remembered)
     use_threads(threads)
-    _fit_and_write(base, out, metadata, remembered, new, groups=groups, seed=seed)
+    _fit_and_write(base, out, metadata, remembered, new, groups=groups, seed=seed, on_share=on_share)
     return out
 
 
@@ -131,19 +137,31 @@ def _fit_and_write(
     *,
     groups: Groups | None,
     seed: int,
+    on_share: OnShare,
 ) -> None:
     network = keras_files.load(base)
+    on_share(_LOADED)
     kernel, biases = (np.asarray(w, dtype=np.float64) for w in network.get_layer("logits").get_weights())
     training = head_training_set(remembered, new.embeddings, new.targets)
     present = Affine(kernel, biases)
     head = fit_head(training, present, len(new.labels))
+    on_share(_FITTED)
     calibration, checked = calibrate_head(
-        training, present, head, groups=groups, metadata=metadata, labels=new.labels, seed=seed
+        training,
+        present,
+        head,
+        groups=groups,
+        metadata=metadata,
+        labels=new.labels,
+        seed=seed,
+        on_share=between(_FITTED, _CALIBRATED, on_share),
     )
+    on_share(_CALIBRATED)
     out.mkdir(parents=True, exist_ok=True)
     described = {**metadata, "labels": list(new.labels)}
     made = keras_files.with_head(network, described, head)
     keras_files.write(made, out, described)
+    on_share(_WRITTEN)
     _save_grown_replay(out / REPLAY_FILE, remembered, new)
     entries = {
         "seed": seed,
@@ -153,6 +171,7 @@ def _fit_and_write(
         **_test_figures(base, out, head, new.labels, calibration),
     }
     write_metadata(out, _metadata(out, metadata, remembered, new) | entries)
+    on_share(1.0)
 
 
 def _metadata(out: Path, metadata: Mapping[str, Any], remembered: Replay, new: _NewClips) -> dict[str, Any]:

@@ -70,4 +70,4 @@ def test_the_library_is_asked() -> None:
 
 def test_is_for_people_who_are_signed_in_and_not_for_links(client: Client, signed_in: Client) -> None:
     assert Client().post(URL)["Location"].startswith("/accounts/login/")
-    assert signed_in.get(URL).status_code == 405
+    assert signed_in.get(URL)["Location"] == "/account/"

@@ -229,7 +229,9 @@ def test_a_provider_that_is_away_is_a_page_in_words(client: Client, provider: Pr
 def test_somebody_without_an_address_there_is_asked_for_one(client: Client, provider: Provider) -> None:
     provider.person = {"sub": "4711", "name": "x" * 300}
     assert there_and_back(client)["Location"] == "/accounts/3rdparty/signup/"
-    assert "did not tell an e-mail address" in client.get("/accounts/3rdparty/signup/").content.decode()
+    asked = client.get("/accounts/3rdparty/signup/").content.decode()
+    assert "did not tell an e-mail address" in asked
+    assert ">E-mail address</label>" in asked
     client.post("/accounts/3rdparty/signup/", {"email": "new@example.org"})
     user = User.objects.get()
     assert is_in(client) == str(user.pk)

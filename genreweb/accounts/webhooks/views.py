@@ -13,12 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from genreweb.accounts.models import User
 from genreweb.accounts.webhook_models import ADDRESS_LENGTH, Webhook, WebhookDelivery, WebhookEvent
 from genreweb.accounts.webhooks import service
 from genreweb.accounts.webhooks.errors import WebhookError
+from genreweb.post_only import post_only
 
 _SHOWN = 50
 
@@ -104,7 +105,7 @@ def _recent_deliveries(hook: Webhook) -> list[tuple[WebhookDelivery, str]]:
 
 @never_cache
 @login_required
-@require_POST
+@post_only("accounts:webhook", "pk")
 def test(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send a message that says nothing."""
     hook = _webhook(request, pk)
