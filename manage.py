@@ -37,7 +37,8 @@ def explanation(error: Exception) -> str:
     private = "postgres" in engines.wanted()
     place = f"The database in {paths.var_dir()}" if private else "The database that DATABASE_URL names"
     if isinstance(error, OperationalError):
-        return f"{place} does not answer, or no longer: {str(error).strip()}\nRun the command again once it does."
+        said = str(error).strip()
+        return f"{place} does not answer, or no longer: {said}\nRun the command again once it does."
     try:
         connection.close()
         executor = MigrationExecutor(connection)

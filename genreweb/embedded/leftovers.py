@@ -14,7 +14,7 @@ from genreweb.embedded.process import signal_group
 
 GRACE_SECONDS = 8.0
 MARK = "GENREWEB_SUPERVISOR"
-"""In the environment of everything that a supervisor starts, and of what that starts: the supervisor's number.
+"""In the environment of everything that a supervisor starts, and of what that starts: its number.
 
 Commands that people run in another terminal have the same folder, but not this.
 """

@@ -229,7 +229,9 @@ def test_command_that_needs_no_rows_starts_nothing(var: Path) -> None:
 
 @pytest.mark.slow
 def test_command_in_another_folder_than_the_sites_says_so(var: Path) -> None:
-    made = run_command("manage.py", "createsuperuser", "--noinput", "--email", "a@b.org", env=environment(var, 1))
+    made = run_command(
+        "manage.py", "createsuperuser", "--noinput", "--email", "a@b.org", env=environment(var, 1)
+    )
     assert made.returncode == 1
     assert made.stderr.strip().splitlines()[-1] == (
         f"The database in {var} lacks tables of this release: start the site with it first, or name the "
