@@ -112,3 +112,22 @@ def test_a_site_that_stays_away_is_said_in_the_end(person: Callable[..., Page], 
     page.unroute("**/upload/")
     again.click()
     page.wait_for_url("**/tracks/*/")
+
+
+def test_files_that_were_chosen_before_the_script_was_there_are_taken(
+    person: Callable[..., Page], tmp_path: Path
+) -> None:
+    file = tmp_path / "early.wav"
+    file.write_bytes(wav(chords(2, seed=991)))
+    page = person()
+    held: list[Route] = []
+    page.route(re.compile(r"/js/upload\."), held.append)
+    page.goto("/", wait_until="commit")
+    page.locator("#files").set_input_files(str(file))
+    while not held:
+        page.wait_for_timeout(50)
+    expect(page.locator("#upload-list > *")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    page.wait_for_url("**/tracks/*/")
+    expect(page.locator("h1").first).to_have_text("early")
