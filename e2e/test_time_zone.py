@@ -1,0 +1,29 @@
+"""The site learns the time zone of the browser from the first page, and writes moments in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.e2e
+
+
+def test_moments_are_written_as_the_readers_clock_shows_them(person: Callable[..., Page]) -> None:
+    # Always a quarter of an hour away from the zone of the site.
+    page = person(timezone_id="Asia/Kathmandu")
+    (told,) = [one for one in page.context.cookies() if one.get("name") == "timezone"]
+    assert told.get("value") == "Asia/Kathmandu"
+    made = page.evaluate(
+        """async () => {
+          const form = new FormData();
+          form.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
+          const answer = await fetch("/account/export/", { method: "POST", body: form });
+          return answer.headers.get("Content-Disposition");
+        }"""
+    )
+    today = page.evaluate("new Date().toLocaleDateString('sv')")
+    assert today in made
+    expect(page).to_have_title(re.compile("Genreweb"))
