@@ -75,6 +75,15 @@ class GenreAdmin(admin.ModelAdmin[Genre]):
         # Analyses and classifiers know a genre by its label.
         return ("slug",) if obj else ()
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[str]]:
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        # Versions know genres by their labels: what they predict would have no name, nor could it be
+        # searched for.
+        slugs = {genre.slug for genre in objs}
+        predicting = [version for version in ModelVersion.objects.all() if slugs.intersection(version.labels)]
+        told = [_("Version {name} predicts it").format(name=version.name) for version in predicting]
+        return deleted, counts, missing, [*protected, *told]
+
     @admin.display(description=_("colour"), ordering="colour")
     def swatch(self, genre: Genre) -> str:
         return format_html(

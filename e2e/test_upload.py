@@ -27,7 +27,7 @@ def test_a_slow_upload_tells_how_far_it_is_and_what_failed_is_sent_again(
     def fail_one(route: Route) -> None:
         if not refused:
             refused.append(route.request.url)
-            route.abort("internetdisconnected")
+            route.fulfill(status=422, body="<h1>Something went wrong</h1>", content_type="text/html")
         else:
             route.continue_()
 
@@ -55,3 +55,79 @@ def test_a_slow_upload_tells_how_far_it_is_and_what_failed_is_sent_again(
     again.click()
     expect(again).to_be_hidden()
     expect(page.locator("#upload-list .genre-chip")).to_have_count(3)
+
+
+@pytest.mark.answers(503)
+def test_files_that_meet_a_restart_of_the_site_are_sent_by_themselves(
+    person: Callable[..., Page], tmp_path: Path
+) -> None:
+    files = [tmp_path / f"restart-{number}.wav" for number in range(4)]
+    for number, file in enumerate(files):
+        file.write_bytes(wav(chords(2, seed=950 + number)))
+    page = person()
+    met: list[str] = []
+
+    def away(route: Route) -> None:
+        met.append(route.request.url)
+        if len(met) % 2:
+            route.abort("internetdisconnected")
+        else:
+            # As the site answers while its database starts.
+            route.fulfill(status=503, body="<h1>Back in a moment</h1>", content_type="text/html")
+
+    page.route("**/upload/", away)
+    page.locator("#files").set_input_files([str(file) for file in files])
+    waiting = page.locator("#upload-list").get_by_text(
+        "The connection was lost; the rest follows", exact=False
+    )
+    expect(waiting).to_have_count(3)
+    # The others wait for these, so that a short fault is not met by a whole folder at once.
+    expect(page.locator("#upload-list .is-waiting")).to_have_count(1)
+    # Who gives one up while it waits is asked about this one later.
+    page.locator("#upload-list > *").first.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Try again what failed (1)")).to_be_visible()
+    page.unroute("**/upload/")
+    expect(page.locator("#upload-list .genre-chip")).to_have_count(3)
+    assert len(met) >= 3
+    page.get_by_role("button", name="Try again what failed (1)").click()
+    expect(page.locator("#upload-list .genre-chip")).to_have_count(4)
+
+
+@pytest.mark.answers(502)
+def test_a_site_that_stays_away_is_said_in_the_end(person: Callable[..., Page], tmp_path: Path) -> None:
+    file = tmp_path / "away.wav"
+    file.write_bytes(wav(chords(2, seed=990)))
+    page = person()
+    page.clock.install()
+    page.route("**/upload/", lambda route: route.fulfill(status=502, body="", content_type="text/html"))
+    page.locator("#files").set_input_files(str(file))
+    again = page.get_by_role("button", name="Try again what failed (1)")
+    for _ in range(300):
+        # The waits between the attempts, not the attempts.
+        page.clock.fast_forward(30_000)
+        page.wait_for_timeout(200)
+        if again.is_visible():
+            break
+    expect(page.locator("#upload-list")).to_contain_text("Part of the site is not reachable at the moment.")
+    page.unroute("**/upload/")
+    again.click()
+    page.wait_for_url("**/tracks/*/")
+
+
+def test_files_that_were_chosen_before_the_script_was_there_are_taken(
+    person: Callable[..., Page], tmp_path: Path
+) -> None:
+    file = tmp_path / "early.wav"
+    file.write_bytes(wav(chords(2, seed=991)))
+    page = person()
+    held: list[Route] = []
+    page.route(re.compile(r"/js/upload\."), lambda route: held.append(route))  # noqa: PLW0108  # it takes no builtin
+    page.goto("/", wait_until="commit")
+    page.locator("#files").set_input_files(str(file))
+    while not held:
+        page.wait_for_timeout(50)
+    expect(page.locator("#upload-list > *")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    page.wait_for_url("**/tracks/*/")
+    expect(page.locator("h1").first).to_have_text("early")

@@ -33,6 +33,15 @@ _MAIL = {
     "smtps": ("smtp", 465),
     "smtp": ("smtp", 25),
 }
+_DATABASE_TIMEOUTS = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""Of libpq, for a database on another machine that vanishes without a word: the system's own take minutes to
+hours, in which all threads of the web server wait. An address may set others, as ``?connect_timeout=30``."""
 _WITHOUT_HOST = ("console", "file", "memory", "dummy")
 _HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _RATE = re.compile(r"[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)")
@@ -210,7 +219,7 @@ class _Reader:
             for option in ("host", "port"):
                 if option in options:
                     found[option.upper()] = options.pop(option)
-            return found
+            return {**found, "OPTIONS": {**_DATABASE_TIMEOUTS, **options}}
 
         return self._read(name, nothing, convert, hint="Write postgresql://user:password@host:5432/name.")
 

@@ -9,6 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+# Python's own limit of 131,072 characters would refuse a whole table for one long text about an artist.
+csv.field_size_limit(2**24)
+
 _OTHER_SPELLINGS = {"license": "licence"}
 
 

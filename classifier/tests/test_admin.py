@@ -86,6 +86,21 @@ def test_a_new_genre_has_a_label(desk: Client) -> None:
     assert Genre.objects.get().slug == "polka"
 
 
+def test_a_genre_that_a_version_predicts_is_not_deleted(
+    desk: Client, jazz: Genre, version: ModelVersion
+) -> None:
+    page = desk.get(f"{GENRES}{jazz.pk}/delete/").content.decode()
+    assert "Version 2026.11 predicts it" in page
+    desk.post(f"{GENRES}{jazz.pk}/delete/", {"post": "yes"})
+    several = {"action": "delete_selected", "_selected_action": [jazz.pk], "post": "yes"}
+    desk.post(GENRES, several)
+    assert Genre.objects.filter(pk=jazz.pk).exists()
+    # One that nobody has learnt is.
+    polka = Genre.objects.create(slug="polka", name="Polka", colour="#44aa99")
+    assert desk.post(f"{GENRES}{polka.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Genre.objects.filter(pk=polka.pk).exists()
+
+
 def test_versions_are_there_to_look_at(desk: Client, version: ModelVersion) -> None:
     listed = desk.get(VERSIONS).content.decode()
     assert "61.2% (55.0% – 66.0%)" in listed

@@ -42,16 +42,26 @@ def client_of(options: argparse.Namespace) -> Client:
 
 
 # --- signing in and out ---------------------------------------------------------------------------------
+def _ask(question: str, *, hidden: bool = False) -> str:
+    try:
+        return getpass.getpass(question) if hidden else input(question)
+    except EOFError:
+        raise session.SessionError(
+            f"\nNobody answered “{question.rstrip(': ')}”. "
+            "Without a terminal, give --site and a token by --token-stdin."
+        ) from None
+
+
 def sign_in(options: argparse.Namespace) -> int:
     """Ask for address and password, or take a token, and keep what works."""
-    site = (options.site or os.environ.get(session.SITE, "") or input("Address of the site: ")).rstrip("/")
+    site = (options.site or os.environ.get(session.SITE, "") or _ask("Address of the site: ")).rstrip("/")
     client = Client(site, patience=min(options.patience, 20.0), say=say)
     if options.token_stdin:
         client.token = sys.stdin.readline().strip()
     else:
-        email = options.email or input("E-mail: ")
+        email = options.email or _ask("E-mail: ")
         name = f"genreweb on {platform.node()}"[:80]
-        password = getpass.getpass("Password: ")
+        password = _ask("Password: ", hidden=True)
         client.token = client.post("/tokens/", {"email": email, "password": password, "name": name})["token"]
     me = client.get("/me/")
     place = session.keep(session.Session(site, client.token))

@@ -10,7 +10,7 @@ import random
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -101,11 +101,13 @@ class Client:
         """Write an answer into `target`, from its start in each attempt."""
 
         def take(response: http.client.HTTPResponse) -> None:
-            target.seek(0)
-            target.truncate()
+            with _on_disk():
+                target.seek(0)
+                target.truncate()
             expected = response.length
             while block := response.read(_BLOCK):
-                target.write(block)
+                with _on_disk():
+                    target.write(block)
             if expected is not None and target.tell() < expected:
                 raise ConnectionResetError("the connection was lost within the answer")
 
@@ -217,17 +219,24 @@ class _AwayError(Exception):
 
 
 class _LocalFileError(OSError):
-    """The file that is sent cannot be read: no fault of the connection."""
+    """The file that is sent or saved cannot be read or written: no fault of the connection."""
+
+
+@contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    """Tell faults of this machine's files, which are not tried again, from those of the connection."""
+    try:
+        yield
+    except OSError as error:
+        raise _LocalFileError(error.errno, error.strerror) from error
 
 
 class _Form:
     """A file as a multipart form, read piece by piece."""
 
     def __init__(self, path: Path, boundary: str, on_bytes: Callable[[int], None]) -> None:
-        try:
+        with _on_disk():
             self._file = path.open("rb")
-        except OSError as error:
-            raise _LocalFileError(error.errno, error.strerror) from error
         # As browsers do (HTML standard, multipart/form-data encoding); bytes that are no text are replaced.
         plain = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         name = plain.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
@@ -246,7 +255,8 @@ class _Form:
             head, self._head = self._head, b""
             return head
         if self._left:
-            block = self._file.read(min(size, self._left))
+            with _on_disk():
+                block = self._file.read(min(size, self._left))
             if not block:
                 raise _LocalFileError(0, "the file became shorter while it was sent")
             self._left -= len(block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import errno
 import http.server
 import io
 import json
@@ -256,6 +257,40 @@ def test_a_site_that_is_not_there_has_a_status_of_its_own(
     monkeypatch.setenv("GENREWEB_TOKEN", token)
     assert main(["--site", "http://127.0.0.1:9", "--patience", "0", "list"]) == 4
     assert main(["--site", "ftp://example.org", "list"]) == 4
+
+
+class _FullDisk(io.BytesIO):
+    def write(self, data: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_here_is_not_taken_for_a_site_that_is_away(shaky: str, token: str) -> None:
+    pauses: list[float] = []
+    client = Client(shaky, token, sleep=pauses.append)
+    _Shaky.troubles = []
+    with pytest.raises(OSError, match="No space left on device"):
+        client.download("/me/", _FullDisk())
+    assert pauses == []
+    # What is lost on the way is asked for again.
+    _Shaky.troubles = ["cut"]
+    whole = io.BytesIO()
+    client.download("/me/", whole)
+    assert json.loads(whole.getvalue())["email"] == EMAIL
+    assert len(pauses) == 1
+
+
+def test_signing_in_without_a_terminal_says_what_to_give(
+    site: str, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    def nobody(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", nobody)
+    monkeypatch.setattr("builtins.input", nobody)
+    for words in (["--site", site, "sign-in", "--email", EMAIL], ["--site", site, "sign-in"], ["sign-in"]):
+        assert main(words) == 5
+        assert "give --site and a token by --token-stdin" in capsys.readouterr().err
+    assert not (folder() / "session.json").exists()
 
 
 # --- what it stands on -----------------------------------------------------------------------------------

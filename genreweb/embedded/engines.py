@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import IO
 
-from genreweb.embedded import paths
+from genreweb.embedded import leftovers, paths
 from genreweb.embedded.flag import Flag
 from genreweb.embedded.locks import FileLock
 from genreweb.embedded.postgres import Postgres
@@ -81,6 +81,9 @@ def keep(*, volatile: bool) -> int:
         return 0
     owner.write("starting")
     paths.make_var()
+    if not FileLock(paths.site_lock()).is_held():
+        # A site that was killed goes on without its supervisor; a command such as `restore` needs it stopped.
+        leftovers.end_leftovers()
     running: list[tuple[Engine, subprocess.Popen[bytes]]] = []
     try:
         for engine in make(volatile=volatile):

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from genreweb.embedded import engines, paths, preflight, release
+from genreweb.embedded import engines, leftovers, paths, preflight, release
 from genreweb.embedded.child import Child, Log, piped
 from genreweb.embedded.engines import Engine
 from genreweb.embedded.flag import Flag
@@ -52,6 +52,8 @@ def run(*, verbose: bool = False, processes: Callable[[preflight.Address], list[
     where = preflight.address()
     paths.make_var()
     with preflight.take_site(where) as lock:
+        if ended := leftovers.end_leftovers():
+            say(f"Ended {ended} processes of a site that was killed")
         preflight.check_port(where)
         preflight.check_disk()
         wanted = engines.make()
@@ -172,6 +174,7 @@ class Site:
             "HOST": self._where.host,
             "PORT": str(self._where.port),
             "PYTHONUNBUFFERED": "1",
+            **leftovers.mark(),
         }
 
     def _await_engine(self, engine: Engine, child: Child) -> None:

@@ -228,6 +228,39 @@ def test_command_that_needs_no_rows_starts_nothing(var: Path) -> None:
 
 
 @pytest.mark.slow
+def test_command_in_another_folder_than_the_sites_says_so(var: Path) -> None:
+    made = run_command(
+        "manage.py", "createsuperuser", "--noinput", "--email", "a@b.org", env=environment(var, 1)
+    )
+    assert made.returncode == 1
+    assert made.stderr.strip().splitlines()[-1] == (
+        f"The database in {var} lacks tables of this release: start the site with it first, or name the "
+        "folder of your site in GENREWEB_VAR."
+    )
+    assert "Traceback" not in made.stderr
+    # A command that brings the tables is let through, and then the same command works.
+    assert run_command("manage.py", "migrate", env=environment(var, 1)).returncode == 0
+    again = run_command(
+        *("manage.py", "createsuperuser", "--noinput", "--email", "a@b.org"),
+        env=environment(var, 1, DJANGO_SUPERUSER_PASSWORD="long enough for it"),
+    )
+    assert again.returncode == 0, again.stderr
+    assert_engines_stop()
+
+
+def test_command_whose_database_goes_away_says_so(var: Path) -> None:
+    code = (
+        "from django.db import connection as c; c.ensure_connection(); q = c.cursor();"
+        "q.execute('SELECT pg_terminate_backend(pg_backend_pid())')"
+    )
+    done = run_command("manage.py", "shell", "-c", code, env=environment(var, 1))
+    assert done.returncode == 1
+    assert f"The database in {var} does not answer, or no longer" in done.stderr
+    assert "Run the command again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert_engines_stop()
+
+
 def test_note_of_a_server_that_is_gone_is_cleared_away(var: Path) -> None:
     with Borrowed(volatile=True) as first:
         pass

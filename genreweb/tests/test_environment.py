@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.postgresql.client import DatabaseClient
 
 from genreweb.embedded.paths import REPOSITORY
@@ -177,11 +181,28 @@ def test_an_empty_variable_is_an_unset_one() -> None:
     assert env.faults == {}
 
 
+@pytest.mark.slow
+def test_a_database_that_does_not_answer_is_given_up() -> None:
+    """It takes connections, as the kernel does for a server that hangs, and says nothing on them."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"postgresql://a@127.0.0.1:{silent.getsockname()[1]}/site"
+        options = Environment({"DATABASE_URL": address}).database("DATABASE_URL")["OPTIONS"]
+        # Both for new connections, and for those on which an answer is waited for.
+        assert 0 < options["connect_timeout"] <= 10
+        assert 0 < options["tcp_user_timeout"] <= 20_000
+        own = Environment({"DATABASE_URL": f"{address}?connect_timeout=2&tcp_user_timeout=5"})
+        read = own.database("DATABASE_URL")
+        assert {**options, "connect_timeout": 2, "tcp_user_timeout": 5} == read["OPTIONS"]
+        known = DatabaseWrapper({**connections["default"].settings_dict, **read}).get_connection_params()
+        with pytest.raises(psycopg.OperationalError, match="timeout"):
+            psycopg.connect(**known)
+
+
 def test_a_folder_of_sockets_is_the_host_for_every_program() -> None:
     """psql and pg_dump, of `backup` and `restore`, are told the host alone."""
     address = "postgresql://genreweb@/site?host=/srv/run&port=5433&application_name=a"
     read = Environment({"DATABASE_URL": address}).database("DATABASE_URL")
     assert (read["HOST"], str(read["PORT"]), read["NAME"]) == ("/srv/run", "5433", "site")
-    assert read["OPTIONS"] == {"application_name": "a"}
+    assert read["OPTIONS"]["application_name"] == "a"
     command, _environment = DatabaseClient.settings_to_cmd_args_env(read, [])
     assert command[:7] == ["psql", "-U", "genreweb", "-h", "/srv/run", "-p", "5433"]

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +17,7 @@ import psutil
 import pytest
 
 from classifier.tests import processes
-from genreweb.embedded import paths
+from genreweb.embedded import leftovers, paths
 from genreweb.embedded.engines import Borrowed
 from genreweb.tests.site import WatchedSite, copy_prepared, environment, free_port, run_command
 from genreweb.version import VERSION
@@ -43,7 +45,9 @@ def test_starts_everything(first: WatchedSite) -> None:
     assert said["classifier"]
     assert f"http://127.0.0.1:{site.port}/" in site.output()
     # It is the last thing that is said.
-    site.wait_until("note", lambda: "createsuperuser" in site.output())
+    # As it is typed where nobody knows of the site's folder.
+    command = f"GENREWEB_VAR='{site.var}' .venv/bin/python manage.py createsuperuser"
+    site.wait_until("note", lambda: command in site.output())
     site.wait_until("scheduler", lambda: site.named("celery", "beat"))
     site.wait_until("training worker", lambda: site.named("celery", "training@"))
     assert site.named("gunicorn")
@@ -119,6 +123,57 @@ def test_the_next_one_starts_after_everything_or_the_supervisor_was_killed(
     kept = run_command("manage.py", "shell", "-v", "0", "-c", code, env=first.environment)
     assert kept.stdout.strip() == "kept@example.org", kept.stderr
     assert (first.var / "secret_key").read_text() == key
+
+
+def test_what_a_killed_supervisor_and_watchdog_left_is_ended_at_the_next_start(
+    prepared: Path, tmp_path: Path
+) -> None:
+    copy_prepared(prepared, to=tmp_path / "var")
+    site = WatchedSite(tmp_path / "var")
+    try:
+        site.wait_until_ready()
+        site.wait_until("scheduler", lambda: site.named("celery", "beat"))
+        # The watchdog is a fork with the same words, so that `pkill -9 -f genreweb.embedded` finds both.
+        watchdogs = [
+            process
+            for process in site.named("genreweb.embedded", "run")
+            if process.pid != site.supervisor.pid
+        ]
+        assert len(watchdogs) == 1
+        watchdogs[0].kill()
+        site.supervisor.kill()
+        site.supervisor.wait()
+        left = site.named("gunicorn")
+        assert left, "nothing outlived its supervisor"
+        assert site.request("GET", "/healthz")[0] == 200
+        again = WatchedSite(site.var, PORT=str(site.port))
+        try:
+            again.wait_until_ready()
+            assert "of a site that was killed" in again.output()
+            assert not [process for process in left if process.is_running()]
+            assert again.end() == 0
+            assert again.family() == []
+        finally:
+            again.close()
+    finally:
+        site.close()
+
+
+def test_a_command_ends_what_a_killed_site_left(prepared: Path, tmp_path: Path) -> None:
+    copy_prepared(prepared, to=tmp_path / "var")
+    env = environment(tmp_path / "var", 1)
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    left = subprocess.Popen(sleep, env={**env, leftovers.MARK: "1"}, start_new_session=True)
+    other = subprocess.Popen(sleep, env=env, start_new_session=True)
+    try:
+        assert run_command("manage.py", "showmigrations", "accounts", env=env).returncode == 0
+        assert left.wait(10) == -signal.SIGTERM
+        # Another command in the same folder goes on.
+        assert other.poll() is None
+    finally:
+        for process in (left, other):
+            process.kill()
+            process.wait()
 
 
 def test_addresses_from_outside_replace_the_private_engines(

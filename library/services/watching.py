@@ -184,21 +184,28 @@ class _Look:
 
     # --- what appears or changes ------------------------------------------------------------------------
     def _take_all(self, waiting: list[tuple[WatchedFile, Path]]) -> None:
-        for row, path in waiting[:MOST_TAKEN]:
-            if time.monotonic() > self._until:
-                return
+        tried = 0
+        closed: list[str] = []
+        for row, path in waiting:
+            if tried >= MOST_TAKEN or time.monotonic() > self._until:
+                break
+            tried += 1
             try:
                 self._take(row, path)
             except TrackError as error:
                 if error.code in _NO_ROOM:
                     log.warning("the watch folder waits: %s", error.message)
-                    return
+                    break
                 if error.code not in _PASSING:
                     self._refuse(row, error.code, dict(error.params))
             except SoftTimeLimitExceeded:
                 raise
             except (OSError, ValueError) as error:
-                log.warning("%s in the watch folder cannot be read: %s", row.name, reason_of(error))
+                # It is asked for in every look: a folder of such files must not keep the others waiting.
+                tried -= 1
+                closed.append(f"{row.name} ({reason_of(error)})")
+        if closed:
+            log.warning("%d files in the watch folder cannot be read, such as %s", len(closed), closed[0])
 
     def _refuse(self, row: WatchedFile, code: str, params: dict[str, object]) -> None:
         self.counts["refused"] += 1

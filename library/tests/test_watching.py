@@ -230,6 +230,36 @@ def test_looks_are_bounded_and_never_two_at_once(
     assert WatchedFile.objects.get(name="big.wav").error_code == "too_large"
 
 
+def test_files_that_may_not_be_read_keep_no_others_waiting(
+    folder: Path,
+    owner: User,
+    look: Look,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for number in range(3):
+        (folder / f"closed-{number}.wav").write_bytes(song(number))
+    (folder / "open.wav").write_bytes(song(3))
+    copied = watching._copied
+
+    # Root may read everything.
+    def refuse(path: Path, *args: Any, **more: Any) -> bool:
+        if path.name.startswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return copied(path, *args, **more)
+
+    monkeypatch.setattr(watching, "MOST_TAKEN", 2)
+    monkeypatch.setattr(watching, "_copied", refuse)
+    assert look() == {"taken": 1}
+    assert names(owner) == {"open.wav"}
+    (said,) = [line for line in caplog.messages if "cannot be read" in line]
+    assert said == "3 files in the watch folder cannot be read, such as closed-0.wav (Permission denied)"
+    # Once they may be read they are taken, without having changed.
+    monkeypatch.setattr(watching, "_copied", copied)
+    assert look() == {"taken": 3}
+    assert len(names(owner)) == 4
+
+
 def test_settings(folder: Path, settings: Settings, staff: User, client: Client) -> None:
     def found() -> list[str | None]:
         return [message.id for message in checks.watch_folder()]

@@ -163,7 +163,7 @@ def _texts_of(track: Track, language: str | None) -> dict[str, Any]:
         "track.clock": sound.clock(track.duration) if track.duration else "",
         # When it came, for programs, in full, and as people say it.
         "track.created_iso": created.isoformat(),
-        "track.created_text": _time(created.replace(microsecond=0), language),
+        "track.created_text": _time(created.replace(microsecond=0, tzinfo=None), language),
         "track.when": sound.moment(track.created),
         # Why its analysis failed.
         "track.failure": str(sound.failure(track)) if track.status == Track.Status.FAILED else "",
@@ -204,4 +204,5 @@ def _draw(
 
 @lru_cache(maxsize=_MOST_KEPT)
 def _time(moment: datetime, _language: str | None) -> str:
+    """Write a moment that has no zone any more: the same one in two zones would be taken for one."""
     return date_format(moment, "DATETIME_FORMAT")

@@ -48,6 +48,7 @@ def upload_settings() -> dict[str, Any]:
             "checking": _("Checking the file"),
             "stopped": _("Stopped."),
             "offline": _("The connection was lost. Check it and try again."),
+            "away": sentence("unavailable"),
             "failed": _("Something went wrong on our side. Try again in a moment."),
             "stale": _("This page is too old to send files. Reload it and try again."),
             "progress": _("%(done)s of %(all)s files sent"),

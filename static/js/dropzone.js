@@ -8,10 +8,13 @@ function carriesFiles(event) {
 
 function startChoosing(add) {
   const chooser = document.getElementById("files");
-  chooser.addEventListener("change", () => {
+  const take = () => {
     add([...chooser.files]);
     chooser.value = "";
-  });
+  };
+  chooser.addEventListener("change", take);
+  // On a slow line they may have been chosen before this script was there.
+  if (chooser.files.length) take();
   const folder = document.getElementById("folder");
   const button = document.querySelector("[data-folder]");
   if (!("webkitdirectory" in folder) || matchMedia("(pointer: coarse)").matches) {

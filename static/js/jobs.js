@@ -65,6 +65,7 @@ export class Job {
 
   // The connection is lost for now; what is missing follows by itself.
   interrupted() {
+    if (this.state === "checking") this.become("uploading");
     this.say(this.text.interrupted);
   }
 
@@ -88,9 +89,14 @@ export class Job {
     this.progress(0);
     this.control = new AbortController();
     try {
-      const options = { config, progress: (share) => this.progress(share), signal: this.control.signal };
+      const options = {
+        config,
+        progress: (share) => this.progress(share),
+        interrupted: () => this.interrupted(),
+        signal: this.control.signal,
+      };
       this.answer = isLarge(this.file, config)
-        ? await sendInParts(this.file, { ...options, interrupted: () => this.interrupted() })
+        ? await sendInParts(this.file, options)
         : await send(this.file, { ...options, fields: this.fields() });
     } catch (error) {
       if (error instanceof Refusal) return this.refuse(error.message, error.again);

@@ -1,7 +1,7 @@
 // Sends one large file in parts by the tus protocol: what has arrived stays when the connection or the page is lost,
 // and the rest follows when the same file is sent again.
 
-import { csrfToken, Refusal } from "./sending.js";
+import { csrfToken, Refusal, wait } from "./sending.js";
 
 // A part of which the end is missing does not count, so that parts are small.
 const PART = 4 * 2 ** 20;
@@ -41,16 +41,6 @@ function refusal(error, text) {
   }
 }
 
-function wait(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}
-
 // What the page shows of the track that the upload became; another process may still be at it.
 async function answer(address, { config, signal }) {
   const { text } = config;
@@ -63,7 +53,7 @@ async function answer(address, { config, signal }) {
     } catch (error) {
       if (error.name === "AbortError") throw error;
     }
-    if (response && ![202, 502, 504].includes(response.status)) {
+    if (response && ![202, 502, 503, 504].includes(response.status)) {
       const body = await response.json().catch(() => null);
       if (response.ok && body) return body;
       const again = !FINAL.includes(response.status);

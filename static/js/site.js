@@ -99,3 +99,10 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:sendError", (event) => {
   if (!event.detail.requestConfig.headers["X-Quiet"]) toast(toasts.dataset.offline, "bad");
 });
+
+// The site writes moments in this time zone from the next page on.
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+if (timeZone && !document.cookie.split("; ").includes(`timezone=${timeZone}`)) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `timezone=${timeZone}; path=/; max-age=31536000; samesite=lax${secure}`;
+}

@@ -159,7 +159,9 @@ export class Take {
         config: this.config,
         name: `${this.fileName()}.${this.ending}`,
         fields: { title: this.title, source: "recording" },
+        interrupted: () => this.refuse(this.config.text.interrupted),
         progress: (share) => {
+          this.refuse("");
           this.row.style.setProperty("--share", String(share));
           bar.setAttribute("aria-valuenow", String(Math.floor(share * 100)));
         },

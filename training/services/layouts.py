@@ -16,6 +16,7 @@ from training.models import Clip
 
 Layout = Literal["auto", "logmel", "fma", "gtzan", "folders", "csv"]
 LAYOUTS: tuple[Layout, ...] = ("auto", "logmel", "fma", "gtzan", "folders", "csv")
+_EXPORTED_TABLE = "clips.csv"
 COLUMNS = ("path", "genre", "title", "artist", "part", "repetition_group")
 
 # Names of splits in public datasets.
@@ -74,7 +75,7 @@ def detect(source: Path) -> Layout:
     """
     if not source.exists():
         raise LayoutError(f"{source} does not exist.")
-    if source.is_file():
+    if source.is_file() or _is_export(source):
         return "csv"
     table = source / "tracks.csv"
     if table.exists() and next(source.glob("logmel_*.npz"), None):
@@ -122,7 +123,21 @@ def entries(
     return found
 
 
-def _from_csv(path: Path) -> Listing[Entry]:
+def _is_export(folder: Path) -> bool:
+    """Say whether a folder is an unpacked archive of a site's approved clips.
+
+    It has a folder per genre as well, but these alone would lose artists and parts, and clips of the test
+    part would be learnt.
+    """
+    try:
+        tables.read(folder / _EXPORTED_TABLE, columns=COLUMNS, needed=("path", "genre", "part"))
+    except (tables.TableError, OSError):
+        return False
+    return True
+
+
+def _from_csv(source: Path) -> Listing[Entry]:
+    path = source / _EXPORTED_TABLE if source.is_dir() else source
     table = tables.read(path, columns=COLUMNS, needed=("path", "genre"))
     found = []
     for number, row in enumerate(table.rows, start=2):
@@ -260,9 +275,10 @@ def _from_fma(folder: Path) -> Iterator[Entry]:
     if table is None:
         raise LayoutError(f"There is no tracks.csv of the Free Music Archive in or beside {folder}.")
     sounds = {path.stem: path for path in walk(folder) if path.suffix.lower() == ".mp3"}
+    described = set()
     with table.open(newline="", encoding="utf-8-sig") as lines:
         rows = csv.reader(lines)
-        columns = {pair: place for place, pair in enumerate(zip(next(rows), next(rows), strict=True))}
+        columns = _fma_columns(table, next(rows, []), next(rows, []))
 
         def value(row: list[str], *pair: str) -> str:
             place = columns.get((pair[0], pair[1]))
@@ -270,16 +286,31 @@ def _from_fma(folder: Path) -> Iterator[Entry]:
 
         for row in rows:
             sound = sounds.get(row[0].zfill(6)) if row and row[0].isdigit() else None
+            if sound is None or sound in described:
+                continue
+            described.add(sound)
             genre = value(row, "track", "genre_top")
-            if sound and genre:
-                yield Entry(
-                    key=sound.relative_to(folder).as_posix(),
-                    genre=genre,
-                    path=sound,
-                    title=value(row, "track", "title"),
-                    artist=value(row, "artist", "name"),
-                    part=_part(value(row, "set", "split")),
-                )
+            yield Entry(
+                key=sound.relative_to(folder).as_posix(),
+                genre=genre,
+                path=sound,
+                title=value(row, "track", "title"),
+                artist=value(row, "artist", "name"),
+                part=_part(value(row, "set", "split")),
+                problem="" if genre else f"has no genre_top in {table.name}",
+            )
+    # A quote that is never closed swallows the rows behind it.
+    for sound in sounds.values():
+        if sound not in described:
+            key = sound.relative_to(folder).as_posix()
+            yield Entry(key, "", sound, problem=f"has no row in {table.name}")
+
+
+def _fma_columns(table: Path, groups: list[str], names: list[str]) -> dict[tuple[str, str], int]:
+    columns = {pair: place for place, pair in enumerate(zip(groups, names, strict=False))}
+    if ("track", "genre_top") not in columns:
+        raise LayoutError(f"{table} has no column “genre_top” below “track” in its first two lines.")
+    return columns
 
 
 def _part(word: str) -> str:

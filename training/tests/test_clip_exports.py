@@ -106,7 +106,7 @@ def test_the_archive_comes_in_again(clips: list[Clip], curator: User, client: Cl
     with default_storage.open(str(clips[0].sound.name)) as file:
         assert archive.read(f"jazz/{clips[0].pk}.wav") == file.read()
     archive.extractall(tmp_path)
-    found = layouts.entries(tmp_path / "clips.csv")
+    found = layouts.entries(tmp_path)
     kept = Listing([entry for entry in found.entries if entry.path.is_file() and not entry.problem])
     into = imports.open_dataset(name="Again", source="", licence="", trusted=True)
     report = imports.import_entries(kept, into=into)

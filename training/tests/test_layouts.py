@@ -58,10 +58,57 @@ def test_the_free_music_archive(tmp_path: Path) -> None:
             ]
         )
     assert detect(tmp_path / "fma_small") == "fma"
-    (only,) = entries(tmp_path / "fma_small").entries
-    assert (only.key, only.genre, only.artist, only.title, only.part) == (
-        *("000/000002.mp3", "Hip-Hop", "AWOL", "Food", "train"),
+    only, without = entries(tmp_path / "fma_small").entries
+    assert (only.key, only.genre, only.artist, only.title, only.part, only.problem) == (
+        *("000/000002.mp3", "Hip-Hop", "AWOL", "Food", "train", ""),
     )
+    assert (without.key, without.problem) == ("001/001005.mp3", "has no genre_top in tracks.csv")
+
+
+_FMA_HEAD = ",track,artist,track,set\n,title,name,genre_top,split\ntrack_id,,,,\n"
+
+
+def test_broken_rows_of_the_free_music_archive_are_told(tmp_path: Path) -> None:
+    for number in range(2, 7):
+        touch(tmp_path / f"000/{number:06}.mp3")
+    biography = "long " * 40_000
+    (tmp_path / "tracks.csv").write_text(
+        _FMA_HEAD
+        + f"2,{biography},A,Rock,training\n3,Short\nfour,Odd,C,Rock,test\n"
+        + '5,Good,D,Jazz,test\n6,"Open,E,Pop,test\n'
+    )
+    found = {entry.key: (entry.genre, entry.problem) for entry in entries(tmp_path).entries}
+    assert found == {
+        "000/000002.mp3": ("Rock", ""),
+        "000/000003.mp3": ("", "has no genre_top in tracks.csv"),
+        "000/000004.mp3": ("", "has no row in tracks.csv"),
+        "000/000005.mp3": ("Jazz", ""),
+        # The quote is never closed: all that follows is its title.
+        "000/000006.mp3": ("", "has no genre_top in tracks.csv"),
+    }
+
+
+@pytest.mark.parametrize(
+    "head", [",track,set\n", ",track,set,extra\n,title,split\n", ",track,set\n,title,split\n1,2,3\n"]
+)
+def test_a_free_music_archive_without_its_head_is_refused(tmp_path: Path, head: str) -> None:
+    touch(tmp_path / "000/000002.mp3")
+    (tmp_path / "tracks.csv").write_text(head)
+    with pytest.raises(LayoutError, match="no column “genre_top” below “track”"):
+        entries(tmp_path)
+
+
+def test_an_unpacked_export_is_read_by_its_table(tmp_path: Path) -> None:
+    touch(tmp_path / "jazz/a.wav")
+    (tmp_path / "clips.csv").write_text("id,path,genre,artist,part\n1,jazz/a.wav,jazz,artist 1,test\n")
+    assert detect(tmp_path) == "csv"
+    (only,) = entries(tmp_path).entries
+    assert (only.path, only.artist, only.part) == (tmp_path / "jazz/a.wav", "artist 1", "test")
+    # Somebody's own table of that name is none.
+    (tmp_path / "clips.csv").write_text("file,mood\n1,2\n")
+    assert detect(tmp_path) == "folders"
+    (only,) = entries(tmp_path).entries
+    assert (only.genre, only.artist) == ("jazz", None)
 
 
 def test_gtzan_as_published_with_the_lists_of_its_filtered_partition(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,18 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from genreweb.embedded import engines, paths
+
 _LOCK = 0x67656E7265776562
 """Any number will do, as long as every machine of the site takes the same one ("genreweb" in ASCII)."""
+
+
+def _of_this_site(command: str) -> str:
+    """Write a command as it is typed in another terminal, where this site's folder is not known."""
+    folder = paths.var_dir()
+    elsewhere = "postgres" in engines.wanted() and folder != paths.REPOSITORY / "var"
+    before = f"GENREWEB_VAR={shlex.quote(str(folder))} " if elsewhere else ""
+    return f"{before}.venv/bin/python manage.py {command}"
 
 
 class Command(BaseCommand):
@@ -36,7 +47,7 @@ class Command(BaseCommand):
                 call_command("ensure_admin", stdout=self.stderr)
         self._collect_static()
         if not get_user_model().objects.filter(is_superuser=True, is_active=True).exists():
-            self.stdout.write("There is no admin yet: .venv/bin/python manage.py createsuperuser makes one.")
+            self.stdout.write(f"There is no admin yet: {_of_this_site('createsuperuser')} makes one.")
 
     def _progress(self, sentence: str) -> None:
         # Standard output is for what the person who starts the site should still see at the end.
