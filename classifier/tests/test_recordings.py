@@ -136,7 +136,9 @@ def test_without_music_nothing_is_named() -> None:
 def test_the_head_reads_what_several_networks_give() -> None:
     """The second network's embedding speaks for metal, and only a head that reads it says so."""
     equalised = output(3.0)
-    other = PatchTags(np.zeros((1, 50)), np.full((1, 3), 9.0, np.float32), np.zeros((1, 0), np.float32))
+    other = PatchTags(
+        np.zeros((1, 50), np.float32), np.full((1, 3), 9.0, np.float32), np.zeros((1, 0), np.float32)
+    )
     equalised = replace(
         equalised,
         networks={"msd_vgg": other, **equalised.networks},
