@@ -24,6 +24,14 @@ def current_version() -> str:
     return VERSION
 
 
+def graph_of(lens: str) -> tuple[int, int]:
+    """Neighbours of a node (``m``) and candidates while building (``ef_construction``) of a lens's graph.
+
+    The blend has four times the dimensions of the others: docs/large-sites.md has figures.
+    """
+    return (24, 128) if lens == BLEND else (16, 64)
+
+
 class TrackLens(models.Model):
     """A track as one lens sees it: what neighbours are found by.
 
@@ -68,9 +76,8 @@ class TrackLens(models.Model):
                 HnswIndex(
                     OpClass(vector_column(lens), name="halfvec_l2_ops"),
                     name=f"lens_{lens}_hnsw",
-                    # The blend has four times the dimensions of the others: docs/large-sites.md has figures.
-                    m=24 if lens == BLEND else 16,
-                    ef_construction=128 if lens == BLEND else 64,
+                    m=graph_of(lens)[0],
+                    ef_construction=graph_of(lens)[1],
                     condition=Q(lens=lens, public=True),
                 )
                 for lens in SIZES

@@ -22,7 +22,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from classifier.core.lenses import BLEND
+from library.models.lenses import graph_of
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -91,6 +91,7 @@ def prepare(lens: str, version: str, size: int) -> None:
     """Make the collection of a lens if it is missing."""
     from qdrant_client import models
 
+    neighbours, candidates = graph_of(lens)
     with _engine() as client:
         if not client.collection_exists(_collection(lens, version)):
             client.create_collection(
@@ -99,10 +100,7 @@ def prepare(lens: str, version: str, size: int) -> None:
                 vectors_config=models.VectorParams(
                     size=size, distance=models.Distance.EUCLID, datatype=models.Datatype.FLOAT16
                 ),
-                # As the indexes of library/models/lenses.py.
-                hnsw_config=models.HnswConfigDiff(
-                    m=24 if lens == BLEND else 16, ef_construct=128 if lens == BLEND else 64
-                ),
+                hnsw_config=models.HnswConfigDiff(m=neighbours, ef_construct=candidates),
             )
 
 
