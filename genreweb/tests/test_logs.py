@@ -19,6 +19,7 @@ from django.urls import path
 from genreweb import celery_app, heartbeat
 from genreweb.embedded.child import _LEVEL
 from genreweb.logs import logging_settings
+from genreweb.testing import pytest_runtest_protocol
 from genreweb.tests.job_rows import wait_for
 
 log = logging.getLogger("genreweb.tests.logs")
@@ -49,7 +50,7 @@ handler500 = "django.views.defaults.server_error"
 def written() -> Iterator[Callable[[str], StringIO]]:
     """Let log lines of this test be written in one of the formats."""
     logger, streams = logging.getLogger("genreweb.tests.logs"), []
-    # A worker that Celery starts in a test leaves the root logger at ERROR.
+    # A worker that Celery starts in the test sets the root logger to ERROR.
     logger.setLevel(logging.INFO)
 
     def write(form: str) -> StringIO:
@@ -151,3 +152,16 @@ def test_tasks_carry_the_id_of_the_request_that_sent_them(
     of_request, by_itself = (line["request_id"] for line in lines if line["message"] == "a task")
     assert of_request == sent
     assert by_itself not in (sent, "-"), "an id of its own ties its lines together"
+
+
+def test_a_worker_of_celery_in_one_test_silences_no_lines_of_the_next() -> None:
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    item = pytest_runtest_protocol()
+    next(item)
+    with start_worker(celery_app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
+        pass
+    root.setLevel(logging.ERROR)
+    with pytest.raises(StopIteration):
+        item.send(None)
+    assert (root.level, root.handlers) == (level, handlers)
