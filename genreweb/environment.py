@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 import dj_database_url
@@ -44,6 +44,7 @@ _DATABASE_TIMEOUTS = {
 hours, in which all threads of the web server wait. An address may set others, as ``?connect_timeout=30``."""
 _WITHOUT_HOST = ("console", "file", "memory", "dummy")
 _HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:,]+)(?::([0-9]+))?")
 _RATE = re.compile(r"[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)")
 
 
@@ -209,7 +210,8 @@ class _Reader:
 
         def convert(value: str) -> dict[str, Any]:
             try:
-                found: dict[str, Any] = {**dj_database_url.parse(value)}
+                address, servers = _servers_of(value)
+                found: dict[str, Any] = {**dj_database_url.parse(address), **servers}
             except ValueError:
                 raise ValueError("which is no address of a database") from None
             if found["ENGINE"] != "django.db.backends.postgresql" or not found["NAME"]:
@@ -219,7 +221,9 @@ class _Reader:
             for option in ("host", "port"):
                 if option in options:
                     found[option.upper()] = options.pop(option)
-            return {**found, "OPTIONS": {**_DATABASE_TIMEOUTS, **options}}
+            # Of a server and its standbys the one that takes writes is meant.
+            several = {"target_session_attrs": "read-write"} if "," in found["HOST"] else {}
+            return {**found, "OPTIONS": {**_DATABASE_TIMEOUTS, **several, **options}}
 
         return self._read(name, nothing, convert, hint="Write postgresql://user:password@host:5432/name.")
 
@@ -288,6 +292,24 @@ def _port(parts: Any) -> int | None:
     except ValueError:
         raise ValueError("whose port is no number between 0 and 65535") from None
     return port
+
+
+def _servers_of(address: str) -> tuple[str, dict[str, str]]:
+    """Read the servers of an address that names several, as libpq's do; give the address with the first one.
+
+    >>> _servers_of("postgresql://me@db1,db2:5433/site")
+    ('postgresql://me@db1/site', {'HOST': 'db1,db2', 'PORT': '5432,5433'})
+    """
+    parts = urlsplit(address)
+    account, at, named = parts.netloc.rpartition("@")
+    if "," not in named:
+        return address, {}
+    servers = [_SERVER.fullmatch(each) for each in named.split(",")]
+    if not all(servers):
+        raise ValueError
+    hosts, ports = zip(*(each.groups(default="5432") for each in servers if each), strict=True)
+    one = parts._replace(netloc=f"{account}{at}{hosts[0]}").geturl()
+    return one, {"HOST": ",".join(unquote(host.strip("[]")) for host in hosts), "PORT": ",".join(ports)}
 
 
 def _origin(value: str) -> str:

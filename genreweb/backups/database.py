@@ -158,7 +158,10 @@ def _server() -> int:
 
 def _client(name: str, words: list[str]) -> tuple[list[str], dict[str, str]]:
     arguments, environment = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, words)
-    return [str(_tool(name)), *arguments[1:]], {**os.environ, **(environment or {})}
+    # Of the options these programs are told a few; which of several servers is meant is one more that counts.
+    meant = connection.settings_dict["OPTIONS"].get("target_session_attrs")
+    told = {"PGTARGETSESSIONATTRS": meant} if meant else {}
+    return [str(_tool(name)), *arguments[1:]], {**os.environ, **told, **(environment or {})}
 
 
 def _tool(name: str) -> Path:

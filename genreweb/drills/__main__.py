@@ -1,10 +1,11 @@
-"""``python -m genreweb.drills``: two sites of its own take uploads from several senders while their analysis
-workers are killed at random.
+"""``python -m genreweb.drills``: three sites of its own take uploads from several senders while their
+analysis workers are killed at random.
 
 The first keeps everything on one small disk. Its broker, its database and its web server are ended, and its
 disk is filled; then it is backed up while it runs, and restored in an empty folder and onto a bucket and a
 database elsewhere. The second keeps its files in a bucket that fails and hangs, its clock jumps, and a second
-host of workers joins and is killed. At the end every accepted sound must have been analysed, and none twice.
+host of workers joins and is killed. The third has a database with a standby, which takes over when the first
+server is lost. At the end every accepted sound must have been analysed, and none twice.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from genreweb.drills import clock, disk, faults, report, sites
 from genreweb.drills.crowd import Crowd, shares
 from genreweb.drills.report import Report, Row
 from genreweb.drills.second_host import SecondHost
+from genreweb.drills.standby import Pair
 from genreweb.drills.storage import Bucket
 from genreweb.trial import Site
 
@@ -33,18 +35,25 @@ _ENVIRONMENT = {
     "API_RATE_UPLOAD": "100000/min",
     "API_RATE_ANON": "100000/min",
 }
+_SITES = {
+    "folder": "that keeps its files in a folder",
+    "bucket": "that keeps its files in a bucket",
+    "standby": "whose database has a standby",
+}
 _RESERVE_MB = 150
 _SITE_BYTES, _UPLOAD_BYTES = 2**30, 2 * 2**20
 """Of the small disk: for the site itself, and for each upload."""
 
 
 def main() -> int:
-    drills = {"folder": _on_one_disk, "bucket": _with_a_bucket}
+    drills = {"folder": _on_one_disk, "bucket": _with_a_bucket, "standby": _with_a_standby}
     parser = argparse.ArgumentParser(prog="make drill", description=report.__doc__)
     parser.add_argument("--uploads", type=int, default=100, help="of all, divided among the sites")
     parser.add_argument("--seconds", type=float, default=480.0, help="when the drill gives up on a site")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--site", choices=drills, help="only the one that keeps its files there")
+    parser.add_argument(
+        "--site", choices=drills, help="only the one that keeps its files there, or whose database has one"
+    )
     asked = parser.parse_args()
     print(f"{asked.uploads} uploads, seed {asked.seed}", flush=True)
     chosen = [asked.site] if asked.site else list(drills)
@@ -55,7 +64,7 @@ def main() -> int:
         rows = drills[name](
             list(itertools.islice(sounds, number)), found, seconds=asked.seconds, seed=asked.seed
         )
-        print(f"\nThe site that keeps its files in a {name}:")
+        print(f"\nThe site {_SITES[name]}:")
         failed |= report.tell(found, rows, uploads=number)
     return failed
 
@@ -103,6 +112,16 @@ def _with_a_bucket(sounds: list[bytes], found: Report, *, seconds: float, seed: 
             found.shared = host.analysed()
             if not bucket.refused or not bucket.hung:
                 found.problems.append("no request met the fault of the storage")
+            return sites.tracks_of(site.environment)
+
+
+def _with_a_standby(sounds: list[bytes], found: Report, *, seconds: float, seed: int) -> list[Row]:
+    with contextlib.ExitStack() as stack:
+        pair = stack.enter_context(Pair())
+        own = {"DATABASE_URL": pair.address, "SECRET_KEY": secrets.token_urlsafe(50)}
+        site = stack.enter_context(Site(**_ENVIRONMENT, **own, ALLOWED_HOSTS="127.0.0.1"))
+        with _its_log(site, found):
+            Crowd(site, found, deadline=time.monotonic() + seconds, seed=seed).run(sounds, [pair.fault()])
             return sites.tracks_of(site.environment)
 
 

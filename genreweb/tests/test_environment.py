@@ -206,3 +206,36 @@ def test_a_folder_of_sockets_is_the_host_for_every_program() -> None:
     assert read["OPTIONS"]["application_name"] == "a"
     command, _environment = DatabaseClient.settings_to_cmd_args_env(read, [])
     assert command[:7] == ["psql", "-U", "genreweb", "-h", "/srv/run", "-p", "5433"]
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [
+        ("postgresql://me:p%40@db1,db2:5433/site", "db1,db2", "5432,5433"),
+        ("postgresql://me@[::1]:1,[2001:db8::2]/site", "::1,2001:db8::2", "1,5432"),
+        ("postgresql://me@%2Fsrv%2Fa,%2Fsrv%2Fb/site", "/srv/a,/srv/b", "5432,5432"),
+        ("postgresql://me@/site?host=/srv/a,/srv/b&port=1,2", "/srv/a,/srv/b", "1,2"),
+    ],
+)
+def test_of_a_server_and_its_standbys_the_one_that_takes_writes_is_meant(
+    address: str, host: str, port: str
+) -> None:
+    read = Environment({"DATABASE_URL": address}).database("DATABASE_URL")
+    assert (read["HOST"], read["PORT"], read["NAME"], read["USER"]) == (host, port, "site", "me")
+    assert read["OPTIONS"]["target_session_attrs"] == "read-write"
+    known = DatabaseWrapper({**connections["default"].settings_dict, **read}).get_connection_params()
+    assert psycopg.conninfo.make_conninfo(**{k: v for k, v in known.items() if k in ("host", "port")})
+    own = Environment({"DATABASE_URL": f"{address}{'&' if '?' in address else '?'}target_session_attrs=any"})
+    assert own.database("DATABASE_URL")["OPTIONS"]["target_session_attrs"] == "any"
+
+
+def test_one_server_is_asked_for_no_more_than_an_answer() -> None:
+    read = Environment({"DATABASE_URL": "postgresql://me@db/site"}).database("DATABASE_URL")
+    assert "target_session_attrs" not in read["OPTIONS"]
+
+
+@pytest.mark.parametrize("servers", ["a,", ",b", "a:x,b", "a,b:1:2", "[::1,b", "a,,b"])
+def test_servers_that_are_none_are_a_fault(servers: str) -> None:
+    env = Environment({"DATABASE_URL": f"postgresql://me@{servers}/site"})
+    assert env.database("DATABASE_URL")["ENGINE"] == "django.db.backends.dummy"
+    assert "no address of a database" in env.faults["DATABASE_URL"].sentence
