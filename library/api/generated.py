@@ -20,7 +20,7 @@ from library.api.access import readable_tracks
 from library.api.serializers import TrackSummarySerializer
 from library.models import Track
 from library.services import generating, paths
-from library.services.similar import Conditions
+from library.services.candidates import Conditions
 
 
 class GenerateSerializer(serializers.Serializer[Any]):

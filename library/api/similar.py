@@ -21,9 +21,10 @@ from library.api.classify import caller_of
 from library.api.serializers import TrackSummarySerializer
 from library.api.thumbs import word_of
 from library.models import Track
+from library.services.candidates import Conditions
 from library.services.generating import MOST_SEEDS
 from library.services.lens_queries import LensQuery, query_of
-from library.services.similar import MOST, Conditions, similar
+from library.services.similar import MOST, similar
 from library.services.sound_queries import query_of_sound
 
 _LENSES = (

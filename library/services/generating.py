@@ -13,8 +13,9 @@ from classifier.core.lenses import BLEND, VERSION
 from library.errors import PlaylistError
 from library.models import Track, TrackLens, strength_column
 from library.moods import tracks_for
+from library.services.candidates import ANY, Conditions, Viewer
 from library.services.lens_queries import query_of
-from library.services.similar import ANY, Conditions, Viewer, artist_of, similar
+from library.services.similar import artist_of, similar
 
 MOST, DEFAULT_LENGTH = 50, 20
 MOST_SEEDS: Final = 20

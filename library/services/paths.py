@@ -15,8 +15,9 @@ from classifier.core.lenses import BLEND, HARMONY, SOUND, VERSION
 from classifier.core.routes import shortest, waypoints
 from library.errors import PlaylistError
 from library.models import Analysis, Track, TrackLens
+from library.services.candidates import Candidate, Viewer
 from library.services.lens_queries import COPY_WITHIN, LensQuery, query_of
-from library.services.similar import Candidate, Viewer, nearest
+from library.services.similar import nearest
 
 LEAST, MOST, DEFAULT_LENGTH = 3, 50, 10
 _MOST_WAYPOINTS: Final = 6

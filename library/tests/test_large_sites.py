@@ -25,9 +25,10 @@ from genreweb.keyset import following
 from genreweb.prepared_queries import PreparedQueries
 from library.models import Analysis, NotableTag, Track, TrackLens, TrackQuerySet
 from library.services import large_indexes, seeding
+from library.services.candidates import Conditions
 from library.services.lens_queries import query_of
 from library.services.seeding import Plan
-from library.services.similar import Conditions, similar
+from library.services.similar import similar
 from library.tests.conftest import Api
 
 pytestmark = pytest.mark.django_db

@@ -17,7 +17,7 @@ from genreweb.accounts.models import User
 from library.errors import PlaylistError
 from library.models import Analysis, Playlist, Track, TrackLens
 from library.services import generating, paths, playlists
-from library.services.similar import Conditions
+from library.services.candidates import Conditions
 from library.tests.conftest import Matrix
 
 pytestmark = pytest.mark.django_db

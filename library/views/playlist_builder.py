@@ -26,7 +26,7 @@ from classifier.tag_words import named
 from library.errors import PlaylistError
 from library.models import Track, holding
 from library.services import generating, paths
-from library.services.similar import Conditions
+from library.services.candidates import Conditions
 from library.views.requests import tracks_named
 
 LENGTHS: Final = (5, 10, 20, 30, 50)
