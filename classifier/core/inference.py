@@ -25,9 +25,9 @@ from classifier.core.ensemble import Ensemble
 from classifier.core.outputs import NetworkOutput, Runner, pool
 from classifier.core.patches import Patches, PatchParams
 from classifier.core.prediction import Prediction, Segment, TrackTags
-from classifier.core.recordings import tag_equalised
+from classifier.core.recordings import tag_equalised, tag_equalised_spectrogram
 from classifier.core.tagger import Tagger, TagOutput
-from classifier.core.tagger_input import CutPatches
+from classifier.core.tagger_input import patches_of_spectrogram
 
 __all__ = ["Classifier", "Prediction", "ReleaseError", "Segment", "read_metadata", "segment_bounds"]
 
@@ -106,9 +106,20 @@ class Classifier:
             return replace(found, equalised=tag_equalised(self._tagger, samples))
         return found
 
-    def tag_patches(self, cut: CutPatches) -> TagOutput | None:
-        """Tag patches that are already cut; None where the version does not use the tagger."""
-        return None if self._tagger is None else self._tagger.tag_patches(cut)
+    def tag_spectrogram(self, log_mel: FloatArray) -> TagOutput | None:
+        """Tag a track as `tag` does of which only its spectrogram was kept.
+
+        Parameters
+        ----------
+        log_mel
+            (n_frames, N_MELS) as for `classifier.core.tagger_input.patches_of_spectrogram`.
+        """
+        if self._tagger is None or self.ensemble is None:
+            return None
+        found = self._tagger.tag_patches(patches_of_spectrogram(log_mel))
+        if self.ensemble.is_recording(found):
+            return replace(found, equalised=tag_equalised_spectrogram(self._tagger, log_mel))
+        return found
 
     def predict(
         self,

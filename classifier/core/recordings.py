@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from classifier.core.equalisation import equalise
 from classifier.core.tagger import Tagger, TagOutput
-from classifier.core.tagger_input import MOST_PATCHES, PATCH_FRAMES, at_common_level, patches_of
+from classifier.core.tagger_input import (
+    HOP_LENGTH,
+    MOST_PATCHES,
+    PATCH_FRAMES,
+    SAMPLE_RATE,
+    CutPatches,
+    at_common_level,
+    patches_of,
+    patches_of_spectrogram,
+)
 from classifier.core.verdict import TaggerHead, head_probabilities, mean_over_patches
 
 FloatArray = NDArray[np.float32]
@@ -113,15 +122,31 @@ def tag_equalised(
     most
         Largest number of patches; one alone lies in the middle.
     """
-    longest = int(SECONDS * sample_rate)
-    begin = max(0, (samples.size - longest) // 2)
-    cut = patches_of(
-        samples[begin : begin + longest],
-        sample_rate=sample_rate,
-        most=most,
-        step=STEP_FRAMES if most > 1 else PATCH_FRAMES,
-        treble=True,
+    step = STEP_FRAMES if most > 1 else PATCH_FRAMES
+    middle = _middle(samples, int(SECONDS * sample_rate))
+    return _tag_equalised(
+        tagger, patches_of(middle, sample_rate=sample_rate, most=most, step=step, treble=True)
     )
+
+
+def tag_equalised_spectrogram(tagger: Tagger, log_mel: FloatArray) -> TagOutput:
+    """Tag a recording as `tag_equalised` does of which only its spectrogram was kept.
+
+    Parameters
+    ----------
+    log_mel
+        (n_frames, N_MELS) as for `classifier.core.tagger_input.patches_of_spectrogram`.
+    """
+    middle = _middle(log_mel, int(SECONDS * SAMPLE_RATE / HOP_LENGTH))
+    return _tag_equalised(tagger, patches_of_spectrogram(middle, step=STEP_FRAMES, treble=True))
+
+
+def _middle(values: FloatArray, longest: int) -> FloatArray:
+    begin = max(0, (len(values) - longest) // 2)
+    return values[begin : begin + longest]
+
+
+def _tag_equalised(tagger: Tagger, cut: CutPatches) -> TagOutput:
     equalised = tagger.tag_patches(replace(cut, log_mel=equalise(cut.log_mel)), networks=NETWORKS)
     if _AT_COMMON_LEVEL not in equalised.networks:  # installed before recordings were given to it
         return equalised

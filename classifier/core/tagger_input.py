@@ -87,7 +87,9 @@ def patches_of(
     return CutPatches(log_mel=log_mel, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
 
 
-def patches_of_spectrogram(log_mel: FloatArray, *, most: int = MOST_PATCHES) -> CutPatches:
+def patches_of_spectrogram(
+    log_mel: FloatArray, *, most: int = MOST_PATCHES, step: int = PATCH_FRAMES, treble: bool = False
+) -> CutPatches:
     """Cut the patches of a track of which only its spectrogram was kept.
 
     Their level is that of the mel bands, which is comparable within the track only.
@@ -107,10 +109,11 @@ def patches_of_spectrogram(log_mel: FloatArray, *, most: int = MOST_PATCHES) -> 
         raise ValueError(f"expected (n_frames, {N_MELS}), got {log_mel.shape}")
     if len(log_mel) < PATCH_FRAMES:
         log_mel = np.tile(log_mel, (-(-PATCH_FRAMES // len(log_mel)), 1))
-    first_frames = patch_starts(len(log_mel), most=most)
+    first_frames = patch_starts(len(log_mel), most=most, step=step)
     cut = np.stack([log_mel[frame : frame + PATCH_FRAMES] for frame in first_frames]).astype(np.float32)
     level = np.sqrt(np.expm1(cut * np.float32(math.log(10))).mean(axis=(1, 2)))
-    cut[:, :, EMPTIED_FROM_BAND:] = 0
+    if not treble:
+        cut[:, :, EMPTIED_FROM_BAND:] = 0
     return CutPatches(log_mel=cut, start=first_frames * HOP_LENGTH / SAMPLE_RATE, level=level)
 
 

@@ -19,6 +19,7 @@ from classifier.core.audio import decode
 from classifier.core.dataset import DatasetError
 from classifier.core.ensemble import entry_for
 from classifier.core.inference import Classifier, Prediction
+from classifier.core.recordings import recording_row, tag_equalised, tag_equalised_spectrogram
 from classifier.core.tagger import Tagger, TaggerError
 from classifier.core.tagger_input import N_MELS, patches_of_spectrogram
 from classifier.core.verdict import DEFAULT_PARAMS
@@ -269,6 +270,19 @@ def test_a_kept_spectrogram_is_tagged_as_its_sound(installed: Tagger) -> None:
         np.testing.assert_allclose(kept.networks[name].logits, patches.logits, atol=2e-2)
     # Bands hold less than the whole, alike in every patch.
     np.testing.assert_allclose(kept.level / kept.level.max(), whole.level / whole.level.max(), atol=0.15)
+
+
+@pytest.mark.slow
+def test_a_kept_spectrogram_goes_the_way_of_recordings_as_its_sound_does(installed: Tagger) -> None:
+    import librosa
+
+    samples = sounds.tune(9.0, rate=16_000)
+    power = librosa.feature.melspectrogram(y=samples, sr=16_000, n_fft=512, hop_length=256, n_mels=N_MELS)
+    kept = tag_equalised_spectrogram(installed, np.log10(1 + 10_000 * power).T.astype(np.float32))
+    whole = tag_equalised(installed, samples, sample_rate=16_000)
+    np.testing.assert_allclose(kept.start, whole.start)
+    assert len(kept.start) > 9, "every half second, not side by side"
+    np.testing.assert_allclose(recording_row(kept), recording_row(whole), atol=5e-2)
 
 
 def test_a_short_spectrogram_is_repeated_and_a_strange_one_refused() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from classifier.core.dataset import DatasetError
 from classifier.core.inference import Classifier, Prediction
-from classifier.core.tagger_input import N_MELS, patches_of_spectrogram
+from classifier.core.tagger_input import N_MELS
 from classifier.fitting.evaluation.outside.figures import Answers, BoolArray, mean, range_without_each, share
 
 FILE: Final = "logmel_dev.npz"
@@ -103,7 +103,7 @@ def measure(classifier: Classifier, folder: Path, on_progress: Callable[[int, in
         own = classifier.predict_stored(songs.db(row))
         if own is None:
             raise DatasetError(f"{classifier.name} needs the sound itself, and only spectrograms were kept.")
-        tagged = classifier.tag_patches(patches_of_spectrogram(songs.log_mel(row)))
+        tagged = classifier.tag_spectrogram(songs.log_mel(row))
         together = own if tagged is None else classifier.predict_stored(songs.db(row), tagged=tagged)
         alone.append(own)
         joined.append(together or own)
