@@ -5,6 +5,7 @@ import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microp
 import { player } from "./player.js";
 import { clock } from "./player/clock.js";
 import { Spectrum } from "./player/spectrum.js";
+import { letSleep, stayAwake } from "./wake_lock.js";
 import { Wave } from "./wave.js";
 
 const QUIET = -45;
@@ -100,6 +101,7 @@ async function start() {
   since = performance.now();
   audibleAt = since;
   become("recording");
+  stayAwake();
   spectrum.connect(microphone.analyser);
   frame = requestAnimationFrame(draw);
 }
@@ -124,6 +126,7 @@ function stop() {
   if (state !== "recording" && state !== "paused") return;
   length = elapsed();
   become("idle");
+  letSleep();
   clarity?.end();
   cancelAnimationFrame(frame);
   if (media.state !== "inactive") media.stop();
