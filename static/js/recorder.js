@@ -13,6 +13,9 @@ const LOUD = -0.5;
 // Seconds of silence before a hint is shown.
 const PATIENCE = 3;
 const BIT_RATE = 160_000;
+// Milliseconds of a chunk, and how many of them are a piece: little is lost if the recorder or the page fails.
+const CHUNK = 1000;
+const PIECE = 5;
 
 const element = (id) => document.getElementById(id);
 const recorder = element("recorder");
@@ -31,6 +34,7 @@ let reportedAt = 0;
 let config = null;
 let text = null;
 let keep = null;
+let keepPiece = null;
 let clarity = null;
 let soFar = null;
 
@@ -84,7 +88,12 @@ async function start() {
   soFar = [() => new Blob(chunks, { type: media.mimeType.split(";")[0] || "audio/webm" }), ending];
   if (element("clarity-on")?.checked) clarity?.begin();
   else clarity?.end();
-  media.addEventListener("dataavailable", (event) => event.data.size && chunks.push(event.data));
+  media.addEventListener("dataavailable", (event) => {
+    if (event.data.size) chunks.push(event.data);
+    if (!event.data.size || chunks.length % PIECE || !isRecording()) return;
+    const type = media.mimeType.split(";")[0] || "audio/webm";
+    keepPiece?.({ blob: new Blob(chunks.slice(-PIECE), { type }), seconds: elapsed(), ending, started });
+  });
   media.addEventListener("stop", () => finish(chunks, ending, started));
   media.addEventListener("error", () => {
     complain("broken");
@@ -96,8 +105,7 @@ async function start() {
   });
   length = 0;
   wave.clear();
-  // In chunks, so that little is lost if the recorder fails.
-  media.start(1000);
+  media.start(CHUNK);
   since = performance.now();
   audibleAt = since;
   become("recording");
@@ -191,11 +199,13 @@ export function isRecording() {
   return state === "recording" || state === "paused";
 }
 
-// `keeper` is called with each recording as {blob, seconds, ending, started}.
-export function startRecorder(settings, keeper) {
+// `keeper` is called with each recording as {blob, seconds, ending, started}; `keeperOfPieces`, while it is made, with
+// each new piece of it and the seconds so far.
+export function startRecorder(settings, keeper, keeperOfPieces = null) {
   config = settings;
   text = settings.text;
   keep = keeper;
+  keepPiece = keeperOfPieces;
   if (config.clarityUrl) clarity = new Clarity(config, (words) => (element("clarity").textContent = words));
   element("start").addEventListener("click", start);
   element("pause").addEventListener("click", pause);

@@ -1,6 +1,6 @@
 // The list of takes: listen, save, send, delete. Each is kept in this browser until it is sent or deleted.
 
-import { forgetTake, keepTake, keptTakes } from "./kept_takes.js";
+import { forgetTake, keepTake, keptTakes, recoverTakes } from "./kept_takes.js";
 import { player } from "./player.js";
 import { clock } from "./player/clock.js";
 import { Refusal, refusalOf, send } from "./sending.js";
@@ -27,7 +27,9 @@ export function unkept() {
 // Shows what was recorded here before and not sent.
 export async function showKept(config) {
   let found = [];
+  let recovered = [];
   try {
+    recovered = await recoverTakes(config.owner, config.minSeconds).catch(() => []);
     found = await keptTakes(config.owner);
   } catch {
     // Private windows may refuse.
@@ -35,11 +37,12 @@ export async function showKept(config) {
   const shown = new Set([...takes].map((take) => take.id));
   for (const kept of found) if (!shown.has(kept.id)) new Take({ ...kept, config, kept: true });
   list.ariaBusy = "false";
+  if (recovered.length) toast(config.text.recovered);
 }
 
-// Without a secure context, where there is no microphone either, there is no crypto.randomUUID.
-function newId() {
-  return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+// Of the next take.
+export function nextNumber() {
+  return count + 1;
 }
 
 function fill(text, values) {
@@ -73,7 +76,7 @@ function tell() {
 }
 
 export class Take {
-  constructor({ id = newId(), blob, seconds, ending, started, number = count + 1, config, kept = false }) {
+  constructor({ id, blob, seconds, ending, started, number, config, kept = false }) {
     count = Math.max(count, number);
     Object.assign(this, { id, blob, seconds, ending, started, number, config, kept });
     this.answer = null;
@@ -95,7 +98,7 @@ export class Take {
     this.part("delete").addEventListener("click", () => this.delete());
     this.show();
     if (kept) tell();
-    else this.keep();
+    else this.keeping = this.keep();
   }
 
   async keep() {
