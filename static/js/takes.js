@@ -93,6 +93,9 @@ export class Take {
     const play = this.part("take-play");
     Object.assign(play.dataset, { play: this.url, title: this.name, duration: String(seconds) });
     play.setAttribute("aria-label", this.name);
+    this.part("name").id = `take-${id}`;
+    this.part("bar").setAttribute("aria-labelledby", `take-${id}`);
+    for (const name of ["send", "save", "delete"]) this.part(name).setAttribute("aria-describedby", `take-${id}`);
     this.part("send").addEventListener("click", () => this.send());
     this.part("save").addEventListener("click", () => this.save());
     this.part("delete").addEventListener("click", () => this.delete());
@@ -173,17 +176,21 @@ export class Take {
       if (!(error instanceof Refusal)) throw error;
       this.busy(false);
       bar.hidden = true;
+      if (document.activeElement === document.body) this.part("send").focus();
       return this.refuse(error.message);
     }
     bar.hidden = true;
     this.busy(false);
+    const open = this.part("open");
+    open.href = this.answer.url;
+    open.hidden = false;
+    const focused = this.row.contains(document.activeElement) || document.activeElement === document.body;
+    this.part("send").hidden = true;
     // Leaving the page sooner would leave the take behind.
     await this.forget();
     if (!unsent()) return location.assign(this.answer.url);
     // Others wait to be sent.
-    this.part("send").hidden = true;
-    this.part("open").href = this.answer.url;
-    this.part("open").hidden = false;
+    if (focused) open.focus();
     toast(this.config.text.sent, "good");
     return undefined;
   }
@@ -195,6 +202,8 @@ export class Take {
   delete() {
     if (player.holds(this.url)) player.stop();
     const next = this.row.nextSibling;
+    const near = this.row.nextElementSibling ?? this.row.previousElementSibling;
+    (near?.querySelector("[data-delete]") ?? document.getElementById("start")).focus();
     this.row.remove();
     takes.delete(this);
     this.forget();
