@@ -114,6 +114,7 @@ def test_a_take_of_a_page_that_was_closed_in_the_middle_comes_back(person: OpenP
     expect(takes(other)).to_have_count(1)
     kept = takes(other).locator("[data-length]")
     expect(kept).to_have_text(re.compile(r"^0:(0[5-9]|[1-5]\d)$"))
+    expect(takes(other)).to_contain_text("longer takes are right more often")
     seconds = int(kept.inner_text().split(":")[1])
     # It is a take like any other: still there after the next visit, and gone when it is sent.
     other.goto("/record/")
@@ -205,6 +206,7 @@ def test_nothing_of_a_take_lies_under_its_buttons(person: OpenPage, width: int) 
     start(page)
     stop(page, after=r"^0:[1-5]\d$")
     take = takes(page)
+    expect(take.get_by_text("longer takes are right more often")).to_be_hidden()
     # In one go: the page may be scrolling.
     assert take.evaluate("""row => {
       const facts = row.querySelector(".track-row-name").getBoundingClientRect();

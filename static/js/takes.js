@@ -10,6 +10,8 @@ import { toWav } from "./wav.js";
 const section = document.getElementById("takes");
 const list = document.getElementById("take-list");
 const template = document.getElementById("take-row");
+// Seconds under which verdicts on recordings are right less often (docs/experiments.md).
+const SHORT = 10;
 const language = document.documentElement.lang;
 
 const takes = new Set();
@@ -86,6 +88,7 @@ export class Take {
     this.url = URL.createObjectURL(blob);
     this.part("name").textContent = this.name;
     this.part("length").textContent = clock(seconds);
+    this.part("short").hidden = seconds >= SHORT;
     this.part("size").textContent = bytes(blob.size);
     const moment = this.part("moment");
     moment.dateTime = started.toISOString();
