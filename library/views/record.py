@@ -45,6 +45,10 @@ def record_settings() -> dict[str, Any]:
             ),
             "unplugged": _("The microphone went away. What was recorded so far is kept as a take."),
             "broken": _("The recording stopped unexpectedly. What was recorded so far is kept as a take."),
+            "recovered": _(
+                "A recording was interrupted when its page closed. What was recorded until then is kept as "
+                "a take."
+            ),
             "asking": _("Your browser asks whether this site may use the microphone: allow it."),
             "idle": _("Press the button to start."),
             "recording": _("Recording"),

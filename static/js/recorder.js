@@ -5,6 +5,7 @@ import { MicrophoneError, openMicrophone, recordingType, whyNot } from "./microp
 import { player } from "./player.js";
 import { clock } from "./player/clock.js";
 import { Spectrum } from "./player/spectrum.js";
+import { letSleep, stayAwake } from "./wake_lock.js";
 import { Wave } from "./wave.js";
 
 const QUIET = -45;
@@ -12,6 +13,9 @@ const LOUD = -0.5;
 // Seconds of silence before a hint is shown.
 const PATIENCE = 3;
 const BIT_RATE = 160_000;
+// Milliseconds of a chunk, and how many of them are a piece: little is lost if the recorder or the page fails.
+const CHUNK = 1000;
+const PIECE = 5;
 
 const element = (id) => document.getElementById(id);
 const recorder = element("recorder");
@@ -30,6 +34,7 @@ let reportedAt = 0;
 let config = null;
 let text = null;
 let keep = null;
+let keepPiece = null;
 let clarity = null;
 let soFar = null;
 
@@ -43,6 +48,7 @@ function say(words) {
 
 function complain(code) {
   const box = element("trouble");
+  box.dataset.code = code ?? "";
   box.querySelector("[data-text]").textContent = code ? text[code] : "";
   box.hidden = !code;
 }
@@ -51,14 +57,19 @@ function become(next) {
   state = next;
   recorder.dataset.state = next;
   const on = next === "recording" || next === "paused";
-  const focused = recorder.contains(document.activeElement);
+  // Asked now: an element that is hidden loses the focus.
+  const focused = document.activeElement;
   element("start").hidden = on;
   element("stop").hidden = !on;
   element("pause").hidden = next !== "recording";
   element("resume").hidden = next !== "paused";
-  element("start").disabled = next === "asking";
+  // Not disabled: the focus would be lost, and with it the keyboard's way to the next button.
+  element("start").ariaDisabled = String(next === "asking");
   element("device").disabled = on;
-  if (focused && document.activeElement.hidden !== false) element(on ? "stop" : "start").focus();
+  if (focused?.hidden && recorder.contains(focused)) {
+    const after = { pause: "resume", resume: "pause" }[focused.id];
+    element(on ? (after ?? "stop") : "start").focus();
+  }
   say({ idle: text.idle, asking: text.asking, recording: text.recording, paused: text.paused }[next]);
 }
 
@@ -76,32 +87,51 @@ async function start() {
     return;
   }
   offer();
-  const [type, ending] = recordingType();
-  const chunks = [];
-  const started = new Date();
-  media = new MediaRecorder(microphone.stream, { ...(type && { mimeType: type }), audioBitsPerSecond: BIT_RATE });
-  soFar = [() => new Blob(chunks, { type: media.mimeType.split(";")[0] || "audio/webm" }), ending];
+  try {
+    record(microphone);
+  } catch (error) {
+    microphone.close();
+    microphone = null;
+    become("idle");
+    if (!(error instanceof DOMException)) throw error;
+    complain(error.name === "NotSupportedError" ? "unsupported" : "occupied");
+    return;
+  }
   if (element("clarity-on")?.checked) clarity?.begin();
   else clarity?.end();
-  media.addEventListener("dataavailable", (event) => event.data.size && chunks.push(event.data));
-  media.addEventListener("stop", () => finish(chunks, ending, started));
-  media.addEventListener("error", () => {
-    complain("broken");
-    stop();
-  });
-  microphone.track.addEventListener("ended", () => {
-    if (state !== "idle") complain("unplugged");
-    stop();
-  });
   length = 0;
   wave.clear();
-  // In chunks, so that little is lost if the recorder fails.
-  media.start(1000);
   since = performance.now();
   audibleAt = since;
   become("recording");
+  stayAwake();
   spectrum.connect(microphone.analyser);
   frame = requestAnimationFrame(draw);
+}
+
+function record({ stream, track }) {
+  const [type, ending] = recordingType();
+  const chunks = [];
+  const started = new Date();
+  const recording = new MediaRecorder(stream, { ...(type && { mimeType: type }), audioBitsPerSecond: BIT_RATE });
+  const blobOf = (parts) => new Blob(parts, { type: recording.mimeType.split(";")[0] || "audio/webm" });
+  recording.addEventListener("dataavailable", (event) => {
+    if (event.data.size) chunks.push(event.data);
+    if (!event.data.size || chunks.length % PIECE || !isRecording()) return;
+    keepPiece?.({ blob: blobOf(chunks.slice(-PIECE)), seconds: elapsed(), ending, started });
+  });
+  recording.addEventListener("stop", () => finish({ blob: blobOf(chunks), ending, started, track }));
+  recording.addEventListener("error", () => {
+    complain("broken");
+    stop();
+  });
+  track.addEventListener("ended", () => {
+    if (isRecording()) complain("unplugged");
+    stop();
+  });
+  recording.start(CHUNK);
+  media = recording;
+  soFar = [() => blobOf(chunks), ending];
 }
 
 function pause() {
@@ -124,6 +154,7 @@ function stop() {
   if (state !== "recording" && state !== "paused") return;
   length = elapsed();
   become("idle");
+  letSleep();
   clarity?.end();
   cancelAnimationFrame(frame);
   if (media.state !== "inactive") media.stop();
@@ -133,15 +164,15 @@ function stop() {
   meter(-60);
 }
 
-function finish(chunks, ending, started) {
-  // Safari and others may end a recording by themselves.
+function finish({ blob, ending, started, track }) {
+  // Browsers end a recording by themselves when the microphone is gone, and for reasons of their own.
+  if (isRecording()) complain(track.readyState === "ended" ? "unplugged" : "broken");
   stop();
   element("time").textContent = clock(0);
-  if (length < config.minSeconds || !chunks.length) {
+  if (length < config.minSeconds || !blob.size) {
     complain("too_short");
     return;
   }
-  const blob = new Blob(chunks, { type: media.mimeType.split(";")[0] || "audio/webm" });
   keep({ blob, seconds: length, ending, started });
 }
 
@@ -188,11 +219,13 @@ export function isRecording() {
   return state === "recording" || state === "paused";
 }
 
-// `keeper` is called with each recording as {blob, seconds, ending, started}.
-export function startRecorder(settings, keeper) {
+// `keeper` is called with each recording as {blob, seconds, ending, started}; `keeperOfPieces`, while it is made, with
+// each new piece of it and the seconds so far.
+export function startRecorder(settings, keeper, keeperOfPieces = null) {
   config = settings;
   text = settings.text;
   keep = keeper;
+  keepPiece = keeperOfPieces;
   if (config.clarityUrl) clarity = new Clarity(config, (words) => (element("clarity").textContent = words));
   element("start").addEventListener("click", start);
   element("pause").addEventListener("click", pause);
@@ -220,8 +253,12 @@ function look() {
   }
   navigator.permissions?.query({ name: "microphone" }).then(
     (permission) => {
-      const tell = () => complain(permission.state === "denied" ? "denied" : null);
-      if (permission.state === "denied") tell();
+      // What else is said must stay, whatever becomes of the permission.
+      const tell = () => {
+        if (permission.state === "denied") complain("denied");
+        else if (element("trouble").dataset.code === "denied") complain(null);
+      };
+      tell();
       permission.addEventListener("change", tell);
     },
     // Firefox before 131 does not know that permission by name.

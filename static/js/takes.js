@@ -1,6 +1,6 @@
 // The list of takes: listen, save, send, delete. Each is kept in this browser until it is sent or deleted.
 
-import { forgetTake, keepTake, keptTakes } from "./kept_takes.js";
+import { forgetTake, keepTake, keptTakes, recoverTakes } from "./kept_takes.js";
 import { player } from "./player.js";
 import { clock } from "./player/clock.js";
 import { Refusal, refusalOf, send } from "./sending.js";
@@ -10,6 +10,8 @@ import { toWav } from "./wav.js";
 const section = document.getElementById("takes");
 const list = document.getElementById("take-list");
 const template = document.getElementById("take-row");
+// Seconds under which verdicts on recordings are right less often (docs/experiments.md).
+const SHORT = 10;
 const language = document.documentElement.lang;
 
 const takes = new Set();
@@ -27,7 +29,9 @@ export function unkept() {
 // Shows what was recorded here before and not sent.
 export async function showKept(config) {
   let found = [];
+  let recovered = [];
   try {
+    recovered = await recoverTakes(config.owner, config.minSeconds).catch(() => []);
     found = await keptTakes(config.owner);
   } catch {
     // Private windows may refuse.
@@ -35,11 +39,12 @@ export async function showKept(config) {
   const shown = new Set([...takes].map((take) => take.id));
   for (const kept of found) if (!shown.has(kept.id)) new Take({ ...kept, config, kept: true });
   list.ariaBusy = "false";
+  if (recovered.length) toast(config.text.recovered);
 }
 
-// Without a secure context, where there is no microphone either, there is no crypto.randomUUID.
-function newId() {
-  return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+// Of the next take.
+export function nextNumber() {
+  return count + 1;
 }
 
 function fill(text, values) {
@@ -73,7 +78,7 @@ function tell() {
 }
 
 export class Take {
-  constructor({ id = newId(), blob, seconds, ending, started, number = count + 1, config, kept = false }) {
+  constructor({ id, blob, seconds, ending, started, number, config, kept = false }) {
     count = Math.max(count, number);
     Object.assign(this, { id, blob, seconds, ending, started, number, config, kept });
     this.answer = null;
@@ -83,6 +88,7 @@ export class Take {
     this.url = URL.createObjectURL(blob);
     this.part("name").textContent = this.name;
     this.part("length").textContent = clock(seconds);
+    this.part("short").hidden = seconds >= SHORT;
     this.part("size").textContent = bytes(blob.size);
     const moment = this.part("moment");
     moment.dateTime = started.toISOString();
@@ -90,12 +96,15 @@ export class Take {
     const play = this.part("take-play");
     Object.assign(play.dataset, { play: this.url, title: this.name, duration: String(seconds) });
     play.setAttribute("aria-label", this.name);
+    this.part("name").id = `take-${id}`;
+    this.part("bar").setAttribute("aria-labelledby", `take-${id}`);
+    for (const name of ["send", "save", "delete"]) this.part(name).setAttribute("aria-describedby", `take-${id}`);
     this.part("send").addEventListener("click", () => this.send());
     this.part("save").addEventListener("click", () => this.save());
     this.part("delete").addEventListener("click", () => this.delete());
     this.show();
     if (kept) tell();
-    else this.keep();
+    else this.keeping = this.keep();
   }
 
   async keep() {
@@ -170,17 +179,21 @@ export class Take {
       if (!(error instanceof Refusal)) throw error;
       this.busy(false);
       bar.hidden = true;
+      if (document.activeElement === document.body) this.part("send").focus();
       return this.refuse(error.message);
     }
     bar.hidden = true;
     this.busy(false);
+    const open = this.part("open");
+    open.href = this.answer.url;
+    open.hidden = false;
+    const focused = this.row.contains(document.activeElement) || document.activeElement === document.body;
+    this.part("send").hidden = true;
     // Leaving the page sooner would leave the take behind.
     await this.forget();
     if (!unsent()) return location.assign(this.answer.url);
     // Others wait to be sent.
-    this.part("send").hidden = true;
-    this.part("open").href = this.answer.url;
-    this.part("open").hidden = false;
+    if (focused) open.focus();
     toast(this.config.text.sent, "good");
     return undefined;
   }
@@ -192,6 +205,8 @@ export class Take {
   delete() {
     if (player.holds(this.url)) player.stop();
     const next = this.row.nextSibling;
+    const near = this.row.nextElementSibling ?? this.row.previousElementSibling;
+    (near?.querySelector("[data-delete]") ?? document.getElementById("start")).focus();
     this.row.remove();
     takes.delete(this);
     this.forget();
