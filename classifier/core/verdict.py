@@ -63,7 +63,7 @@ _ADDED_NETWORK: Final = 0.1
 _ADDED_HEAD: Final = 0.7
 """Exponents for a label that a site has added, against all others together. The network was fitted on songs
 from before 2001: it takes what is new about a song's sound for a sign of the added genre. These numbers and
-those that follow were chosen on eighteen genres taught anew, held out by artist."""
+those that follow were chosen on genres taught anew, held out by artist."""
 _ADDED_ODDS: Final = 0.45
 """Strength of the strongest tag of the other labels at which it counts neither for nor against an added one:
 less loses songs of the new genre, more gives it songs of the others."""
