@@ -108,11 +108,12 @@ def test_where_they_clearly_outweigh_the_strongest_is_named() -> None:
 
 def test_a_genre_of_the_site_that_has_a_styles_name_takes_its_tags() -> None:
     labels = (*GENRES, "folk")
-    verdict = join(leaning("rock", 0.1, labels), tags(folk=0.6))
+    strong = join(leaning("rock", 0.1, labels), tags(folk=0.6))
+    weak = join(leaning("rock", 0.1, labels), tags(folk=0.01))
 
-    assert verdict.label == "folk"
-    assert verdict.style is None
-    assert not verdict.unsure
+    assert strong.label == "folk"
+    assert strong.style is None
+    assert weak.probabilities["folk"] < 0.5 < strong.probabilities["folk"]
 
 
 def test_a_genre_of_the_site_without_tags_can_win() -> None:
@@ -164,16 +165,52 @@ def test_a_genre_that_a_site_added_is_named_though_no_tag_means_it() -> None:
     assert sum(verdict.probabilities.values()) == pytest.approx(1)
 
 
-def test_an_added_genre_leaves_the_order_of_the_others_as_it_is() -> None:
-    strong = tags(pop=0.6, rock=0.4)
-    without = join(EVEN, strong).probabilities
+def test_how_the_others_compare_does_not_depend_on_an_added_genre() -> None:
+    strong = replace(tags(pop=0.6, rock=0.4), row=row(GENRES.index("rock")))
+    leans = leaning("metal", 0.5)
+    without = join(leans, strong, head()).probabilities
 
-    with_added = join(leaning("trot", 0.01, (*GENRES, "trot")), strong).probabilities
+    beside = {label: 0.7 * p for label, p in leans.items()} | {"trot": 0.3}
+    with_added = join(beside, strong, head()).probabilities
 
-    assert with_added["trot"] < 0.05
-    assert sorted(GENRES, key=lambda label: with_added[label]) == sorted(
-        GENRES, key=lambda label: without[label]
+    assert 0.01 < with_added["trot"] < 0.5
+    share = 1 - with_added["trot"]
+    assert {label: with_added[label] / share for label in GENRES} == pytest.approx(without)
+
+
+def test_each_of_two_added_genres_is_weighed_against_the_others_alone() -> None:
+    one, both = (*GENRES, "trot"), (*GENRES, "trot", "fado")
+    heard = replace(tags(pop=0.1), row=row(len(GENRES), 11))
+
+    alone = join(leaning("trot", 0.6, one), heard, head(one))
+    beside = join(
+        {label: 0.8 * p for label, p in leaning("trot", 0.6, one).items()} | {"fado": 0.2},
+        replace(heard, row=row(len(GENRES), 12)),
+        head(both),
     )
+
+    assert (alone.label, beside.label) == ("trot", "trot")
+    assert beside.probabilities["fado"] < beside.probabilities["trot"]
+    odds = [
+        v.probabilities["trot"] / sum(v.probabilities[label] for label in GENRES) for v in (alone, beside)
+    ]
+    assert odds[0] == pytest.approx(odds[1], rel=0.01)
+
+
+def test_a_site_without_any_of_the_ten_compares_its_own_genres() -> None:
+    labels = ("trot", "fado", "folk")
+
+    assert join(leaning("trot", 0.8, labels), tags(folk=0.2)).label == "trot"
+    assert join(leaning("trot", 0.4, labels), tags(folk=0.9)).label == "folk"
+
+
+def test_the_head_decides_on_an_added_genre_rather_than_the_network() -> None:
+    """The network was fitted on older songs and takes newer ones for an added genre."""
+    labels = (*GENRES, "trot")
+    of_pop, of_trot = (replace(tags(pop=0.3), row=row(place, 11)) for place in (GENRES.index("pop"), 10))
+
+    assert join(leaning("trot", 0.9, labels), of_pop, head(labels)).label == "pop"
+    assert join(leaning("pop", 0.9, labels), of_trot, head(labels)).label == "trot"
 
 
 def test_the_tags_of_another_genre_count_against_an_added_one() -> None:
