@@ -173,7 +173,7 @@ def wait_for(client: Client, ids: list[str], *, most: float) -> list[dict[str, A
         if not left or client.clock() + pause > until:
             found |= answered
             return [found[one] for one in ids if one in found]
-        say(f"{len(left)} of {len(ids)} tracks are still being analysed.")
+        say(f"Still being analysed: {len(left)} of {len(ids)}.")
         client.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_LOOK)
 

@@ -77,7 +77,9 @@ class GenrewebPlugin(BeetsPlugin):
                 if not changes:
                     self._log.info("{}: {}", _named(item), _why_not(track, threshold))
                     continue
-                ui.print_(f"{_named(item)}: {', '.join(f'{name}={value}' for name, value in changes.items())}")
+                ui.print_(
+                    f"{_named(item)}: {', '.join(f'{name}={value}' for name, value in changes.items())}"
+                )
                 if not pretend:
                     self._apply(item, changes)
 
