@@ -11,9 +11,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from classifier.genre_names import another_for, folded
 from classifier.genre_translations import given_translations, translation_fields
 from classifier.models import Genre, ModelVersion
+from genreweb.shown_text import one_line
+
+_MOST_LISTED = 20
 
 
 class GenreForm(forms.ModelForm[Genre]):
@@ -34,7 +39,23 @@ class GenreForm(forms.ModelForm[Genre]):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         self.instance.translations = given_translations(self.cleaned_data)
+        # Imports, players and labels find a genre by any spelling of any of its names.
+        for field in self.fields:
+            if field == "slug" or field.partition("_")[0] == "name":
+                self._refuse_names_of_others(field)
         return cleaned
+
+    def _refuse_names_of_others(self, field: str) -> None:
+        name = self.cleaned_data.get(field) or ""
+        other = another_for([name], than=self.instance if self.instance.pk else None)
+        if other is not None:
+            self.add_error(field, _("The genre “%(genre)s” is called that.") % {"genre": other.name})
+
+    def clean_name(self) -> str:
+        name = one_line(self.cleaned_data["name"])
+        if not folded(name):
+            raise forms.ValidationError(_("A genre needs a name with at least one letter or digit."))
+        return name
 
     def clean_colour(self) -> str:
         colour: str = self.cleaned_data["colour"]
@@ -82,7 +103,9 @@ class GenreAdmin(admin.ModelAdmin[Genre]):
         slugs = {genre.slug for genre in objs}
         predicting = [version for version in ModelVersion.objects.all() if slugs.intersection(version.labels)]
         told = [_("Version {name} predicts it").format(name=version.name) for version in predicting]
-        return deleted, counts, missing, [*protected, *told]
+        kept = [*told, *_shortened(protected)]
+        # Of clips and tracks that keep a genre nobody need delete any, so no permission is missing.
+        return deleted, counts, set() if kept else missing, kept
 
     @admin.display(description=_("colour"), ordering="colour")
     def swatch(self, genre: Genre) -> str:
@@ -96,6 +119,15 @@ class GenreAdmin(admin.ModelAdmin[Genre]):
     def summary(self, genre: Genre) -> str:
         text = genre.display_description
         return text if len(text) <= 90 else f"{text[:89].rstrip()}…"
+
+
+def _shortened(listed: list[str]) -> list[str]:
+    """Keep the first of what is listed, and how many more there are: clips and tracks may be thousands."""
+    rest = len(listed) - _MOST_LISTED
+    if rest <= 0:
+        return listed
+    more = ngettext("and %(count)d more", "and %(count)d more", rest) % {"count": rest}
+    return [*listed[:_MOST_LISTED], more]
 
 
 @admin.register(ModelVersion)

@@ -9,6 +9,8 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import get_language_info, gettext_lazy
 
+from genreweb.shown_text import one_line
+
 NAME_LENGTH = 60
 DESCRIPTION_LENGTH = 1000
 
@@ -56,7 +58,7 @@ def cleaned(translations: Mapping[str, Mapping[str, str]]) -> Translations:
     found: Translations = {}
     for code in other_languages():
         words = translations.get(code, {})
-        name = " ".join(words.get("name", "").split())[:NAME_LENGTH].strip()
+        name = one_line(words.get("name", ""))[:NAME_LENGTH].strip()
         description = words.get("description", "").strip()[:DESCRIPTION_LENGTH]
         kept = {key: text for key, text in (("name", name), ("description", description)) if text}
         if kept:

@@ -27,7 +27,9 @@ def labels() -> list[str]:
 def columns(genres: Iterable[str]) -> list[str]:
     """Name the columns of the table of tracks."""
     return [
-        *("id", *_WORDS, "genre", "labelled_genre", "heard_genre", "confidence", "unsure", "style", "key"),
+        *("id", *_WORDS, "genre", "labelled_genre", "heard_genre", "confidence", "unsure"),
+        # Not "style": so is one of the groups of tags called.
+        *("style_outside_genres", "key"),
         *GROUPS,
         *_SOUND,
         *("source", "visibility", "status", "error_code", "created", "model_version", "file_name", "sha256"),

@@ -57,6 +57,8 @@ SAMPLE_RATE = 22050
 _BLOCK_SAMPLES = 32768
 # Encoders pad: seconds that a file may be longer than the limit.
 _SLACK = 0.1
+# Sums of the lengths of frames, and samples lost by resampling: far less than a thousandth of a second.
+_ROUNDING = 0.001
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 # Float files may use the range of integers; larger values are damage.
 _LOUDEST = 1e10
@@ -112,7 +114,7 @@ def probe(file: BinaryIO, *, limits: AudioLimits = DEFAULT_LIMITS) -> AudioInfo:
             seconds += frame.samples / frame.sample_rate
             if seconds > limits.max_duration + _SLACK:
                 raise _too_long(limits)
-            if seconds >= limits.min_duration and not doubtful:
+            if seconds + _ROUNDING >= limits.min_duration and not doubtful:
                 duration = source.info.duration
                 return replace(source.info, duration=max(duration, seconds) if duration else 0.0)
         _check_length(seconds, limits)
@@ -268,5 +270,5 @@ def _too_long(limits: AudioLimits) -> AudioError:
 def _check_length(seconds: float, limits: AudioLimits) -> None:
     if seconds == 0:
         raise AudioError("truncated")
-    if seconds < limits.min_duration:
+    if seconds + _ROUNDING < limits.min_duration:
         raise AudioError("too_short", minimum=limits.min_duration)

@@ -86,6 +86,31 @@ def test_a_new_genre_has_a_label(desk: Client) -> None:
     assert Genre.objects.get().slug == "polka"
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "rock!"), ("name", "R O C K"), ("name", "록"), ("name_ko", "Rock"), ("name", "\u202e ¿?")],
+)
+def test_a_genre_is_not_called_what_another_is(desk: Client, jazz: Genre, field: str, value: str) -> None:
+    rock = Genre.objects.create(
+        slug="rock", name="Rock", colour="#123456", translations={"ko": {"name": "록"}}
+    )
+    answer = desk.post(f"{GENRES}{jazz.pk}/change/", fields(jazz, **{field: value}))
+    assert field in answer.context["adminform"].form.errors
+    jazz.refresh_from_db()
+    assert (jazz.name, jazz.translations) == ("Jazz", {})
+    # Its own names in other spellings are its own to have.
+    again = fields(rock, name=" ROCK \u202e‘n’ roll", name_ko="로큰롤")
+    assert desk.post(f"{GENRES}{rock.pk}/change/", again).status_code == 302
+    rock.refresh_from_db()
+    assert (rock.name, rock.translations) == ("ROCK ‘n’ roll", {"ko": {"name": "로큰롤"}})
+
+
+def test_a_new_genre_is_none_that_is_there(desk: Client, jazz: Genre) -> None:
+    answer = desk.post(f"{GENRES}add/", fields(Genre(name="J-azz", colour="#123456"), slug="j_azz"))
+    assert {"name", "slug"} <= answer.context["adminform"].form.errors.keys()
+    assert Genre.objects.count() == 1
+
+
 def test_a_genre_that_a_version_predicts_is_not_deleted(
     desk: Client, jazz: Genre, version: ModelVersion
 ) -> None:

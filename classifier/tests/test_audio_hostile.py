@@ -61,6 +61,16 @@ def test_wrong_files(data: bytes, code: str) -> None:
     assert refusal(data) == code
 
 
+@pytest.mark.parametrize("kind", ["wav16", "mp3", "flac"])
+def test_a_second_is_long_enough(kind: str) -> None:
+    # The lengths of frames, added up, may come to a little less.
+    data = sounds.encode(sounds.tune(1.0), kind, rate=22050)
+    limits = AudioLimits(min_duration=1.0)
+    info = probe(io.BytesIO(data), limits=limits)
+    assert info.duration == pytest.approx(1.0, abs=0.06)
+    assert decode(io.BytesIO(data), limits=limits).samples.size >= 22050 - 22
+
+
 def test_protected_wma() -> None:
     data = sounds.encode(SONG, "wma")
     protection = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<Q", 24)

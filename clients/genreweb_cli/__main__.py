@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +13,12 @@ from .http_client import ApiError, UnreachableError
 from .session import SessionError
 from .uploads import BusyError
 
-WRONG, UNREACHABLE, NOT_SIGNED_IN, INTERRUPTED = 1, 4, 5, 130
+WRONG, UNREACHABLE, NOT_SIGNED_IN, INTERRUPTED, CLOSED = 1, 4, 5, 130, 141
 
 _EPILOG = """
 Exit status: 0 if everything is there; 1 if the site refused the request; 2 for a mistake in the command; 3 if
 some files were refused or their analysis failed; 4 if the site could not be reached; 5 if there is no token,
-or it no longer works; 130 if interrupted.
+or it no longer works; 130 if interrupted; 141 if nobody reads the output any more.
 
 In a crontab: 0 * * * * genreweb upload --quiet --wait --format csv ~/Music > ~/genres.csv
 """
@@ -114,9 +115,21 @@ def _filters(command: argparse.ArgumentParser) -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status."""
-    options = parser().parse_args(words)
+    try:
+        status = _run(parser().parse_args(words))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has enough, as `head` does. What is left in the buffer would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         return int(options.run(options))
+    except BrokenPipeError:
+        raise
     except SessionError as error:
         commands.say(str(error))
         return NOT_SIGNED_IN

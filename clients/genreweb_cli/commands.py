@@ -17,7 +17,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from . import output, session
-from .http_client import Client
+from .http_client import ApiError, Client
 from .uploads import Outcome, Sent, music_in, send_all
 
 DONE, SOME_FAILED = 0, 3
@@ -91,9 +91,11 @@ def upload(options: argparse.Namespace) -> int:
     for path in missing:
         say(f"{path}: is not there")
     files = list(music_in(path for path in options.paths if path.exists()))
+    if not files and not missing:
+        say("There is no music: in folders, files count by names such as song.mp3 or song.flac.")
     progress = _Progress(len(files), quiet=options.quiet)
     outcomes: list[Outcome] = []
-    with Sent(options.state or _state_of(client.site)) as sent:
+    with Sent(options.state or _state_of(client)) as sent:
         for outcome in send_all(client, files, sent, again=options.again, on_file=progress.file):
             outcomes.append(outcome)
             progress.done(outcome)
@@ -110,8 +112,17 @@ def upload(options: argparse.Namespace) -> int:
     return SOME_FAILED if failed else DONE
 
 
-def _state_of(site: str) -> Path:
-    return session.folder() / f"sent-{hashlib.sha256(site.encode()).hexdigest()[:16]}.jsonl"
+def _state_of(client: Client) -> Path:
+    """Name the file for a site and a person: what somebody else sent there is no track of theirs."""
+    try:
+        person = client.get("/me/")["email"]
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        # The token may upload, but not read.
+        person = client.token
+    key = hashlib.sha256(f"{client.site} {person}".encode()).hexdigest()[:16]
+    return session.folder() / f"sent-{key}.jsonl"
 
 
 class _Progress:
@@ -162,7 +173,7 @@ def wait_for(client: Client, ids: list[str], *, most: float) -> list[dict[str, A
         if not left or client.clock() + pause > until:
             found |= answered
             return [found[one] for one in ids if one in found]
-        say(f"{len(left)} of {len(ids)} tracks are still being analysed.")
+        say(f"Still being analysed: {len(left)} of {len(ids)}.")
         client.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_LOOK)
 

@@ -18,8 +18,8 @@ from typing import IO, Literal, Self
 from .http_client import ApiError, Client
 
 _SUFFIXES = (
-    ".aac .aif .aifc .aiff .amr .ape .au .caf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .oga .ogg .opus .snd .tta "
-    ".voc .w64 .wav .weba .webm .wma .wv"
+    ".aac .ac3 .aif .aifc .aiff .amr .ape .asf .au .caf .dsf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .mpc .oga "
+    ".ogg .opus .snd .tta .voc .w64 .wav .wave .weba .webm .wma .wv"
 )
 SUFFIXES = frozenset(_SUFFIXES.split())
 _CHUNK = 1 << 20

@@ -84,6 +84,9 @@ def genres_of(music: Path) -> list[str | None]:
 def test_genre_and_mood_are_set_from_a_confidence_on(beet: Beet, music: Path) -> None:
     shown = beet("genreweb", "--pretend")
     assert (shown.returncode, "genre=Hip-hop" in shown.stdout) == (0, True), shown.stderr
+    # These files have no titles.
+    assert "0.mp3: genre=Hip-hop" in shown.stdout
+    assert "1.mp3: unsure" in shown.stdout + shown.stderr
     assert genres_of(music) == [None, None, None]
     assert beet("genreweb").returncode == 0
     assert genres_of(music) == ["Hip-hop", None, None]
@@ -100,7 +103,8 @@ def test_genre_and_mood_are_set_from_a_confidence_on(beet: Beet, music: Path) ->
     track.current.save(update_fields=["genre"])
     beet("genreweb", "--threshold", "0.5")
     assert genres_of(music)[0] == "Hip-hop"
-    beet("genreweb", "--threshold", "0.5", "--force")
+    assert beet("modify", "-y", "-M", "-W", "genre:Hip-hop", "title=Song").returncode == 0
+    assert "Song: genre=Metal" in beet("genreweb", "--threshold", "0.5", "--force").stdout
     assert genres_of(music) == ["Metal", "Jazz", None]
 
 

@@ -8,6 +8,8 @@ import errno
 import http.server
 import io
 import json
+import os
+import re
 import stat
 import subprocess
 import sys
@@ -24,13 +26,14 @@ from clients.genreweb_cli import commands
 from clients.genreweb_cli.__main__ import main
 from clients.genreweb_cli.http_client import ApiError, Client, UnreachableError
 from clients.genreweb_cli.session import folder
-from clients.genreweb_cli.uploads import Sent
+from clients.genreweb_cli.uploads import SUFFIXES, Sent
 from clients.tests.conftest import EMAIL, PASSWORD
 from genreweb.accounts.models import ApiToken, User
 from genreweb.embedded.paths import REPOSITORY
 from library.models import Track
 from library.tests.conftest import done_track, queued_track, version
 from library.tests.sounds import chords, wav
+from library.views.upload import ACCEPT
 
 __all__ = ["done_track", "queued_track", "version"]
 
@@ -114,6 +117,63 @@ def test_a_folder_is_sent_once_and_an_interrupted_run_goes_on(music: Path, capsy
     assert main(["upload", str(music), str(music / "nothing.wav")]) == 3
     with Sent(state):
         assert main(["upload", str(music)]) == 1
+
+
+def test_a_folder_without_music_is_said_to_be_one(
+    signed_in: str, tmp_path: Path, music: Path, capsys: Out
+) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "notes.txt").write_text("no music")
+    assert main(["upload", str(tmp_path / "papers")]) == 0
+    assert "There is no music" in capsys.readouterr().err
+    assert main(["upload", str(music / "one.wav")]) == 0
+    assert "There is no music" not in capsys.readouterr().err
+
+
+def test_the_page_takes_from_folders_what_the_command_does() -> None:
+    script = (REPOSITORY / "static" / "js" / "dropped.js").read_text()
+    found = re.search(r"AUDIO =\s*/\\\.(\S+)/i;", script)
+    assert found
+    dropped = re.compile(rf"\.{found[1]}", re.IGNORECASE)
+    assert [suffix for suffix in sorted(SUFFIXES) if not dropped.fullmatch(suffix)] == []
+    assert not dropped.fullmatch(".cue")
+    assert set(ACCEPT.split(",")) == {"audio/*", *SUFFIXES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_whoever_reads_may_stop_reading(
+    signed_in: str, person: User, done_track: Callable[..., Track], form: str
+) -> None:
+    done_track(person, title="Blue")
+    command = [sys.executable, "-m", "clients.genreweb_cli", "list", "--format", form]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(command, cwd=REPOSITORY, stdout=writing, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+    read = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
+    assert b"Blue" in read.stdout
+
+
+def test_two_people_of_one_machine_send_the_same_song(
+    signed_in: str, music: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    song = str(music / "one.wav")
+    assert main(["upload", song]) == 0
+    other = User.objects.create_user("other@example.org")
+    # The second token may not ask who its owner is; the site says that it has the song.
+    for scopes, said in ((["read", "upload"], "1 sent, 0"), (["upload"], "0 sent, 1")):
+        _row, secret = ApiToken.objects.create(user=other, scopes=scopes)
+        monkeypatch.setenv("GENREWEB_TOKEN", secret)
+        capsys.readouterr()
+        assert main(["upload", song]) == 0
+        assert f"{said} there already" in capsys.readouterr().err
+        assert main(["upload", song]) == 0
+        assert "0 sent, 1 there already" in capsys.readouterr().err
+    assert Track.objects.filter(owner=other).count() == 1
 
 
 @pytest.mark.usefixtures("signed_in")

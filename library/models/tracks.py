@@ -219,7 +219,7 @@ class Track(models.Model):
     licence = models.CharField(_("licence"), max_length=TITLE_LENGTH, blank=True)
     labelled_genre = models.ForeignKey(
         Genre,
-        models.SET_NULL,
+        models.PROTECT,
         null=True,
         blank=True,
         related_name="+",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
+from classifier.genre_names import another_for, folded, genre_for, meanings
 from classifier.genre_translations import DESCRIPTION_LENGTH, NAME_LENGTH, Translations, cleaned
 from classifier.models import Genre
 from genreweb.accounts.models import User
@@ -51,7 +52,7 @@ def add_genre(
     words = cleaned(translations or {})
     try:
         with transaction.atomic():
-            if any(genre_for(each) for each in (shown, slug, *_names(words))):
+            if another_for((shown, slug, *_names(words))) is not None:
                 raise GenreError("genre_exists")
             return Genre.objects.create(
                 slug=slug,
@@ -71,30 +72,8 @@ def slug_of(name: str) -> str:
     return (slugify(name) or slugify(name, allow_unicode=True).encode("punycode").decode("ascii")).strip("-_")
 
 
-def genre_for(name: str) -> Genre | None:
-    """Find the genre that a name or a label means, ignoring case, spaces and punctuation."""
-    wanted = _folded(name)
-    if not wanted:
-        return None
-    for genre in Genre.objects.all():
-        if wanted in _means(genre):
-            return genre
-    return None
-
-
 def _names(translations: Translations) -> list[str]:
     return [words["name"] for words in translations.values() if "name" in words]
-
-
-def _means(genre: Genre) -> set[str]:
-    """Give all that means a genre: its label, and its name in every language."""
-    return {_folded(word) for word in (genre.slug, genre.name, *_names(genre.translations))}
-
-
-def _folded(name: str) -> str:
-    """Keep letters, digits and combining marks, in one case; "R&B" and "R and B" are the same."""
-    plain = unicodedata.normalize("NFKC", name).casefold().replace("&", "and")
-    return "".join(character for character in plain if unicodedata.category(character)[0] in "LNM")
 
 
 class GenreWords:
@@ -112,16 +91,16 @@ class GenreWords:
         self._found: dict[str, Genre | None] = {}
         self._known: dict[str, Genre] = {}
         for genre in Genre.objects.all():
-            self._known |= dict.fromkeys(_means(genre), genre)
+            self._known |= dict.fromkeys(meanings(genre), genre)
 
     def knows(self, word: str) -> bool:
         """Whether the site has this genre already."""
-        return _folded(word) in self._known
+        return folded(word) in self._known
 
     def __call__(self, word: str) -> Genre | None:
         """Return the genre that `word` means, adding it if that was asked for; None if there is none."""
         if word not in self._found:
-            self._found[word] = self._known.get(_folded(word)) or self._missing(word)
+            self._found[word] = self._known.get(folded(word)) or self._missing(word)
         return self._found[word]
 
     def _missing(self, word: str) -> Genre | None:
@@ -135,7 +114,7 @@ class GenreWords:
             if genre is None:
                 self.unknown[word] = error.message
         if genre is not None:
-            self._known |= dict.fromkeys(_means(genre), genre)
+            self._known |= dict.fromkeys(meanings(genre), genre)
         return genre
 
 
@@ -143,4 +122,4 @@ def _by_label(word: str) -> Genre | None:
     """Find the genre whose label a name would get, if only accents tell them apart: "Chanson", "Chansón"."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
     label = slug_of(clean_title(word))
-    return genre_for(label) if _folded(bare) == _folded(label) else None
+    return genre_for(label) if folded(bare) == folded(label) else None

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.db.models import Count
 
+from classifier.genre_names import genre_for
 from library.models import TrackQuerySet
-from library.services.genres import genre_for
 from library.subsonic import browsing, items
 from library.subsonic.browsing import Row
 from library.subsonic.calls import Call

@@ -235,3 +235,20 @@ def test_only_staff_come_in(matrix: Matrix, client: Client, done_track: Make) ->
             answer = client.get(page)
             assert answer.status_code in (302, 403)
             assert track.title not in answer.content.decode()
+
+
+def test_a_genre_that_the_catalogue_gives_is_not_deleted(
+    desk: Client, owner: User, done_track: Make, genres: dict[str, Genre]
+) -> None:
+    polka = Genre.objects.create(slug="polka", name="Polka", colour="#123456")
+    for n in range(22):
+        done_track(owner, title=f"labelled {n}", labelled_genre=polka)
+    address = f"/admin/classifier/genre/{polka.pk}/delete/"
+    page = desk.get(address).content.decode()
+    assert "labelled" in page
+    assert "and 2 more" in page
+    desk.post(address, {"post": "yes"})
+    assert Track.objects.filter(labelled_genre=polka).count() == 22
+    Track.objects.update(labelled_genre=genres["jazz"])
+    assert desk.post(address, {"post": "yes"}).status_code == 302
+    assert not Genre.objects.filter(slug="polka").exists()

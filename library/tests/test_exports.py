@@ -22,6 +22,7 @@ from classifier.models import Genre
 from genreweb.accounts.models import User
 from genreweb.celery import app as celery_app
 from genreweb.table_stream import csv_lines, plain_cell
+from library.exports import columns
 from library.models import Track, TrackFeatures
 from library.services import features, queue
 from library.services.tracks import add_track
@@ -67,6 +68,8 @@ def test_a_list_as_csv_holds_what_the_filters_show(
         rows = table(owner_api.get(f"{API}/csv/?ordering=created", headers={"Accept": "text/csv"}))
     assert [row["title"] for row in rows] == [f"'{FORMULA}", "Second"]
     first, second = rows
+    # Names of tag groups and of genres are columns too.
+    assert len(set(columns(LABELS))) == len(columns(LABELS)) == len(first)
     assert (first["genre"], first["unsure"], first["mood"], first["album"]) == (
         "jazz",
         "false",

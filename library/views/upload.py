@@ -27,7 +27,11 @@ from library.views.history import ROW
 from library.views.row_values import drawn
 
 # Suggested types of the file dialog; other files are checked by their content.
-ACCEPT = "audio/*,.wav,.mp3,.flac,.ogg,.oga,.opus,.m4a,.aac,.webm,.aif,.aiff,.au,.wma,.mp4,.mka,.caf,.wv,.ape"
+# Beside what a browser knows as audio, which is not the same everywhere.
+ACCEPT = (
+    "audio/*,.aac,.ac3,.aif,.aifc,.aiff,.amr,.ape,.asf,.au,.caf,.dsf,.flac,.m4a,.m4b,.mka,.mp2,.mp3,.mp4,.mpc,.oga,"
+    ".ogg,.opus,.snd,.tta,.voc,.w64,.wav,.wave,.weba,.webm,.wma,.wv"
+)
 IN_PARTS_ABOVE = 8 * 2**20
 """Bytes of a file that the page sends in parts, which survive a lost connection."""
 _PAGE_SOURCES = {Track.Source.UPLOAD, Track.Source.RECORDING}

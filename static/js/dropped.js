@@ -1,6 +1,7 @@
 // The files of a drop, including those in folders.
 
-const AUDIO = /\.(wav|wave|mp3|flac|ogg|oga|opus|m4a|m4b|aac|webm|weba|aif|aiff|aifc|au|snd|wma|asf|mp4|mka|caf|wv|ape)$/i;
+const AUDIO =
+  /\.(aac|ac3|aifc?|aiff|amr|ape|asf|au|caf|dsf|flac|m4a|m4b|mka|mp2|mp3|mp4|mpc|oga|ogg|opus|snd|tta|voc|w64|wave?|weba|webm|wma|wv)$/i;
 
 export function looksLikeAudio(file) {
   return file.type.startsWith("audio/") || AUDIO.test(file.name);

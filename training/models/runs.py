@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import ModelVersion
+from classifier.models import Genre, ModelVersion
 from genreweb.long_columns import JoiningQuerySet
 from training.models.clips import Clip
 
@@ -36,6 +36,11 @@ class DatasetSnapshot(models.Model):
 
     def __str__(self) -> str:
         return self.digest[:12]
+
+    def counts_by_genre(self) -> list[tuple[str, dict[str, int]]]:
+        """Give the counts in the order of the site's genres; the database keeps none."""
+        order = {slug: place for place, slug in enumerate(Genre.objects.values_list("slug", flat=True))}
+        return sorted(self.counts.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
 
 
 class SnapshotClip(models.Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -21,6 +22,7 @@ from genreweb.embedded.services import cores
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 5.0
 _TAIL_BYTES = 2000
+_DISK_FULL = os.strerror(errno.ENOSPC)
 
 
 class ChildLostError(Exception):
@@ -88,6 +90,8 @@ class Child:
         ------
         ChildLostError
             The process ended before it said that it was done.
+        OSError
+            With ENOSPC, where it did so on a full disk: HDF5 ends the process if it cannot close its files.
         """
         rest, done, looked = b"", False, time.monotonic()
         os.set_blocking(self._reports, False)
@@ -112,7 +116,10 @@ class Child:
                         yield report
         status = self._process.wait()
         if not done or status != 0:
-            raise ChildLostError(f"status {status}: {self._log_tail()}")
+            tail = self._log_tail()
+            if _DISK_FULL in tail:
+                raise OSError(errno.ENOSPC, _DISK_FULL, str(self._folder.path))
+            raise ChildLostError(f"status {status}: {tail}")
 
     def _stop(self) -> None:
         """Request the end, which comes within a batch, and kill the process if it does not come."""

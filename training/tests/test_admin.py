@@ -157,3 +157,14 @@ def test_only_staff_come_in(matrix: Matrix, client: Client, genres: Genres) -> N
         assert answer.status_code in (302, 403)
         assert b"Secret" not in client.get(LIST).content
     assert not ClipDecision.objects.exists()
+
+
+def test_a_genre_that_clips_have_is_not_deleted(desk: Client, owner: User, genres: Genres) -> None:
+    polka = Genre.objects.create(slug="polka", name="Polka", colour="#123456")
+    clip = make_clip(owner, polka, title="Oom-pah")
+    page = desk.get(f"/admin/classifier/genre/{polka.pk}/delete/").content.decode()
+    assert "Oom-pah" in page
+    assert "permission" not in page
+    desk.post(f"/admin/classifier/genre/{polka.pk}/delete/", {"post": "yes"})
+    clip.refresh_from_db()
+    assert clip.genre == polka

@@ -6,11 +6,11 @@ import pytest
 from django.test import Client
 from django.utils.translation import override
 
+from classifier.genre_names import genre_for
 from classifier.genres import SHIPPED_GENRES
 from classifier.models import Genre
 from genreweb.accounts.models import User
 from library import colours
-from library.services.genres import genre_for
 from library.tests.conftest import Matrix
 
 URL = "/genres/new/"

@@ -11,8 +11,8 @@ from classifier.models import Genre, ModelVersion
 from genreweb.accounts.models import User
 from training import run_messages
 from training.errors import TrainingError
-from training.models import TrainingRun
-from training.tests.job_files import teach
+from training.models import DatasetSnapshot, TrainingRun
+from training.tests.job_files import make_run, teach
 
 Genres = dict[str, Genre]
 URL = "/training/runs/"
@@ -58,6 +58,20 @@ def test_the_kind_that_could_start_is_chosen(desk: Client, owner: User, genres: 
     assert "0 genres" in html
     assert desk.post(URL, {"kind": "quick"}).status_code == 302
     assert TrainingRun.objects.get().kind == "quick"
+
+
+def test_a_run_lists_its_clips_in_the_order_of_the_genres(
+    desk: Client, curator: User, genres: Genres
+) -> None:
+    Genre.objects.filter(slug="blues").update(position=500)
+    counts = {slug: {"train": 3} for slug in ("pop", "jazz", "gone", "blues")}
+    snapshot = DatasetSnapshot.objects.create(digest="1" * 64, counts=counts)
+    run = make_run(requested_by=curator, snapshot=snapshot)
+    html = desk.get(f"{URL}{run.pk}/").content.decode()
+    table = html[html.index("clips-title") :]
+    rows = re.findall(r'<th scope="row">.*?</span> (.+?)\s*</th>', table)
+    assert rows[:3] == ["Jazz", "Pop", "Blues"]
+    assert len(rows) == 4
 
 
 @pytest.mark.parametrize(("clips", "words"), [(1, "1 clip was"), (2, "2 clips were")])

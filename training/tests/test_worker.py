@@ -97,6 +97,28 @@ def test_a_full_disk_is_said(clips: list[Clip]) -> None:
     assert not any(path.is_file() for path in (run_storage.root() / "material").rglob("*"))
 
 
+@pytest.mark.usefixtures("clips")
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ("OSError: [Errno 28] file write failed: No space left on device", "failed", "run_disk_full"),
+        ("something else", "queued", ""),
+    ],
+)
+def test_a_process_that_a_full_disk_ends_is_told_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, status: str, code: str
+) -> None:
+    # As HDF5 does, which cannot close its files then.
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\necho '{said}'\nkill -SEGV $$\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    run = finish(make_run())
+    assert (run.status, run.error_code) == (status, code)
+    if code:
+        assert str(run_storage.root()) in run.error_params["place"]
+
+
 def test_a_fault_that_may_pass_is_tried_again_and_then_given_up(
     clips: list[Clip], settings: Settings
 ) -> None:

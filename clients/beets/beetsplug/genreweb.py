@@ -75,9 +75,11 @@ class GenrewebPlugin(BeetsPlugin):
             for item, track in self._analysed(client, asked[start : start + _AT_ONCE]):
                 changes = self._changes(track, names, threshold)
                 if not changes:
-                    self._log.info("{}: {}", item, _why_not(track, threshold))
+                    self._log.info("{}: {}", _named(item), _why_not(track, threshold))
                     continue
-                ui.print_(f"{item}: {', '.join(f'{name}={value}' for name, value in changes.items())}")
+                ui.print_(
+                    f"{_named(item)}: {', '.join(f'{name}={value}' for name, value in changes.items())}"
+                )
                 if not pretend:
                     self._apply(item, changes)
 
@@ -107,9 +109,9 @@ class GenrewebPlugin(BeetsPlugin):
             except ApiError as error:
                 if error.status in (401, 403):
                     raise
-                self._log.warning("{}: {}", item, error.message)
+                self._log.warning("{}: {}", _named(item), error.message)
             except OSError as error:
-                self._log.warning("{}: {}", item, error)
+                self._log.warning("{}: {}", _named(item), error)
             else:
                 item.store()
                 ids[item["genreweb_track"]] = item
@@ -142,6 +144,11 @@ class GenrewebPlugin(BeetsPlugin):
         if self.config["write"].get(bool):
             item.try_write()
         item.store()
+
+
+def _named(item: Item) -> str:
+    """Say which track is meant, by its file where it has no title."""
+    return str(item) if item.title else Path(item.filepath).name
 
 
 def _has_genre(item: Item) -> bool:
