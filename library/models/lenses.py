@@ -29,7 +29,7 @@ def graph_of(lens: str) -> tuple[int, int]:
 
     The blend has four times the dimensions of the others: docs/large-sites.md has figures.
     """
-    return (24, 128) if lens == BLEND else (16, 64)
+    return (24, 256) if lens == BLEND else (16, 64)
 
 
 class TrackLens(models.Model):

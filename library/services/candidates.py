@@ -11,9 +11,8 @@ them and how far they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -21,7 +20,6 @@ from uuid import UUID
 
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection, transaction
 from django.db.models import F, FloatField, Q, QuerySet, Value
 from pgvector import HalfVector
 from pgvector.django import L2Distance
@@ -36,8 +34,6 @@ from library.services.lens_queries import LensQuery
 
 MOST_BY_ENGINE: Final = 1_000
 """Where a search needs more, its conditions refuse nearly all, and PostgreSQL answers by itself."""
-BRIEF: Final = 200
-"""``hnsw.ef_search`` of a search whose answer shows whether it missed; settings.py has that of others."""
 
 _SPARE_OF_ENGINE: Final = 10
 _NOT_CORRECTED: Final = Value(None, output_field=FloatField())
@@ -122,9 +118,7 @@ class Candidates:
 
     def fetch(self, lens: str, most: int) -> tuple[list[Candidate], bool]:
         """Give the nearest by a lens, so many at most, and whether there are no more."""
-        found = self._near_by_engine(lens, most) or self._near_briefly(lens, most)
-        if not found:
-            found = self._near(_Part(lens, most, public=True))
+        found = self._near_by_engine(lens, most) or self._near(_Part(lens, most, public=True))
         if len(found) < most:
             # The index gives up after some thousand rows that the conditions refuse.
             found = self._near(_Part(lens, most, public=True, by_index=False))
@@ -135,23 +129,6 @@ class Candidates:
             found += nearest
         # The index answers nearly in order.
         return sorted(found, key=lambda each: each.between)[:most], exhausted
-
-    def _near_briefly(self, lens: str, most: int) -> list[Candidate]:
-        """Give the nearest of the catalogue to one of its tracks, with little effort.
-
-        A search through the graph now and then ends far from where it should. One that has found the track
-        itself, which is nearest of all, has not. Nothing where it has, or where this cannot be told.
-        """
-        if not self.query.in_catalogue or self._has_conditions():
-            return []
-        tracks, hashes = self.query.tracks, self.query.hashes
-        with_itself = replace(self, query=replace(self.query, tracks=frozenset(), hashes=frozenset()))
-        with _searching_briefly():
-            found = with_itself._near(_Part(lens, most + len(tracks) + len(hashes), public=True))
-        if not any(each.pk in tracks for each in found):
-            return []
-        others = [each for each in found if each.pk not in tracks and each.sha256 not in hashes]
-        return others[:most] if len(others) >= most else []
 
     def _near_by_engine(self, lens: str, most: int) -> list[Candidate]:
         """Give the nearest of the catalogue as the second engine finds them and PostgreSQL has them now.
@@ -235,18 +212,6 @@ class Candidates:
         if self.conditions.exclude_artist and artists:
             tracks = tracks.exclude(reduce(or_, artists))
         return tracks
-
-
-@contextmanager
-def _searching_briefly() -> Iterator[None]:
-    """Let searches through a graph end early."""
-    inside = connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL hnsw.ef_search = {BRIEF}")
-        yield
-        # It would last until the end of the transaction around this one.
-        if inside:
-            cursor.execute("SET LOCAL hnsw.ef_search TO DEFAULT")
 
 
 def _by_distance(

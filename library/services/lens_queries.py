@@ -56,8 +56,6 @@ class LensQuery:
         Of each recording, as far as there are some.
     tracks, hashes, artists
         Of the tracks that the query is made of, and of their files; artists as they are written.
-    in_catalogue
-        Whether it is made of one track, just as it is stored, which is in the catalogue.
     """
 
     vectors: Mapping[str, FloatArray]
@@ -69,7 +67,6 @@ class LensQuery:
     tracks: frozenset[UUID] = frozenset()
     hashes: frozenset[str] = frozenset()
     artists: frozenset[str] = frozenset()
-    in_catalogue: bool = False
 
 
 def query_of(tracks: Sequence[Track], unlike: Sequence[Track] = ()) -> LensQuery:
@@ -101,7 +98,6 @@ def query_of(tracks: Sequence[Track], unlike: Sequence[Track] = ()) -> LensQuery
         tracks=frozenset(track.pk for track in everything),
         hashes=frozenset(track.sha256 for track in everything),
         artists=frozenset(track.artist.strip() for track in tracks),
-        in_catalogue=len(everything) == 1 and tracks[0].is_in_catalogue,
     )
 
 

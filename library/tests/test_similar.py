@@ -19,7 +19,7 @@ from classifier.synthesis import styles
 from genreweb.accounts.models import User
 from library.models import Analysis, Track, TrackLens
 from library.services import lenses
-from library.services.candidates import BRIEF, Conditions
+from library.services.candidates import Conditions
 from library.services.lens_queries import query_of
 from library.services.similar import Similar, similar
 from library.tests.conftest import pointing
@@ -138,55 +138,6 @@ def test_a_track_that_changes_hands_or_is_published_moves_in_the_index(
     Track.objects.filter(pk=moving.pk).update(visibility=Track.Visibility.PRIVATE, owner=other)
     assert titles(found(asked, anonymous)) == titles(found(asked, owner)) == []
     assert titles(found(asked, other)) == ["moving"]
-
-
-def _searches(queries: CaptureQueriesContext) -> list[str]:
-    return [each["sql"] for each in queries if "<->" in each["sql"] or "ef_search" in each["sql"]]
-
-
-def _effort() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW hnsw.ef_search")
-        return str(cursor.fetchone()[0])
-
-
-@pytest.mark.usefixtures("_index_only")
-def test_a_brief_search_is_believed_where_it_has_found_the_track_itself(
-    done_track: Make, owner: User
-) -> None:
-    asked = done_track(None, title="asked", angle=0)
-    for n in range(1, 40):
-        done_track(None, title=f"at {n}", angle=n)
-    nearest = ["at 1", "at 2", "at 3"]
-    query, usual = query_of([asked]), _effort()
-    with CaptureQueriesContext(connection) as queries:
-        assert titles(similar(viewer=owner, query=query, by="harmony")) == nearest
-    brief, catalogue, reset, _own = _searches(queries)
-    assert (brief, reset) == (f"SET LOCAL hnsw.ef_search = {BRIEF}", "SET LOCAL hnsw.ef_search TO DEFAULT")
-    assert asked.sha256 not in catalogue, "it is not left out, so that it can be found"
-    assert _effort() == usual
-
-    # As in a search that went astray: the track that is nearest to itself is not among what was found.
-    Track.objects.filter(pk=asked.pk).update(visibility=Track.Visibility.PRIVATE, owner=owner)
-    with CaptureQueriesContext(connection) as queries:
-        assert titles(similar(viewer=owner, query=query, by="harmony")) == nearest
-    brief, _missed, reset, thorough, _own = _searches(queries)
-    assert "ef_search" in brief
-    assert "ef_search" in reset
-    assert asked.sha256 in thorough
-
-
-@pytest.mark.usefixtures("_index_only")
-def test_what_is_not_in_the_catalogue_is_searched_for_thoroughly(done_track: Make, owner: User) -> None:
-    mine, others = done_track(owner, angle=0), [done_track(None, angle=n) for n in range(1, 40)]
-    for query in (query_of([mine]), query_of(others[:2]), query_of(others[:1], others[-1:])):
-        with CaptureQueriesContext(connection) as queries:
-            assert len(similar(viewer=owner, query=query, by="harmony").neighbours) == 3
-        assert not any("ef_search" in sql for sql in _searches(queries))
-    conditions = Conditions(exclude_artist=True)
-    with CaptureQueriesContext(connection) as queries:
-        similar(viewer=owner, query=query_of(others[:1]), by="harmony", conditions=conditions)
-    assert not any("ef_search" in sql for sql in _searches(queries))
 
 
 @pytest.mark.usefixtures("_index_only")
