@@ -112,7 +112,7 @@ def _site_recipe(task: FitTask) -> Recipe:
     recipe = Recipe()
     mlp = recipe.descriptor_mlp or DescriptorMlpRecipe()
     epochs = task.epochs or recipe.fit.epochs
-    copies = min(mlp.copies.copies, _copies_in_memory(task.train, recipe.patches))
+    copies = min(mlp.copies.copies, _copies_in_memory(task.fitted_on, recipe.patches))
     return replace(
         recipe,
         network=replace(recipe.network, members=1),
@@ -139,7 +139,7 @@ def _platform_parts(
     task.check_stopped()
     sounds = synthesise_outliers(recipe, seed=task.seed * 2, count=recipe.n_outliers)
     member = member_fit(
-        task.train,
+        task.fitted_on,
         n_labels=n_labels,
         seed=task.seed,
         recipe=recipe,
@@ -149,7 +149,7 @@ def _platform_parts(
         outlier_columns=sounds,
     )
     mlp = descriptor_mlp_fit(
-        task.train,
+        task.fitted_on,
         sounds,
         n_labels=n_labels,
         seed=task.seed,
