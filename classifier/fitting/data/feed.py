@@ -92,7 +92,7 @@ class Batches(Protocol):
 
 
 def described_by(examples: Examples) -> dict[str, int]:
-    """Numbers that an interrupted fit is told by whether it is on the same examples."""
+    """How many tracks there are, and how many of them have targets from the tagger, if any have."""
     tagged = 0 if examples.tags is None else int(np.isfinite(examples.tags[:, 0]).sum())
     return {"tracks": len(examples), **({"tagged": tagged} if tagged else {})}
 

@@ -20,6 +20,8 @@ LEAST_CLIPS: Final = 20
 """Clips with an output of the tagger, for their mean and deviation to mean anything."""
 
 _LEAST_STRENGTH: Final = 1e-4
+_LEAST_DEVIATION: Final = 1e-3
+"""Some places of an embedding are the same for nearly all music."""
 _LARGEST: Final = 4.0
 """Deviations from the mean; beyond are single clips that the tagger does not know what to make of."""
 
@@ -50,7 +52,7 @@ def from_stored(stored: NDArray[np.float16], taggers: NDArray[np.str_]) -> Float
     rows = values[known]
     strengths = np.clip(rows[:, : len(MSD_TAGS)], _LEAST_STRENGTH, 1 - _LEAST_STRENGTH)
     rows[:, : len(MSD_TAGS)] = np.log(strengths / (1 - strengths))
-    scaled = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-6)
+    scaled = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + _LEAST_DEVIATION)
     targets = np.full((len(stored), N_TARGETS), np.nan, dtype=np.float32)
     targets[known] = np.clip(scaled, -_LARGEST, _LARGEST)
     return targets

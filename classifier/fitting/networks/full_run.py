@@ -21,7 +21,7 @@ from classifier.fitting.artifact.metadata import amend_metadata
 from classifier.fitting.artifact.weights import round_weights
 from classifier.fitting.artifact.writer import StoppableRunner, complete
 from classifier.fitting.data import outliers
-from classifier.fitting.data.feed import Feed, FeedParams
+from classifier.fitting.data.feed import Feed, FeedParams, described_by
 from classifier.fitting.loop import devices
 from classifier.fitting.loop.epochs import FitParams, NetworkFit, Part, fit_together, use_threads
 from classifier.fitting.loop.task import FitTask, StoppedError
@@ -65,7 +65,7 @@ def fit_residual_cnn(task: FitTask) -> None:
         "network": asdict(recipe.network),
         "descriptor_mlp": asdict(mlp_recipe.network),
     }
-    _write_version(RESIDUAL_CNN, task, model, shape, asdict(recipe))
+    _write_version(RESIDUAL_CNN, task, model, shape, {**asdict(recipe), **described_by(task.fitted_on)})
 
 
 def fit_efficientnet(task: FitTask) -> None:
@@ -88,7 +88,8 @@ def fit_efficientnet(task: FitTask) -> None:
         one = NetworkFit(
             build(described, seed=task.seed),
             Feed(
-                task.train,
+                # Whether the tagger's output helps this network too was not measured.
+                replace(task.train, tags=None),
                 sounds,
                 n_labels=len(task.labels),
                 patch_params=params,
