@@ -23,7 +23,7 @@ _LEAST_STRENGTH: Final = 1e-4
 _LEAST_DEVIATION: Final = 1e-3
 """Some places of an embedding are the same for nearly all music."""
 _LARGEST: Final = 4.0
-"""Deviations from the mean; beyond are single clips that the tagger does not know what to make of."""
+"""Deviations from the mean; single clips beyond would dominate the squared error."""
 
 
 def from_stored(stored: NDArray[np.float16], taggers: NDArray[np.str_]) -> FloatArray | None:
