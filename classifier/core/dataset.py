@@ -39,14 +39,18 @@ class Examples:
     db
         One (n_mels, n_columns) float32 array per track, in dB relative to any reference.
     targets
-        (n,) index of each track's label.
+        (n,) index of each track's label; -1 where it has none and `tags` are all that is known of it.
     summary
         (n, 57) summary features, for the methods that use them; rows of NaN if missing.
+    tags
+        (n, n_targets) what a network is to predict beside the label, from the tagger; rows of NaN where that
+        is unknown. None where nothing is known.
     """
 
     db: Sequence[FloatArray]
     targets: NDArray[np.intp]
     summary: FloatArray | None = None
+    tags: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.db)

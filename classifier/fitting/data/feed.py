@@ -52,11 +52,22 @@ class FeedParams:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Inputs (b, ...) as the network takes them, genre targets (b, n_labels), music targets (b, 1)."""
+    """Inputs (b, ...) as the network takes them, and what it is to give for them.
+
+    Attributes
+    ----------
+    genres
+        (b, n_labels); rows of zeros have no label and do not count.
+    music
+        (b, 1)
+    tags
+        (b, n_targets) from the tagger; rows of NaN do not count. None where there are no such targets.
+    """
 
     inputs: FloatArray
     genres: FloatArray
     music: FloatArray
+    tags: FloatArray | None = None
 
 
 class Batches(Protocol):
@@ -68,13 +79,54 @@ class Batches(Protocol):
         Successive rows of a batch that are views of one crop; 1 where there is one view only.
     steps_per_epoch
         Batches.
+    n_tags
+        Targets from the tagger in each row; 0 where there are none.
     """
 
     views: int
     steps_per_epoch: int
+    n_tags: int
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of one epoch; the same number always gives the same batches."""
+
+
+def described_by(examples: Examples) -> dict[str, int]:
+    """How many tracks there are, and how many of them have targets from the tagger, if any have."""
+    tagged = 0 if examples.tags is None else int(np.isfinite(examples.tags[:, 0]).sum())
+    return {"tracks": len(examples), **({"tagged": tagged} if tagged else {})}
+
+
+def genre_targets(targets: NDArray[np.intp], *, n_rows: int, n_labels: int, smoothing: float) -> FloatArray:
+    """(n_rows, n_labels) targets: smoothed labels, zeros for a label of -1, and even ones for what follows.
+
+    Parameters
+    ----------
+    targets
+        Of the first rows, which are music.
+    """
+    genres = np.full((n_rows, n_labels), 1 / n_labels, dtype=np.float32)
+    music = genres[: len(targets)]
+    music *= smoothing
+    music[np.arange(len(targets)), targets] += 1 - smoothing
+    music[targets < 0] = 0.0
+    return genres
+
+
+def music_targets(n_music: int, *, n_rows: int) -> FloatArray:
+    """(n_rows, 1) ones for the first `n_music` rows and zeros for the others."""
+    music = np.zeros((n_rows, 1), dtype=np.float32)
+    music[:n_music] = 1.0
+    return music
+
+
+def tag_targets(examples: Examples, clips: NDArray[np.intp], *, n_rows: int) -> FloatArray | None:
+    """(n_rows, n_targets) targets from the tagger: of each of `clips` one row, then rows of NaN."""
+    if examples.tags is None:
+        return None
+    tags = np.full((n_rows, examples.tags.shape[1]), np.nan, dtype=np.float32)
+    tags[: len(clips)] = examples.tags[clips]
+    return tags
 
 
 class Feed:
@@ -86,6 +138,8 @@ class Feed:
         Successive rows that each crop gives, each with a channel and masks of its own.
     steps_per_epoch
         Batches.
+    n_tags
+        Targets from the tagger in each row.
     """
 
     def __init__(
@@ -106,6 +160,7 @@ class Feed:
         self._params = params
         self._seed = seed
         self.views = views
+        self.n_tags = 0 if examples.tags is None else examples.tags.shape[1]
         self.steps_per_epoch = max(len(examples) * params.crops_per_epoch // params.batch_size, 1)
 
     def epoch(self, number: int) -> Iterator[Batch]:
@@ -126,14 +181,19 @@ class Feed:
         for _ in range(n_outliers):
             crops += self._vary(self._outliers[int(rng.integers(len(self._outliers)))], rng)
         inputs = patches.normalise(np.stack(crops), self._patch_params)
-        genres = np.full((len(crops), self._n_labels), 1 / self._n_labels, dtype=np.float32)
-        genres[:n_music] *= params.label_smoothing
-        targets = np.repeat(self._examples.targets[rows], self.views)
-        genres[np.arange(n_music), targets] += 1 - params.label_smoothing
-        music = np.zeros((len(crops), 1), dtype=np.float32)
-        music[:n_music] = 1.0
         self._mask(inputs, rng)
-        return Batch(inputs=inputs[..., None], genres=genres, music=music)
+        clips = np.repeat(rows, self.views)
+        return Batch(
+            inputs=inputs[..., None],
+            genres=genre_targets(
+                self._examples.targets[clips],
+                n_rows=len(crops),
+                n_labels=self._n_labels,
+                smoothing=params.label_smoothing,
+            ),
+            music=music_targets(n_music, n_rows=len(crops)),
+            tags=tag_targets(self._examples, clips, n_rows=len(crops)),
+        )
 
     def _vary(self, db: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
         """One crop of a sound, through a channel of its own for each view."""

@@ -162,11 +162,14 @@ def _fit_full(
     train, valid = sides
     control.on_step("fit")
     folder.fit.mkdir(exist_ok=True)
+    unlabelled = clips.unlabelled()
+    tagged = clips.examples(features, np.concatenate([train, unlabelled])) if len(unlabelled) else None
     task = FitTask(
         train=clips.examples(features, train),
         valid=clips.examples(features, valid),
         labels=job.labels,
         names=clips.keys[train].tolist(),
+        tagged=None if tagged is None or tagged.tags is None else tagged,
         seed=job.seed,
         epochs=job.epochs or None,
         work=folder.fit,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from classifier.core import tag_storage
 from classifier.core.dataset import Examples
 from classifier.core.prediction import TrackTags
+from classifier.fitting.data import tag_targets
 from classifier.fitting.data.feature_store import FeatureStore
 
 TRAINED_ON = ("train", "valid")
@@ -70,6 +71,10 @@ class RunClips:
         """Places of the clips on these sides whose label the version has."""
         return np.flatnonzero(np.isin(self.sides, sides) & (self.targets >= 0))
 
+    def unlabelled(self) -> NDArray[np.intp]:
+        """Places of the clips to be trained on that have tags, but none of the version's labels."""
+        return np.flatnonzero((self.sides == TRAINED_ON[0]) & (self.targets < 0) & (self.taggers != ""))
+
     def tags_of(self, place: int) -> TrackTags | None:
         """What is kept of the tagger's output for a clip; None where there is nothing."""
         version = str(self.taggers[place])
@@ -82,4 +87,5 @@ class RunClips:
             db=features.rows(rows.tolist()),
             targets=self.targets[places].astype(np.intp),
             summary=features.summary[rows],
+            tags=tag_targets.from_stored(self.tags[places], self.taggers[places]),
         )

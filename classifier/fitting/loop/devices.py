@@ -126,8 +126,10 @@ class _SeveralDevices:
     def _whole(self, batch: Batch) -> Batch:
         """Repeat the first rows so that all devices get the same number of rows."""
         rows = np.resize(np.arange(len(batch.inputs)), -(-len(batch.inputs) // self._unit) * self._unit)
-        return Batch(batch.inputs[rows], batch.genres[rows], batch.music[rows])
+        tags = None if batch.tags is None else batch.tags[rows]
+        return Batch(batch.inputs[rows], batch.genres[rows], batch.music[rows], tags)
 
 
 def _targets(batch: Batch) -> dict[str, Any]:
-    return {"logits": batch.genres, "music": batch.music}
+    targets = {"logits": batch.genres, "music": batch.music}
+    return targets if batch.tags is None else {**targets, "tags": batch.tags}

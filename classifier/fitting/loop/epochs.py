@@ -14,7 +14,7 @@ import numpy as np
 from classifier.fitting.data.feed import Batches
 from classifier.fitting.loop import devices
 from classifier.fitting.loop.checkpoint import Checkpoint, Progress
-from classifier.fitting.loop.losses import mean_accuracy, mean_loss
+from classifier.fitting.loop.losses import mean_accuracy, mean_loss, tag_loss
 from classifier.fitting.loop.reports import EpochClock, OnEpoch
 from classifier.fitting.loop.schedule import warm_cosine
 from classifier.fitting.loop.task import ShouldStop
@@ -38,6 +38,8 @@ class FitParams:
     agreement_weight
         Where the feed gives several views of each crop: weight of the consistency term, see
         `losses.mean_loss`.
+    tag_weight
+        Where the feed has targets from the tagger: weight of the error of their prediction.
     average_decay
         Decay per epoch of the moving average of the weights, which is what is kept.
     """
@@ -47,6 +49,7 @@ class FitParams:
     weight_decay: float = 0.1
     music_weight: float = 0.3
     agreement_weight: float = 1.0
+    tag_weight: float = 0.5
     average_decay: float = 0.8
 
 
@@ -133,12 +136,12 @@ class NetworkFit:
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """Within a block, the model has the averaged weights."""
-        present = [np.asarray(weights) for weights in self.model.get_weights()]
+        present = [np.asarray(weights) for weights in self._trained.get_weights()]
         self.finish()
         try:
             yield
         finally:
-            self.model.set_weights(present)
+            self._trained.set_weights(present)
 
     def finish(self) -> None:
         """Leave the averaged weights in the model."""
@@ -236,19 +239,25 @@ def _compiled(model: Any, feed: Batches, params: FitParams) -> Any:
         steps=max((params.epochs - 1) * feed.steps_per_epoch, 1),
         warm_up=feed.steps_per_epoch,
     )
-    # Each branch has a loss of its own; the output of the network is their mean.
-    trained = keras.Model(
-        model.input,
-        {"logits": model.output.get("branches", model.output["logits"]), "music": model.output["music"]},
-    )
     n_labels = model.output["logits"].shape[-1]
+    # Each branch has a loss of its own; the output of the network is their mean.
+    fitted = {"logits": model.output.get("branches", model.output["logits"]), "music": model.output["music"]}
+    losses: dict[str, Any] = {
+        "logits": mean_loss(n_labels, views=feed.views, agreement_weight=params.agreement_weight),
+        "music": keras.losses.BinaryCrossentropy(from_logits=True),
+    }
+    loss_weights = {"logits": 1.0, "music": params.music_weight}
+    widths = {"logits": n_labels, "music": 1}
+    if feed.n_tags:
+        fitted["tags"] = _tag_output(model, feed.n_tags)
+        losses["tags"] = tag_loss(feed.n_tags)
+        loss_weights["tags"] = params.tag_weight
+        widths["tags"] = feed.n_tags
+    trained = keras.Model(model.input, fitted)
     trained.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=params.weight_decay),
-        loss={
-            "logits": mean_loss(n_labels, views=feed.views, agreement_weight=params.agreement_weight),
-            "music": keras.losses.BinaryCrossentropy(from_logits=True),
-        },
-        loss_weights={"logits": 1.0, "music": params.music_weight},
+        loss=losses,
+        loss_weights=loss_weights,
         metrics={"logits": [mean_accuracy(n_labels)]},
         jit_compile=False,
     )
@@ -257,8 +266,24 @@ def _compiled(model: Any, feed: Batches, params: FitParams) -> Any:
     outputs = {
         name: np.zeros((feed.views, output.shape[-1]), np.float32) for name, output in trained.output.items()
     }
-    targets = {name: np.zeros((feed.views, model.output[name].shape[-1]), np.float32) for name in outputs}
+    targets = {name: np.zeros((feed.views, width), np.float32) for name, width in widths.items()}
     trained.compute_loss(y=targets, y_pred=outputs)
     trained.compute_metrics(None, targets, outputs)
     trained.reset_metrics()
     return trained
+
+
+def _tag_output(model: Any, n_targets: int) -> Any:
+    """(batch, n_branches * n_targets) predictions of the tagger's output by a layer that is not kept.
+
+    Each branch predicts from its own part of the embedding: with a common error, the branch that learns
+    faster would leave the other little gradient.
+    """
+    from keras import layers
+
+    embedding, output = model.output["embedding"], model.output
+    branches = output["branches"].shape[-1] // output["logits"].shape[-1] if "branches" in output else 1
+    parts = np.repeat(np.eye(branches, dtype=np.float32), embedding.shape[-1] // branches, axis=1)
+    layer = layers.Dense(n_targets, name="tags")
+    predicted = [layer(embedding * part) for part in parts]
+    return predicted[0] if branches == 1 else layers.Concatenate()(predicted)

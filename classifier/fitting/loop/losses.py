@@ -1,4 +1,4 @@
-"""Loss and metric of networks with several branches, whose logits are side by side in one output."""
+"""Losses and metric of networks with several branches, whose logits are side by side in one output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def mean_loss(n_labels: int, *, views: int, agreement_weight: float) -> Callable[[Any, Any], Any]:
-    """Cross entropy of logits, averaged over the branches.
+    """Cross entropy of logits, averaged over the branches; 0 for targets of zeros, which have no label.
 
     With several views of each crop, a consistency term is added: the mean divergence of each view's
     probabilities from their mean, which for two views is the Jensen-Shannon divergence (as in AugMix:
@@ -25,15 +25,33 @@ def mean_loss(n_labels: int, *, views: int, agreement_weight: float) -> Callable
 
     def loss(targets: Any, logits: Any) -> Any:
         count = logits.shape[-1] // n_labels
-        each = ops.reshape(logits, (-1, count, n_labels))
-        expected = ops.repeat(ops.reshape(targets, (-1, 1, n_labels)), count, axis=1)
-        entropy = ops.mean(ops.categorical_crossentropy(expected, each, from_logits=True), axis=1)
+        each = ops.log_softmax(ops.reshape(logits, (-1, count, n_labels)))
+        # Written out: TensorFlow's own gradient is that of targets that sum to 1, which zeros do not.
+        entropy = -ops.mean(ops.sum(ops.expand_dims(targets, 1) * each, axis=-1), axis=1)
         if views == 1:
             return entropy
-        log_p = ops.log_softmax(ops.reshape(logits, (-1, views, count, n_labels)))
+        log_p = ops.reshape(each, (-1, views, count, n_labels))
         mean = ops.logsumexp(log_p, axis=1, keepdims=True) - math.log(views)
         divergence = ops.mean(ops.sum(ops.exp(log_p) * (log_p - mean), axis=-1), axis=(1, 2))
         return entropy + agreement_weight * ops.repeat(divergence, views)
+
+    return loss
+
+
+def tag_loss(n_targets: int) -> Callable[[Any, Any], Any]:
+    """Mean squared error of predicted outputs of the tagger, averaged over the branches.
+
+    Targets of NaN count as met: a batch in which few are known has a small loss.
+    """
+    from keras import ops
+
+    def loss(targets: Any, predicted: Any) -> Any:
+        count = predicted.shape[-1] // n_targets
+        each = ops.reshape(predicted, (-1, count, n_targets))
+        expected = ops.expand_dims(targets, 1)
+        # Where a target is unknown it is the prediction itself: no error, and no gradient of NaN.
+        error = ops.square(ops.where(ops.isnan(expected), each, expected) - each)
+        return ops.mean(error, axis=(1, 2))
 
     return loss
 

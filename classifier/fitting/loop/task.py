@@ -26,6 +26,9 @@ class FitTask:
         The clips that are trained on, and those that temperature and threshold are fitted on.
     labels
         That targets are places in.
+    tagged
+        The clips of `train` and others after them that have no label but targets from the tagger; None where
+        `train` is all there is.
     names
         Of the clips of `train`, stored with the version's embeddings; None numbers them.
     epochs
@@ -47,7 +50,13 @@ class FitTask:
     on_epoch: OnEpoch
     should_stop: ShouldStop
     epochs: int | None = None
+    tagged: Examples | None = None
     names: Sequence[str] | None = None
+
+    @property
+    def fitted_on(self) -> Examples:
+        """The clips that a network is fitted on."""
+        return self.train if self.tagged is None else self.tagged
 
     def check_stopped(self) -> None:
         """Raise `StoppedError` where the work is to end."""

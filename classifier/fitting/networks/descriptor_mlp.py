@@ -23,7 +23,7 @@ from classifier.core.channels import random_channel
 from classifier.core.dataset import Examples
 from classifier.core.networks import DescriptorMlpParams
 from classifier.core.patches import PatchParams
-from classifier.fitting.data.feed import Batch
+from classifier.fitting.data.feed import Batch, described_by, genre_targets, music_targets, tag_targets
 from classifier.fitting.loop.epochs import FitParams, NetworkFit, Part, fit_together, never_stop
 from classifier.fitting.loop.reports import OnEpoch
 from classifier.fitting.loop.task import ShouldStop, StoppedError
@@ -93,6 +93,8 @@ class Copies:
         Batches; every patch occurs once in an epoch.
     n_descriptors
         Of each patch.
+    n_tags
+        Targets from the tagger in each row.
     """
 
     def __init__(
@@ -120,19 +122,21 @@ class Copies:
         versions = [clean, *(described(copied(number)) for number in range(params.copies))]
         self._versions = np.stack(versions)
         counts = [len(_starts(db, patch_params)) for db in examples.db]
-        self._targets = np.repeat(examples.targets, counts)
+        self._examples = examples
+        self._clips = np.repeat(np.arange(len(examples)), counts)
         self._outliers = described(outliers) if len(outliers) else clean[:0]
         self._n_labels = n_labels
         self._params = params
         self._seed = seed
         self.views = _VIEWS
+        self.n_tags = 0 if examples.tags is None else examples.tags.shape[1]
         self.n_descriptors = clean.shape[1]
         self.steps_per_epoch = max(-(-len(clean) // params.batch_size), 1)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of one epoch; the same number always gives the same batches."""
         rng = np.random.default_rng([self._seed, number])
-        for rows in np.array_split(rng.permutation(len(self._targets)), self.steps_per_epoch):
+        for rows in np.array_split(rng.permutation(len(self._clips)), self.steps_per_epoch):
             yield self._batch(rows, rng)
 
     def _batch(self, rows: NDArray[np.intp], rng: np.random.Generator) -> Batch:
@@ -148,12 +152,18 @@ class Copies:
             picked = self._outliers[rng.integers(len(self._outliers), size=n_outliers)]
             inputs.append(np.repeat(picked, self.views, axis=0))
         n_rows = len(drawn) + n_outliers * self.views
-        genres = np.full((n_rows, self._n_labels), 1 / self._n_labels, dtype=np.float32)
-        genres[: len(drawn)] *= params.label_smoothing
-        genres[np.arange(len(drawn)), self._targets[drawn]] += 1 - params.label_smoothing
-        music = np.zeros((n_rows, 1), dtype=np.float32)
-        music[: len(drawn)] = 1.0
-        return Batch(inputs=np.concatenate(inputs), genres=genres, music=music)
+        clips = self._clips[drawn]
+        return Batch(
+            inputs=np.concatenate(inputs),
+            genres=genre_targets(
+                self._examples.targets[clips],
+                n_rows=n_rows,
+                n_labels=self._n_labels,
+                smoothing=params.label_smoothing,
+            ),
+            music=music_targets(len(drawn), n_rows=n_rows),
+            tags=tag_targets(self._examples, clips, n_rows=n_rows),
+        )
 
 
 def descriptor_mlp_fit(
@@ -198,7 +208,7 @@ def descriptor_mlp_fit(
         feed,
         recipe.fit,
         checkpoint=checkpoint,
-        identity=json.dumps({**decides, "seed": seed, "tracks": len(examples)}),
+        identity=json.dumps({**decides, "seed": seed, **described_by(examples)}),
         should_stop=should_stop,
         share=share,
     )

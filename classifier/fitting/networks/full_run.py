@@ -21,7 +21,7 @@ from classifier.fitting.artifact.metadata import amend_metadata
 from classifier.fitting.artifact.weights import round_weights
 from classifier.fitting.artifact.writer import StoppableRunner, complete
 from classifier.fitting.data import outliers
-from classifier.fitting.data.feed import Feed, FeedParams
+from classifier.fitting.data.feed import Feed, FeedParams, described_by
 from classifier.fitting.loop import devices
 from classifier.fitting.loop.epochs import FitParams, NetworkFit, Part, fit_together, use_threads
 from classifier.fitting.loop.task import FitTask, StoppedError
@@ -65,7 +65,7 @@ def fit_residual_cnn(task: FitTask) -> None:
         "network": asdict(recipe.network),
         "descriptor_mlp": asdict(mlp_recipe.network),
     }
-    _write_version(RESIDUAL_CNN, task, model, shape, asdict(recipe))
+    _write_version(RESIDUAL_CNN, task, model, shape, {**asdict(recipe), **described_by(task.fitted_on)})
 
 
 def fit_efficientnet(task: FitTask) -> None:
@@ -88,7 +88,8 @@ def fit_efficientnet(task: FitTask) -> None:
         one = NetworkFit(
             build(described, seed=task.seed),
             Feed(
-                task.train,
+                # Whether the tagger's output helps this network too was not measured.
+                replace(task.train, tags=None),
                 sounds,
                 n_labels=len(task.labels),
                 patch_params=params,
@@ -112,7 +113,7 @@ def _site_recipe(task: FitTask) -> Recipe:
     recipe = Recipe()
     mlp = recipe.descriptor_mlp or DescriptorMlpRecipe()
     epochs = task.epochs or recipe.fit.epochs
-    copies = min(mlp.copies.copies, _copies_in_memory(task.train, recipe.patches))
+    copies = min(mlp.copies.copies, _copies_in_memory(task.fitted_on, recipe.patches))
     return replace(
         recipe,
         network=replace(recipe.network, members=1),
@@ -139,7 +140,7 @@ def _platform_parts(
     task.check_stopped()
     sounds = synthesise_outliers(recipe, seed=task.seed * 2, count=recipe.n_outliers)
     member = member_fit(
-        task.train,
+        task.fitted_on,
         n_labels=n_labels,
         seed=task.seed,
         recipe=recipe,
@@ -149,7 +150,7 @@ def _platform_parts(
         outlier_columns=sounds,
     )
     mlp = descriptor_mlp_fit(
-        task.train,
+        task.fitted_on,
         sounds,
         n_labels=n_labels,
         seed=task.seed,

@@ -12,7 +12,7 @@ from classifier.core.dataset import Examples
 from classifier.core.networks import ResidualCnnParams
 from classifier.core.patches import FloatArray, PatchParams
 from classifier.fitting.data import outliers
-from classifier.fitting.data.feed import Feed, FeedParams
+from classifier.fitting.data.feed import Feed, FeedParams, described_by
 from classifier.fitting.loop.epochs import FitParams, NetworkFit, Part, fit_together, never_stop
 from classifier.fitting.loop.reports import OnEpoch
 from classifier.fitting.loop.task import ShouldStop
@@ -87,7 +87,7 @@ def member_fit(
         ),
         recipe.fit,
         checkpoint=checkpoint,
-        identity=json.dumps({"recipe": asdict(_of_member(recipe)), "seed": seed, "tracks": len(examples)}),
+        identity=json.dumps({"recipe": asdict(_of_member(recipe)), "seed": seed, **described_by(examples)}),
         should_stop=should_stop,
         share=share,
     )
