@@ -94,7 +94,7 @@ DATABASES: dict[str, Any] = {
 # Compiling a query takes longer than any of ours does, and is done where many rows are expected.
 # A filtered nearest-neighbour search goes on along the index until it has enough rows that the asker may see.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=400 -c jit=off"
+    "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=150 -c jit=off"
 )
 QDRANT_URL, QDRANT_API_KEY = env.origin("QDRANT_URL"), env.str("QDRANT_API_KEY", "")
 """Of a second engine for the vectors of the catalogue; empty: PostgreSQL alone."""

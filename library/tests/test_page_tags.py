@@ -18,7 +18,7 @@ from django.urls import reverse
 from classifier.models import Genre, ModelVersion
 from genreweb.accounts import archive, personal_data
 from genreweb.accounts.models import User
-from library.models import Track
+from library.models import Analysis, Track
 from library.tests.conftest import Matrix
 
 Make = Callable[..., Track]
@@ -217,3 +217,22 @@ def test_exported_with_the_account(owner: User, done_track: Make) -> None:
     [analysis] = json.loads(archive_.read(name))["analyses"]
     assert (analysis["style"], analysis["tags"]) == ("house", {"mood": {"sad": 0.9}})
     assert (analysis["tag_version"], analysis["tag_embedding"]) == ("test-1", None)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (Track.Source.UPLOAD, "The ribbon under the waveform shows where there is music"),
+        (Track.Source.RECORDING, "hold the microphone nearer"),
+    ],
+)
+def test_of_music_between_talk_it_is_said_what_helps(
+    page: Client, owner: User, done_track: Make, source: str, words: str
+) -> None:
+    track = done_track(owner, genre="jazz", unsure=True, source=source)
+    Analysis.objects.filter(track=track).update(reason="talk_and_noise")
+    verdict = html_of(page, track).split('id="verdict-title"')[1].split("</section>")[0]
+    assert words in verdict
+    assert "Unsure: " in verdict
+    Analysis.objects.filter(track=track).update(reason="")
+    assert words not in html_of(page, track)

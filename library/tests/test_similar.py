@@ -18,6 +18,7 @@ from classifier.models import Genre
 from classifier.synthesis import styles
 from genreweb.accounts.models import User
 from library.models import Analysis, Track, TrackLens
+from library.models.lenses import graph_of
 from library.services import lenses
 from library.services.candidates import Conditions
 from library.services.lens_queries import query_of
@@ -159,13 +160,17 @@ def test_the_catalogue_is_searched_by_the_index_of_the_lens(done_track: Make, ow
     assert all(sql.count('INNER JOIN "library_tracklens"') == 1 for sql in searches)
 
 
-def test_the_index_of_each_lens_has_its_size() -> None:
+def test_the_index_of_each_lens_has_its_size_and_its_graph() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '%hnsw%'")
         found = dict(cursor.fetchall())
     # Django does not notice when the size in an expression of an index changes.
     for lens, size in SIZES.items():
-        assert f"halfvec({size})" in found[f"lens_{lens}_hnsw"]
+        index, (m, candidates) = found[f"lens_{lens}_hnsw"], graph_of(lens)
+        assert f"halfvec({size})" in index
+        # Nor does it see what a migration has not altered.
+        assert f"m='{m}'" in index
+        assert f"ef_construction='{candidates}'" in index
 
 
 def test_a_track_that_is_near_to_many_others_stands_back(
