@@ -92,8 +92,9 @@ def _explained() -> QuerySet[Analysis]:
 
 
 def losses(user: User) -> list[str]:
-    """Say how many tracks, playlists and thumbs are deleted with the account."""
-    tracks = Track.objects.filter(owner=user).count()
+    """Say how many tracks, playlists and thumbs are deleted with the account, and what others lose by it."""
+    owned = Track.objects.filter(owner=user)
+    tracks, published = owned.count(), owned.in_catalogue().count()
     playlists = Playlist.objects.filter(owner=user).count()
     thumbs = Thumb.objects.filter(user=user).count()
     counted = [
@@ -103,6 +104,14 @@ def losses(user: User) -> list[str]:
                 "%(count)d track, with its sound, its pictures and what was heard in it",
                 "%(count)d tracks, with their sounds, their pictures and what was heard in them",
                 tracks,
+            ),
+        ),
+        (
+            published,
+            ngettext(
+                "%(count)d of these is in the catalogue: everybody loses it, in playlists too",
+                "%(count)d of these are in the catalogue: everybody loses them, in playlists too",
+                published,
             ),
         ),
         (playlists, ngettext("%(count)d playlist", "%(count)d playlists", playlists)),

@@ -128,8 +128,10 @@ def test_says_how_many_tracks_are_lost(owner: User, queued_track: MakeTrack) -> 
     assert personal_data.losses(owner) == []
     queued_track(owner)
     assert "1 track," in personal_data.losses(owner)[0]
-    queued_track(owner)
-    assert "2 tracks," in personal_data.losses(owner)[0]
+    queued_track(owner, visibility=Track.Visibility.CATALOGUE)
+    tracks, published = personal_data.losses(owner)
+    assert "2 tracks," in tracks
+    assert published == "1 of these is in the catalogue: everybody loses it, in playlists too"
 
 
 def test_leaving_takes_rows_and_files_of_this_person_only(
