@@ -123,9 +123,12 @@ class Ensemble:
         parts = patch_tags(output, version=tags.version)
         least = _NARROW_UNSURE_BELOW if output.narrow else 0.0
         joined = self._joined(own, tags, least=least)
-        if not joined.music and (between := self._music_between(parts)) is not None:
-            joined, tags = replace(self._partly(own, between), tags=tags), between
-        joined = replace(joined, timeline=self._timeline(own, output.centre, parts, tags))
+        nearest = _nearest(own.timeline, output.centre)
+        if not joined.music and (places := self._music_between(parts)):
+            between = _mean([parts[place] for place in places])
+            within = [segment for segment, at in zip(own.timeline, nearest, strict=True) if at in places]
+            joined, tags = replace(self._partly(own, within, between), tags=tags), between
+        joined = replace(joined, timeline=self._timeline(own, nearest, parts, tags))
         if output.equalised is None:
             return joined
         return self._recorded(own, joined, output.equalised, missing_bass_db=output.missing_bass_db)
@@ -158,23 +161,26 @@ class Ensemble:
             reason=reason if music else "no_music",
         )
 
-    def _music_between(self, parts: Sequence[TrackTags]) -> TrackTags | None:
-        """Average the patches that are plainly music; None where few are."""
+    def _music_between(self, parts: Sequence[TrackTags]) -> list[int]:
+        """Places of the patches that are plainly music; none where they are few."""
         if self.detector is None:
-            return None
-        music = [part for part in parts if self.detector.score(part.row) >= _PLAIN_MUSIC]
-        if len(music) < max(_LEAST_PARTS, _LEAST_SHARE * len(parts)):
-            return None
-        names = music[0].strengths
-        return replace(
-            music[0],
-            strengths={name: float(np.mean([part.strengths[name] for part in music])) for name in names},
-            row=np.mean([part.row for part in music], axis=0, dtype=np.float32),
-        )
+            return []
+        places = [n for n, part in enumerate(parts) if self.detector.score(part.row) >= _PLAIN_MUSIC]
+        return places if len(places) >= max(_LEAST_PARTS, _LEAST_SHARE * len(parts)) else []
 
-    def _partly(self, own: Prediction, between: TrackTags) -> Prediction:
-        """Name the genre of the music between talk; never for sure, as the track is mostly something else."""
-        verdict = join(own.probabilities, between, self.head, self.params)
+    def _partly(self, own: Prediction, segments: Sequence[Segment], tags: TrackTags) -> Prediction:
+        """Name the genre of the music between talk; never for sure, as the track is mostly something else.
+
+        Parameters
+        ----------
+        segments, tags
+            The network's probabilities and the tagger's output where there is music.
+        """
+        network = {
+            label: float(np.mean([segment.probabilities[label] for segment in segments])) if segments else p
+            for label, p in own.probabilities.items()
+        }
+        verdict = join(network, tags, self.head, self.params)
         return replace(
             own,
             label=verdict.label,
@@ -223,7 +229,7 @@ class Ensemble:
         return replace(segment, probabilities=dict(verdict.probabilities))
 
     def _timeline(
-        self, own: Prediction, centre: NDArray[np.float64], parts: Sequence[TrackTags], tags: TrackTags
+        self, own: Prediction, nearest: NDArray[np.intp], parts: Sequence[TrackTags], tags: TrackTags
     ) -> list[Segment]:
         """Join each segment with the patch of the tagger that is nearest to it and with the whole track.
 
@@ -231,8 +237,6 @@ class Ensemble:
         """
         near = [_between(tags, part) for part in parts]
         music = [self.detector is None or assess(self.detector.score(part.row)).music for part in parts]
-        centres = np.array([(segment.start + segment.end) / 2 for segment in own.timeline])
-        nearest = np.abs(centres[:, np.newaxis] - centre[np.newaxis, :]).argmin(axis=1)
         return [
             self._segment(segment, near[place]) if music[place] else _undecided(segment)
             for segment, place in zip(own.timeline, nearest, strict=True)
@@ -311,6 +315,23 @@ def _between(whole: TrackTags, part: TrackTags) -> TrackTags:
         },
         row=np.asarray(_OWN_PART * part.row + (1 - _OWN_PART) * whole.row, dtype=np.float32),
     )
+
+
+def _mean(parts: Sequence[TrackTags]) -> TrackTags:
+    """Average patches of the tagger."""
+    return replace(
+        parts[0],
+        strengths={
+            name: float(np.mean([part.strengths[name] for part in parts])) for name in parts[0].strengths
+        },
+        row=np.mean([part.row for part in parts], axis=0, dtype=np.float32),
+    )
+
+
+def _nearest(timeline: Sequence[Segment], centre: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Place of the patch, by the second of its middle, that is nearest to each segment."""
+    centres = np.array([(segment.start + segment.end) / 2 for segment in timeline])
+    return np.asarray(np.abs(centres[:, np.newaxis] - centre[np.newaxis, :]).argmin(axis=1))
 
 
 def _mixed(segment: Segment, whole: Mapping[str, float]) -> Segment:

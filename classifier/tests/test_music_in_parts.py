@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -73,6 +74,22 @@ def test_the_music_between_talk_is_named_but_never_for_sure() -> None:
     # What is stored of the track is of all of it.
     assert found.tags is not None
     assert found.tags.row[4] == pytest.approx((6 * TALK + 2 * MUSIC) / 8)
+
+
+def test_what_the_network_says_of_talk_has_no_part_in_it() -> None:
+    scores = (*[TALK] * 3, MUSIC, MUSIC, *[TALK] * 3)
+    whole = ensemble().refine(own(8), output(*scores))
+    of_music = {"jazz": 0.9, "metal": 0.05, "rock": 0.05}
+    timeline = [
+        replace(segment, probabilities=of_music) if score == MUSIC else segment
+        for segment, score in zip(own(8).timeline, scores, strict=True)
+    ]
+    found = ensemble().refine(replace(own(8), timeline=timeline), output(*scores))
+    alone = ensemble().refine(
+        replace(own(2), probabilities=of_music, timeline=timeline[3:5]), output(MUSIC, MUSIC)
+    )
+    assert found.probabilities["jazz"] > whole.probabilities["jazz"]
+    assert found.probabilities == pytest.approx(alone.probabilities)
 
 
 @pytest.mark.parametrize(
