@@ -37,14 +37,22 @@ def worker(transactional_db: None, classifier_in_service: ModelVersion) -> Itera
         yield
 
 
+@pytest.fixture
+def tracks(
+    transactional_db: None, finished_track: Callable[..., Track], owner: User, other: User
+) -> list[Track]:
+    """One of the other's, then two of the owner's. No worker may run yet: it would analyse them as well."""
+    return [finished_track(person, seed=seed) for seed, person in enumerate((other, owner, owner))]
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("worker")
 def test_a_sound_is_answered_as_the_same_sound_stored_and_is_not_kept(
-    api: Callable[..., APIClient], owner: User, other: User, finished_track: Callable[..., Track],
-    stored: Callable[[], list[str]],
+    api: Callable[..., APIClient], owner: User, tracks: list[Track],
+    stored: Callable[[], list[str]], request: pytest.FixtureRequest,
 ) -> None:  # fmt: skip
-    asked = finished_track(other, seed=0)
-    near = [finished_track(owner, seed=seed) for seed in (1, 2)]
+    asked, *near = tracks
+    assert asked.owner is not None
+    request.getfixturevalue("worker")
     before = (Track.objects.count(), stored())
     response = send(api(owner), wav(chords(seed=0)), k=5, by="timbre")
     assert response.status_code == 200, response.json()
@@ -52,7 +60,7 @@ def test_a_sound_is_answered_as_the_same_sound_stored_and_is_not_kept(
     assert {row["track"]["id"] for row in rows} == {str(track.pk) for track in near}
     # The same as for the stored one, whose owner also sees nothing of the others' tracks.
     Track.objects.filter(owner=owner).update(visibility="catalogue")
-    expected = similar(viewer=other, query=query_of([asked]), by="timbre", k=5)
+    expected = similar(viewer=asked.owner, query=query_of([asked]), by="timbre", k=5)
     assert [row["track"]["id"] for row in rows] == [str(each.track.pk) for each in expected.neighbours]
     assert np.allclose(
         [row["distance"] for row in rows], [each.distance for each in expected.neighbours], atol=2e-3
