@@ -121,7 +121,7 @@ class Pair:
         done = subprocess.run(
             [str(postgres.program(name)), *words],
             cwd=self.folder,
-            env={**os.environ, "LC_ALL": "C", **confirmed},
+            env={**postgres.environment(), **confirmed},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -140,7 +140,7 @@ class Pair:
             self._running[port] = subprocess.Popen(
                 [str(postgres.program("postgres")), "-D", str(self.folder / name), *settings],
                 cwd=self.folder / name,
-                env={**os.environ, "LC_ALL": "C"},
+                env=postgres.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -152,6 +152,7 @@ class Pair:
     def _answers(self, port: int) -> bool:
         ready = subprocess.run(
             [str(postgres.program("pg_isready")), "--host", str(self._sockets), "--port", str(port)],
+            env=postgres.environment(),
             capture_output=True,
             check=False,
             **self._who,

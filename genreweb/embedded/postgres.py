@@ -103,7 +103,7 @@ class Postgres:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=self.data,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
             **account.identity(self.data),
         )
@@ -182,7 +182,7 @@ class Postgres:
         who = account.identity(self.data)
         self._give(fresh)
         binaries = _install() / "bin"
-        common = {"cwd": fresh, "env": _environment(), **who}
+        common = {"cwd": fresh, "env": environment(), **who}
         run_quietly(
             [
                 str(binaries / "initdb"),
@@ -227,7 +227,8 @@ class Postgres:
         fresh.rename(self.data)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Give the environment of PostgreSQL's programs: nothing from outside chooses a server or a language."""
     # With a locale from outside, PostgreSQL on macOS starts threads before it forks, and refuses to go on.
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
